@@ -1,0 +1,700 @@
+//! KeyCRM's API, typed: what is asked for and what comes back (OpenAPI 1.2.0 and what live
+//! accounts are known to send beyond it).
+//!
+//! Only fields that the mapping uses are read. They borrow from the answer, and an order's hash
+//! over them is its fingerprint; what must not count as a change is an [`Aside`].
+
+use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
+use tenon_sdk::http::{Answer, Api, Error};
+use tenon_sdk::lenient::{Aside, Flag, Id, List, Number, Object, Text};
+use tenon_sdk::model::{Fault, Instant};
+use tenon_sdk::text::one_line;
+use tenon_sdk::time;
+
+use crate::paging::{self, Facts, Step};
+use crate::plan::Window;
+
+/// Name of the credential in the manifest.
+pub const CREDENTIAL: &str = "api_key";
+
+/// Relations of an order. There is none for its source.
+const INCLUDE: &str = "buyer,products.offer,manager,status,payments,shipping.deliveryService";
+
+/// Status groups from here on are final: completed and cancelled.
+const FIRST_FINAL_GROUP: i64 = 5;
+
+/// The API of one account.
+#[derive(Clone, Debug)]
+pub struct Crm(Api);
+
+impl Crm {
+    /// The account behind the credential, at this address.
+    pub fn new(base_url: &str) -> Crm {
+        Crm(Api::new(base_url, CREDENTIAL))
+    }
+
+    /// A page of the orders in a window, by ascending id, so that new orders do not shift pages.
+    ///
+    /// # Errors
+    /// The fault that the answer came to.
+    pub fn orders(&self, window: &Window, page: u64) -> Result<Answer, Fault> {
+        Ok(self
+            .page("/order", page)
+            .query("include", INCLUDE)
+            .query("sort", "id")
+            .query(window.filter, &window.value())
+            .send()?)
+    }
+
+    /// One order; none when it is gone.
+    ///
+    /// # Errors
+    /// The fault that the answer came to.
+    pub fn order(&self, id: i64) -> Result<Option<Answer>, Fault> {
+        let call = self.0.get(&format!("/order/{id}"));
+        match call.query("include", INCLUDE).send() {
+            Ok(answer) => Ok(Some(answer)),
+            Err(Error::Status(status)) if status.code == 404 => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// A page of offers with their products; of all, or of these products.
+    ///
+    /// # Errors
+    /// The fault that the answer came to.
+    pub fn offers(&self, products: Option<&[i64]>, page: u64) -> Result<Answer, Fault> {
+        let mut call = self
+            .page("/offers", page)
+            .query("include", "product")
+            .query("sort", "id");
+        if let Some(products) = products {
+            call = call.query("filter[product_id]", &comma_list(products));
+        }
+        Ok(call.send()?)
+    }
+
+    /// All entries of a dictionary.
+    ///
+    /// # Errors
+    /// The fault that an answer came to.
+    pub fn all<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        query: &[(&str, &str)],
+    ) -> Result<Vec<T>, Fault> {
+        let mut all = Vec::new();
+        let mut page = 1;
+        loop {
+            let mut call = self.page(path, page);
+            for (name, value) in query {
+                call = call.query(name, value);
+            }
+            let answer = call.send()?;
+            let list: Page<T> = answer.json()?;
+            let step = paging::next(&list.facts(page), None);
+            all.extend(list.data);
+            match step {
+                Step::Read(next) => page = next,
+                Step::End => return Ok(all),
+            }
+        }
+    }
+
+    /// How many entries a dictionary has.
+    ///
+    /// # Errors
+    /// The fault that the answer came to.
+    pub fn count(&self, path: &str) -> Result<u64, Fault> {
+        let answer = self.0.get(path).query("limit", "1").send()?;
+        let list: Page<IgnoredAny> = answer.json()?;
+        Ok(list.facts(1).total.unwrap_or(list.data.len() as u64))
+    }
+
+    fn page(&self, path: &str, page: u64) -> tenon_sdk::http::Call<'_> {
+        self.0
+            .get(path)
+            .query("limit", &paging::PAGE_SIZE.to_string())
+            .query("page", &page.to_string())
+    }
+}
+
+fn comma_list(ids: &[i64]) -> String {
+    let ids: Vec<String> = ids.iter().map(i64::to_string).collect();
+    ids.join(",")
+}
+
+/// A page of any list.
+#[derive(Deserialize)]
+pub struct Page<T> {
+    #[serde(default)]
+    total: Id,
+    #[serde(default)]
+    per_page: Id,
+    #[serde(default)]
+    last_page: Id,
+    #[serde(default, deserialize_with = "told", rename = "next_page_url")]
+    has_next: Option<bool>,
+    /// The records.
+    pub data: Vec<T>,
+}
+
+impl<T> Page<T> {
+    /// What the page says about itself; `page` is the number it was asked for by.
+    pub fn facts(&self, page: u64) -> Facts {
+        let count = |id: Id| id.get().and_then(|count| u64::try_from(count).ok());
+        Facts {
+            page,
+            rows: self.data.len() as u64,
+            total: count(self.total),
+            per_page: count(self.per_page).filter(|size| *size > 0),
+            last_page: count(self.last_page).filter(|last| *last > 0),
+            has_next: self.has_next,
+        }
+    }
+}
+
+/// Tells `null` from a value; a missing key is the field's default.
+fn told<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<bool>, D::Error> {
+    Option::<IgnoredAny>::deserialize(deserializer).map(|next| Some(next.is_some()))
+}
+
+/// An order that could not be read.
+#[derive(Debug, PartialEq)]
+pub struct Unreadable {
+    /// Its id, where at least that can be read.
+    pub id: Option<i64>,
+    /// What is wrong, and where.
+    pub reason: String,
+}
+
+/// A page of orders, each readable or not.
+pub struct OrderPage<'a> {
+    /// What the page says about itself.
+    pub facts: Facts,
+    /// The orders.
+    pub orders: Vec<Result<Order<'a>, Unreadable>>,
+}
+
+/// Reads a page of orders. One that is malformed spoils no other.
+///
+/// # Errors
+/// `transient` when the page as a whole is no list.
+pub fn order_page(answer: &Answer, page: u64) -> Result<OrderPage<'_>, Fault> {
+    read_orders(answer.text()?, page).map_err(|error| answer.misread(&error))
+}
+
+/// Nearly always all orders are readable, so they are first read in one go.
+fn read_orders(text: &str, page: u64) -> Result<OrderPage<'_>, serde_json::Error> {
+    match serde_json::from_str::<Page<Order>>(text) {
+        Ok(list) => Ok(OrderPage {
+            facts: list.facts(page),
+            orders: list.data.into_iter().map(Ok).collect(),
+        }),
+        Err(error) if error.is_data() => {
+            let list: Page<&RawValue> = serde_json::from_str(text)?;
+            Ok(OrderPage {
+                facts: list.facts(page),
+                orders: list
+                    .data
+                    .iter()
+                    .map(|raw| read_order(raw.get()))
+                    .collect(),
+            })
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Reads the answer of a single order.
+///
+/// # Errors
+/// `transient` when it is no JSON at all.
+pub fn single_order(answer: &Answer) -> Result<Result<Order<'_>, Unreadable>, Fault> {
+    let raw: &RawValue = answer.json()?;
+    Ok(read_order(raw.get()))
+}
+
+fn read_order(json: &str) -> Result<Order<'_>, Unreadable> {
+    #[derive(Default, Deserialize)]
+    #[serde(default)]
+    struct Known {
+        id: Id,
+    }
+
+    if let Ok(order) = serde_json::from_str(json) {
+        return Ok(order);
+    }
+    let mut deserializer = serde_json::Deserializer::from_str(json);
+    serde_path_to_error::deserialize(&mut deserializer).map_err(|error| Unreadable {
+        id: serde_json::from_str::<Known>(json)
+            .ok()
+            .and_then(|known| known.id.get()),
+        reason: one_line(&match error.path().to_string().as_str() {
+            "." => error.inner().to_string(),
+            path => format!("{path}: {}", error.inner()),
+        }),
+    })
+}
+
+/// An order.
+#[derive(Debug, Default, Deserialize, Hash)]
+#[serde(default)]
+pub struct Order<'a> {
+    /// Id.
+    pub id: Id,
+    /// Where it came from.
+    pub source_id: Id,
+    /// Its number there.
+    #[serde(borrow)]
+    pub source_uuid: Text<'a>,
+    /// Status.
+    pub status_id: Id,
+    /// Group of the status, 1 to 6.
+    pub status_group_id: Id,
+    /// What the customer pays in all.
+    pub grand_total: Number,
+    /// Discount of the whole order.
+    pub total_discount: Number,
+    /// Delivery fee.
+    pub shipping_price: Number,
+    /// Gift wrap.
+    pub wrap_price: Number,
+    /// Taxes.
+    pub taxes: Number,
+    /// Promo code.
+    #[serde(borrow)]
+    pub promocode: Text<'a>,
+    /// Note of the manager.
+    #[serde(borrow)]
+    pub manager_comment: Text<'a>,
+    /// Note of the buyer.
+    #[serde(borrow)]
+    pub buyer_comment: Text<'a>,
+    /// When it was placed.
+    #[serde(borrow)]
+    pub ordered_at: Text<'a>,
+    /// When it came into the CRM.
+    #[serde(borrow)]
+    pub created_at: Text<'a>,
+    /// When it changed last.
+    #[serde(borrow)]
+    pub updated_at: Aside<Text<'a>>,
+    /// Who buys.
+    #[serde(borrow)]
+    pub buyer: Object<Buyer<'a>>,
+    /// Lines.
+    #[serde(borrow)]
+    pub products: List<Line<'a>>,
+    /// Who answers for it.
+    #[serde(borrow)]
+    pub manager: Object<Manager<'a>>,
+    /// Status in words.
+    #[serde(borrow)]
+    pub status: Object<Status<'a>>,
+    /// Delivery.
+    #[serde(borrow)]
+    pub shipping: Object<Shipping<'a>>,
+    /// Payments and expenses.
+    #[serde(borrow)]
+    pub payments: List<Payment<'a>>,
+}
+
+impl Order<'_> {
+    /// When it was placed, which is what its filter goes by.
+    pub fn placed(&self) -> Option<Instant> {
+        let text = self.ordered_at.get().or(self.created_at.get())?;
+        time::parse(text).ok()
+    }
+
+    /// When it changed last.
+    pub fn updated(&self) -> Option<Instant> {
+        time::parse(self.updated_at.0.get()?).ok()
+    }
+
+    /// Whether nothing more is expected to happen to it.
+    pub fn is_final(&self) -> bool {
+        let status = self.status.get().and_then(|status| status.group_id.get());
+        self.status_group_id
+            .get()
+            .or(status)
+            .is_some_and(|group| group >= FIRST_FINAL_GROUP)
+    }
+}
+
+/// Who buys.
+#[derive(Debug, Default, Deserialize, Hash)]
+#[serde(default)]
+pub struct Buyer<'a> {
+    /// Id.
+    pub id: Id,
+    /// Name.
+    #[serde(borrow)]
+    pub full_name: Text<'a>,
+    /// Phones: one string in orders, a list elsewhere.
+    #[serde(borrow)]
+    pub phone: List<Text<'a>>,
+    /// E-mails: one string in orders, a list elsewhere.
+    #[serde(borrow)]
+    pub email: List<Text<'a>>,
+}
+
+/// A line of an order.
+#[derive(Debug, Default, Deserialize, Hash)]
+#[serde(default)]
+pub struct Line<'a> {
+    /// Id.
+    pub id: Id,
+    /// SKU.
+    #[serde(borrow)]
+    pub sku: Text<'a>,
+    /// Name as ordered.
+    #[serde(borrow)]
+    pub name: Text<'a>,
+    /// For one unit, before discounts.
+    pub price: Number,
+    /// For one unit, after discounts.
+    pub price_sold: Number,
+    /// Discount of one unit.
+    pub total_discount: Number,
+    /// How many units.
+    pub quantity: Number,
+    /// Unit; none means the piece.
+    #[serde(borrow)]
+    pub unit_type: Text<'a>,
+    /// What tells the variant, and whatever the source has added.
+    #[serde(borrow)]
+    pub properties: List<Property<'a>>,
+    /// The catalogue's item; none for one-off lines.
+    #[serde(borrow)]
+    pub offer: Object<Offer<'a>>,
+}
+
+/// A size, a colour…
+#[derive(Clone, Debug, Default, Deserialize, Hash)]
+#[serde(default)]
+pub struct Property<'a> {
+    /// What it is.
+    #[serde(borrow)]
+    pub name: Text<'a>,
+    /// Its value.
+    #[serde(borrow)]
+    pub value: Text<'a>,
+}
+
+/// An item of the catalogue: a product, or one variant of it.
+#[derive(Debug, Default, Deserialize, Hash)]
+#[serde(default)]
+pub struct Offer<'a> {
+    /// Id.
+    pub id: Id,
+    /// The product it belongs to.
+    pub product_id: Id,
+    /// SKU.
+    #[serde(borrow)]
+    pub sku: Text<'a>,
+    /// Barcode.
+    #[serde(borrow)]
+    pub barcode: Text<'a>,
+    /// What tells it from its siblings.
+    #[serde(borrow)]
+    pub properties: List<Property<'a>>,
+    /// Whether it is the one offer of a product without variants.
+    pub is_default: Flag,
+    /// Not sold any more.
+    pub is_archived: Aside<Flag>,
+    /// Its product, where that was asked for.
+    #[serde(borrow)]
+    pub product: Object<Product<'a>>,
+}
+
+/// A product of the catalogue.
+#[derive(Debug, Default, Deserialize, Hash)]
+#[serde(default)]
+pub struct Product<'a> {
+    /// Id.
+    pub id: Id,
+    /// Name.
+    #[serde(borrow)]
+    pub name: Text<'a>,
+    /// SKU, of products without variants.
+    #[serde(borrow)]
+    pub sku: Text<'a>,
+    /// Unit; none means the piece.
+    #[serde(borrow)]
+    pub unit_type: Text<'a>,
+    /// Category.
+    pub category_id: Id,
+}
+
+/// Who answers for an order.
+#[derive(Debug, Default, Deserialize, Hash)]
+#[serde(default)]
+pub struct Manager<'a> {
+    /// Id.
+    pub id: Id,
+    /// Name.
+    #[serde(borrow)]
+    pub full_name: Text<'a>,
+}
+
+/// A status of orders.
+#[derive(Debug, Default, Deserialize, Hash)]
+#[serde(default)]
+pub struct Status<'a> {
+    /// Name.
+    #[serde(borrow)]
+    pub name: Text<'a>,
+    /// Group, 1 to 6.
+    pub group_id: Id,
+}
+
+/// How an order reaches its buyer.
+#[derive(Debug, Default, Deserialize, Hash)]
+#[serde(default)]
+pub struct Shipping<'a> {
+    /// Carrier.
+    pub delivery_service_id: Id,
+    /// Carrier in words.
+    #[serde(borrow)]
+    pub delivery_service: Object<DeliveryService<'a>>,
+    /// Tracking number.
+    #[serde(borrow)]
+    pub tracking_code: Text<'a>,
+    /// The address on one line.
+    #[serde(borrow)]
+    pub full_address: Text<'a>,
+    /// Country.
+    #[serde(borrow)]
+    pub shipping_address_country: Text<'a>,
+    /// Region.
+    #[serde(borrow)]
+    pub shipping_address_region: Text<'a>,
+    /// City.
+    #[serde(borrow)]
+    pub shipping_address_city: Text<'a>,
+    /// Post code.
+    #[serde(borrow)]
+    pub shipping_address_zip: Text<'a>,
+    /// Street and house.
+    #[serde(borrow)]
+    pub shipping_address: Text<'a>,
+    /// Flat, entrance…
+    #[serde(borrow)]
+    pub shipping_secondary_line: Text<'a>,
+    /// Branch of the carrier.
+    #[serde(borrow)]
+    pub shipping_receive_point: Text<'a>,
+    /// Who receives it, when that is not the buyer.
+    #[serde(borrow)]
+    pub recipient_full_name: Text<'a>,
+    /// Phone of the recipient.
+    #[serde(borrow)]
+    pub recipient_phone: Text<'a>,
+}
+
+/// A carrier.
+#[derive(Debug, Default, Deserialize, Hash)]
+#[serde(default)]
+pub struct DeliveryService<'a> {
+    /// Id.
+    pub id: Id,
+    /// Name.
+    #[serde(borrow)]
+    pub name: Text<'a>,
+}
+
+/// A payment or an expense.
+#[derive(Debug, Default, Deserialize, Hash)]
+#[serde(default)]
+pub struct Payment<'a> {
+    /// Id.
+    pub id: Id,
+    /// How much, in `source_currency`.
+    pub amount: Number,
+    /// ISO 4217 code.
+    #[serde(borrow)]
+    pub source_currency: Text<'a>,
+    /// How much, in `actual_currency`.
+    pub actual_amount: Number,
+    /// ISO 4217 code.
+    #[serde(borrow)]
+    pub actual_currency: Text<'a>,
+    /// Whether the money goes the other way.
+    pub is_expense: Flag,
+    /// `paid`, `not_paid`, `canceled` or nothing.
+    #[serde(borrow)]
+    pub status: Text<'a>,
+    /// When it was paid.
+    #[serde(borrow)]
+    pub payment_date: Text<'a>,
+    /// When it was entered.
+    #[serde(borrow)]
+    pub created_at: Text<'a>,
+    /// Note.
+    #[serde(borrow)]
+    pub description: Text<'a>,
+}
+
+/// An entry of a dictionary.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Named {
+    /// Id.
+    pub id: Id,
+    name: Option<String>,
+    full_name: Option<String>,
+    username: Option<String>,
+    /// ISO 4217 code, of sources.
+    pub currency_code: Option<String>,
+}
+
+impl Named {
+    /// What people call it.
+    pub fn label(&self) -> Option<String> {
+        [&self.name, &self.full_name, &self.username]
+            .into_iter()
+            .flatten()
+            .map(|label| label.trim())
+            .find(|label| !label.is_empty())
+            .map(str::to_owned)
+    }
+}
+
+/// A category of products.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Category {
+    /// Id.
+    pub id: Id,
+    /// Name.
+    pub name: Option<String>,
+    /// Category above.
+    pub parent_id: Id,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Page, read_orders};
+    use crate::paging::Facts;
+    use serde::de::IgnoredAny;
+    use tenon_sdk::decimal;
+    use tenon_sdk::import::fingerprint;
+
+    const ORDER: &str = r#"{"id":1042,"source_id":3,"source_uuid":"№20155","status_group_id":2,
+        "status_id":21,"grand_total":1130,"total_discount":120,"discount_data":[],
+        "shipping_price":"50.00","wrap_price":null,"buyer_comment":"Call first",
+        "ordered_at":"2026-03-01T09:10:11.000000Z","created_at":"2026-03-01T09:15:00.000000Z",
+        "updated_at":"2026-03-01T10:00:00.000000Z","closed_at":null,
+        "buyer":{"id":77,"full_name":"Test Buyer","phone":"+380501112233","email":["t@example.test"],"orders_sum":"0.00"},
+        "products":[{"id":5001,"sku":"TS-RED-M","name":"T-\"shirt\"","price":600,"price_sold":600,
+          "quantity":2,"unit_type":null,"picture":[],
+          "properties":[{"name":"Color","value":"Red"}],
+          "offer":{"id":310,"product_id":90,"sku":"TS-RED-M","quantity":14,
+            "properties":[{"name":"Color","value":"Red"}],"is_default":false}}],
+        "manager":[],"status":{"id":21,"name":"Packing","group_id":2},
+        "shipping":{"delivery_service_id":1,"address_payload":[],"full_address":"Kyiv, Branch 12",
+          "delivery_service":{"id":1,"name":"Nova Poshta"}},
+        "payments":[{"id":900,"amount":500.5,"is_expense":0,"status":"paid"}]}"#;
+
+    fn page(orders: &[&str]) -> String {
+        format!(r#"{{"total":"2","per_page":50,"data":[{}]}}"#, orders.join(","))
+    }
+
+    #[test]
+    fn an_order_is_read_with_all_its_oddities() {
+        let text = page(&[ORDER]);
+        let page = read_orders(&text, 1).expect("a page");
+        assert_eq!(page.facts.total, Some(2));
+        let order = page.orders[0].as_ref().expect("an order");
+        assert_eq!(order.id.get(), Some(1042));
+        assert_eq!(order.shipping_price.get(), decimal::parse("50"));
+        assert_eq!(order.payments[0].amount.get(), decimal::parse("500.5"));
+        assert!(order.manager.get().is_none());
+        assert_eq!(order.products[0].name.get(), Some("T-\"shirt\""));
+        let buyer = order.buyer.get().expect("a buyer");
+        assert_eq!(buyer.phone[0].get(), Some("+380501112233"));
+        assert_eq!(buyer.email[0].get(), Some("t@example.test"));
+        assert!(!order.is_final());
+        assert!(order.placed().is_some_and(|at| order.updated() > Some(at)));
+    }
+
+    #[test]
+    fn a_malformed_order_spoils_no_other_and_is_named_with_the_place() {
+        let bad = ORDER
+            .replace("1042", "1043")
+            .replace(r#""price":600"#, r#""price":"six hundred""#);
+        let text = page(&[&bad, ORDER, "\"oops\"", r#"{"id":{}}"#]);
+        let page = read_orders(&text, 1).expect("a page");
+        let failure = |index: usize| match &page.orders[index] {
+            Err(unreadable) => (unreadable.id, unreadable.reason.clone()),
+            Ok(order) => panic!("{order:?} is no good"),
+        };
+        let (id, reason) = failure(0);
+        assert_eq!(id, Some(1043));
+        assert!(
+            reason.starts_with("products[0].price: `six hundred` is not a decimal number"),
+            "{reason}"
+        );
+        assert!(page.orders[1].is_ok());
+        assert_eq!(failure(2).0, None);
+        assert_eq!(failure(3).0, None);
+    }
+
+    #[test]
+    fn a_page_that_is_cut_is_no_page() {
+        let text = page(&[ORDER, "\"oops\""]);
+        let cut = &text[..text.len() - 3];
+        assert!(read_orders(cut, 1).err().is_some_and(|error| error.is_eof()));
+        assert!(read_orders("<html>", 1).err().is_some_and(|error| error.is_syntax()));
+        assert!(read_orders(r#"{"message":"x"}"#, 1).is_err());
+    }
+
+    #[test]
+    fn only_what_the_mapping_uses_changes_a_fingerprint() {
+        let print = |text: &str| {
+            let text = page(&[text]);
+            let page = read_orders(&text, 1).expect("a page");
+            fingerprint(1, page.orders[0].as_ref().expect("an order"))
+        };
+        let before = print(ORDER);
+        for (old, new) in [
+            ("10:00:00.000000Z", "11:00:00.000000Z"),
+            ("\"quantity\":14", "\"quantity\":13"),
+            ("\"orders_sum\":\"0.00\"", "\"orders_sum\":\"9.00\""),
+        ] {
+            assert_eq!(print(&ORDER.replace(old, new)), before, "{new}");
+        }
+        for (old, new) in [
+            ("\"status_id\":21", "\"status_id\":22"),
+            ("\"quantity\":2,", "\"quantity\":3,"),
+            ("500.5", "500.6"),
+        ] {
+            assert_ne!(print(&ORDER.replace(old, new)), before, "{new}");
+        }
+    }
+
+    #[test]
+    fn a_page_tells_null_from_a_missing_next_page() {
+        let facts = |text| {
+            serde_json::from_str::<Page<IgnoredAny>>(text)
+                .expect("a page")
+                .facts(1)
+        };
+        let nothing = Facts {
+            page: 1,
+            ..Facts::default()
+        };
+        assert_eq!(facts(r#"{"data":[]}"#), nothing);
+        assert_eq!(
+            facts(r#"{"data":[],"next_page_url":null}"#).has_next,
+            Some(false)
+        );
+        assert_eq!(
+            facts(r#"{"data":[],"next_page_url":"https://x/?page=2"}"#).has_next,
+            Some(true)
+        );
+    }
+}

@@ -1,0 +1,272 @@
+//! Loads orders: reads the windows of the plan page by page, and after each page commits its
+//! orders together with where to go on. So a run that is stopped or dies at any moment is gone on
+//! with by the next, and nothing is lost or done twice.
+
+use std::collections::BTreeSet;
+
+use tenon_sdk::import::{Tally, fingerprint};
+use tenon_sdk::model::{Directive, Fault, Instant, Outcome};
+use tenon_sdk::{info, settings, time};
+
+use crate::api::{self, Crm, Order, Unreadable};
+use crate::importer::{Fate, Importer};
+use crate::keys;
+use crate::map::MAPPING_VERSION;
+use crate::paging::{self, Facts, Step};
+use crate::plan::{Cursor, Leg, Window};
+use crate::settings::{Settings, Span};
+use crate::state::{Progress, State};
+
+const ORDER: &str = "order";
+
+/// Up to so many orders are read again one by one without looking for a cheaper way.
+const SINGLES: usize = 4;
+
+/// So many single orders are read between two checkpoints.
+const BATCH: usize = 25;
+
+/// At most so many orders that could not be taken are tried again in one run.
+const RETRIES: usize = 50;
+
+/// Runs the job, or goes on with it.
+///
+/// # Errors
+/// The fault that keeps it from going on.
+pub fn run() -> Result<Outcome, Fault> {
+    let settings: Settings = settings::load()?;
+    keys::verify(&settings.booking)?;
+    let crm = Crm::new(&settings.base_url);
+    Run::open(&settings, &crm).go()
+}
+
+struct Run<'s> {
+    settings: &'s Settings,
+    crm: &'s Crm,
+    importer: Importer<'s>,
+    state: State,
+    progress: Progress,
+    tally: Tally,
+}
+
+/// What a run does after a checkpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum After {
+    GoOn,
+    Suspend,
+    Finish,
+}
+
+impl<'s> Run<'s> {
+    fn open(settings: &'s Settings, crm: &'s Crm) -> Run<'s> {
+        let (state, cut) = State::load(digest(settings));
+        let progress = cut.unwrap_or_else(|| {
+            let first = Leg::first(settings.span, state.cursor.as_ref());
+            Progress::new(first, time::now())
+        });
+        Run {
+            settings,
+            crm,
+            importer: Importer::new(settings, crm),
+            state,
+            tally: Tally::after(progress.done),
+            progress,
+        }
+    }
+
+    fn go(mut self) -> Result<Outcome, Fault> {
+        loop {
+            let window = Window::of(
+                self.progress.leg,
+                self.settings.span,
+                self.state.cursor.as_ref(),
+                self.progress.started,
+            );
+            let after = match window {
+                Some(window) => self.read_window(&window)?,
+                None => self.read_again()?,
+            };
+            match after {
+                After::GoOn => {}
+                After::Suspend => return Ok(Outcome::Suspended),
+                After::Finish => return Ok(Outcome::Done),
+            }
+        }
+    }
+
+    /// Reads one page of the leg's window.
+    fn read_window(&mut self, window: &Window) -> Result<After, Fault> {
+        let facts = self.read_page(window, self.progress.pages + 1)?;
+        let step = paging::next(&facts, self.progress.total);
+        self.progress.total = facts.total.or(self.progress.total);
+        match step {
+            Step::Read(next) => {
+                self.progress.pages = next - 1;
+                self.commit()
+            }
+            Step::End => self.leave_leg(),
+        }
+    }
+
+    fn read_page(&mut self, window: &Window, page: u64) -> Result<Facts, Fault> {
+        let answer = self.crm.orders(window, page)?;
+        let read = api::order_page(&answer, page)?;
+        if let Some(total) = read.facts.total {
+            self.tally.expect(self.progress.before + total);
+        }
+        let place = |row| format!("page {page}, row {}", row + 1);
+        self.take(read.orders, place)?;
+        Ok(read.facts)
+    }
+
+    /// Reads again the orders that may have changed unnoticed and those that could not be taken
+    /// before: page by page where that takes fewer requests, else one by one.
+    fn read_again(&mut self) -> Result<After, Fault> {
+        let placed: Vec<Instant> = self.state.open_unmet().map(|(_, placed)| placed).collect();
+        if placed.len() > SINGLES
+            && let Some(window) = Window::around(&placed)
+        {
+            let mut page = 1;
+            let mut total = None;
+            loop {
+                let facts = self.read_page(&window, page)?;
+                let left = self.state.open_unmet().count() as u64;
+                let step = paging::next(&facts, total);
+                total = facts.total;
+                if self.commit()? == After::Suspend {
+                    return Ok(After::Suspend);
+                }
+                let cheaper = facts.pages().is_none_or(|pages| pages.saturating_sub(page) <= left);
+                match step {
+                    Step::Read(next) if cheaper => page = next,
+                    _ => break,
+                }
+            }
+        }
+        let open = self.state.open_unmet().map(|(id, _)| id);
+        let failed = self.state.failed_unmet().take(RETRIES);
+        let single: Vec<i64> = open.chain(failed).collect::<BTreeSet<_>>().into_iter().collect();
+        for batch in single.chunks(BATCH) {
+            self.read_singly(batch)?;
+            if self.commit()? == After::Suspend {
+                return Ok(After::Suspend);
+            }
+        }
+        self.leave_leg()
+    }
+
+    fn read_singly(&mut self, ids: &[i64]) -> Result<(), Fault> {
+        let mut answers = Vec::with_capacity(ids.len());
+        for id in ids {
+            match self.crm.order(*id)? {
+                Some(answer) => answers.push(answer),
+                None => {
+                    info!("order {id} is gone in KeyCRM; the ERP keeps what it has of it");
+                    self.state.forget(*id);
+                }
+            }
+        }
+        let orders = answers
+            .iter()
+            .map(api::single_order)
+            .collect::<Result<Vec<_>, _>>()?;
+        self.take(orders, |row| format!("row {}", row + 1))
+    }
+
+    /// Imports orders that were read. `place` tells people where one without an id stands.
+    fn take(
+        &mut self,
+        orders: Vec<Result<Order<'_>, Unreadable>>,
+        place: impl Fn(usize) -> String,
+    ) -> Result<(), Fault> {
+        let mut page = Vec::with_capacity(orders.len());
+        for (row, order) in orders.into_iter().enumerate() {
+            let order = order.and_then(|order| match order.id.get() {
+                Some(id) => Ok((id, order)),
+                None => Err(Unreadable {
+                    id: None,
+                    reason: "the order has no id".to_owned(),
+                }),
+            });
+            match order {
+                Ok((id, order)) => {
+                    if self.state.meets(id) {
+                        page.push((id, order));
+                    }
+                }
+                Err(Unreadable { id: Some(id), reason }) => {
+                    if self.state.meets(id) {
+                        self.reject(id, &reason);
+                    }
+                }
+                Err(Unreadable { id: None, reason }) => {
+                    self.tally.reject(ORDER, &place(row), &reason);
+                }
+            }
+        }
+        let read: Vec<&Order<'_>> = page.iter().map(|(_, order)| order).collect();
+        let fates = self.importer.import(&read)?;
+        for ((id, order), fate) in page.iter().zip(fates) {
+            let placed = order.placed();
+            self.progress.newest.note(order.updated(), placed);
+            let open = (!order.is_final()).then(|| placed.unwrap_or(self.progress.started));
+            self.state.note_open(*id, open);
+            match fate {
+                Fate::Refused(reason) => {
+                    self.reject(*id, &reason);
+                    continue;
+                }
+                Fate::Taken(effect) => self.tally.count(effect),
+                Fate::Passed => self.tally.passed(),
+            }
+            self.state.note_failed(*id, false);
+        }
+        Ok(())
+    }
+
+    fn reject(&mut self, id: i64, reason: &str) {
+        self.tally.reject(ORDER, &id.to_string(), reason);
+        self.state.note_failed(id, true);
+    }
+
+    fn leave_leg(&mut self) -> Result<After, Fault> {
+        self.progress.done = self.tally.done();
+        match self.progress.leg.next() {
+            Some(next) => {
+                self.progress.enter(next);
+                self.commit()
+            }
+            None => {
+                let cursor = match self.settings.span {
+                    Span::Period { .. } => None,
+                    Span::LastDays(_) => Cursor::after(
+                        self.state.cursor,
+                        self.progress.newest,
+                        self.progress.started,
+                    ),
+                };
+                self.state.finish(cursor)?;
+                // There is nothing left that a stop could cut.
+                self.tally.checkpoint();
+                Ok(After::Finish)
+            }
+        }
+    }
+
+    fn commit(&mut self) -> Result<After, Fault> {
+        self.progress.done = self.tally.done();
+        self.state.save(&self.progress)?;
+        Ok(match self.tally.checkpoint() {
+            Directive::Proceed => After::GoOn,
+            Directive::Stop => After::Suspend,
+        })
+    }
+}
+
+/// Of all settings and the mapping: under another digest, nothing that an earlier run left on its
+/// way is good any more.
+fn digest(settings: &Settings) -> String {
+    fingerprint(MAPPING_VERSION, settings)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}

@@ -1,0 +1,50 @@
+//! KeyCRM → ERP: orders with their buyers, products, delivery and payments.
+//!
+//! KeyCRM is the master of orders; people own the cards of partners and products once they exist.
+//! How the pieces meet: [`jobs::orders`] decides what to read and when to stop, `importer` brings a
+//! page of orders into the ERP, and `map` holds every rule about one record, without any I/O.
+
+mod api;
+mod catalogue;
+mod directories;
+mod goods;
+mod importer;
+mod jobs;
+mod keys;
+mod manifest;
+mod map;
+mod paging;
+mod partners;
+mod plan;
+mod settings;
+mod state;
+
+use tenon_sdk::Connector;
+use tenon_sdk::model::{Cause, Choice, ConnectorManifest, Fault, Outcome};
+
+/// The connector.
+pub struct KeyCrm;
+
+impl Connector for KeyCrm {
+    fn describe() -> ConnectorManifest {
+        manifest::manifest()
+    }
+
+    fn choices(option: &str) -> Result<Vec<Choice>, Fault> {
+        manifest::choices(option)
+    }
+
+    fn check() -> Result<String, Fault> {
+        let statuses = settings::crm()?.count("/order/status")?;
+        Ok(format!("KeyCRM, {statuses} order statuses"))
+    }
+
+    fn run(job: &str, _argument: Option<&str>, _cause: &Cause) -> Result<Outcome, Fault> {
+        match job {
+            jobs::ORDERS => jobs::orders::run(),
+            other => Err(Fault::Unsupported(format!("there is no job `{other}`"))),
+        }
+    }
+}
+
+tenon_sdk::export!(KeyCrm);

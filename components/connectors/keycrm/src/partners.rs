@@ -1,0 +1,237 @@
+//! Buyers as partners. A partner is made from an order when nobody in the ERP is the buyer; from
+//! then on its card belongs to people, and orders never change it.
+
+use std::collections::{HashMap, HashSet};
+
+use tenon_sdk::erp::partners;
+use tenon_sdk::import::{bound, match_by, pair, saved_key, split_rivals};
+use tenon_sdk::info;
+use tenon_sdk::lenient::Text;
+use tenon_sdk::model::{Binding, Fault, Key, Partner, PartnerFields, PartnerLookup, PartnerRole};
+use tenon_sdk::runtime::bindings;
+
+use crate::api::{Buyer, Order};
+use crate::map::origin;
+
+const PARTNER: &str = "partner";
+
+/// Fewer digits are no phone that could tell anybody.
+const PHONE_DIGITS: usize = 7;
+
+/// So many last digits are the same however a phone is written, with or without the country.
+const RIVAL_DIGITS: usize = 9;
+
+/// Partners that this run knows, by the buyer's origin, or why the ERP does not take one.
+#[derive(Debug, Default)]
+pub struct Partners(HashMap<String, Result<Key, String>>);
+
+impl Partners {
+    /// Finds or makes the partner of each order: by binding, by phone, by e-mail, else new.
+    ///
+    /// # Errors
+    /// The fault of a call as a whole.
+    pub fn ensure(&mut self, orders: &[&Order<'_>]) -> Result<(), Fault> {
+        let mut asked = HashSet::new();
+        let wanted: Vec<Wanted> = orders
+            .iter()
+            .filter_map(|order| Wanted::of(order))
+            .filter(|wanted| {
+                !self.0.contains_key(&wanted.origin) && asked.insert(wanted.origin.clone())
+            })
+            .collect();
+        let origins: Vec<String> = wanted.iter().map(|wanted| wanted.origin.clone()).collect();
+        let known = bound(PARTNER, &origins);
+        let mut open = Vec::new();
+        for wanted in wanted {
+            match known.get(&wanted.origin) {
+                Some(binding) => {
+                    self.0.insert(wanted.origin, Ok(binding.key.clone()));
+                }
+                None => open.push(wanted),
+            }
+        }
+        let mut pairs = Vec::new();
+        // Of two new buyers who may be one person, the second is looked up again once the first
+        // is saved: only the ERP knows when two phones are the same.
+        while !open.is_empty() {
+            open = self.match_known(open, &mut pairs)?;
+            let (now, later) = split_rivals(open, Wanted::claims);
+            self.make(now, &mut pairs)?;
+            open = later;
+        }
+        if !pairs.is_empty() {
+            bindings::bind(&pairs);
+        }
+        Ok(())
+    }
+
+    /// The partner of an order; the given one where it has no buyer.
+    ///
+    /// # Errors
+    /// The reason why there is none.
+    pub fn of(&self, order: &Order<'_>, default: Option<&Key>) -> Result<Key, String> {
+        match Wanted::of(order) {
+            Some(wanted) => match self.0.get(&wanted.origin) {
+                Some(Ok(key)) => Ok(key.clone()),
+                Some(Err(reason)) => Err(format!("its partner was refused: {reason}")),
+                None => Err("its partner was not found".to_owned()),
+            },
+            None => default.cloned().ok_or_else(|| {
+                "it has no buyer, and settings.default_partner is not set".to_owned()
+            }),
+        }
+    }
+
+    fn match_known<'o>(
+        &mut self,
+        open: Vec<Wanted<'o>>,
+        pairs: &mut Vec<Binding>,
+    ) -> Result<Vec<Wanted<'o>>, Fault> {
+        let mut matched = |rule: &str, wanted: Wanted<'_>, partner: Partner| {
+            if let Some(key) = partner.key {
+                info!(record = key, "{} matched by {rule}", wanted.origin);
+                pairs.push(pair(PARTNER, &key, &wanted.origin));
+                self.0.insert(wanted.origin, Ok(key));
+            }
+        };
+        let open = match_by(
+            open,
+            |wanted| {
+                let phones = wanted.phones().filter(|phone| digits(phone).len() >= PHONE_DIGITS);
+                phones.map(|phone| PartnerLookup::Phone(phone.to_owned())).collect()
+            },
+            partners::find,
+            |wanted, partner| matched("phone", wanted, partner),
+        )?;
+        match_by(
+            open,
+            |wanted| {
+                let emails = wanted.emails();
+                emails.map(|email| PartnerLookup::Email(email.to_owned())).collect()
+            },
+            partners::find,
+            |wanted, partner| matched("e-mail", wanted, partner),
+        )
+    }
+
+    fn make(&mut self, new: Vec<Wanted<'_>>, pairs: &mut Vec<Binding>) -> Result<(), Fault> {
+        if new.is_empty() {
+            return Ok(());
+        }
+        let cards: Vec<Partner> = new.iter().map(Wanted::card).collect();
+        // Nothing is owned: a card that stands there already keeps what people have written.
+        let saved = partners::save(&cards, PartnerFields::empty())?;
+        for (wanted, outcome) in new.into_iter().zip(saved) {
+            let key = saved_key(outcome)?;
+            if let Ok(key) = &key {
+                pairs.push(pair(PARTNER, key, &wanted.origin));
+            }
+            self.0.insert(wanted.origin, key);
+        }
+        Ok(())
+    }
+}
+
+/// A buyer who is looked for.
+struct Wanted<'o> {
+    origin: String,
+    buyer: &'o Buyer<'o>,
+}
+
+impl<'o> Wanted<'o> {
+    /// The buyer of an order, where there is anything to know about one.
+    fn of(order: &'o Order<'o>) -> Option<Wanted<'o>> {
+        let buyer = order.buyer.get()?;
+        let origin = match buyer.id.get() {
+            Some(id) => origin::buyer(id),
+            None => origin::of("buyer-of-order", order.id.get()?),
+        };
+        let wanted = Wanted { origin, buyer };
+        wanted.name().is_some().then_some(wanted)
+    }
+
+    fn phones(&self) -> impl Iterator<Item = &'o str> {
+        self.buyer.phone.iter().filter_map(Text::get)
+    }
+
+    fn emails(&self) -> impl Iterator<Item = &'o str> {
+        self.buyer.email.iter().filter_map(Text::get)
+    }
+
+    fn name(&self) -> Option<&'o str> {
+        let name = self.buyer.full_name.get();
+        name.or_else(|| self.phones().next())
+            .or_else(|| self.emails().next())
+    }
+
+    fn card(&self) -> Partner {
+        Partner {
+            origin: Some(self.origin.clone()),
+            role: PartnerRole::Customer,
+            name: self.name().unwrap_or_default().to_owned(),
+            phones: self.phones().map(str::to_owned).collect(),
+            emails: self.emails().map(str::to_owned).collect(),
+            ..Partner::default()
+        }
+    }
+
+    /// What another new buyer must not share to be certainly another person.
+    fn claims(&self) -> Vec<String> {
+        let phones = self.phones().map(|phone| {
+            let digits = digits(phone);
+            digits[digits.len().saturating_sub(RIVAL_DIGITS)..].to_owned()
+        });
+        let emails = self.emails().map(str::to_lowercase);
+        phones.chain(emails).collect()
+    }
+}
+
+fn digits(phone: &str) -> String {
+    phone.chars().filter(char::is_ascii_digit).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Partners, Wanted};
+    use crate::api::Order;
+
+    fn order(json: &str) -> Order<'_> {
+        serde_json::from_str(json).unwrap_or_else(|error| panic!("{json}: {error}"))
+    }
+
+    #[test]
+    fn a_buyer_without_a_name_is_called_by_phone_or_e_mail() {
+        for (json, name) in [
+            (r#"{"id":1,"buyer":{"id":7,"full_name":" Olena ","phone":"1"}}"#, Some("Olena")),
+            (r#"{"id":1,"buyer":{"id":7,"phone":["","+380501112233"]}}"#, Some("+380501112233")),
+            (r#"{"id":1,"buyer":{"email":"a@b.test"}}"#, Some("a@b.test")),
+            (r#"{"id":1,"buyer":{"id":7,"full_name":""}}"#, None),
+            (r#"{"id":1,"buyer":null}"#, None),
+            (r#"{"id":1,"buyer":[]}"#, None),
+        ] {
+            let order = order(json);
+            let card = Wanted::of(&order).map(|wanted| wanted.card());
+            assert_eq!(card.map(|card| card.name).as_deref(), name, "{json}");
+        }
+    }
+
+    #[test]
+    fn one_phone_written_in_two_ways_is_never_made_into_two_partners_at_once() {
+        let one = order(r#"{"id":1,"buyer":{"id":1,"phone":"+38 (050) 111-22-33"}}"#);
+        let other = order(r#"{"id":2,"buyer":{"id":2,"phone":"0501112233"}}"#);
+        let claims = |order| Wanted::of(order).map(|wanted| wanted.claims());
+        assert_eq!(claims(&one), claims(&other));
+    }
+
+    #[test]
+    fn an_order_without_a_buyer_needs_a_default_partner() {
+        let order = order(r#"{"id":1,"buyer":null}"#);
+        let partners = Partners::default();
+        let default = "anybody".to_owned();
+        assert_eq!(partners.of(&order, Some(&default)), Ok(default));
+        assert_eq!(
+            partners.of(&order, None),
+            Err("it has no buyer, and settings.default_partner is not set".to_owned())
+        );
+    }
+}

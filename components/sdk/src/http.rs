@@ -1,0 +1,495 @@
+//! Requests to the counterpart.
+//!
+//! The host resolves, signs, paces and repeats requests; this module writes them, reads JSON
+//! answers and says what a failure means: what may pass by itself is `transient`, what an admin
+//! must mend is `configuration`, and a refusal of the request itself is a [`Status`] for the
+//! caller to judge. Messages hold one line, never a body, a query or a secret. Only this module
+//! knows the HTTP library.
+
+use std::borrow::Cow;
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::model::Fault;
+use crate::text::one_line;
+
+/// What RFC 3986 leaves as it is in a query.
+const QUERY: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
+
+/// HTTP method.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Method {
+    /// Reads.
+    Get,
+    /// Creates or acts.
+    Post,
+    /// Replaces.
+    Put,
+    /// Changes a part.
+    Patch,
+    /// Removes.
+    Delete,
+}
+
+impl Method {
+    /// As it stands in a request.
+    pub fn name(self) -> &'static str {
+        match self {
+            Method::Get => "GET",
+            Method::Post => "POST",
+            Method::Put => "PUT",
+            Method::Patch => "PATCH",
+            Method::Delete => "DELETE",
+        }
+    }
+}
+
+/// A request on its way to the host.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Request {
+    /// Method.
+    pub method: Method,
+    /// Whole URL, query included.
+    pub url: String,
+    /// Headers.
+    pub headers: Vec<(String, String)>,
+    /// Body, empty for none.
+    pub body: Vec<u8>,
+}
+
+/// An answer as it came.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Response {
+    /// HTTP status.
+    pub status: u16,
+    /// Headers; names in lower case.
+    pub headers: Vec<(String, String)>,
+    /// Whole body, decoded.
+    pub body: Vec<u8>,
+}
+
+/// Why there is no answer.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unsent {
+    /// The host does not let this connector reach that place.
+    #[error("the host refused the request")]
+    Refused,
+    /// The connection failed, or broke before the answer was complete.
+    #[error("{0}")]
+    Failed(String),
+}
+
+/// The counterpart understood the request and does not take it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{place} answered {code}{message}")]
+pub struct Status {
+    /// HTTP status: 400, 404, 409, 422…
+    pub code: u16,
+    /// `: ` and the counterpart's own words, or nothing.
+    pub message: String,
+    /// Method and URL without the query.
+    pub place: String,
+}
+
+/// Why a call brought no usable answer.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum Error {
+    /// Nothing the caller could mend.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+    /// The caller may know what this status means for this request.
+    #[error(transparent)]
+    Status(#[from] Status),
+}
+
+/// A status that nobody expected does not go away by itself, so an admin gets to see it.
+impl From<Error> for Fault {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Fault(fault) => fault,
+            Error::Status(status) => Fault::Configuration(status.to_string()),
+        }
+    }
+}
+
+/// A counterpart's API: where it is, and which credential the host signs its requests with.
+#[derive(Clone, Debug)]
+pub struct Api {
+    base: String,
+    credential: &'static str,
+}
+
+impl Api {
+    /// `base` is what all paths are put behind; `credential` is its name in the manifest.
+    pub fn new(base: &str, credential: &'static str) -> Self {
+        Api {
+            base: base.trim_end_matches('/').to_owned(),
+            credential,
+        }
+    }
+
+    /// A call that reads `path`.
+    pub fn get(&self, path: &str) -> Call<'_> {
+        self.call(Method::Get, path)
+    }
+
+    /// A call to `path`.
+    pub fn call(&self, method: Method, path: &str) -> Call<'_> {
+        Call {
+            api: self,
+            path_end: self.base.len() + path.len(),
+            request: Request {
+                method,
+                url: format!("{}{path}", self.base),
+                headers: vec![("accept".to_owned(), "application/json".to_owned())],
+                body: Vec::new(),
+            },
+        }
+    }
+}
+
+/// A request that is being written.
+#[derive(Clone, Debug)]
+#[must_use = "a call does nothing before it is sent"]
+pub struct Call<'a> {
+    api: &'a Api,
+    path_end: usize,
+    request: Request,
+}
+
+impl Call<'_> {
+    /// Adds a pair to the query, everything special in it percent-encoded.
+    pub fn query(mut self, name: &str, value: &str) -> Self {
+        let url = &mut self.request.url;
+        url.push(if url.len() == self.path_end { '?' } else { '&' });
+        url.extend(utf8_percent_encode(name, QUERY));
+        url.push('=');
+        url.extend(utf8_percent_encode(value, QUERY));
+        self
+    }
+
+    /// Adds a header.
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        self.request
+            .headers
+            .push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Puts a JSON body into the request.
+    ///
+    /// # Errors
+    /// `rejected` when the value cannot be written as JSON.
+    pub fn json(mut self, body: &impl Serialize) -> Result<Self, Fault> {
+        self.request.body = serde_json::to_vec(body)
+            .map_err(|error| Fault::Rejected(format!("not JSON: {error}")))?;
+        Ok(self.header("content-type", "application/json"))
+    }
+
+    /// Sends the request and waits for the whole answer.
+    ///
+    /// # Errors
+    /// [`Error::Status`] for a refusal of the request itself, [`Error::Fault`] for all else.
+    pub fn send(self) -> Result<Answer, Error> {
+        let place = format!(
+            "{} {}",
+            self.request.method.name(),
+            &self.request.url[..self.path_end]
+        );
+        let outcome = exchange(self.request);
+        let response = judge(&place, self.api, outcome)?;
+        Ok(Answer { place, response })
+    }
+}
+
+/// A complete answer of success.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    place: String,
+    response: Response,
+}
+
+impl Answer {
+    /// A header by its name in lower case.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        header(&self.response, name)
+    }
+
+    /// The body as text, to be read by [`Answer::json`] or piece by piece.
+    ///
+    /// # Errors
+    /// `transient` when it is not UTF-8.
+    pub fn text(&self) -> Result<&str, Fault> {
+        std::str::from_utf8(&self.response.body)
+            .map_err(|_| Fault::Transient(format!("{} answered with no text", self.place)))
+    }
+
+    /// The body as a type that may borrow from it.
+    ///
+    /// # Errors
+    /// `transient` when it is cut short, no JSON or of another shape.
+    pub fn json<'a, T: Deserialize<'a>>(&'a self) -> Result<T, Fault> {
+        serde_json::from_str(self.text()?).map_err(|error| self.misread(&error))
+    }
+
+    /// What it means that the body could not be read.
+    pub fn misread(&self, error: &serde_json::Error) -> Fault {
+        let wrong = if error.is_eof() {
+            "an answer that is cut short"
+        } else if error.is_data() {
+            "JSON of an unknown shape"
+        } else {
+            "something else than JSON"
+        };
+        Fault::Transient(format!(
+            "{} answered with {wrong} (line {}, column {})",
+            self.place,
+            error.line(),
+            error.column()
+        ))
+    }
+}
+
+fn header<'a>(response: &'a Response, name: &str) -> Option<&'a str> {
+    response
+        .headers
+        .iter()
+        .find(|(known, _)| known == name)
+        .map(|(_, value)| value.as_str())
+}
+
+/// Decides what an outcome means.
+fn judge(place: &str, api: &Api, outcome: Result<Response, Unsent>) -> Result<Response, Error> {
+    let response = outcome.map_err(|unsent| match unsent {
+        Unsent::Refused => Fault::Configuration(format!(
+            "the host refused {}: not among the granted endpoints",
+            origin(&api.base)
+        )),
+        Unsent::Failed(reason) => Fault::Transient(format!("{place}: {}", one_line(&reason))),
+    })?;
+    let said = |response: &Response| match explanation(&response.body) {
+        Some(words) => format!(": {words}"),
+        None => String::new(),
+    };
+    match response.status {
+        200..=299 => {
+            let html = header(&response, "content-type")
+                .is_some_and(|kind| kind.trim_start().starts_with("text/html"));
+            if html {
+                let reason = format!("{place} answered with HTML instead of JSON");
+                return Err(Fault::Transient(reason).into());
+            }
+            Ok(response)
+        }
+        code @ (401 | 403) => Err(Fault::Configuration(format!(
+            "credential `{}` was not accepted: {place} answered {code}{}",
+            api.credential,
+            said(&response)
+        ))
+        .into()),
+        code @ (408 | 425 | 429 | 500..) => {
+            Err(Fault::Transient(format!("{place} answered {code}{}", said(&response))).into())
+        }
+        code => Err(Status {
+            code,
+            message: said(&response),
+            place: place.to_owned(),
+        }
+        .into()),
+    }
+}
+
+/// The counterpart's own words about a failure: only the members that are meant for them, because
+/// the rest of a body may hold personal data.
+fn explanation(body: &[u8]) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Refusal<'a> {
+        #[serde(borrow)]
+        message: Option<Cow<'a, str>>,
+        #[serde(borrow)]
+        errors: Option<&'a RawValue>,
+    }
+
+    let refusal: Refusal<'_> = serde_json::from_slice(body).ok()?;
+    let message = refusal.message.unwrap_or_default();
+    let words = match refusal.errors {
+        Some(errors) => one_line(&format!("{message} {}", errors.get())),
+        None => one_line(&message),
+    };
+    (!words.is_empty()).then_some(words)
+}
+
+/// Scheme, host and port of a URL.
+fn origin(url: &str) -> &str {
+    let host = url.find("://").map_or(0, |scheme| scheme + 3);
+    url[host..]
+        .find(['/', '?', '#'])
+        .map_or(url, |end| &url[..host + end])
+}
+
+#[cfg(not(target_family = "wasm"))]
+fn exchange(request: Request) -> Result<Response, Unsent> {
+    crate::native::world().http(request)
+}
+
+#[cfg(target_family = "wasm")]
+fn exchange(request: Request) -> Result<Response, Unsent> {
+    wasm::exchange(request)
+}
+
+#[cfg(target_family = "wasm")]
+mod wasm {
+    use super::{Method, Request, Response, Unsent};
+    use waki::header::HeaderName;
+
+    /// Asked for at a time; the host gives what it has.
+    const CHUNK: u64 = 1024 * 1024;
+
+    pub fn exchange(request: Request) -> Result<Response, Unsent> {
+        let method = match request.method {
+            Method::Get => waki::Method::Get,
+            Method::Post => waki::Method::Post,
+            Method::Put => waki::Method::Put,
+            Method::Patch => waki::Method::Patch,
+            Method::Delete => waki::Method::Delete,
+        };
+        let mut call = waki::Client::new().request(method, &request.url);
+        for (name, value) in request.headers {
+            let name = HeaderName::from_bytes(name.as_bytes()).map_err(unsent)?;
+            call = call.header(name, value);
+        }
+        let response = call.body(request.body).send().map_err(unsent)?;
+        let headers = response
+            .headers()
+            .iter()
+            .filter_map(|(name, value)| {
+                let value = value.to_str().ok()?;
+                Some((name.as_str().to_owned(), value.to_owned()))
+            })
+            .collect();
+        let status = response.status_code();
+        let mut body = response.chunk(CHUNK).map_err(unsent)?.unwrap_or_default();
+        while let Some(chunk) = response.chunk(CHUNK).map_err(unsent)? {
+            body.extend_from_slice(&chunk);
+        }
+        Ok(Response {
+            status,
+            headers,
+            body,
+        })
+    }
+
+    fn unsent(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Unsent {
+        let error = error.into();
+        match error.downcast_ref::<waki::ErrorCode>() {
+            Some(waki::ErrorCode::HttpRequestDenied) => Unsent::Refused,
+            Some(code) => Unsent::Failed(format!("{code:?}")),
+            None => Unsent::Failed(error.to_string()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Answer, Api, Error, Response, Status, Unsent, judge, origin};
+    use crate::model::Fault;
+
+    fn api() -> Api {
+        Api::new("https://crm.example/v1/", "api_key")
+    }
+
+    fn answered(status: u16, kind: &str, body: &str) -> Result<Response, Error> {
+        let response = Response {
+            status,
+            headers: vec![("content-type".to_owned(), kind.to_owned())],
+            body: body.as_bytes().to_vec(),
+        };
+        judge("GET https://crm.example/v1/order", &api(), Ok(response))
+    }
+
+    fn json(body: &str) -> Result<Vec<i64>, Fault> {
+        let response = answered(200, "application/json", body)?;
+        Answer {
+            place: "GET /order".to_owned(),
+            response,
+        }
+        .json()
+    }
+
+    #[test]
+    fn a_query_is_percent_encoded_with_its_brackets() {
+        let api = api();
+        let call = api
+            .get("/order")
+            .query("filter[created_between]", "2026-03-01 10:00:00,2026")
+            .query("include", "buyer");
+        assert_eq!(
+            call.request.url,
+            "https://crm.example/v1/order?filter%5Bcreated_between%5D=2026-03-01%2010%3A00%3A00%2C2026&include=buyer"
+        );
+    }
+
+    #[test]
+    fn a_wrong_key_names_the_credential() {
+        let refused = answered(401, "application/json", r#"{"message":"Unauthenticated."}"#);
+        assert_eq!(
+            refused.err().map(Fault::from),
+            Some(Fault::Configuration(
+                "credential `api_key` was not accepted: \
+                 GET https://crm.example/v1/order answered 401: Unauthenticated."
+                    .to_owned()
+            ))
+        );
+    }
+
+    #[test]
+    fn what_may_pass_by_itself_is_transient() {
+        for failure in [
+            answered(429, "application/json", r#"{"message":"Too Many Attempts."}"#),
+            answered(502, "text/html", "<html>Bad gateway</html>"),
+            answered(200, "text/html; charset=UTF-8", "<html>Sign in</html>"),
+            judge("GET /", &api(), Err(Unsent::Failed("reset\nby peer".into()))),
+        ] {
+            let fault = failure.err().map(Fault::from);
+            assert!(matches!(fault, Some(Fault::Transient(_))), "{fault:?}");
+        }
+        for body in ["[1,2", "<html>", "[1,\"x\"]", ""] {
+            assert!(matches!(json(body), Err(Fault::Transient(_))), "{body}");
+        }
+        assert_eq!(json("[1,2]"), Ok(vec![1, 2]));
+    }
+
+    #[test]
+    fn a_refusal_tells_only_what_is_meant_to_explain_it() {
+        let body = r#"{"message":"The given data was invalid.",
+            "errors":{"page":["too large"]},"buyer":{"phone":"+380501112233"}}"#;
+        let Err(Error::Status(Status { code, message, .. })) =
+            answered(422, "application/json", body)
+        else {
+            panic!("422 is for the caller to judge");
+        };
+        assert_eq!(code, 422);
+        assert_eq!(
+            message,
+            r#": The given data was invalid. {"page":["too large"]}"#
+        );
+    }
+
+    #[test]
+    fn a_place_that_is_not_granted_is_named() {
+        let refused = judge("GET /", &api(), Err(Unsent::Refused));
+        assert_eq!(
+            refused.err().map(Fault::from),
+            Some(Fault::Configuration(
+                "the host refused https://crm.example: not among the granted endpoints".to_owned()
+            ))
+        );
+        assert_eq!(origin("http://127.0.0.1:8080"), "http://127.0.0.1:8080");
+    }
+}

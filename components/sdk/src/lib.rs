@@ -1,0 +1,38 @@
+//! What every Tenon connector is written with.
+//!
+//! A connector is sync logic for one counterpart system, compiled to a WebAssembly component that
+//! reaches the host ERP, its own state and the counterpart only through the contract in `wit/`.
+//! This crate gives that contract a plain Rust face:
+//!
+//! - [`erp`] and [`runtime`]: the host's services, the same functions on wasm and natively;
+//! - [`model`]: the records of the ERP; [`decimal`]: exact numbers; [`time`]: instants;
+//! - [`http`]: requests to the counterpart, JSON in and out, failures as [`model::Fault`]s;
+//! - [`lenient`]: JSON as it is really met: numbers as strings, objects as `[]`, missing keys;
+//! - [`settings`], [`manifest`] and the log macros;
+//! - [`import`]: the steps that every importing job is composed of.
+//!
+//! A connector implements [`Connector`] and says `tenon_sdk::export!(ItsType);` once.
+//!
+//! Natively everything that leaves the connector goes to a [`native::World`] that was installed for
+//! the thread, so one and the same logic runs inside the sandbox, in unit tests and in benchmarks.
+
+mod connector;
+#[doc(hidden)]
+pub mod contract;
+pub mod decimal;
+pub mod http;
+pub mod import;
+pub mod lenient;
+#[doc(hidden)]
+pub mod log;
+pub mod manifest;
+pub mod model;
+#[cfg(not(target_family = "wasm"))]
+pub mod native;
+mod seam;
+pub mod settings;
+pub mod text;
+pub mod time;
+
+pub use connector::Connector;
+pub use seam::{erp, runtime};

@@ -1,0 +1,272 @@
+//! The embedded ERP: a platform of its own, on SQLite, for those who have none to embed the host in.
+//!
+//! Each tenant is one file, `tenants/TENANT.sqlite`, with its records and with all that its
+//! connections keep. So a checkpoint is one transaction, tenants cannot see each other, and a
+//! tenant is copied or deleted as a file, while no program has it open.
+//!
+//! [`EmbeddedErp`] is the [`Platform`] that connectors see, and offers people and tools what the
+//! contract has no word for: loading, listing and removing records.
+
+mod book;
+mod catalog;
+mod check;
+mod directories;
+mod feed;
+mod kind;
+mod load;
+mod normal;
+mod orders;
+mod partners;
+mod reading;
+mod record;
+mod schema;
+mod settings;
+mod sql;
+mod state;
+mod stock;
+mod tenant;
+mod unit;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde_json::Value;
+use tenon_host::ids::{ConnectionId, TenantId};
+use tenon_host::model::{Category, Fault, Order, Partner, Product};
+use tenon_host::platform::{Answer, Platform, Timer, UnitOfWork};
+
+use book::{Book, refuse};
+pub use kind::Kind;
+pub use load::Loaded;
+pub use reading::Page;
+use tenant::Folder;
+use unit::Unit;
+
+/// Why the embedded ERP cannot do what it was asked to.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A folder or file cannot be made or read.
+    #[error("{}: {source}", path.display())]
+    Folder {
+        /// Which one.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// SQLite cannot open a tenant's file.
+    #[error("{}: {source}", path.display())]
+    File {
+        /// Which one.
+        path: PathBuf,
+        /// What SQLite says.
+        source: rusqlite::Error,
+    },
+    /// The tables of a tenant's file cannot be brought up to date.
+    #[error("{}: {source}", path.display())]
+    Migration {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong.
+        source: rusqlite_migration::Error,
+    },
+    /// A later version of this program has written the file, and only it knows the tables.
+    #[error("{} was written by a newer version of this program; update it", .0.display())]
+    Newer(PathBuf),
+    /// No file of this tenant.
+    #[error("there is no tenant `{0}`")]
+    NoTenant(TenantId),
+    /// Not a kind of record.
+    #[error("`{name}` is no kind of record; there are {all}", name = .0, all = kinds())]
+    UnknownKind(String),
+    /// Only connectors write these.
+    #[error("{0} come from connectors and cannot be put in or taken out by hand")]
+    NotForPeople(Kind),
+    /// Not a country.
+    #[error("`{0}` is no country; use two capital letters of ISO 3166, such as UA")]
+    UnknownCountry(String),
+    /// A record of a load; nothing of the load was written.
+    #[error("record {number}: {reason}")]
+    Record {
+        /// Its place, counted from 1.
+        number: usize,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// What a connector would be answered.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+fn kinds() -> String {
+    let names: Vec<&str> = Kind::all().map(Kind::name).collect();
+    names.join(", ")
+}
+
+impl From<Error> for Fault {
+    fn from(error: Error) -> Fault {
+        match error {
+            Error::Fault(fault) => fault,
+            Error::Folder { .. } | Error::File { .. } | Error::Migration { .. } => {
+                Fault::Transient(error.to_string())
+            }
+            Error::Newer(_) | Error::NoTenant(_) => Fault::Configuration(error.to_string()),
+            Error::UnknownKind(_)
+            | Error::NotForPeople(_)
+            | Error::UnknownCountry(_)
+            | Error::Record { .. } => Fault::Rejected(error.to_string()),
+        }
+    }
+}
+
+/// How long a unit waits for others who write, before it answers that the file is locked.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The tenants of one folder. Clones share their connections.
+#[derive(Clone)]
+pub struct EmbeddedErp {
+    folder: Arc<Folder>,
+}
+
+impl EmbeddedErp {
+    /// Opens the tenants below `dir`, which is made when it is not there.
+    pub fn open(dir: &Path) -> Result<EmbeddedErp, Error> {
+        EmbeddedErp::open_with_patience(dir, PATIENCE)
+    }
+
+    /// Opens the tenants below `dir`; a unit waits no longer than `patience` for others who write.
+    pub fn open_with_patience(dir: &Path, patience: Duration) -> Result<EmbeddedErp, Error> {
+        let folder = Arc::new(Folder::open(dir, patience)?);
+        Ok(EmbeddedErp { folder })
+    }
+
+    /// The tenants that have a file, by name.
+    pub fn tenants(&self) -> Result<Vec<TenantId>, Error> {
+        self.folder.names()
+    }
+
+    /// Sets the country, as two letters of ISO 3166, whose phone numbers the tenant's people write
+    /// without a country code. Phones that are there already are read anew.
+    pub async fn set_country(&self, tenant: &TenantId, country: &str) -> Result<(), Error> {
+        let country = country
+            .parse()
+            .map_err(|_| Error::UnknownCountry(country.to_owned()))?;
+        let mut book = Book::new(self.folder.lease(tenant)?);
+        book.write(|writer| {
+            writer.set_country(country)?;
+            partners::reindex(writer)
+        })
+        .await?;
+        Ok(book.commit()?)
+    }
+
+    /// Puts one record or a list of them into a tenant's file: all, or none when one is bad.
+    ///
+    /// A record with a key keeps it, created or replaced; without one it is known by its origin;
+    /// without both it is new. Absent fields are none or empty, but an origin stays. A category
+    /// comes after the one above it.
+    pub async fn load(
+        &self,
+        tenant: &TenantId,
+        kind: Kind,
+        records: Value,
+    ) -> Result<Loaded, Error> {
+        let mut book = Book::new(self.folder.lease(tenant)?);
+        load::load(&mut book, kind, records).await
+    }
+
+    /// Removes a record for good, with its own stock, contacts and files. What points at it goes on
+    /// naming its key.
+    pub async fn remove(&self, tenant: &TenantId, kind: Kind, key: &str) -> Result<(), Error> {
+        let mut book = Book::new(self.folder.lease_existing(tenant)?);
+        book.write(|writer| match kind {
+            Kind::Orders => record::remove::<Order>(writer, key, sql::REMOVE_ORDER),
+            Kind::Products => record::remove::<Product>(writer, key, sql::REMOVE_PRODUCT),
+            Kind::Partners => record::remove::<Partner>(writer, key, sql::REMOVE_PARTNER),
+            Kind::Categories => record::remove::<Category>(writer, key, sql::REMOVE_CATEGORY),
+            Kind::Entries(directory) => directories::remove(writer, directory, key),
+            Kind::Stock => refuse("a level of stock has no key; set it to zero"),
+            Kind::Bindings | Kind::Runs => refuse(Error::NotForPeople(kind)),
+        })
+        .await?;
+        Ok(book.commit()?)
+    }
+
+    /// Up to `limit` records of a kind, as JSON, after the place where an earlier page ended.
+    ///
+    /// Orders have a `total`, the last `error` that a connector put on them and the names of their
+    /// `attachments`; partners have a `balance`; fingerprints of bindings are hexadecimal.
+    pub fn page(
+        &self,
+        tenant: &TenantId,
+        kind: Kind,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<Page, Error> {
+        let mut book = Book::new(self.folder.lease_existing(tenant)?);
+        Ok(book.read(|db| reading::page(db, kind, after, limit))?)
+    }
+
+    /// All records of a kind, as [`EmbeddedErp::page`] gives them, read as they are asked for.
+    pub fn records(
+        &self,
+        tenant: &TenantId,
+        kind: Kind,
+    ) -> Result<impl Iterator<Item = Result<Value, Error>> + use<>, Error> {
+        const PAGE: u32 = 500;
+        let mut book = Book::new(self.folder.lease_existing(tenant)?);
+        let mut next = Some(None);
+        let pages = std::iter::from_fn(move || {
+            let after: Option<String> = next.take()?;
+            let page = book.read(|db| reading::page(db, kind, after.as_deref(), PAGE));
+            Some(match page {
+                Ok(page) => {
+                    next = page.next.map(Some);
+                    Ok(page.records)
+                }
+                Err(fault) => Err(Error::from(fault)),
+            })
+        });
+        Ok(pages.flat_map(|page| match page {
+            Ok(records) => records.into_iter().map(Ok).collect(),
+            Err(error) => vec![Err(error)],
+        }))
+    }
+
+    /// The content of a file that a connector put on an order.
+    pub fn attachment(
+        &self,
+        tenant: &TenantId,
+        order: &str,
+        file_name: &str,
+    ) -> Result<Vec<u8>, Error> {
+        let mut book = Book::new(self.folder.lease_existing(tenant)?);
+        Ok(book.read(|db| reading::attachment(db, order, file_name))?)
+    }
+
+    /// The timers of a tenant that have come due, the earliest first, each with its connection.
+    /// Whoever starts their work removes them, in the unit of that work.
+    pub fn due_timers(
+        &self,
+        tenant: &TenantId,
+        now: jiff::Timestamp,
+    ) -> Result<Vec<(ConnectionId, Timer)>, Error> {
+        let mut book = Book::new(self.folder.lease_existing(tenant)?);
+        Ok(book.read(|db| state::due_timers(db, now))?)
+    }
+}
+
+#[async_trait]
+impl Platform for EmbeddedErp {
+    async fn begin(
+        &self,
+        tenant: &TenantId,
+        connection: &ConnectionId,
+    ) -> Answer<Box<dyn UnitOfWork>> {
+        Ok(Box::new(Unit {
+            book: Book::new(self.folder.lease(tenant)?),
+            connection: connection.to_string(),
+        }))
+    }
+}

@@ -1,0 +1,106 @@
+//! The forms in which phones, e-mails and names are compared. Pure.
+
+use std::borrow::Cow;
+
+use phonenumber::country::Id as Country;
+
+/// Names are compared without outer spaces and without case, in any alphabet.
+pub(crate) fn name(text: &str) -> String {
+    text.trim().to_lowercase()
+}
+
+/// E-mail addresses are compared as names are.
+pub(crate) fn email(text: &str) -> String {
+    name(text)
+}
+
+/// SKUs, tax and order numbers are compared without outer spaces: case may tell two articles
+/// apart. None when nothing is left.
+pub(crate) fn code(text: Option<&str>) -> Option<&str> {
+    text.map(str::trim).filter(|text| !text.is_empty())
+}
+
+/// A phone as E.164, read as a person in `country` dials it; its digits when it is no phone number
+/// there; none without digits.
+pub(crate) fn phone(text: &str, country: Country) -> Option<Cow<'_, str>> {
+    let text = text.trim();
+    if is_e164(text) {
+        return Some(Cow::Borrowed(text));
+    }
+    if let Ok(number) = phonenumber::parse(Some(country), text)
+        && number.code().value() != 0
+    {
+        // The crate's own formatter fails for country codes that it has no rules for.
+        let (code, national) = (number.code().value(), number.national());
+        return Some(Cow::Owned(format!("+{code}{national}")));
+    }
+    let digits: String = text.chars().filter(char::is_ascii_digit).collect();
+    (!digits.is_empty()).then_some(Cow::Owned(digits))
+}
+
+/// Most connectors send phones in this form; parsing costs a hundred times more than this.
+fn is_e164(text: &str) -> bool {
+    text.strip_prefix('+').is_some_and(|digits| {
+        (8..=15).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use phonenumber::country::Id as Country;
+
+    use super::{code, email, name, phone};
+
+    #[test]
+    fn one_phone_written_in_many_ways_is_one_number() {
+        for written in [
+            "+380671234567",
+            "+38 (067) 123-45-67",
+            "+38 067 123 45 67",
+            "380671234567",
+            "0671234567",
+            "067 123-45-67",
+            "(067)1234567",
+            "00380671234567",
+            "tel:+380671234567",
+            " +380 67 123 45 67 ",
+        ] {
+            assert_eq!(
+                phone(written, Country::UA).as_deref(),
+                Some("+380671234567"),
+                "{written}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_country_of_the_tenant_decides_what_a_local_number_means() {
+        assert_eq!(
+            phone("0301234567", Country::DE).as_deref(),
+            Some("+49301234567")
+        );
+        assert_eq!(
+            phone("8 (912) 345-67-89", Country::RU).as_deref(),
+            Some("+79123456789")
+        );
+    }
+
+    #[test]
+    fn what_is_no_phone_number_is_compared_by_its_digits() {
+        assert_eq!(phone("1", Country::UA).as_deref(), Some("1"));
+        assert_eq!(phone("no phone", Country::UA), None);
+        assert_eq!(phone("", Country::UA), None);
+    }
+
+    #[test]
+    fn case_is_ignored_beyond_ascii() {
+        assert_eq!(name("  Футболка  ЧЕРВОНА "), "футболка  червона");
+        assert_eq!(email(" Olena@Example.COM "), "olena@example.com");
+    }
+
+    #[test]
+    fn a_code_of_spaces_is_none() {
+        assert_eq!(code(Some("  ")), None);
+        assert_eq!(code(Some(" A-1 ")), Some("A-1"));
+    }
+}

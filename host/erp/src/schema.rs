@@ -1,0 +1,300 @@
+//! The tables of a tenant's file, and how a file is opened.
+//!
+//! One file holds the tenant's records, and the storage, bindings, timers and reports of all its
+//! connections: that is what lets one transaction commit them together.
+
+use std::fs::OpenOptions;
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags};
+use rusqlite_migration::{M, MigrationDefinitionError, Migrations};
+
+use crate::Error;
+
+/// Steps are only ever added: files of tenants stand at any of them.
+const STEPS: &[M<'static>] = &[M::up(RECORDS), M::up(STATE)];
+const MIGRATIONS: Migrations<'static> = Migrations::from_slice(STEPS);
+
+/// Records of the ERP.
+///
+/// - A key that is a decimal number is the `id` of its row, so `key` holds only keys that people
+///   chose as text, and a number is never given out twice.
+/// - `id` is the order of making: of several matches the lowest wins.
+/// - `position` is the place in the stream of changes: one counter for the whole tenant, raised
+///   under the write lock, so that positions become visible in their order.
+/// - `doc` is the record as JSON, without what the columns hold.
+const RECORDS: &str = "
+CREATE TABLE settings (
+    name TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE counters (
+    name TEXT PRIMARY KEY,
+    value INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+INSERT INTO counters VALUES ('position', 0);
+
+CREATE TABLE entries (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    directory TEXT NOT NULL,
+    key TEXT NOT NULL,
+    origin TEXT,
+    name TEXT NOT NULL,
+    folded_name TEXT NOT NULL,
+    code TEXT,
+    archived INTEGER NOT NULL,
+    UNIQUE (directory, key)
+) STRICT;
+CREATE UNIQUE INDEX entries_by_origin ON entries (directory, origin) WHERE origin IS NOT NULL;
+CREATE INDEX entries_by_name ON entries (directory, folded_name);
+
+CREATE TABLE categories (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    key TEXT,
+    origin TEXT,
+    version INTEGER NOT NULL,
+    changed_at INTEGER NOT NULL,
+    position INTEGER NOT NULL,
+    doc TEXT NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX categories_by_key ON categories (key) WHERE key IS NOT NULL;
+CREATE UNIQUE INDEX categories_by_origin ON categories (origin) WHERE origin IS NOT NULL;
+
+CREATE TABLE products (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    key TEXT,
+    origin TEXT,
+    version INTEGER NOT NULL,
+    changed_at INTEGER NOT NULL,
+    position INTEGER NOT NULL,
+    folded_name TEXT NOT NULL,
+    sku TEXT,
+    folded_brand TEXT,
+    doc TEXT NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX products_by_key ON products (key) WHERE key IS NOT NULL;
+CREATE UNIQUE INDEX products_by_origin ON products (origin) WHERE origin IS NOT NULL;
+CREATE INDEX products_by_position ON products (position);
+CREATE INDEX products_by_name ON products (folded_name);
+CREATE INDEX products_by_sku ON products (sku) WHERE sku IS NOT NULL;
+
+CREATE TABLE variants (
+    key TEXT PRIMARY KEY,
+    product INTEGER NOT NULL REFERENCES products (id) ON DELETE CASCADE,
+    sku TEXT
+) STRICT, WITHOUT ROWID;
+CREATE INDEX variants_by_product ON variants (product);
+CREATE INDEX variants_by_sku ON variants (sku, product) WHERE sku IS NOT NULL;
+
+CREATE TABLE images (
+    product INTEGER NOT NULL REFERENCES products (id) ON DELETE CASCADE,
+    file_name TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    content BLOB NOT NULL,
+    PRIMARY KEY (product, file_name)
+) STRICT;
+
+CREATE TABLE stock (
+    id INTEGER PRIMARY KEY,
+    product INTEGER NOT NULL REFERENCES products (id) ON DELETE CASCADE,
+    variant TEXT NOT NULL, -- '' is the product as a whole: two NULLs would not be equal
+    warehouse TEXT NOT NULL,
+    on_hand TEXT NOT NULL,
+    reserved TEXT NOT NULL,
+    available TEXT NOT NULL,
+    position INTEGER NOT NULL,
+    UNIQUE (product, variant, warehouse)
+) STRICT;
+CREATE INDEX stock_by_position ON stock (position);
+
+CREATE TABLE partners (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    key TEXT,
+    origin TEXT,
+    version INTEGER NOT NULL,
+    changed_at INTEGER NOT NULL,
+    position INTEGER NOT NULL,
+    tax_id TEXT,
+    doc TEXT NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX partners_by_key ON partners (key) WHERE key IS NOT NULL;
+CREATE UNIQUE INDEX partners_by_origin ON partners (origin) WHERE origin IS NOT NULL;
+CREATE INDEX partners_by_position ON partners (position);
+CREATE INDEX partners_by_tax_id ON partners (tax_id) WHERE tax_id IS NOT NULL;
+
+CREATE TABLE contacts (
+    kind TEXT NOT NULL,
+    value TEXT NOT NULL, -- normalised
+    partner INTEGER NOT NULL REFERENCES partners (id) ON DELETE CASCADE,
+    PRIMARY KEY (kind, value, partner)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX contacts_by_partner ON contacts (partner);
+
+CREATE TABLE balances (
+    partner INTEGER PRIMARY KEY REFERENCES partners (id) ON DELETE CASCADE,
+    amount TEXT NOT NULL,
+    currency TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE orders (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    key TEXT,
+    origin TEXT,
+    version INTEGER NOT NULL,
+    changed_at INTEGER NOT NULL,
+    position INTEGER NOT NULL,
+    direction TEXT NOT NULL,
+    number TEXT,
+    error TEXT,
+    doc TEXT NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX orders_by_key ON orders (key) WHERE key IS NOT NULL;
+CREATE UNIQUE INDEX orders_by_origin ON orders (origin) WHERE origin IS NOT NULL;
+CREATE INDEX orders_by_position ON orders (direction, position);
+CREATE INDEX orders_by_number ON orders (number) WHERE number IS NOT NULL;
+
+CREATE TABLE attachments (
+    order_id INTEGER NOT NULL REFERENCES orders (id) ON DELETE CASCADE,
+    file_name TEXT NOT NULL,
+    content BLOB NOT NULL,
+    PRIMARY KEY (order_id, file_name)
+) STRICT;
+
+CREATE TABLE tombstones (
+    stream TEXT NOT NULL,
+    position INTEGER NOT NULL,
+    key TEXT NOT NULL,
+    PRIMARY KEY (stream, position)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX tombstones_by_key ON tombstones (stream, key);
+";
+
+/// What connections keep. Triggers hold the running total of a connection's storage, so that
+/// asking for it costs one row however much there is.
+const STATE: &str = "
+CREATE TABLE storage (
+    connection TEXT NOT NULL,
+    key TEXT NOT NULL,
+    value BLOB NOT NULL,
+    PRIMARY KEY (connection, key)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE storage_sizes (
+    connection TEXT PRIMARY KEY,
+    bytes INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TRIGGER storage_grows AFTER INSERT ON storage BEGIN
+    INSERT INTO storage_sizes VALUES (new.connection, octet_length(new.key) + length(new.value))
+    ON CONFLICT (connection) DO UPDATE SET bytes = bytes + excluded.bytes;
+END;
+CREATE TRIGGER storage_changes AFTER UPDATE OF value ON storage BEGIN
+    UPDATE storage_sizes SET bytes = bytes - length(old.value) + length(new.value)
+    WHERE connection = new.connection;
+END;
+CREATE TRIGGER storage_shrinks AFTER DELETE ON storage BEGIN
+    UPDATE storage_sizes SET bytes = bytes - octet_length(old.key) - length(old.value)
+    WHERE connection = old.connection;
+END;
+
+CREATE TABLE bindings (
+    id INTEGER PRIMARY KEY,
+    connection TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    key TEXT NOT NULL,
+    origin TEXT NOT NULL,
+    fingerprint BLOB,
+    UNIQUE (connection, kind, origin)
+) STRICT;
+CREATE INDEX bindings_by_key ON bindings (connection, kind, key);
+
+CREATE TABLE timers (
+    connection TEXT NOT NULL,
+    name TEXT NOT NULL,
+    job TEXT NOT NULL,
+    due INTEGER NOT NULL,
+    argument TEXT,
+    PRIMARY KEY (connection, name)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX timers_by_due ON timers (due);
+
+CREATE TABLE runs (
+    id TEXT PRIMARY KEY,
+    connection TEXT NOT NULL,
+    doc TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+";
+
+/// More than the statements of all modules, so that none is compiled twice.
+const STATEMENTS: usize = 160;
+
+/// Opens the file of a tenant and brings its tables up to date; makes it when it is not there.
+pub(crate) fn open(path: &Path, patience: Duration) -> Result<Connection, Error> {
+    make_private(path).map_err(|source| Error::Folder {
+        path: path.to_owned(),
+        source,
+    })?;
+    let file = |source| Error::File {
+        path: path.to_owned(),
+        source,
+    };
+    // Without SQLITE_OPEN_URI a folder named `file:…` stays a folder. A connection is used by one
+    // thread at a time, which Rust sees to, so SQLite's own mutex has no work.
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut connection = Connection::open_with_flags(path, flags).map_err(file)?;
+    configure(&connection, patience).map_err(file)?;
+    if let Err(error) = MIGRATIONS.to_latest(&mut connection) {
+        use rusqlite_migration::Error::{MigrationDefinition, RusqliteError};
+        // Another process may have made the same tables in between.
+        if MIGRATIONS.pending_migrations(&connection) != Ok(0) {
+            return Err(match error {
+                MigrationDefinition(MigrationDefinitionError::DatabaseTooFarAhead) => {
+                    Error::Newer(path.to_owned())
+                }
+                RusqliteError { err, .. } => file(err),
+                other => Error::Migration {
+                    path: path.to_owned(),
+                    source: other,
+                },
+            });
+        }
+    }
+    Ok(connection)
+}
+
+fn configure(connection: &Connection, patience: Duration) -> rusqlite::Result<()> {
+    connection.busy_timeout(patience)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    // Pages keep their default of 4 KiB: a change of one order then writes one block of the disk,
+    // and several orders still fit. `journal_mode` is kept by the file, the rest is set each time.
+    //
+    // - WAL: people read while a run writes.
+    // - synchronous FULL: a checkpoint is durable when it answers, also when power fails.
+    // - cache_size: 8 MiB hold the indexes of a usual tenant; the operating system caches the rest.
+    // - no memory map: a disk error seen through one would end the whole process, and through
+    //   `read` it ends one call.
+    // - journal_size_limit: what a big first import needed is given back to the disk.
+    // - temp_store: sorting never leaves copies of records in other folders.
+    // - trusted_schema off: a file from elsewhere cannot call functions through its views.
+    connection.execute_batch(
+        "PRAGMA journal_mode = WAL;
+         PRAGMA synchronous = FULL;
+         PRAGMA foreign_keys = ON;
+         PRAGMA cache_size = -8192;
+         PRAGMA mmap_size = 0;
+         PRAGMA journal_size_limit = 67108864;
+         PRAGMA temp_store = MEMORY;
+         PRAGMA trusted_schema = OFF;",
+    )
+}
+
+/// SQLite gives its own files the mode of this one, so it is made before SQLite sees it.
+fn make_private(path: &Path) -> std::io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).map(drop)
+}

@@ -1,0 +1,111 @@
+//! Levels of stock: one row for each product, variant and warehouse.
+
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use tenon_host::model::{Decimal, Directory, Effect, StockLevel, StockPage};
+
+use crate::book::{Halt, Target, Writer};
+use crate::{check, feed, sql};
+
+/// Replaces a level.
+pub(crate) fn set(writer: &mut Writer<'_>, level: &StockLevel) -> Result<Effect, Halt> {
+    for (value, field) in [
+        (level.on_hand, "on_hand"),
+        (level.reserved, "reserved"),
+        (level.available, "available"),
+    ] {
+        check::decimal(value, field)?;
+    }
+    let product = writer.require(Target::Product, &level.product, "product")?;
+    if let Some(variant) = &level.product_variant {
+        writer.require_variant(Some(product), variant, "product_variant")?;
+    }
+    writer.require(
+        Target::Entry(Directory::Warehouses),
+        &level.warehouse,
+        "warehouse",
+    )?;
+    let variant = level.product_variant.as_deref().unwrap_or_default();
+    let known = writer
+        .db
+        .prepare_cached(sql::STOCK_LEVEL)?
+        .query_row(params![product, variant, level.warehouse], |row| {
+            let id: i64 = row.get(0)?;
+            Ok((id, [decimal(row, 1)?, decimal(row, 2)?, decimal(row, 3)?]))
+        })
+        .optional()?;
+    let numbers = [level.on_hand, level.reserved, level.available];
+    let [on_hand, reserved, available] = numbers.map(|number| number.to_string());
+    match known {
+        Some((_, known)) if known == numbers => Ok(Effect::Unchanged),
+        Some((id, _)) => {
+            let position = writer.next_position();
+            writer
+                .db
+                .prepare_cached(sql::SET_STOCK)?
+                .execute(params![id, on_hand, reserved, available, position])?;
+            Ok(Effect::Updated)
+        }
+        None => {
+            let position = writer.next_position();
+            writer.db.prepare_cached(sql::ADD_STOCK)?.execute(params![
+                product,
+                variant,
+                level.warehouse,
+                on_hand,
+                reserved,
+                available,
+                position
+            ])?;
+            Ok(Effect::Created)
+        }
+    }
+}
+
+/// What changed after a cursor; none reads from the start.
+pub(crate) fn changed(db: &Connection, after: Option<&str>, limit: u32) -> Result<StockPage, Halt> {
+    let after = feed::position(after)?;
+    let (limit, probe) = feed::bounds(limit);
+    let mut levels = page(db, sql::STOCK_CHANGED, after, probe)?;
+    let more = levels.len() > limit;
+    levels.truncate(limit);
+    Ok(StockPage {
+        next: levels.last().map_or(after, |(last, _)| *last).to_string(),
+        levels: levels.into_iter().map(|(_, level)| level).collect(),
+        more,
+    })
+}
+
+/// Levels after a place, each with its own.
+pub(crate) fn page(
+    db: &Connection,
+    sql: &str,
+    after: i64,
+    limit: i64,
+) -> Result<Vec<(i64, StockLevel)>, Halt> {
+    let mut statement = db.prepare_cached(sql)?;
+    let levels = statement.query_map([after, limit], |row| {
+        let variant: String = row.get(2)?;
+        let level = StockLevel {
+            product: row.get(1)?,
+            product_variant: Some(variant).filter(|variant| !variant.is_empty()),
+            warehouse: row.get(3)?,
+            on_hand: decimal(row, 4)?,
+            reserved: decimal(row, 5)?,
+            available: decimal(row, 6)?,
+        };
+        Ok((row.get(0)?, level))
+    })?;
+    Ok(levels.collect::<Result<_, _>>()?)
+}
+
+/// A number that is kept as text.
+pub(crate) fn decimal(row: &Row<'_>, column: usize) -> rusqlite::Result<Decimal> {
+    let text = row.get_ref(column)?.as_str()?;
+    text.parse().map_err(|error| {
+        rusqlite::Error::FromSqlConversionFailure(
+            column,
+            rusqlite::types::Type::Text,
+            Box::new(error),
+        )
+    })
+}

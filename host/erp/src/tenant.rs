@@ -1,0 +1,172 @@
+//! The files of the tenants, and the open connections to them.
+
+use std::collections::{HashMap, VecDeque};
+use std::fs::DirBuilder;
+use std::ops::Deref;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use rusqlite::Connection;
+use tenon_host::ids::TenantId;
+
+use crate::{Error, schema};
+
+const ENDING: &str = ".sqlite";
+
+/// Open connections kept for the next unit, over all tenants: opening costs about a hundred times
+/// more than taking one from here, and each holds three file descriptors.
+const IDLE: usize = 64;
+
+/// The folder of all tenants' files.
+pub(crate) struct Folder {
+    path: PathBuf,
+    pub(crate) patience: Duration,
+    tenants: Mutex<HashMap<TenantId, Arc<Tenant>>>,
+    /// Least recently used first.
+    idle: Mutex<VecDeque<(Arc<Tenant>, Connection)>>,
+}
+
+/// One tenant's file.
+pub(crate) struct Tenant {
+    path: PathBuf,
+    /// Whose turn it is to write. Units of this process wait here, without blocking a thread.
+    pub(crate) turn: Arc<tokio::sync::Mutex<()>>,
+    /// Tables are made by one opener at a time.
+    opening: Mutex<()>,
+}
+
+impl Folder {
+    pub(crate) fn open(dir: &Path, patience: Duration) -> Result<Folder, Error> {
+        let path = dir.join("tenants");
+        let mut builder = DirBuilder::new();
+        builder.recursive(true);
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        builder.create(&path).map_err(|source| Error::Folder {
+            path: path.clone(),
+            source,
+        })?;
+        Ok(Folder {
+            path,
+            patience,
+            tenants: Mutex::default(),
+            idle: Mutex::default(),
+        })
+    }
+
+    /// The tenants that have a file, by name.
+    pub(crate) fn names(&self) -> Result<Vec<TenantId>, Error> {
+        let folder = |source| Error::Folder {
+            path: self.path.clone(),
+            source,
+        };
+        let mut names = Vec::new();
+        for file in std::fs::read_dir(&self.path).map_err(folder)? {
+            let name = file.map_err(folder)?.file_name();
+            // What is not named as a tenant's file is somebody else's.
+            names.extend(
+                name.to_str()
+                    .and_then(|name| name.strip_suffix(ENDING))
+                    .and_then(|name| name.parse().ok()),
+            );
+        }
+        names.sort();
+        Ok(names)
+    }
+
+    fn file(&self, name: &TenantId) -> PathBuf {
+        self.path.join(format!("{name}{ENDING}"))
+    }
+
+    /// A connection to the file of a tenant, which is made when it is not there.
+    pub(crate) fn lease(self: &Arc<Self>, name: &TenantId) -> Result<Lease, Error> {
+        let tenant = Arc::clone(
+            locked(&self.tenants)
+                .entry(name.clone())
+                .or_insert_with(|| {
+                    Arc::new(Tenant {
+                        path: self.file(name),
+                        turn: Arc::default(),
+                        opening: Mutex::default(),
+                    })
+                }),
+        );
+        let connection = match self.take_idle(&tenant) {
+            Some(connection) => connection,
+            None => {
+                let _alone = locked(&tenant.opening);
+                schema::open(&tenant.path, self.patience)?
+            }
+        };
+        Ok(Lease {
+            connection: Some(connection),
+            tenant,
+            folder: Arc::clone(self),
+        })
+    }
+
+    /// A connection to a file that is there already: reading makes no tenants.
+    pub(crate) fn lease_existing(self: &Arc<Self>, name: &TenantId) -> Result<Lease, Error> {
+        if self.file(name).exists() {
+            self.lease(name)
+        } else {
+            Err(Error::NoTenant(name.clone()))
+        }
+    }
+
+    fn take_idle(&self, tenant: &Arc<Tenant>) -> Option<Connection> {
+        let mut idle = locked(&self.idle);
+        let place = idle
+            .iter()
+            .rposition(|(owner, _)| Arc::ptr_eq(owner, tenant))?;
+        idle.remove(place).map(|(_, connection)| connection)
+    }
+
+    fn put_idle(&self, tenant: Arc<Tenant>, connection: Connection) {
+        let surplus = {
+            let mut idle = locked(&self.idle);
+            idle.push_back((tenant, connection));
+            if idle.len() > IDLE {
+                idle.pop_front()
+            } else {
+                None
+            }
+        };
+        // Closing may write the journal back, which nobody else should wait for.
+        drop(surplus);
+    }
+}
+
+/// What these locks guard is whole between any two statements, so a panic elsewhere spoils nothing.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A connection on loan; it goes back when dropped.
+pub(crate) struct Lease {
+    connection: Option<Connection>,
+    pub(crate) tenant: Arc<Tenant>,
+    pub(crate) folder: Arc<Folder>,
+}
+
+impl Deref for Lease {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        self.connection
+            .as_ref()
+            .expect("only dropping the lease takes it")
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        if let Some(connection) = self.connection.take()
+            // One whose transaction could not be ended is closed, which ends it.
+            && connection.is_autocommit()
+        {
+            self.folder.put_idle(Arc::clone(&self.tenant), connection);
+        }
+    }
+}

@@ -1,0 +1,145 @@
+use serde_json::json;
+use tenon_erp::{Error, Kind};
+use tenon_host::platform::Binding;
+use tenon_host::report::{Outcome, RunReport};
+
+use crate::support::{Shop, connection, order, tenant};
+
+#[tokio::test]
+async fn orders_are_shown_with_their_total() {
+    let shop = Shop::new();
+    shop.load(
+        "orders",
+        json!({
+            "key": "1", "currency": "UAH", "discount": "1.5",
+            "lines": [
+                { "id": "1", "quantity": "2", "price": "12.50", "discount": "0.25" },
+                { "id": "2", "quantity": "1", "price": "99", "refused": true },
+            ],
+            "charges": [{ "name": "Wrap", "amount": "3" }],
+            "delivery": { "cost": "50" },
+        }),
+    )
+    .await;
+    let shown = &shop.all("orders")[0];
+    assert_eq!(shown["total"], "76.25");
+    assert_eq!(shown["lines"][0]["price"], "12.50");
+    assert_eq!(shown["error"], json!(null));
+}
+
+#[tokio::test]
+async fn pages_cover_all_records_once() {
+    let shop = Shop::new();
+    let orders: Vec<_> = (0..7)
+        .map(|n| json!({ "currency": "UAH", "number": n.to_string() }))
+        .collect();
+    shop.load("orders", json!(orders)).await;
+    let mut numbers = Vec::new();
+    let mut after = None;
+    loop {
+        let page = shop
+            .erp
+            .page(&tenant(), Kind::Orders, after.as_deref(), 3)
+            .unwrap();
+        assert!(page.records.len() <= 3);
+        numbers.extend(page.records.iter().map(|order| order["number"].clone()));
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    assert_eq!(numbers, ["0", "1", "2", "3", "4", "5", "6"]);
+    assert!(
+        shop.erp
+            .page(&tenant(), Kind::Orders, Some("x"), 3)
+            .is_err()
+    );
+}
+
+#[tokio::test]
+async fn more_records_than_a_page_are_read_to_the_end() {
+    let shop = Shop::new();
+    let partners: Vec<_> = (0..1201)
+        .map(|n| json!({ "name": format!("P{n}") }))
+        .collect();
+    shop.load("partners", json!(partners)).await;
+    assert_eq!(shop.all("partners").len(), 1201);
+}
+
+#[tokio::test]
+async fn bindings_are_shown_with_their_connection() {
+    let shop = Shop::new();
+    let mut unit = shop.unit().await;
+    let binding = Binding {
+        kind: "order".into(),
+        key: "1".into(),
+        origin: "o:1".into(),
+        fingerprint: Some(vec![0xab, 0x01]),
+    };
+    unit.bind(vec![binding]).await.unwrap();
+    unit.commit().await.unwrap();
+    let shown = json!({
+        "connection": "crm", "kind": "order", "key": "1", "origin": "o:1", "fingerprint": "ab01",
+    });
+    assert_eq!(shop.all("bindings"), [shown]);
+}
+
+fn report(id: &str, outcome: Outcome) -> RunReport {
+    RunReport {
+        id: id.into(),
+        connection: connection(),
+        connector: "keycrm 0.1.0".into(),
+        job: "orders".into(),
+        preview: false,
+        started_at: jiff::Timestamp::UNIX_EPOCH,
+        finished_at: None,
+        outcome,
+        created: 0,
+        updated: 0,
+        unchanged: 0,
+        failed: 0,
+        requests: 0,
+        error: None,
+        records: Vec::new(),
+    }
+}
+
+#[tokio::test]
+async fn a_run_has_one_report_and_the_newest_comes_last() {
+    let shop = Shop::new();
+    let mut unit = shop.unit().await;
+    for report in [
+        report("2", Outcome::Running),
+        report("1", Outcome::Done),
+        report("2", Outcome::Done),
+        report("3", Outcome::Running),
+    ] {
+        unit.keep_report(&report).await.unwrap();
+    }
+    unit.commit().await.unwrap();
+    let shown: Vec<RunReport> = shop
+        .all("runs")
+        .into_iter()
+        .map(|run| serde_json::from_value(run).unwrap())
+        .collect();
+    let expected = [
+        report("1", Outcome::Done),
+        report("2", Outcome::Done),
+        report("3", Outcome::Running),
+    ];
+    assert_eq!(shown, expected);
+    let last = shop.erp.page(&tenant(), Kind::Runs, Some("2"), 10).unwrap();
+    assert_eq!(last.records.len(), 1);
+}
+
+#[tokio::test]
+async fn reading_makes_no_tenant() {
+    let shop = Shop::new();
+    let unknown = shop
+        .erp
+        .page(&"typo".parse().unwrap(), Kind::Orders, None, 1);
+    assert!(matches!(unknown, Err(Error::NoTenant(_))));
+    assert_eq!(shop.erp.tenants().unwrap(), []);
+    shop.save_order(order("o:1")).await.unwrap();
+    assert_eq!(shop.erp.tenants().unwrap(), [tenant()]);
+}

@@ -1,0 +1,61 @@
+//! `tenon:runtime/bindings`: which ERP record is which counterpart record.
+
+use wasmtime::Result;
+
+use super::RunState;
+use crate::contract::tenon::runtime::bindings::{Binding, Host};
+use crate::platform;
+
+impl From<platform::Binding> for Binding {
+    fn from(binding: platform::Binding) -> Self {
+        Binding {
+            kind: binding.kind,
+            key: binding.key,
+            origin: binding.origin,
+            fingerprint: binding.fingerprint,
+        }
+    }
+}
+
+impl From<Binding> for platform::Binding {
+    fn from(binding: Binding) -> Self {
+        platform::Binding {
+            kind: binding.kind,
+            key: binding.key,
+            origin: binding.origin,
+            fingerprint: binding.fingerprint,
+        }
+    }
+}
+
+fn for_guest(found: Vec<Option<platform::Binding>>) -> Vec<Option<Binding>> {
+    found
+        .into_iter()
+        .map(|binding| binding.map(Binding::from))
+        .collect()
+}
+
+impl Host for RunState {
+    async fn by_origin(
+        &mut self,
+        kind: String,
+        origins: Vec<String>,
+    ) -> Result<Vec<Option<Binding>>> {
+        let found = self.work()?.bindings_by_origin(kind, origins).await?;
+        Ok(for_guest(found))
+    }
+
+    async fn by_key(&mut self, kind: String, keys: Vec<String>) -> Result<Vec<Option<Binding>>> {
+        let found = self.work()?.bindings_by_key(kind, keys).await?;
+        Ok(for_guest(found))
+    }
+
+    async fn bind(&mut self, bindings: Vec<Binding>) -> Result<()> {
+        let bindings = bindings.into_iter().map(platform::Binding::from).collect();
+        Ok(self.work()?.bind(bindings).await?)
+    }
+
+    async fn unbind(&mut self, kind: String, keys: Vec<String>) -> Result<()> {
+        Ok(self.work()?.unbind(kind, keys).await?)
+    }
+}

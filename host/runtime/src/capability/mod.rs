@@ -1,0 +1,216 @@
+//! What a guest can reach, one module for each capability of the contract, and the state of one
+//! run that they share.
+
+mod bindings;
+mod egress;
+mod erp;
+mod output;
+mod run;
+mod schedule;
+mod storage;
+
+use std::sync::Arc;
+
+use wasmtime::component::{HasSelf, Linker, ResourceTable};
+use wasmtime::{StoreLimits, StoreLimitsBuilder};
+use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi_http::WasiHttpCtx;
+
+use crate::contract::tenon::{erp as erp_contract, runtime as runtime_contract};
+use crate::egress::{Egress, RunEgress};
+use crate::limits::Limits;
+use crate::observe::{LogLine, Observer};
+use crate::platform::UnitOfWork;
+use crate::report::RunReport;
+
+/// All that one call into a guest can touch. Made fresh for each and dropped with its store.
+pub(crate) struct RunState {
+    pub table: ResourceTable,
+    pub wasi: WasiCtx,
+    pub http: WasiHttpCtx,
+    pub egress: RunEgress,
+    pub memory: StoreLimits,
+    pub limits: Limits,
+    /// None while a component only describes itself.
+    pub run: Option<Run>,
+    pub settings: Arc<str>,
+    pub observer: Arc<dyn Observer>,
+    /// Ticks that the guest computed since the last checkpoint.
+    pub ticks: u64,
+    pub log_lines: u64,
+}
+
+/// What a run has that a mere description has not.
+pub(crate) struct Run {
+    pub work: Box<dyn UnitOfWork>,
+    pub report: RunReport,
+}
+
+impl RunState {
+    pub fn new(
+        limits: &Limits,
+        egress: Option<Arc<Egress>>,
+        run: Option<Run>,
+        settings: Arc<str>,
+        observer: Arc<dyn Observer>,
+    ) -> RunState {
+        let mut wasi = WasiCtx::builder();
+        wasi.stdout(output::GuestOutput::new(Arc::clone(&observer), limits))
+            .stderr(output::GuestOutput::new(Arc::clone(&observer), limits));
+        RunState {
+            table: ResourceTable::new(),
+            wasi: wasi.build(),
+            http: WasiHttpCtx::new(),
+            egress: RunEgress::new(egress, Arc::clone(&observer), limits),
+            memory: StoreLimitsBuilder::new()
+                .memory_size(limits.memory)
+                .trap_on_grow_failure(true)
+                .build(),
+            limits: limits.clone(),
+            run,
+            settings,
+            observer,
+            ticks: 0,
+            log_lines: 0,
+        }
+    }
+
+    fn run(&mut self) -> wasmtime::Result<&mut Run> {
+        self.run.as_mut().ok_or_else(|| {
+            wasmtime::format_err!("a connector has no platform while it describes itself")
+        })
+    }
+
+    fn work(&mut self) -> wasmtime::Result<&mut Box<dyn UnitOfWork>> {
+        Ok(&mut self.run()?.work)
+    }
+
+    /// Logs a line unless the run has used up its share.
+    fn log_line(&mut self, mut line: LogLine) {
+        self.log_lines += 1;
+        if self.log_lines > self.limits.log_lines {
+            return;
+        }
+        output::cut(&mut line.message, self.limits.log_line);
+        self.observer.log(line);
+    }
+}
+
+impl WasiView for RunState {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView {
+            ctx: &mut self.wasi,
+            table: &mut self.table,
+        }
+    }
+}
+
+/// Links all capabilities: the contract, `wasi:http`, and of `wasi:cli` what a Rust guest links
+/// without using it. There are no arguments, no environment and no inherited standard streams.
+pub(crate) fn link(linker: &mut Linker<RunState>) -> wasmtime::Result<()> {
+    use wasmtime_wasi::cli::{WasiCli, WasiCliView as _};
+    use wasmtime_wasi::p2::bindings::cli;
+
+    wasmtime_wasi_http::p2::add_to_linker_async(linker)?;
+    cli::environment::add_to_linker::<RunState, WasiCli>(linker, RunState::cli)?;
+    cli::exit::add_to_linker::<RunState, WasiCli>(linker, RunState::cli)?;
+    cli::terminal_input::add_to_linker::<RunState, WasiCli>(linker, RunState::cli)?;
+    cli::terminal_output::add_to_linker::<RunState, WasiCli>(linker, RunState::cli)?;
+    cli::terminal_stdin::add_to_linker::<RunState, WasiCli>(linker, RunState::cli)?;
+    cli::terminal_stdout::add_to_linker::<RunState, WasiCli>(linker, RunState::cli)?;
+    cli::terminal_stderr::add_to_linker::<RunState, WasiCli>(linker, RunState::cli)?;
+
+    crate::contract::model::add_to_linker::<RunState, HasSelf<RunState>>(linker, |state| state)?;
+    macro_rules! capabilities {
+        ($($interface:path),* $(,)?) => { $({
+            use $interface as interface;
+            interface::add_to_linker::<RunState, HasSelf<RunState>>(linker, |state| state)?;
+        })* };
+    }
+    capabilities!(
+        erp_contract::directories,
+        erp_contract::catalog,
+        erp_contract::stock,
+        erp_contract::partners,
+        erp_contract::orders,
+        runtime_contract::storage,
+        runtime_contract::bindings,
+        runtime_contract::schedule,
+        runtime_contract::run,
+        crate::contract::tenon::connector::manifest,
+    );
+    Ok(())
+}
+
+/// The interfaces that a component may import, without their versions. WASI's carry only
+/// compatible versions, which the linker checks; the contract's are named with theirs.
+pub(crate) const ALLOWED_IMPORTS: &[&str] = &[
+    "tenon:erp/model@0.1.0",
+    "tenon:erp/directories@0.1.0",
+    "tenon:erp/catalog@0.1.0",
+    "tenon:erp/stock@0.1.0",
+    "tenon:erp/partners@0.1.0",
+    "tenon:erp/orders@0.1.0",
+    "tenon:runtime/storage@0.1.0",
+    "tenon:runtime/bindings@0.1.0",
+    "tenon:runtime/schedule@0.1.0",
+    "tenon:runtime/run@0.1.0",
+    "tenon:connector/manifest@0.1.0",
+    "wasi:http/types@0.2",
+    "wasi:http/outgoing-handler@0.2",
+    "wasi:io/error@0.2",
+    "wasi:io/poll@0.2",
+    "wasi:io/streams@0.2",
+    "wasi:clocks/monotonic-clock@0.2",
+    "wasi:clocks/wall-clock@0.2",
+    "wasi:random/random@0.2",
+    "wasi:random/insecure@0.2",
+    "wasi:random/insecure-seed@0.2",
+    "wasi:cli/environment@0.2",
+    "wasi:cli/exit@0.2",
+    "wasi:cli/stdin@0.2",
+    "wasi:cli/stdout@0.2",
+    "wasi:cli/stderr@0.2",
+    "wasi:cli/terminal-input@0.2",
+    "wasi:cli/terminal-output@0.2",
+    "wasi:cli/terminal-stdin@0.2",
+    "wasi:cli/terminal-stdout@0.2",
+    "wasi:cli/terminal-stderr@0.2",
+];
+
+/// Whether a component may import this interface.
+pub(crate) fn is_allowed(import: &str) -> bool {
+    ALLOWED_IMPORTS.iter().any(|allowed| {
+        import == *allowed
+            || import
+                .strip_prefix(allowed)
+                .is_some_and(|rest| allowed.ends_with("@0.2") && rest.starts_with('.'))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_allowed;
+
+    #[test]
+    fn only_the_contract_and_harmless_wasi_may_be_imported() {
+        for good in [
+            "wasi:http/types@0.2.0",
+            "wasi:http/types@0.2.12",
+            "tenon:erp/orders@0.1.0",
+        ] {
+            assert!(is_allowed(good), "{good}");
+        }
+        for bad in [
+            "wasi:sockets/tcp@0.2.3",
+            "wasi:filesystem/preopens@0.2.3",
+            "wasi:http/types@0.20.0",
+            "wasi:http/types@0.3.0",
+            "tenon:erp/orders@0.2.0",
+            "tenon:erp/orders@0.1.00",
+            "env",
+        ] {
+            assert!(!is_allowed(bad), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! `tenon:runtime/run`: settings, checkpoints, and what a run tells about itself.
+
+use wasmtime::Result;
+
+use super::RunState;
+use crate::contract::tenon::runtime::run as wire;
+use crate::observe::{FieldChange, Level, LogLine, Progress, Written};
+use crate::report::RejectedRecord;
+
+impl From<wire::Level> for Level {
+    fn from(level: wire::Level) -> Self {
+        match level {
+            wire::Level::Debug => Level::Debug,
+            wire::Level::Info => Level::Info,
+            wire::Level::Warn => Level::Warn,
+            wire::Level::Error => Level::Error,
+        }
+    }
+}
+
+impl RunState {
+    /// Commits what was written since the last commit, together with the report as it stands.
+    /// A preview commits nothing.
+    pub async fn commit(&mut self) -> Result<()> {
+        self.ticks = 0;
+        let requests = self.egress.requests();
+        let run = self.run()?;
+        run.report.requests = requests;
+        if !run.report.preview {
+            run.work.keep_report(&run.report).await?;
+            run.work.commit().await?;
+        }
+        Ok(())
+    }
+}
+
+impl wire::Host for RunState {
+    async fn is_preview(&mut self) -> Result<bool> {
+        Ok(self.run()?.report.preview)
+    }
+
+    async fn settings(&mut self) -> Result<String> {
+        Ok(self.settings.as_ref().to_owned())
+    }
+
+    async fn checkpoint(&mut self, progress: wire::Progress) -> Result<wire::Directive> {
+        let report = &mut self.run()?.report;
+        report.created = progress.created;
+        report.updated = progress.updated;
+        report.unchanged = progress.unchanged;
+        let failed = report.failed;
+        self.commit().await?;
+        self.observer.progress(Progress {
+            done: progress.done,
+            total: progress.total,
+            created: progress.created,
+            updated: progress.updated,
+            unchanged: progress.unchanged,
+            failed,
+        });
+        Ok(if self.observer.wants_stop() {
+            wire::Directive::Stop
+        } else {
+            wire::Directive::Proceed
+        })
+    }
+
+    async fn wrote(&mut self, written: Vec<wire::Written>) -> Result<()> {
+        for record in written {
+            self.observer.wrote(&Written {
+                record_kind: record.record_kind,
+                origin: record.origin,
+                changes: record
+                    .changes
+                    .into_iter()
+                    .map(|change| FieldChange {
+                        field: change.field,
+                        before: change.before,
+                        after: change.after,
+                    })
+                    .collect(),
+            });
+        }
+        Ok(())
+    }
+
+    async fn reject(&mut self, kind: String, id: String, mut reason: String) -> Result<()> {
+        super::output::cut(&mut reason, self.limits.log_line);
+        let record = RejectedRecord { kind, id, reason };
+        self.observer.rejected(&record);
+        let most = self.limits.listed_rejects;
+        let report = &mut self.run()?.report;
+        report.failed += 1;
+        if report.records.len() < most {
+            report.records.push(record);
+        }
+        Ok(())
+    }
+
+    async fn log(
+        &mut self,
+        level: wire::Level,
+        message: String,
+        record: Option<String>,
+    ) -> Result<()> {
+        self.log_line(LogLine {
+            level: level.into(),
+            message,
+            record,
+        });
+        Ok(())
+    }
+}

@@ -1,0 +1,152 @@
+//! When a request is sent again, and after how long.
+//!
+//! The threat on one side: a shop's order is lost because a counterpart hiccuped. On the other: the
+//! same order is made twice because a request that had arrived was sent again. So only what is safe
+//! to repeat is repeated: reading always, writing only when nothing was sent or the counterpart
+//! says that it did nothing (429).
+
+use std::time::Duration;
+
+use http::{Method, StatusCode};
+
+/// How often and how long.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RetryPolicy {
+    /// Requests in all, the first included.
+    pub attempts: u32,
+    /// Wait before the second; doubles from there, with jitter of up to half.
+    pub first_wait: Duration,
+    /// The longest wait; a counterpart that asks for more gets its answer passed on instead.
+    pub longest_wait: Duration,
+}
+
+impl Default for RetryPolicy {
+    fn default() -> Self {
+        RetryPolicy {
+            attempts: 5,
+            first_wait: Duration::from_millis(500),
+            longest_wait: Duration::from_secs(65),
+        }
+    }
+}
+
+/// How an attempt failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Failure {
+    /// No connection came about: nothing was sent.
+    NotSent,
+    /// The connection broke or timed out after something was sent.
+    Broken,
+    /// An answer that may be another one next time.
+    Status(StatusCode),
+}
+
+impl Failure {
+    /// The failure that an answer of this status is, if it is one that may pass.
+    pub fn of(status: StatusCode) -> Option<Failure> {
+        matches!(status.as_u16(), 429 | 500 | 502 | 503 | 504).then_some(Failure::Status(status))
+    }
+}
+
+/// The wait before the next attempt; none when the failure is final. `jitter` is in 0..1.
+pub(super) fn next(
+    policy: &RetryPolicy,
+    method: &Method,
+    failure: Failure,
+    attempt: u32,
+    retry_after: Option<Duration>,
+    jitter: f64,
+) -> Option<Duration> {
+    let safe = method.is_safe()
+        || matches!(
+            failure,
+            Failure::NotSent | Failure::Status(StatusCode::TOO_MANY_REQUESTS)
+        );
+    if !safe || attempt >= policy.attempts {
+        return None;
+    }
+    let doubled = policy.first_wait * 2u32.saturating_pow(attempt.saturating_sub(1));
+    let wait = retry_after.unwrap_or_else(|| doubled.mul_f64(1.0 + jitter / 2.0));
+    match retry_after {
+        Some(_) => (wait <= policy.longest_wait).then_some(wait),
+        None => Some(wait.min(policy.longest_wait)),
+    }
+}
+
+/// `Retry-After` in seconds or as a date (RFC 9110, 10.2.3).
+pub(super) fn retry_after(value: &str, now: jiff::Timestamp) -> Option<Duration> {
+    if let Ok(seconds) = value.trim().parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let at = jiff::fmt::rfc2822::parse(value).ok()?.timestamp();
+    Some(at.duration_since(now).try_into().unwrap_or(Duration::ZERO))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RESET: Failure = Failure::Broken;
+    const BUSY: Failure = Failure::Status(StatusCode::TOO_MANY_REQUESTS);
+
+    fn ask(method: Method, failure: Failure, attempt: u32) -> Option<Duration> {
+        next(
+            &RetryPolicy::default(),
+            &method,
+            failure,
+            attempt,
+            None,
+            0.0,
+        )
+    }
+
+    #[test]
+    fn reading_is_repeated_with_growing_waits_and_then_given_up() {
+        let waits: Vec<_> = (1..=5).map(|n| ask(Method::GET, RESET, n)).collect();
+        let ms = |ms| Some(Duration::from_millis(ms));
+        assert_eq!(vec![ms(500), ms(1000), ms(2000), ms(4000), None], waits);
+    }
+
+    #[test]
+    fn writing_is_repeated_only_when_nothing_was_done() {
+        let gateway = Failure::Status(StatusCode::BAD_GATEWAY);
+        assert_eq!(None, ask(Method::POST, RESET, 1));
+        assert_eq!(None, ask(Method::POST, gateway, 1));
+        assert!(ask(Method::POST, Failure::NotSent, 1).is_some());
+        assert!(ask(Method::POST, BUSY, 1).is_some());
+    }
+
+    #[test]
+    fn the_counterparts_own_wait_counts_and_one_too_long_is_not_waited_for() {
+        let policy = RetryPolicy::default();
+        let ask = |s| {
+            next(
+                &policy,
+                &Method::GET,
+                BUSY,
+                1,
+                Some(Duration::from_secs(s)),
+                0.9,
+            )
+        };
+        assert_eq!(Some(Duration::from_secs(30)), ask(30));
+        assert_eq!(None, ask(3600));
+    }
+
+    #[test]
+    fn retry_after_is_read_as_seconds_and_as_a_date() {
+        let now = "2026-03-01T10:00:00Z".parse().unwrap();
+        assert_eq!(Some(Duration::from_secs(12)), retry_after("12", now));
+        let date = "Sun, 01 Mar 2026 10:00:30 GMT";
+        assert_eq!(Some(Duration::from_secs(30)), retry_after(date, now));
+        let past = "Sun, 01 Mar 2026 09:00:30 GMT";
+        assert_eq!(Some(Duration::ZERO), retry_after(past, now));
+        assert_eq!(None, retry_after("soon", now));
+    }
+
+    #[test]
+    fn a_refusal_is_not_repeated() {
+        assert_eq!(None, Failure::of(StatusCode::UNAUTHORIZED));
+        assert_eq!(None, Failure::of(StatusCode::UNPROCESSABLE_ENTITY));
+    }
+}

@@ -1,0 +1,74 @@
+//! The one way an engine is made, so that compiled code is interchangeable between every part of
+//! a host, and the numbers that size it.
+
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+use wasmtime::{
+    Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Strategy,
+};
+
+/// How often running guests are asked whether they may go on. Shorter costs more switches, longer
+/// lets one guest hold a core for longer; a person does not notice 10 ms.
+pub const TICK: Duration = Duration::from_millis(10);
+
+/// Most linear memory that a guest can ever have; a run's own limit lies at or below it.
+/// Ten pages of fifty orders fit many times over.
+pub const MAX_MEMORY: usize = 256 << 20;
+
+/// Instances alive at once in one process. Each live one costs about 60 KiB, an unused slot only
+/// address space.
+const INSTANCES: u32 = 1_000;
+
+/// Makes an engine and starts the thread that ticks its epoch.
+pub fn new() -> wasmtime::Result<Engine> {
+    let mut pool = PoolingAllocationConfig::new();
+    pool.total_component_instances(INSTANCES)
+        // A component made by wit-component has its module, a shim and a fix-up module, and with
+        // an adapter one more.
+        .total_core_instances(INSTANCES * 4)
+        .max_core_instances_per_component(16)
+        .total_memories(INSTANCES)
+        .max_memories_per_component(1)
+        .total_tables(INSTANCES * 4)
+        .max_tables_per_component(8)
+        .total_stacks(INSTANCES)
+        // Rust guests have a few thousand functions in their table.
+        .table_elements(20_000)
+        .max_memory_size(MAX_MEMORY)
+        // What a slot keeps between runs instead of returning it to the system page by page.
+        .linear_memory_keep_resident(256 << 10)
+        .table_keep_resident(16 << 10)
+        .async_stack_keep_resident(16 << 10)
+        // Reads which pages were touched instead of guessing, where the kernel can tell.
+        .pagemap_scan(Enabled::Auto);
+
+    let mut config = Config::new();
+    config
+        .strategy(Strategy::Cranelift)
+        .allocation_strategy(InstanceAllocationStrategy::Pooling(pool))
+        .epoch_interruption(true)
+        // Runs are plain calls; the machinery for concurrent component tasks costs time in each.
+        .concurrency_support(false)
+        .wasm_memory64(false)
+        // A guest that recurses for ever meets this long before the fiber's own stack ends.
+        .max_wasm_stack(1 << 20)
+        .async_stack_size(2 << 20)
+        // Enough to find the place, small enough for a log.
+        .wasm_backtrace_max_frames(NonZeroUsize::new(12))
+        .memory_reservation(MAX_MEMORY as u64)
+        .memory_guard_size(64 << 10);
+
+    let engine = Engine::new(&config)?;
+    let ticking = engine.weak();
+    std::thread::Builder::new()
+        .name("tenon-epoch".to_owned())
+        .spawn(move || {
+            while let Some(engine) = ticking.upgrade() {
+                engine.increment_epoch();
+                drop(engine);
+                std::thread::sleep(TICK);
+            }
+        })?;
+    Ok(engine)
+}

@@ -1,0 +1,813 @@
+//! The records of a host ERP: the Rust face of `tenon:erp/model`.
+//!
+//! Written by hand instead of generated, so that one set of types crosses the component boundary
+//! and the JSON of the command line and of stored records. In JSON a decimal is a string
+//! (`"12.50"`), an instant is RFC 3339 in UTC, and an absent field is none or empty.
+//! wasmtime compares every type here with the contract when a component is linked.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use wasmtime::component::{ComponentType, Lift, Lower};
+
+/// Identifies a record in the host ERP.
+pub type Key = String;
+/// Identifies the same record in the counterpart, e.g. `keycrm:order:123`.
+pub type Origin = String;
+/// Milliseconds since the Unix epoch, UTC.
+pub type Instant = i64;
+/// Where to go on reading a stream of changes; only its issuer reads it.
+pub type Cursor = String;
+
+/// An exact number: `units` × 10^-`scale`. Equal when the numbers are, whatever the scale.
+#[derive(ComponentType, Lift, Lower, Clone, Copy, Default)]
+#[component(record)]
+pub struct Decimal {
+    /// The number without its decimal point.
+    pub units: i64,
+    /// Digits after the decimal point.
+    pub scale: u8,
+}
+
+impl Decimal {
+    /// Zero.
+    pub const ZERO: Decimal = Decimal { units: 0, scale: 0 };
+
+    /// The same number for arithmetic; none when the scale is beyond 28 digits.
+    pub fn exact(self) -> Option<rust_decimal::Decimal> {
+        rust_decimal::Decimal::try_from_i128_with_scale(self.units.into(), self.scale.into()).ok()
+    }
+
+    /// None when the number does not fit 64 bits.
+    pub fn from_exact(value: rust_decimal::Decimal) -> Option<Decimal> {
+        let value = value.normalize();
+        Some(Decimal {
+            units: value.mantissa().try_into().ok()?,
+            scale: value.scale().try_into().ok()?,
+        })
+    }
+
+    fn normal(self) -> (i64, u8) {
+        let (mut units, mut scale) = (self.units, self.scale);
+        if units == 0 {
+            return (0, 0);
+        }
+        while scale > 0 && units % 10 == 0 {
+            units /= 10;
+            scale -= 1;
+        }
+        (units, scale)
+    }
+}
+
+impl PartialEq for Decimal {
+    fn eq(&self, other: &Self) -> bool {
+        self.normal() == other.normal()
+    }
+}
+
+impl Eq for Decimal {}
+
+impl fmt::Display for Decimal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.exact() {
+            Some(exact) => write!(f, "{exact}"),
+            None => write!(f, "{}e-{}", self.units, self.scale),
+        }
+    }
+}
+
+impl fmt::Debug for Decimal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// The text is not a decimal number that fits.
+#[derive(Debug, thiserror::Error)]
+#[error("`{0}` is not a decimal number of at most 18 digits")]
+pub struct NotADecimal(String);
+
+impl FromStr for Decimal {
+    type Err = NotADecimal;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let wrong = || NotADecimal(text.to_owned());
+        let exact = rust_decimal::Decimal::from_str_exact(text).map_err(|_| wrong())?;
+        Ok(Decimal {
+            units: exact.mantissa().try_into().map_err(|_| wrong())?,
+            scale: exact.scale().try_into().map_err(|_| wrong())?,
+        })
+    }
+}
+
+impl Serialize for Decimal {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Decimal {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
+        text.parse().map_err(de::Error::custom)
+    }
+}
+
+/// [`Instant`]s as RFC 3339 text in JSON.
+mod instant {
+    use super::{Deserialize, Deserializer, Instant, Serializer, de};
+
+    pub fn serialize<S: Serializer>(
+        value: &Option<Instant>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        match value.and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok()) {
+            Some(at) => serializer.collect_str(&at),
+            None => serializer.serialize_none(),
+        }
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<Instant>, D::Error> {
+        Option::<jiff::Timestamp>::deserialize(deserializer)
+            .map(|at| at.map(|at| at.as_millisecond()))
+            .map_err(de::Error::custom)
+    }
+}
+
+/// Derives what every plain record of the contract has.
+macro_rules! records {
+    ($($(#[$meta:meta])* $name:ident { $($(#[$field_meta:meta])* $field:ident : $type:ty,)* })*) => { $(
+        $(#[$meta])*
+        #[derive(ComponentType, Lift, Lower, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+        #[component(record)]
+        #[serde(default, deny_unknown_fields)]
+        pub struct $name { $($(#[$field_meta])* pub $field: $type,)* }
+    )* };
+}
+
+/// An enum of the contract; in JSON its names are in snake_case.
+macro_rules! enums {
+    ($($(#[$meta:meta])* $name:ident {
+        $(#[$first_meta:meta])* $first:ident = $first_wit:literal,
+        $($(#[$case_meta:meta])* $case:ident = $wit:literal,)*
+    })*) => { $(
+        $(#[$meta])*
+        #[derive(ComponentType, Lift, Lower, Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+        #[component(enum)]
+        #[repr(u8)]
+        #[serde(rename_all = "snake_case")]
+        pub enum $name {
+            $(#[$first_meta])* #[default] #[component(name = $first_wit)] $first,
+            $($(#[$case_meta])* #[component(name = $wit)] $case,)*
+        }
+
+        impl $name {
+            /// All values, in the order of the contract.
+            pub const ALL: &[$name] = &[$name::$first, $($name::$case),*];
+
+            /// The name that the contract gives it.
+            pub fn name(self) -> &'static str {
+                match self { $name::$first => $first_wit, $($name::$case => $wit),* }
+            }
+        }
+    )* };
+}
+
+enums! {
+    /// What a save did.
+    Effect {
+        /// The record is new.
+        Created = "created",
+        /// At least one owned field changed.
+        Updated = "updated",
+        /// Every owned field had its value already.
+        Unchanged = "unchanged",
+    }
+
+    /// A short list that other records point at.
+    Directory {
+        /// Own legal entities.
+        Organizations = "organizations",
+        /// Warehouses.
+        Warehouses = "warehouses",
+        /// Kinds of price.
+        PriceTypes = "price-types",
+        /// Currencies.
+        Currencies = "currencies",
+        /// Units of measure.
+        Units = "units",
+        /// People who work in the ERP.
+        Users = "users",
+        /// Bank accounts and cash desks.
+        Accounts = "accounts",
+        /// Stages of an order.
+        OrderStages = "order-stages",
+        /// Where orders come from.
+        OrderSources = "order-sources",
+        /// Agreements with partners.
+        Agreements = "agreements",
+        /// Why a line was refused.
+        CancelReasons = "cancel-reasons",
+        /// Carriers.
+        DeliveryServices = "delivery-services",
+        /// Additional fields of products.
+        ProductFields = "product-fields",
+        /// Additional fields of orders.
+        OrderFields = "order-fields",
+    }
+
+    /// What a product is.
+    ProductKind {
+        /// An ordinary good.
+        Good = "good",
+        /// A good that is sold only as one of its variants.
+        GoodWithVariants = "good-with-variants",
+        /// A service.
+        Service = "service",
+        /// A set of other products.
+        Bundle = "bundle",
+    }
+
+    /// Which side of trade a partner is on.
+    PartnerRole {
+        /// Buys.
+        Customer = "customer",
+        /// Sells.
+        Supplier = "supplier",
+    }
+
+    /// Which way an order goes.
+    OrderDirection {
+        /// From a customer.
+        Sale = "sale",
+        /// To a supplier.
+        Purchase = "purchase",
+    }
+
+    /// Kinds of document that a counterpart keeps for an order.
+    DocumentKind {
+        /// An order.
+        Order = "order",
+        /// An invoice.
+        Invoice = "invoice",
+        /// A shipment.
+        Shipment = "shipment",
+        /// Goods that came back.
+        SalesReturn = "sales-return",
+    }
+}
+
+records! {
+    /// An amount in an ISO 4217 currency.
+    Money {
+        /// How much.
+        amount: Decimal,
+        /// ISO 4217 code.
+        currency: String,
+    }
+
+    /// A field that only this platform or this counterpart has.
+    Attribute {
+        /// Name of the field.
+        name: String,
+        /// Its value as text.
+        value: String,
+    }
+
+    /// One line of a directory.
+    Entry {
+        /// Key of the entry.
+        key: Key,
+        /// Name that people see.
+        name: String,
+        /// A code that people match by.
+        code: Option<String>,
+        /// The counterpart's record it was made for.
+        origin: Option<Origin>,
+        /// Not offered for new records.
+        archived: bool,
+    }
+
+    /// A price of one type.
+    Price {
+        /// Key in the `price-types` directory.
+        #[component(name = "price-type")]
+        price_type: Key,
+        /// The price of one unit.
+        value: Money,
+    }
+
+    /// A picture of a product.
+    Image {
+        /// Its file name.
+        #[component(name = "file-name")]
+        file_name: String,
+        /// Changes whenever the picture does.
+        digest: String,
+    }
+
+    /// One form of a good: a size, a colour.
+    ProductVariant {
+        /// Key of the variant.
+        key: Option<Key>,
+        /// The counterpart's variant.
+        origin: Option<Origin>,
+        /// Name of the variant.
+        name: String,
+        /// Its own SKU.
+        sku: Option<String>,
+        /// Its barcodes.
+        barcodes: Vec<String>,
+        /// What tells it from its siblings.
+        characteristics: Vec<Attribute>,
+        /// Its prices.
+        prices: Vec<Price>,
+    }
+
+    /// A good, a service or a bundle.
+    Product {
+        /// Key of the product; none for a new one.
+        key: Option<Key>,
+        /// The counterpart's product.
+        origin: Option<Origin>,
+        /// What it is.
+        kind: ProductKind,
+        /// Name.
+        name: String,
+        /// Internal code.
+        code: Option<String>,
+        /// Article number, without the brand.
+        sku: Option<String>,
+        /// Brand.
+        brand: Option<String>,
+        /// Code that an exchange gave it.
+        #[component(name = "external-code")]
+        external_code: Option<String>,
+        /// Barcodes.
+        barcodes: Vec<String>,
+        /// Unit of measure.
+        unit: Option<String>,
+        /// Text for buyers.
+        description: Option<String>,
+        /// Key of its category.
+        category: Option<Key>,
+        /// VAT rate in percent; none means without VAT.
+        vat: Option<Decimal>,
+        /// Prices by type.
+        prices: Vec<Price>,
+        /// Variants of a good with variants.
+        variants: Vec<ProductVariant>,
+        /// Pictures.
+        images: Vec<Image>,
+        /// Additional fields.
+        attributes: Vec<Attribute>,
+        /// Not offered any more.
+        archived: bool,
+        /// Changes whenever the record does.
+        version: Option<String>,
+        /// When it changed last.
+        #[component(name = "changed-at")]
+        #[serde(with = "instant")]
+        changed_at: Option<Instant>,
+    }
+
+    /// A folder of products.
+    Category {
+        /// Key of the category.
+        key: Option<Key>,
+        /// The counterpart's category.
+        origin: Option<Origin>,
+        /// Name.
+        name: String,
+        /// Key of the category above.
+        parent: Option<Key>,
+        /// Not offered any more.
+        archived: bool,
+    }
+
+    /// Products that changed.
+    ProductPage {
+        /// Changed ones, oldest change first.
+        products: Vec<Product>,
+        /// Keys of deleted ones.
+        removed: Vec<Key>,
+        /// Where the next page begins.
+        next: Cursor,
+        /// Whether there is a next page now.
+        more: bool,
+    }
+
+    /// How much of a product lies in a warehouse.
+    StockLevel {
+        /// Key of the product.
+        product: Key,
+        /// Key of its variant.
+        #[component(name = "product-variant")]
+        product_variant: Option<Key>,
+        /// Key in the `warehouses` directory.
+        warehouse: Key,
+        /// Physically there.
+        #[component(name = "on-hand")]
+        on_hand: Decimal,
+        /// Promised to orders.
+        reserved: Decimal,
+        /// Free for sale, as its owner computes it.
+        available: Decimal,
+    }
+
+    /// Levels that changed.
+    StockPage {
+        /// Changed levels, oldest change first.
+        levels: Vec<StockLevel>,
+        /// Where the next page begins.
+        next: Cursor,
+        /// Whether there is a next page now.
+        more: bool,
+    }
+
+    /// A customer or a supplier.
+    Partner {
+        /// Key of the partner; none for a new one.
+        key: Option<Key>,
+        /// The counterpart's partner.
+        origin: Option<Origin>,
+        /// Customer or supplier.
+        role: PartnerRole,
+        /// Name.
+        name: String,
+        /// ИНН, ЄДРПОУ, VAT number.
+        #[component(name = "tax-id")]
+        tax_id: Option<String>,
+        /// E-mail addresses.
+        emails: Vec<String>,
+        /// Phones as their owner wrote them.
+        phones: Vec<String>,
+        /// Postal address.
+        address: Option<String>,
+        /// Additional fields.
+        attributes: Vec<Attribute>,
+        /// Changes whenever the record does.
+        version: Option<String>,
+        /// When it changed last.
+        #[component(name = "changed-at")]
+        #[serde(with = "instant")]
+        changed_at: Option<Instant>,
+    }
+
+    /// Partners that changed.
+    PartnerPage {
+        /// Changed ones, oldest change first.
+        partners: Vec<Partner>,
+        /// Where the next page begins.
+        next: Cursor,
+        /// Whether there is a next page now.
+        more: bool,
+    }
+
+    /// A line of an order, known by its `id`.
+    OrderLine {
+        /// Tells the line from the others of its order.
+        id: String,
+        /// Key of the product.
+        product: Option<Key>,
+        /// Key of its variant.
+        #[component(name = "product-variant")]
+        product_variant: Option<Key>,
+        /// Name as ordered.
+        name: String,
+        /// SKU as ordered.
+        sku: Option<String>,
+        /// Unit of measure.
+        unit: Option<String>,
+        /// How many units.
+        quantity: Decimal,
+        /// Reserved units.
+        reserved: Decimal,
+        /// Shipped units.
+        shipped: Decimal,
+        /// For one unit, before the discount.
+        price: Decimal,
+        /// For the whole line.
+        discount: Decimal,
+        /// VAT rate in percent.
+        vat: Option<Decimal>,
+        /// Refused lines stay in the order.
+        refused: bool,
+        /// Key in the `cancel-reasons` directory.
+        #[component(name = "cancel-reason")]
+        cancel_reason: Option<Key>,
+        /// Additional fields.
+        attributes: Vec<Attribute>,
+    }
+
+    /// How an order reaches its buyer.
+    Delivery {
+        /// Key in the `delivery-services` directory.
+        service: Option<Key>,
+        /// The service product that `cost` is booked under.
+        product: Option<Key>,
+        /// What the customer pays for it, part of the order's total.
+        cost: Option<Decimal>,
+        /// Where to.
+        address: Option<String>,
+        /// Who receives it.
+        recipient: Option<String>,
+        /// Phone of the recipient.
+        phone: Option<String>,
+        /// Tracking number.
+        tracking: Option<String>,
+    }
+
+    /// An amount on top of goods and delivery, such as a tax or gift wrap.
+    Charge {
+        /// What it is for.
+        name: String,
+        /// How much.
+        amount: Decimal,
+    }
+
+    /// Money for an order.
+    Payment {
+        /// The counterpart's payment.
+        origin: Option<Origin>,
+        /// Key in the `accounts` directory.
+        account: Option<Key>,
+        /// How much, in the order's currency.
+        amount: Decimal,
+        /// None while the payment is only expected.
+        #[component(name = "paid-at")]
+        #[serde(with = "instant")]
+        paid_at: Option<Instant>,
+        /// Note.
+        comment: Option<String>,
+    }
+
+    /// A document that the counterpart keeps for an order.
+    LinkedDocument {
+        /// What it is.
+        kind: DocumentKind,
+        /// The counterpart's document.
+        origin: Origin,
+        /// Its number.
+        number: Option<String>,
+        /// Where people open it.
+        url: Option<String>,
+    }
+
+    /// An order from a customer or to a supplier; see [`Order::total`].
+    Order {
+        /// Key of the order; none for a new one.
+        key: Option<Key>,
+        /// The counterpart's order.
+        origin: Option<Origin>,
+        /// Sale or purchase.
+        direction: OrderDirection,
+        /// Number that people know it by.
+        number: Option<String>,
+        /// When it was placed.
+        #[component(name = "created-at")]
+        #[serde(with = "instant")]
+        created_at: Option<Instant>,
+        /// Key in the `order-stages` directory.
+        stage: Option<Key>,
+        /// Key in the `order-sources` directory.
+        source: Option<Key>,
+        /// Key of the partner.
+        partner: Option<Key>,
+        /// Key in the `organizations` directory.
+        organization: Option<Key>,
+        /// Key in the `warehouses` directory.
+        warehouse: Option<Key>,
+        /// Key in the `users` directory of who answers for it.
+        manager: Option<Key>,
+        /// Key in the `users` directory of who made it.
+        author: Option<Key>,
+        /// Key in the `agreements` directory.
+        agreement: Option<Key>,
+        /// ISO 4217 code.
+        currency: String,
+        /// Lines.
+        lines: Vec<OrderLine>,
+        /// For the whole order, on top of the lines' own.
+        discount: Decimal,
+        /// Amounts on top of goods and delivery.
+        charges: Vec<Charge>,
+        /// Delivery.
+        delivery: Option<Delivery>,
+        /// Payments.
+        payments: Vec<Payment>,
+        /// Whether goods are reserved for it.
+        reserve: bool,
+        /// Note.
+        comment: Option<String>,
+        /// Documents at the counterpart.
+        documents: Vec<LinkedDocument>,
+        /// Additional fields.
+        attributes: Vec<Attribute>,
+        /// Changes whenever the record does.
+        version: Option<String>,
+        /// When it changed last.
+        #[component(name = "changed-at")]
+        #[serde(with = "instant")]
+        changed_at: Option<Instant>,
+    }
+
+    /// Orders that changed.
+    OrderPage {
+        /// Changed ones, oldest change first.
+        orders: Vec<Order>,
+        /// Keys of deleted ones.
+        removed: Vec<Key>,
+        /// Where the next page begins.
+        next: Cursor,
+        /// Whether there is a next page now.
+        more: bool,
+    }
+
+    /// The record that a save wrote or found equal.
+    Saved {
+        /// Key of the record.
+        key: Key,
+        /// What the save did.
+        effect: Effect,
+        /// Changes whenever the record does.
+        version: String,
+    }
+}
+
+impl Order {
+    /// What the customer owes in all: the sum over the lines that are not refused of
+    /// `quantity × price − discount`, less the order's own discount, plus charges and delivery.
+    /// None when a number is out of range.
+    pub fn total(&self) -> Option<Decimal> {
+        let mut total = rust_decimal::Decimal::ZERO;
+        for line in self.lines.iter().filter(|line| !line.refused) {
+            let goods = line.quantity.exact()?.checked_mul(line.price.exact()?)?;
+            total = total
+                .checked_add(goods)?
+                .checked_sub(line.discount.exact()?)?;
+        }
+        total = total.checked_sub(self.discount.exact()?)?;
+        for charge in &self.charges {
+            total = total.checked_add(charge.amount.exact()?)?;
+        }
+        if let Some(cost) = self.delivery.as_ref().and_then(|delivery| delivery.cost) {
+            total = total.checked_add(cost.exact()?)?;
+        }
+        Decimal::from_exact(total)
+    }
+}
+
+/// Why a call failed, named by what can be done about it.
+#[derive(ComponentType, Lift, Lower, Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[component(variant)]
+pub enum Fault {
+    /// Nothing is wrong with the request: try again later.
+    #[component(name = "transient")]
+    #[error("{0}")]
+    Transient(String),
+    /// An admin has to change a setting, a right or a credential.
+    #[component(name = "configuration")]
+    #[error("{0}")]
+    Configuration(String),
+    /// This record cannot be taken as it is: report it, go on with the next.
+    #[component(name = "rejected")]
+    #[error("{0}")]
+    Rejected(String),
+    /// Somebody else changed the record; the value is its present version.
+    #[component(name = "conflict")]
+    #[error("changed by somebody else; its version is now {0}")]
+    Conflict(String),
+    /// This platform has no such record kind or field.
+    #[component(name = "unsupported")]
+    #[error("{0}")]
+    Unsupported(String),
+}
+
+/// How to find a product.
+#[derive(ComponentType, Lift, Lower, Clone, Debug, PartialEq, Eq)]
+#[component(variant)]
+pub enum ProductLookup {
+    /// By key.
+    #[component(name = "key")]
+    Key(Key),
+    /// By the counterpart's record.
+    #[component(name = "origin")]
+    Origin(Origin),
+    /// By SKU; a variant's own counts before that of a whole product.
+    #[component(name = "sku")]
+    Sku(String),
+    /// By brand and SKU.
+    #[component(name = "brand-and-sku")]
+    BrandAndSku((String, String)),
+    /// By the whole name, ignoring case and outer spaces.
+    #[component(name = "name")]
+    Name(String),
+}
+
+/// How to find a partner.
+#[derive(ComponentType, Lift, Lower, Clone, Debug, PartialEq, Eq)]
+#[component(variant)]
+pub enum PartnerLookup {
+    /// By key.
+    #[component(name = "key")]
+    Key(Key),
+    /// By the counterpart's record.
+    #[component(name = "origin")]
+    Origin(Origin),
+    /// By tax number.
+    #[component(name = "tax-id")]
+    TaxId(String),
+    /// By e-mail, ignoring case.
+    #[component(name = "email")]
+    Email(String),
+    /// By phone, normalised.
+    #[component(name = "phone")]
+    Phone(String),
+}
+
+/// How to find an order.
+#[derive(ComponentType, Lift, Lower, Clone, Debug, PartialEq, Eq)]
+#[component(variant)]
+pub enum OrderLookup {
+    /// By key.
+    #[component(name = "key")]
+    Key(Key),
+    /// By the counterpart's record.
+    #[component(name = "origin")]
+    Origin(Origin),
+    /// By number.
+    #[component(name = "number")]
+    Number(String),
+}
+
+pub use owned::{OrderFields, PartnerFields, ProductFields};
+
+/// The fields of a record that a connector speaks for when it saves; people and other connectors
+/// keep the rest.
+mod owned {
+    #![expect(missing_docs, reason = "`flags!` takes no doc comments")]
+
+    use wasmtime::component::flags;
+
+    flags! {
+        ProductFields {
+            #[component(name = "kind")] const KIND;
+            #[component(name = "name")] const NAME;
+            #[component(name = "code")] const CODE;
+            #[component(name = "sku")] const SKU;
+            #[component(name = "brand")] const BRAND;
+            #[component(name = "external-code")] const EXTERNAL_CODE;
+            #[component(name = "barcodes")] const BARCODES;
+            #[component(name = "unit")] const UNIT;
+            #[component(name = "description")] const DESCRIPTION;
+            #[component(name = "category")] const CATEGORY;
+            #[component(name = "vat")] const VAT;
+            #[component(name = "prices")] const PRICES;
+            #[component(name = "variants")] const VARIANTS;
+            #[component(name = "images")] const IMAGES;
+            #[component(name = "attributes")] const ATTRIBUTES;
+            #[component(name = "archived")] const ARCHIVED;
+        }
+    }
+
+    flags! {
+        PartnerFields {
+            #[component(name = "name")] const NAME;
+            #[component(name = "tax-id")] const TAX_ID;
+            #[component(name = "emails")] const EMAILS;
+            #[component(name = "phones")] const PHONES;
+            #[component(name = "address")] const ADDRESS;
+            #[component(name = "attributes")] const ATTRIBUTES;
+        }
+    }
+
+    flags! {
+        OrderFields {
+            #[component(name = "number")] const NUMBER;
+            #[component(name = "created-at")] const CREATED_AT;
+            #[component(name = "stage")] const STAGE;
+            #[component(name = "source")] const SOURCE;
+            #[component(name = "partner")] const PARTNER;
+            #[component(name = "organization")] const ORGANIZATION;
+            #[component(name = "warehouse")] const WAREHOUSE;
+            #[component(name = "manager")] const MANAGER;
+            #[component(name = "author")] const AUTHOR;
+            #[component(name = "agreement")] const AGREEMENT;
+            #[component(name = "currency")] const CURRENCY;
+            #[component(name = "lines")] const LINES;
+            #[component(name = "discount")] const DISCOUNT;
+            #[component(name = "charges")] const CHARGES;
+            #[component(name = "delivery")] const DELIVERY;
+            #[component(name = "payments")] const PAYMENTS;
+            #[component(name = "reserve")] const RESERVE;
+            #[component(name = "comment")] const COMMENT;
+            #[component(name = "documents")] const DOCUMENTS;
+            #[component(name = "attributes")] const ATTRIBUTES;
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! What a platform gives to connectors: its records, and a place for their state.
+//!
+//! A platform embeds the host over its own database by implementing [`Platform`]. Everything that
+//! one run writes goes through one [`UnitOfWork`]; [`UnitOfWork::commit`] makes it durable as one,
+//! and dropping the unit without it leaves no trace. So a process that dies at any instant loses
+//! and doubles nothing: the next run goes on from what the last checkpoint left.
+//!
+//! Every call that takes a list answers with a list of the same length, in the same order; one bad
+//! record never stops the others. A [`Fault`] in the outer result means that the call as a whole
+//! failed.
+
+use async_trait::async_trait;
+
+use crate::ids::{ConnectionId, TenantId};
+use crate::model::{
+    Category, Cursor, Directory, Entry, Fault, Image, Key, LinkedDocument, Money, Order,
+    OrderDirection, OrderFields, OrderLookup, OrderPage, Origin, Partner, PartnerFields,
+    PartnerLookup, PartnerPage, Product, ProductFields, ProductLookup, ProductPage, Saved,
+    StockLevel, StockPage,
+};
+use crate::report::RunReport;
+
+/// The answer of a call on the whole.
+pub type Answer<T> = Result<T, Fault>;
+/// The answer of a call with one result for each record given.
+pub type Each<T> = Result<Vec<Result<T, Fault>>, Fault>;
+
+/// An ERP or shop that runs connectors over its own database.
+#[async_trait]
+pub trait Platform: Send + Sync {
+    /// Opens a unit of work for a connection of a tenant. Nothing is locked before its first write.
+    async fn begin(
+        &self,
+        tenant: &TenantId,
+        connection: &ConnectionId,
+    ) -> Answer<Box<dyn UnitOfWork>>;
+}
+
+/// All that a run reads and writes at the platform, committed as one.
+#[async_trait]
+pub trait UnitOfWork: Erp + State + Send {
+    /// Makes everything since the last commit visible and durable, as one. The unit can be used on.
+    async fn commit(&mut self) -> Answer<()>;
+
+    /// Forgets everything since the last commit. The unit can be used on.
+    async fn rollback(&mut self) -> Answer<()>;
+
+    /// Keeps how a run went: with the next commit, replacing what was kept for the same run.
+    async fn keep_report(&mut self, report: &RunReport) -> Answer<()>;
+}
+
+/// The records of the platform: `tenon:erp`.
+#[async_trait]
+pub trait Erp {
+    /// All entries of a directory, in the order they were made.
+    async fn list(&mut self, directory: Directory) -> Answer<Vec<Entry>>;
+    /// Finds the entry by origin, then by name ignoring case; makes it when neither is there.
+    async fn ensure(&mut self, directory: Directory, name: String, origin: Origin) -> Answer<Key>;
+
+    /// Of several matches, the one made first.
+    async fn find_products(&mut self, lookups: Vec<ProductLookup>) -> Answer<Vec<Option<Product>>>;
+    /// Writes the owned fields only; a new record takes all that is given. The record is found by
+    /// its key, else by its origin.
+    async fn save_products(&mut self, products: Vec<Product>, owned: ProductFields) -> Each<Saved>;
+    /// Products changed after the cursor, oldest change first; none reads from the start.
+    async fn changed_products(&mut self, after: Option<Cursor>, limit: u32) -> Answer<ProductPage>;
+    /// All categories.
+    async fn categories(&mut self) -> Answer<Vec<Category>>;
+    /// Writes categories, found by key, else by origin.
+    async fn save_categories(&mut self, categories: Vec<Category>) -> Each<Saved>;
+    /// The content of a picture.
+    async fn read_image(&mut self, product: Key, digest: String) -> Answer<Vec<u8>>;
+    /// Adds a picture to a product, or replaces the one of the same file name.
+    async fn save_image(&mut self, product: Key, image: Image, content: Vec<u8>) -> Answer<()>;
+
+    /// Replaces levels by absolute ones.
+    async fn set_stock(&mut self, levels: Vec<StockLevel>) -> Each<()>;
+    /// Levels changed after the cursor, oldest change first.
+    async fn changed_stock(&mut self, after: Option<Cursor>, limit: u32) -> Answer<StockPage>;
+
+    /// Of several matches, the one made first.
+    async fn find_partners(&mut self, lookups: Vec<PartnerLookup>) -> Answer<Vec<Option<Partner>>>;
+    /// Writes the owned fields only; a new record takes all that is given.
+    async fn save_partners(&mut self, partners: Vec<Partner>, owned: PartnerFields) -> Each<Saved>;
+    /// Partners changed after the cursor, oldest change first.
+    async fn changed_partners(&mut self, after: Option<Cursor>, limit: u32) -> Answer<PartnerPage>;
+    /// What a partner owes (negative) or has paid ahead (positive).
+    async fn set_balances(&mut self, balances: Vec<(Key, Money)>) -> Each<()>;
+
+    /// Of several matches, the one made first.
+    async fn find_orders(&mut self, lookups: Vec<OrderLookup>) -> Answer<Vec<Option<Order>>>;
+    /// Writes the owned fields only; an order that carries a `version` is saved only while that is
+    /// still its version, else it answers [`Fault::Conflict`].
+    async fn save_orders(&mut self, orders: Vec<Order>, owned: OrderFields) -> Each<Saved>;
+    /// Orders changed after the cursor, oldest change first.
+    async fn changed_orders(
+        &mut self,
+        direction: OrderDirection,
+        after: Option<Cursor>,
+        limit: u32,
+    ) -> Answer<OrderPage>;
+    /// What people see on the order: the documents, and the last error or none.
+    async fn annotate_order(
+        &mut self,
+        order: Key,
+        documents: Vec<LinkedDocument>,
+        error: Option<String>,
+    ) -> Answer<()>;
+    /// Puts a file on the order.
+    async fn attach_to_order(
+        &mut self,
+        order: Key,
+        file_name: String,
+        content: Vec<u8>,
+    ) -> Answer<()>;
+}
+
+/// A pair of an ERP record and a counterpart record. Several origins may share one key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Binding {
+    /// Kind of record, as the connector names it.
+    pub kind: String,
+    /// Key in the ERP.
+    pub key: Key,
+    /// The counterpart's record; unique within its kind and connection.
+    pub origin: Origin,
+    /// What both sides looked like when they last agreed.
+    pub fingerprint: Option<Vec<u8>>,
+}
+
+/// Work that should happen later.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Timer {
+    /// The same name again replaces the timer.
+    pub name: String,
+    /// Job to run.
+    pub job: String,
+    /// Earliest start.
+    pub due: jiff::Timestamp,
+    /// Argument of the job.
+    pub argument: Option<String>,
+}
+
+/// The durable state of one connection: `tenon:runtime`.
+#[async_trait]
+pub trait State {
+    /// Values by key.
+    async fn get(&mut self, keys: Vec<String>) -> Answer<Vec<Option<Vec<u8>>>>;
+    /// Writes values.
+    async fn set(&mut self, entries: Vec<(String, Vec<u8>)>) -> Answer<()>;
+    /// Deletes values.
+    async fn delete(&mut self, keys: Vec<String>) -> Answer<()>;
+    /// Entries whose key begins with `prefix`, in key order, after the key `after`.
+    async fn scan(
+        &mut self,
+        prefix: String,
+        after: Option<String>,
+        limit: u32,
+    ) -> Answer<Vec<(String, Vec<u8>)>>;
+    /// Bytes of all keys and values of the connection.
+    async fn stored_bytes(&mut self) -> Answer<u64>;
+
+    /// Bindings by counterpart record.
+    async fn bindings_by_origin(
+        &mut self,
+        kind: String,
+        origins: Vec<Origin>,
+    ) -> Answer<Vec<Option<Binding>>>;
+    /// Bindings by ERP record; of several, the one made first.
+    async fn bindings_by_key(
+        &mut self,
+        kind: String,
+        keys: Vec<Key>,
+    ) -> Answer<Vec<Option<Binding>>>;
+    /// Makes or replaces bindings, known by kind and origin.
+    async fn bind(&mut self, bindings: Vec<Binding>) -> Answer<()>;
+    /// Removes all bindings of the keys.
+    async fn unbind(&mut self, kind: String, keys: Vec<Key>) -> Answer<()>;
+
+    /// Sets a timer.
+    async fn set_timer(&mut self, timer: Timer) -> Answer<()>;
+    /// Removes a timer.
+    async fn cancel_timer(&mut self, name: String) -> Answer<()>;
+}

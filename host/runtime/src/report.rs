@@ -1,0 +1,69 @@
+//! How a run went, as people and `tenon run --json` see it.
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::ConnectionId;
+
+/// One run of a job, finished or under way.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunReport {
+    /// Tells the run from all others of its tenant; sorts by start.
+    pub id: String,
+    /// Whose run it is.
+    pub connection: ConnectionId,
+    /// Name and version of the connector, e.g. `keycrm 0.1.0`.
+    pub connector: String,
+    /// The job.
+    pub job: String,
+    /// Whether nothing was to be changed.
+    pub preview: bool,
+    /// When it began.
+    pub started_at: jiff::Timestamp,
+    /// When it ended; none while it is under way or when its process died.
+    pub finished_at: Option<jiff::Timestamp>,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// New records.
+    pub created: u64,
+    /// Changed records.
+    pub updated: u64,
+    /// Records that were right already.
+    pub unchanged: u64,
+    /// Records that could not be taken.
+    pub failed: u64,
+    /// HTTP requests sent, repeats included.
+    pub requests: u64,
+    /// Why it could not go on; none when it could.
+    pub error: Option<String>,
+    /// The records that could not be taken.
+    pub records: Vec<RejectedRecord>,
+}
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// Under way, or its process died.
+    Running,
+    /// At the end of its work.
+    Done,
+    /// Cut at a checkpoint; the next run goes on from there.
+    Suspended,
+    /// Something outside failed; the same run may succeed later.
+    Transient,
+    /// An admin has to change something first.
+    Configuration,
+    /// The component trapped or broke a limit.
+    Crashed,
+}
+
+/// A record that could not be taken, with the reason.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RejectedRecord {
+    /// Kind of record, as the connector names it.
+    pub kind: String,
+    /// Number or id that people know it by.
+    pub id: String,
+    /// What is wrong with it.
+    pub reason: String,
+}

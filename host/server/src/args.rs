@@ -1,0 +1,224 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use clap::{Args as ClapArgs, Parser, Subcommand};
+use tenon_host::Secret;
+use tenon_host::ids::{ConnectionId, TenantId};
+
+/// Runs connectors over the embedded ERP.
+///
+/// Exit status: 0 done; 1 finished, but some records failed; 2 could not run or finish; 130 stopped
+/// by Ctrl-C at a checkpoint.
+#[derive(Debug, Parser)]
+#[command(name = "tenon", version, max_term_width = 100)]
+pub struct Args {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What `tenon` can do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run a job of a connector until it is done.
+    Run(Run),
+    /// Try the credentials of a connection.
+    Check(Connect),
+    /// List the values that a setting can have at the counterpart, such as its order statuses.
+    Choices(Choices),
+    /// Show what a component is: its jobs, settings, endpoints and imports.
+    Inspect(Inspect),
+    /// Show records of a tenant's ERP.
+    Records(Records),
+    /// Put records from a JSON file into a tenant's ERP.
+    Load(Load),
+}
+
+/// Which tenant.
+#[derive(Clone, Debug, ClapArgs)]
+pub struct Place {
+    /// Folder that holds everything.
+    #[arg(long, value_name = "DIR")]
+    pub data: PathBuf,
+    /// Name of the tenant.
+    #[arg(long, value_name = "NAME")]
+    pub tenant: TenantId,
+}
+
+/// Which connection.
+#[derive(Debug, ClapArgs)]
+pub struct Connect {
+    /// Name of the connector.
+    pub connector: String,
+    #[command(flatten)]
+    pub place: Place,
+    /// JSON file with the settings.
+    #[arg(long, value_name = "FILE")]
+    pub settings: Option<PathBuf>,
+    /// A credential and where its secret is: env:VARIABLE or file:PATH.
+    #[arg(long = "credential", value_name = "NAME=SOURCE")]
+    pub credentials: Vec<CredentialSource>,
+    /// Open an address that the defaults refuse: plain http, or this machine.
+    #[arg(long = "grant", value_name = "ORIGIN", value_parser = parse_origin)]
+    pub grants: Vec<url::Origin>,
+    /// Lift the request budget of the connector's manifest.
+    #[arg(long)]
+    pub no_budget: bool,
+    /// The component; by default NAME.wasm in the folder `connectors` of TENON_COMPONENTS.
+    #[arg(long, value_name = "FILE")]
+    pub component: Option<PathBuf>,
+    /// Name of the connection, when a tenant has several of one connector.
+    #[arg(long, value_name = "NAME")]
+    pub connection: Option<ConnectionId>,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `tenon run`.
+#[derive(Debug, ClapArgs)]
+pub struct Run {
+    #[command(flatten)]
+    pub connect: Connect,
+    /// Name of the job.
+    // After the connector's name on the command line.
+    #[arg(index = 2)]
+    pub job: String,
+    /// Argument of the job.
+    #[arg(long)]
+    pub argument: Option<String>,
+    /// Change neither side.
+    #[arg(long)]
+    pub preview: bool,
+    /// Show the run's whole log, such as the rule that matched each record.
+    #[arg(short, long)]
+    pub verbose: bool,
+}
+
+/// `tenon choices`.
+#[derive(Debug, ClapArgs)]
+pub struct Choices {
+    #[command(flatten)]
+    pub connect: Connect,
+    /// Name of the option, as in `x-options` of the settings schema.
+    #[arg(index = 2)]
+    pub option: String,
+}
+
+/// `tenon inspect`.
+#[derive(Debug, ClapArgs)]
+pub struct Inspect {
+    /// The component.
+    pub file: PathBuf,
+    /// Language of the titles: en, uk or ru.
+    #[arg(long, default_value = "en")]
+    pub lang: String,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `tenon records`.
+#[derive(Debug, ClapArgs)]
+pub struct Records {
+    /// orders, products, partners, stock, categories, bindings, runs, or a directory such as users,
+    /// order-stages, warehouses.
+    pub kind: String,
+    #[command(flatten)]
+    pub place: Place,
+    /// Print a JSON array.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `tenon load`.
+#[derive(Debug, ClapArgs)]
+pub struct Load {
+    /// orders, products, partners, stock, categories, or a directory such as users.
+    pub kind: String,
+    /// JSON file with an array of records.
+    pub file: PathBuf,
+    #[command(flatten)]
+    pub place: Place,
+}
+
+/// A credential of the manifest and where its secret is.
+#[derive(Clone, Debug)]
+pub struct CredentialSource {
+    name: String,
+    source: Source,
+}
+
+#[derive(Clone, Debug)]
+enum Source {
+    Variable(String),
+    File(PathBuf),
+}
+
+impl std::str::FromStr for CredentialSource {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let usage = || "write NAME=env:VARIABLE or NAME=file:PATH".to_owned();
+        let (name, source) = text.split_once('=').ok_or_else(usage)?;
+        let source = match source.split_once(':') {
+            Some(("env", variable)) => Source::Variable(variable.to_owned()),
+            Some(("file", path)) => Source::File(path.into()),
+            _ => return Err(usage()),
+        };
+        Ok(CredentialSource {
+            name: name.to_owned(),
+            source,
+        })
+    }
+}
+
+impl CredentialSource {
+    /// Fetches the secret.
+    pub fn read(&self) -> anyhow::Result<(String, Secret)> {
+        let name = &self.name;
+        let secret = match &self.source {
+            Source::Variable(variable) => std::env::var(variable)
+                .ok()
+                .filter(|secret| !secret.is_empty())
+                .with_context(|| {
+                    format!("credential `{name}`: the environment variable {variable} is not set")
+                })?,
+            Source::File(path) => std::fs::read_to_string(path)
+                .with_context(|| format!("credential `{name}`: {}", path.display()))?
+                .trim_end_matches(['\r', '\n'])
+                .to_owned(),
+        };
+        Ok((name.clone(), Secret::new(secret)))
+    }
+}
+
+fn parse_origin(text: &str) -> Result<url::Origin, String> {
+    let url = url::Url::parse(text).map_err(|error| error.to_string())?;
+    match url.origin() {
+        origin @ url::Origin::Tuple(..) if url.path() == "/" && url.query().is_none() => Ok(origin),
+        _ => Err("write a scheme, a host and a port, e.g. http://127.0.0.1:8080".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn a_grant_is_an_origin_and_nothing_more() {
+        assert!(parse_origin("http://127.0.0.1:8080").is_ok());
+        for bad in ["127.0.0.1:8080", "http://a/b", "file:///x", "http://a?b"] {
+            assert!(parse_origin(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! `tenon inspect`: what a component is.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use serde_json::json;
+use tenon_host::{Connector, Host};
+
+use crate::Exit;
+use crate::args;
+
+pub async fn inspect(args: args::Inspect) -> anyhow::Result<Exit> {
+    // Inspecting leaves nothing behind.
+    let scratch = tempfile::tempdir()?;
+    let erp = tenon_erp::EmbeddedErp::open(scratch.path())?;
+    let host = Host::new(Arc::new(erp), &scratch.path().join("compiled"))?;
+    let wasm = std::fs::read(&args.file)
+        .map_err(|error| anyhow::anyhow!("component {}: {error}", args.file.display()))?;
+    let connector = (host.install(&wasm).await)
+        .map_err(|error| anyhow::anyhow!("component {}: {error}", args.file.display()))?;
+    if args.json {
+        let object = json!({
+            "digest": connector.digest,
+            "size": wasm.len(),
+            "manifest": connector.manifest,
+            "imports": connector.imports,
+        });
+        println!("{object}");
+    } else {
+        print!("{}", describe(&connector, wasm.len(), &args.lang));
+    }
+    Ok(Exit::Done)
+}
+
+fn describe(connector: &Connector, size: usize, language: &str) -> String {
+    let manifest = &connector.manifest;
+    let mut text = format!(
+        "{} {} — {}\nsha256 {}, {} KiB\n",
+        manifest.name,
+        manifest.version,
+        manifest.title.get(language),
+        connector.digest,
+        size.div_ceil(1024)
+    );
+    let mut section = |title: &str, lines: Vec<String>| {
+        if !lines.is_empty() {
+            let _ = writeln!(text, "\n{title}");
+            for line in lines {
+                let _ = writeln!(text, "  {line}");
+            }
+        }
+    };
+    let jobs = manifest.jobs.iter().map(|job| {
+        let schedule = job.schedule.as_deref().unwrap_or("when asked");
+        format!("{} — {} ({schedule})", job.id, job.title.get(language))
+    });
+    section("jobs", jobs.collect());
+    let actions = manifest.actions.iter().map(|action| {
+        let title = action.title.get(language);
+        format!("{} — {title} (on {})", action.id, action.record_kind)
+    });
+    section("actions", actions.collect());
+    let credentials = (manifest.credentials.iter())
+        .map(|credential| format!("{} — {}", credential.name, credential.title.get(language)));
+    section("credentials", credentials.collect());
+    let endpoints = manifest.endpoints.iter().map(|endpoint| {
+        format!(
+            "{}: {} requests in {} s, {} at once",
+            endpoint.origin,
+            endpoint.units_per_window,
+            f64::from(endpoint.window_ms) / 1000.0,
+            endpoint.parallel
+        )
+    });
+    section("endpoints", endpoints.collect());
+    let settings = manifest.settings_schema.get("properties");
+    let settings = settings.and_then(|properties| properties.as_object());
+    let settings = settings.into_iter().flatten().map(|(name, schema)| {
+        let title = schema.pointer(&format!("/x-titles/{language}"));
+        let title = title.or_else(|| schema.get("title"));
+        let title = title.and_then(|title| title.as_str()).unwrap_or_default();
+        format!("{name} — {title}")
+    });
+    section("settings", settings.collect());
+    section("imports", connector.imports.clone());
+    text
+}

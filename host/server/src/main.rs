@@ -1,0 +1,73 @@
+//! `tenon`: runs connectors over the embedded ERP, for local testing and small installs.
+
+mod args;
+mod inspect;
+mod load;
+mod records;
+mod run;
+mod site;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::args::{Args, Command};
+
+/// How a command ended, as its exit status.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Exit {
+    /// All was done.
+    Done = 0,
+    /// Finished, but some records could not be taken.
+    SomeFailed = 1,
+    /// Could not run or could not finish; the error says why.
+    CouldNotRun = 2,
+    /// Stopped by the user at a checkpoint; the next run goes on from there.
+    Stopped = 130,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        ExitCode::from(exit as u8)
+    }
+}
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    // One thread: a run is one line of work, and hand-overs between threads cost more than they
+    // bring.
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let result = runtime
+        .map_err(anyhow::Error::from)
+        .and_then(|runtime| runtime.block_on(execute(args)));
+    match result {
+        Ok(exit) => exit.into(),
+        Err(error) => {
+            eprintln!("tenon: {}", one_line(&error));
+            Exit::CouldNotRun.into()
+        }
+    }
+}
+
+async fn execute(args: Args) -> anyhow::Result<Exit> {
+    match args.command {
+        Command::Run(args) => run::run(args).await,
+        Command::Check(args) => run::check(args).await,
+        Command::Choices(args) => run::choices(args).await,
+        Command::Inspect(args) => inspect::inspect(args).await,
+        Command::Records(args) => records::records(args).await,
+        Command::Load(args) => load::load(args).await,
+    }
+}
+
+/// The error with its causes, without line breaks.
+fn one_line(error: &anyhow::Error) -> String {
+    let text = format!("{error:#}");
+    text.split('\n')
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+        .collect::<Vec<_>>()
+        .join(" ")
+}

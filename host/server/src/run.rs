@@ -1,0 +1,203 @@
+//! `tenon run`, `check` and `choices`: calls into a connector.
+
+use std::io::IsTerminal as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::Context as _;
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::json;
+use tenon_host::observe::{Level, LogLine, Observer, Progress};
+use tenon_host::report::{Outcome, RunReport};
+use tenon_host::{Connection, ConnectionSpec, EgressSettings, Host, JobRequest, Limits};
+
+use crate::args::{self, Connect};
+use crate::{Exit, site};
+
+pub async fn run(args: args::Run) -> anyhow::Result<Exit> {
+    let (host, connection) = open(&args.connect).await?;
+    let jobs = &connection.connector().manifest.jobs;
+    if !jobs.iter().any(|job| job.id == args.job) {
+        let known: Vec<_> = jobs.iter().map(|job| job.id.as_str()).collect();
+        let known = known.join(", ");
+        anyhow::bail!("the connector has no job `{}`; it has: {known}", args.job);
+    }
+    let request = JobRequest {
+        job: args.job,
+        argument: args.argument,
+        preview: args.preview,
+    };
+    let watcher = Arc::new(Watcher::new(args.verbose, args.connect.json));
+    let listening = Arc::clone(&watcher);
+    tokio::spawn(async move {
+        if tokio::signal::ctrl_c().await.is_ok() {
+            listening.stop.store(true, Ordering::Relaxed);
+        }
+    });
+    let report = host.run(&connection, &request, watcher.clone()).await;
+    watcher.bar.finish_and_clear();
+    if args.connect.json {
+        println!("{}", serde_json::to_string(&report)?);
+    } else {
+        print!("{}", summary(&report));
+    }
+    if let Some(error) = &report.error {
+        eprintln!("tenon: {error}");
+    }
+    Ok(match report.outcome {
+        Outcome::Done if report.failed == 0 => Exit::Done,
+        Outcome::Done => Exit::SomeFailed,
+        Outcome::Suspended => Exit::Stopped,
+        _ => Exit::CouldNotRun,
+    })
+}
+
+pub async fn check(args: Connect) -> anyhow::Result<Exit> {
+    let (host, connection) = open(&args).await?;
+    let account = host.check(&connection).await?;
+    if args.json {
+        println!("{}", json!({ "account": account }));
+    } else {
+        println!("{account}");
+    }
+    Ok(Exit::Done)
+}
+
+pub async fn choices(args: args::Choices) -> anyhow::Result<Exit> {
+    let (host, connection) = open(&args.connect).await?;
+    let choices = host.choices(&connection, &args.option).await?;
+    if args.connect.json {
+        let choices: Vec<_> = (choices.iter())
+            .map(|(value, label)| json!({ "value": value, "label": label }))
+            .collect();
+        println!("{}", serde_json::Value::from(choices));
+    } else {
+        for (value, label) in choices {
+            println!("{value}\t{label}");
+        }
+    }
+    Ok(Exit::Done)
+}
+
+async fn open(args: &Connect) -> anyhow::Result<(Host, Connection)> {
+    let settings = match &args.settings {
+        None => json!({}),
+        Some(file) => {
+            let text = std::fs::read_to_string(file)
+                .with_context(|| format!("settings {}", file.display()))?;
+            serde_json::from_str(&text)
+                .with_context(|| format!("settings {} are not JSON", file.display()))?
+        }
+    };
+    let credentials = (args.credentials.iter())
+        .map(args::CredentialSource::read)
+        .collect::<anyhow::Result<_>>()?;
+    let id = match &args.connection {
+        Some(id) => id.clone(),
+        None => args.connector.parse()?,
+    };
+    let host = site::host(&args.place.data)?;
+    let connector = site::install(&host, &args.connector, args.component.as_deref()).await?;
+    let spec = ConnectionSpec {
+        tenant: args.place.tenant.clone(),
+        id,
+        settings,
+        credentials,
+        egress: EgressSettings {
+            grants: args.grants.clone(),
+            no_budget: args.no_budget,
+            ..EgressSettings::default()
+        },
+        limits: Limits::default(),
+    };
+    let connection = host.connect(connector, spec)?;
+    Ok((host, connection))
+}
+
+/// Shows a run on the terminal, on standard error.
+struct Watcher {
+    bar: ProgressBar,
+    lowest: Level,
+    stop: AtomicBool,
+}
+
+impl Watcher {
+    fn new(verbose: bool, json: bool) -> Watcher {
+        let bar = if json || !std::io::stderr().is_terminal() {
+            ProgressBar::hidden()
+        } else {
+            ProgressBar::no_length()
+        };
+        Watcher {
+            bar,
+            lowest: if verbose { Level::Debug } else { Level::Warn },
+            stop: AtomicBool::new(false),
+        }
+    }
+}
+
+impl Observer for Watcher {
+    fn log(&self, line: LogLine) {
+        if line.level < self.lowest {
+            return;
+        }
+        let level = match line.level {
+            Level::Debug => "debug",
+            Level::Info => "info",
+            Level::Warn => "warning",
+            Level::Error => "error",
+        };
+        let record = line.record.map(|key| format!(" [{key}]"));
+        let text = format!("{level}: {}{}", line.message, record.unwrap_or_default());
+        self.bar.suspend(|| eprintln!("{text}"));
+    }
+
+    fn progress(&self, progress: Progress) {
+        if let (Some(total), None) = (progress.total, self.bar.length()) {
+            self.bar.set_length(total);
+            if let Ok(style) = ProgressStyle::with_template(
+                "{wide_bar} {pos}/{len}  {per_sec}  {eta} left  {msg}",
+            ) {
+                self.bar.set_style(style);
+            }
+        }
+        self.bar.set_position(progress.done);
+        if progress.failed > 0 {
+            self.bar.set_message(format!("{} failed", progress.failed));
+        }
+    }
+
+    fn wants_stop(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+}
+
+/// What people read at the end of a run.
+fn summary(report: &RunReport) -> String {
+    let outcome = match report.outcome {
+        Outcome::Done => "done",
+        Outcome::Suspended => "stopped at a checkpoint; run again to go on",
+        Outcome::Running => "under way",
+        Outcome::Transient => "broke off; run again to go on",
+        Outcome::Configuration => "could not run",
+        Outcome::Crashed => "crashed",
+    };
+    let ended = report.finished_at.unwrap_or(report.started_at);
+    let seconds = ended.duration_since(report.started_at).as_secs_f64();
+    let preview = if report.preview { " (preview)" } else { "" };
+    let mut text = format!(
+        "{} {}{preview}: {outcome}, {seconds:.1} s\n\
+         created {}  updated {}  unchanged {}  failed {}  requests {}\n",
+        report.connector,
+        report.job,
+        report.created,
+        report.updated,
+        report.unchanged,
+        report.failed,
+        report.requests,
+    );
+    for record in &report.records {
+        text += &format!("  {} {}: {}\n", record.kind, record.id, record.reason);
+    }
+    text
+}

@@ -1,0 +1,55 @@
+//! The data folder, and the host that works on it.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use tenon_erp::EmbeddedErp;
+use tenon_host::{Connector, Host};
+
+/// Variable that names the folder of built components.
+const COMPONENTS: &str = "TENON_COMPONENTS";
+
+/// A host over the embedded ERP of a data folder.
+pub fn host(data: &Path) -> anyhow::Result<Host> {
+    Host::new(Arc::new(erp(data)?), &data.join("compiled"))
+}
+
+/// The embedded ERP of a data folder.
+pub fn erp(data: &Path) -> anyhow::Result<EmbeddedErp> {
+    EmbeddedErp::open(data).with_context(|| format!("cannot use the data folder {}", data.display()))
+}
+
+/// Finds and installs a connector.
+pub async fn install(
+    host: &Host,
+    name: &str,
+    component: Option<&Path>,
+) -> anyhow::Result<Arc<Connector>> {
+    let file = match component {
+        Some(file) => file.to_owned(),
+        None => find(name)?,
+    };
+    let wasm = std::fs::read(&file).with_context(|| format!("component {}", file.display()))?;
+    let connector = (host.install(&wasm).await)
+        .with_context(|| format!("component {}", file.display()))?;
+    let found = &connector.manifest.name;
+    anyhow::ensure!(
+        found == name,
+        "component {} is the connector `{found}`, not `{name}`",
+        file.display()
+    );
+    Ok(connector)
+}
+
+fn find(name: &str) -> anyhow::Result<PathBuf> {
+    let folder = std::env::var_os(COMPONENTS).map_or("target/components".into(), PathBuf::from);
+    let file = folder.join("connectors").join(format!("{name}.wasm"));
+    anyhow::ensure!(
+        file.is_file(),
+        "no connector `{name}`: there is no {}; name the component with --component or its folder \
+         with {COMPONENTS}",
+        file.display()
+    );
+    Ok(file)
+}

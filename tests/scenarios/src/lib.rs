@@ -1,0 +1,238 @@
+//! What the scenarios share: a shop with its ERP in a folder of its own, and a host that runs the
+//! built components for it against the simulators, over real HTTP.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use serde_json::Value;
+use tempfile::TempDir;
+use tenon_erp::EmbeddedErp;
+use tenon_host::ids::TenantId;
+use tenon_host::observe::{LogLine, Observer, Progress};
+use tenon_host::report::RunReport;
+use tenon_host::{
+    CallError, ConnectError, Connection, ConnectionSpec, Connector, EgressSettings, Host,
+    JobRequest, Limits, RetryPolicy, Secret,
+};
+
+/// Where the build puts its results.
+pub fn target() -> PathBuf {
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    std::env::var_os("CARGO_TARGET_DIR").map_or(workspace.join("target"), PathBuf::from)
+}
+
+/// A built component.
+///
+/// # Panics
+/// When it has not been built.
+pub fn component(name: &str) -> Vec<u8> {
+    let file = target().join(format!("components/connectors/{name}.wasm"));
+    std::fs::read(&file)
+        .unwrap_or_else(|error| panic!("{}: {error}; run `cargo xtask build`", file.display()))
+}
+
+/// A tenant with the embedded ERP, and a host that runs one connector for it.
+pub struct Shop {
+    runtime: tokio::runtime::Runtime,
+    folder: TempDir,
+    tenant: TenantId,
+    erp: EmbeddedErp,
+    host: Host,
+    connector: Arc<Connector>,
+    key: String,
+    base_url: String,
+}
+
+/// A finished run.
+#[derive(Debug)]
+pub struct Run {
+    /// How it went.
+    pub report: RunReport,
+    /// What it logged.
+    pub log: Vec<LogLine>,
+}
+
+impl Run {
+    /// Created, updated, unchanged and failed records.
+    pub fn counts(&self) -> (u64, u64, u64, u64) {
+        let report = &self.report;
+        (
+            report.created,
+            report.updated,
+            report.unchanged,
+            report.failed,
+        )
+    }
+
+    /// Whether a line of the log holds all of these words.
+    pub fn logged(&self, words: &[&str]) -> bool {
+        (self.log.iter()).any(|line| words.iter().all(|word| line.message.contains(word)))
+    }
+}
+
+impl Shop {
+    /// A shop without records, for a connector whose counterpart is at `base_url`.
+    pub fn new(connector: &str, base_url: &str, key: &str) -> Shop {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .expect("a runtime");
+        let folder = tempfile::tempdir().expect("a folder");
+        let erp = EmbeddedErp::open(folder.path()).expect("an ERP");
+        // Compiled code is shared by all shops, as it would be in one host.
+        let cache = target().join("compiled");
+        let host = Host::new(Arc::new(erp.clone()), &cache).expect("a host");
+        let connector = (runtime.block_on(host.install(&component(connector))))
+            .expect("a component that installs");
+        Shop {
+            runtime,
+            folder,
+            tenant: "shop".parse().expect("a name"),
+            erp,
+            host,
+            connector,
+            key: key.to_owned(),
+            base_url: base_url.to_owned(),
+        }
+    }
+
+    /// The data folder.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Puts records into the ERP.
+    pub fn load(&self, kind: &str, records: Value) {
+        let kind = kind.parse().expect("a kind of record");
+        self.runtime
+            .block_on(self.erp.load(&self.tenant, kind, records))
+            .expect("records that load");
+    }
+
+    /// All records of a kind, in the order they were made.
+    pub fn records(&self, kind: &str) -> Vec<Value> {
+        all_records(&self.erp, &self.tenant, kind)
+    }
+
+    /// The only record of a kind whose field has this value.
+    ///
+    /// # Panics
+    /// When there is none or several.
+    pub fn record(&self, kind: &str, field: &str, value: &str) -> Value {
+        let mut found = self.records(kind);
+        found.retain(|record| record[field] == value);
+        assert_eq!(1, found.len(), "{kind} with {field} {value}: {found:#?}");
+        found.remove(0)
+    }
+
+    /// The order of this number.
+    pub fn order(&self, number: i64) -> Value {
+        self.record("orders", "number", &number.to_string())
+    }
+
+    /// The name of a directory entry by its key.
+    pub fn name(&self, directory: &str, key: &Value) -> String {
+        let key = key.as_str().expect("a key");
+        let entry = self.record(directory, "key", key);
+        entry["name"].as_str().expect("a name").to_owned()
+    }
+
+    /// A connection with these settings; `base_url` is added.
+    pub fn connect(&self, mut settings: Value) -> Result<Connection, ConnectError> {
+        settings["base_url"] = self.base_url.clone().into();
+        let origin = url::Url::parse(&self.base_url).expect("a URL").origin();
+        let spec = ConnectionSpec {
+            tenant: self.tenant.clone(),
+            id: "test".parse().expect("a name"),
+            settings,
+            credentials: [("api_key".to_owned(), Secret::new(self.key.clone()))].into(),
+            egress: EgressSettings {
+                grants: vec![origin],
+                no_budget: true,
+                retry: RetryPolicy {
+                    first_wait: Duration::from_millis(2),
+                    ..RetryPolicy::default()
+                },
+            },
+            limits: Limits::default(),
+        };
+        self.host.connect(Arc::clone(&self.connector), spec)
+    }
+
+    /// Runs a job to its end.
+    pub fn run(&self, job: &str, settings: Value) -> Run {
+        self.run_until(job, settings, u64::MAX)
+    }
+
+    /// Runs a job and asks it to stop at its `checkpoints`-th checkpoint.
+    pub fn run_until(&self, job: &str, settings: Value, checkpoints: u64) -> Run {
+        self.perform(job, settings, false, checkpoints)
+    }
+
+    /// Runs a job so that neither side changes.
+    pub fn preview(&self, job: &str, settings: Value) -> Run {
+        self.perform(job, settings, true, u64::MAX)
+    }
+
+    fn perform(&self, job: &str, settings: Value, preview: bool, checkpoints: u64) -> Run {
+        let connection = self.connect(settings).expect("settings that fit");
+        let observer = Arc::new(Recorder {
+            checkpoints,
+            ..Recorder::default()
+        });
+        let request = JobRequest {
+            job: job.to_owned(),
+            argument: None,
+            preview,
+        };
+        let running = self.host.run(&connection, &request, observer.clone());
+        let report = self.runtime.block_on(running);
+        let log = std::mem::take(&mut *observer.log.lock().expect("no panic"));
+        Run { report, log }
+    }
+
+    /// Tries the credentials.
+    pub fn check(&self, settings: Value) -> Result<String, CallError> {
+        let connection = self.connect(settings).expect("settings that fit");
+        self.runtime.block_on(self.host.check(&connection))
+    }
+
+    /// Values that a setting can have, with their labels.
+    pub fn choices(&self, option: &str) -> Result<Vec<(String, String)>, CallError> {
+        let settings = serde_json::json!({ "last_days": 1 });
+        let connection = self.connect(settings).expect("settings that fit");
+        self.runtime
+            .block_on(self.host.choices(&connection, option))
+    }
+}
+
+/// All records of a kind, in the order they were made.
+pub fn all_records(erp: &EmbeddedErp, tenant: &TenantId, kind: &str) -> Vec<Value> {
+    let kind = kind.parse().expect("a kind of record");
+    let records = erp.records(tenant, kind).expect("a tenant");
+    records.map(|record| record.expect("a record")).collect()
+}
+
+/// Keeps what a run tells, and stops it after some checkpoints.
+#[derive(Default)]
+struct Recorder {
+    log: Mutex<Vec<LogLine>>,
+    passed: std::sync::atomic::AtomicU64,
+    checkpoints: u64,
+}
+
+impl Observer for Recorder {
+    fn log(&self, line: LogLine) {
+        self.log.lock().expect("no panic").push(line);
+    }
+
+    fn progress(&self, _: Progress) {
+        self.passed
+            .fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    }
+
+    fn wants_stop(&self) -> bool {
+        self.passed.load(std::sync::atomic::Ordering::Relaxed) >= self.checkpoints
+    }
+}

@@ -1,0 +1,322 @@
+//! The command line as people and scripts meet it: output, exit status, errors in one line.
+
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tenon_scenarios::target;
+use tenon_simulators::keycrm::{self, Config, Simulator};
+
+const KEY: &str = "simulated-keycrm-key";
+
+/// A data folder and the command that works on it.
+struct Site {
+    folder: TempDir,
+    sim: Simulator,
+}
+
+impl Site {
+    fn new(orders: usize) -> Site {
+        let sim = keycrm::start(Config {
+            orders,
+            requests_per_minute: None,
+            ordered_to: "2026-03-31T12:00:00Z".parse().expect("a moment"),
+            ..Config::default()
+        });
+        let site = Site {
+            folder: tempfile::tempdir().expect("a folder"),
+            sim: sim.expect("a simulator"),
+        };
+        let partner = json!([{ "key": "walk-in", "name": "Роздрібний покупець" }]);
+        let loaded = site.load("partners", &partner);
+        assert!(loaded.status.success(), "{loaded:?}");
+        site.settings(&json!({
+            "base_url": site.sim.url(),
+            "period": { "from": "2026-01-01", "to": "2026-12-31" },
+            "default_partner": "walk-in",
+        }));
+        site
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.folder.path().join(name).display().to_string()
+    }
+
+    fn settings(&self, settings: &Value) {
+        std::fs::write(self.path("settings.json"), settings.to_string()).expect("a file");
+    }
+
+    fn load(&self, kind: &str, records: &Value) -> Output {
+        let file = self.path("records.json");
+        std::fs::write(&file, records.to_string()).expect("a file");
+        let place = ["--data", &self.path("data"), "--tenant", "shop"];
+        tenon(&["load", kind, &file], &place)
+    }
+
+    fn records(&self, kind: &str) -> Vec<Value> {
+        let place = ["--data", &self.path("data"), "--tenant", "shop", "--json"];
+        let output = tenon(&["records", kind], &place);
+        assert!(output.status.success(), "{output:?}");
+        serde_json::from_slice(&output.stdout).expect("JSON")
+    }
+
+    /// The arguments of an exchange.
+    fn exchange(&self) -> Vec<String> {
+        let origin = self.sim.url().trim_end_matches("/v1").to_owned();
+        [
+            "run",
+            "keycrm",
+            "orders",
+            "--tenant",
+            "shop",
+            "--credential",
+            "api_key=env:KEYCRM_KEY",
+            "--no-budget",
+            "--json",
+            "--grant",
+            &origin,
+            "--data",
+            &self.path("data"),
+            "--settings",
+            &self.path("settings.json"),
+        ]
+        .map(str::to_owned)
+        .into()
+    }
+
+    fn command(&self) -> Command {
+        let mut command = program();
+        command.args(self.exchange()).env("KEYCRM_KEY", KEY);
+        command
+    }
+
+    fn run(&self) -> Output {
+        self.command().output().expect("tenon starts")
+    }
+}
+
+fn program() -> Command {
+    let mut command = Command::new(target().join("release/tenon"));
+    command.env("TENON_COMPONENTS", target().join("components"));
+    command
+}
+
+fn tenon(arguments: &[&str], more: &[&str]) -> Output {
+    (program().args(arguments).args(more).output()).expect("tenon is built")
+}
+
+/// The error of a command that could not run: one line on standard error, exit status 2.
+fn refusal(output: &Output) -> String {
+    let text = String::from_utf8(output.stderr.clone()).expect("text");
+    assert_eq!(Some(2), output.status.code(), "{text}");
+    assert_eq!(1, text.lines().count(), "{text}");
+    text
+}
+
+#[test]
+fn a_run_prints_one_object_and_ends_with_0() {
+    let site = Site::new(60);
+    let output = site.run();
+    assert_eq!(Some(0), output.status.code(), "{output:?}");
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!("done", report["outcome"]);
+    assert_eq!(60, report["created"]);
+    for counter in ["updated", "unchanged", "failed"] {
+        assert_eq!(0, report[counter], "{counter}");
+    }
+    assert_eq!(site.sim.total_requests(), report["requests"].as_u64().unwrap());
+    assert_eq!(json!([]), report["records"]);
+    assert!(report["started_at"].is_string() && report["finished_at"].is_string());
+
+    assert_eq!(60, site.records("orders").len());
+    let runs = site.records("runs");
+    assert_eq!(report, runs[0]);
+}
+
+#[test]
+fn failed_records_are_listed_and_end_with_1() {
+    let site = Site::new(60);
+    let spoiled = site.sim.account(|account| {
+        let id = *account.orders.keys().next().unwrap();
+        account.spoil_order(id, "products", "7");
+        id
+    });
+    let output = site.run();
+    assert_eq!(Some(1), output.status.code(), "{output:?}");
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&json!(59), &json!(1)), (&report["created"], &report["failed"]));
+    assert_eq!(spoiled.to_string(), report["records"][0]["id"]);
+    assert!(!report["records"][0]["reason"].as_str().unwrap().is_empty());
+}
+
+#[test]
+fn a_wrong_key_ends_with_2_and_one_line_that_names_the_credential() {
+    let site = Site::new(5);
+    let output = (site.command().env("KEYCRM_KEY", "wrong").output()).unwrap();
+    let error = refusal(&output);
+    assert!(error.contains("api_key") && !error.contains("wrong"), "{error}");
+    assert!(site.records("orders").is_empty());
+
+    let output = (site.command().env_remove("KEYCRM_KEY").output()).unwrap();
+    let error = refusal(&output);
+    assert!(error.contains("api_key") && error.contains("KEYCRM_KEY"), "{error}");
+}
+
+#[test]
+fn settings_that_break_the_schema_end_with_2_and_name_each_path() {
+    let site = Site::new(5);
+    site.settings(&json!({ "base_url": site.sim.url(), "last_days": "many", "author": 5 }));
+    let error = refusal(&site.run());
+    assert!(error.contains("/last_days") && error.contains("/author"), "{error}");
+    std::fs::write(site.path("settings.json"), "{ not json").unwrap();
+    let error = refusal(&site.run());
+    assert!(error.contains("settings.json"), "{error}");
+    std::fs::remove_file(site.path("settings.json")).unwrap();
+    let error = refusal(&site.run());
+    assert!(error.contains("settings.json"), "{error}");
+    assert_eq!(0, site.sim.total_requests());
+}
+
+#[test]
+fn without_a_grant_plain_http_is_refused_and_the_error_says_how_to_open_it() {
+    let site = Site::new(5);
+    let mut arguments = site.exchange();
+    arguments.retain(|argument| argument != "--grant" && !argument.ends_with(&port(&site)));
+    let output = program().args(arguments).env("KEYCRM_KEY", KEY).output();
+    let output = output.unwrap();
+    assert_eq!(Some(2), output.status.code(), "{output:?}");
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert!(text.contains("--grant"), "{text}");
+    assert_eq!(0, site.sim.total_requests());
+}
+
+fn port(site: &Site) -> String {
+    format!(":{}", site.sim.address().port())
+}
+
+#[test]
+fn what_does_not_exist_is_named() {
+    let site = Site::new(1);
+    let place = ["--data", &site.path("data"), "--tenant", "shop"];
+    let settings = ["--settings", &site.path("settings.json")];
+    let run = |connector: &str, job: &str| {
+        let mut command = program();
+        command.args(["run", connector, job]).args(place).args(settings);
+        command.args(["--credential", "api_key=env:KEYCRM_KEY"]);
+        refusal(&command.env("KEYCRM_KEY", KEY).output().unwrap())
+    };
+    assert!(run("nosuch", "orders").contains("nosuch"));
+    let error = run("keycrm", "nosuch");
+    assert!(error.contains("nosuch") && error.contains("orders"), "{error}");
+    let error = refusal(&tenon(&["records", "invoices"], &place));
+    assert!(error.contains("invoices") && error.contains("products"), "{error}");
+    let place = ["--data", &site.path("data"), "--tenant", "nobody"];
+    assert!(refusal(&tenon(&["records", "orders"], &place)).contains("nobody"));
+    let place = ["--data", &site.path("data"), "--tenant", "../up"];
+    assert_eq!(Some(2), tenon(&["records", "orders"], &place).status.code());
+}
+
+#[test]
+fn a_bad_record_in_a_file_is_named_by_place_and_field_and_nothing_is_loaded() {
+    let site = Site::new(1);
+    let records = json!([{ "name": "Добра" }, { "name": "Зла", "prise": "5" }]);
+    let error = refusal(&site.load("products", &records));
+    assert!(error.contains("record 2") && error.contains("prise"), "{error}");
+    assert!(site.records("products").is_empty());
+    let error = refusal(&site.load("orders", &json!([{ "currency": "UAH", "partner": "no" }])));
+    assert!(error.contains("record 1") && error.contains("no"), "{error}");
+}
+
+#[test]
+fn inspect_tells_what_a_component_is_in_three_languages() {
+    let file = target().join("components/connectors/keycrm.wasm");
+    let file = file.to_str().unwrap();
+    let output = tenon(&["inspect", file, "--json"], &[]);
+    let object: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let manifest = &object["manifest"];
+    assert_eq!("keycrm", manifest["name"]);
+    assert_eq!("orders", manifest["jobs"][0]["id"]);
+    assert_eq!("bearer", manifest["credentials"][0]["scheme"]);
+    let mut titles: Vec<_> = ["en", "uk", "ru"]
+        .map(|language| manifest["jobs"][0]["title"][language].as_str().unwrap().to_owned())
+        .into();
+    titles.dedup();
+    assert_eq!(3, titles.len(), "{titles:?}");
+    let imports = object["imports"].as_array().unwrap();
+    assert!(imports.iter().all(|import| {
+        let import = import.as_str().unwrap();
+        !import.contains("sockets") && !import.contains("filesystem")
+    }));
+    for language in ["en", "uk", "ru"] {
+        let output = tenon(&["inspect", file, "--lang", language], &[]);
+        assert!(output.status.success() && !output.stdout.is_empty());
+    }
+    let error = refusal(&tenon(&["inspect", "/dev/null"], &[]));
+    assert!(error.contains("/dev/null"), "{error}");
+}
+
+/// Everything that an exchange writes, without what depends on the clock.
+fn state(site: &Site) -> Vec<Vec<Value>> {
+    let kinds = ["orders", "products", "partners", "bindings", "order-stages", "order-sources"];
+    kinds
+        .map(|kind| {
+            let mut records = site.records(kind);
+            for record in &mut records {
+                if let Some(fields) = record.as_object_mut() {
+                    fields.remove("changed_at");
+                }
+            }
+            records
+        })
+        .into()
+}
+
+#[test]
+fn killed_at_any_moment_the_next_run_ends_as_an_unbroken_one() {
+    const ORDERS: usize = 400;
+    let unbroken = Site::new(ORDERS);
+    let started = Instant::now();
+    assert!(unbroken.run().status.success());
+    let whole = started.elapsed();
+    let expected = state(&unbroken);
+    assert_eq!(ORDERS, expected[0].len());
+
+    let mut cut_short = 0;
+    for _ in 0..20 {
+        let site = Site::new(ORDERS);
+        // Up to three kills, each after a random share of an unbroken run.
+        for _ in 0..fastrand::u32(1..=3) {
+            let mut child = (site.command())
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .spawn()
+                .expect("tenon starts");
+            std::thread::sleep(whole.mul_f64(fastrand::f64()).max(Duration::from_millis(1)));
+            if child.try_wait().expect("a child").is_none() {
+                cut_short += 1;
+            }
+            child.kill().expect("a child");
+            child.wait().expect("a child");
+        }
+        let output = site.run();
+        assert!(output.status.success(), "{output:?}");
+        assert_eq!(expected, state(&site));
+    }
+    assert!(cut_short > 0, "no run was killed, so nothing was shown");
+}
+
+#[test]
+fn the_data_of_a_tenant_is_for_its_owner_alone() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let site = Site::new(1);
+    site.run();
+    let data = Path::new(&site.path("data")).to_owned();
+    for folder in ["tenants", "compiled"] {
+        let mode = std::fs::metadata(data.join(folder)).unwrap().permissions().mode();
+        assert_eq!(0o700, mode & 0o777, "{folder}");
+    }
+    let mode = std::fs::metadata(data.join("tenants/shop.sqlite")).unwrap();
+    assert_eq!(0o600, mode.permissions().mode() & 0o777);
+}

@@ -1,0 +1,137 @@
+//! `cargo xtask`: builds the components, and everything that needs them built.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+use anyhow::{Context as _, Result, ensure};
+use clap::{Parser, Subcommand};
+
+/// The target of every component.
+const WASM: &str = "wasm32-wasip2";
+
+/// The crates of the connectors, and the file that each is installed as.
+const CONNECTORS: &[(&str, &str)] = &[("tenon-keycrm", "keycrm")];
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "Build, demonstrate, test and measure Tenon")]
+struct Args {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Build the components to target/components and the host to target/release/tenon.
+    Build,
+    /// Build everything, start the simulators and synchronise every integration.
+    Demo {
+        /// End after the exchange instead of leaving the simulators running.
+        #[arg(long)]
+        once: bool,
+        /// Print one JSON object instead of tables.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Build everything and run all tests.
+    Test {
+        /// Arguments for `cargo test`, such as a test's name.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
+    /// Measure, print a table, and write target/bench.json.
+    Bench {
+        /// Names of benchmarks; all by default.
+        names: Vec<String>,
+    },
+}
+
+fn main() -> ExitCode {
+    match execute(Args::parse().task) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn execute(task: Task) -> Result<()> {
+    let root = root()?;
+    build(&root)?;
+    let program = |name: &str| {
+        let mut command = Command::new(root.join("target/release").join(name));
+        command.current_dir(&root);
+        command
+    };
+    match task {
+        Task::Build => Ok(()),
+        Task::Demo { once, json } => {
+            let mut demo = program("tenon-demo");
+            demo.args(once.then_some("--once"));
+            demo.args(json.then_some("--json"));
+            run(&mut demo)
+        }
+        Task::Test { arguments } => run(cargo(&root)
+            .args(["test", "--release", "--workspace"])
+            .args(arguments)),
+        Task::Bench { names } => run(program("tenon-bench").args(names)),
+    }
+}
+
+fn build(root: &Path) -> Result<()> {
+    ensure_target()?;
+    let mut guests = cargo(root);
+    guests.args(["build", "--profile", "guest", "--target", WASM]);
+    for (package, _) in CONNECTORS {
+        guests.args(["--package", package]);
+    }
+    run(&mut guests)?;
+
+    let folder = root.join("target/components/connectors");
+    std::fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
+    for (package, name) in CONNECTORS {
+        let file = format!("{}.wasm", package.replace('-', "_"));
+        let built = root.join("target").join(WASM).join("guest").join(file);
+        let installed = folder.join(format!("{name}.wasm"));
+        std::fs::copy(&built, &installed).with_context(|| built.display().to_string())?;
+    }
+    let packages = ["tenon", "tenon-scenarios"].map(|package| ["--package", package]);
+    run(cargo(root)
+        .args(["build", "--release"])
+        .args(packages.concat()))
+}
+
+/// rustup may be told not to install what `rust-toolchain.toml` names, so this asks for it. A
+/// toolchain without rustup has the target from its distribution or fails with a clear error.
+fn ensure_target() -> Result<()> {
+    let Ok(installed) = (Command::new("rustup").args(["target", "list", "--installed"])).output()
+    else {
+        return Ok(());
+    };
+    let installed = String::from_utf8_lossy(&installed.stdout);
+    if installed.lines().any(|target| target == WASM) {
+        return Ok(());
+    }
+    run(Command::new("rustup").args(["target", "add", WASM]))
+}
+
+fn root() -> Result<PathBuf> {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.parent()
+        .map(Path::to_owned)
+        .context("xtask has no folder above it")
+}
+
+fn cargo(root: &Path) -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()));
+    command.current_dir(root);
+    command
+}
+
+fn run(command: &mut Command) -> Result<()> {
+    let status = command
+        .status()
+        .with_context(|| format!("cannot start {:?}", command.get_program()))?;
+    ensure!(status.success(), "{:?} failed: {status}", command.get_program());
+    Ok(())
+}
