@@ -13,7 +13,10 @@ const WASM: &str = "wasm32-wasip2";
 const CONNECTORS: &[(&str, &str)] = &[("tenon-keycrm", "keycrm")];
 
 #[derive(Parser)]
-#[command(name = "cargo xtask", about = "Build, demonstrate, test and measure Tenon")]
+#[command(
+    name = "cargo xtask",
+    about = "Build, demonstrate, test and measure Tenon"
+)]
 struct Args {
     #[command(subcommand)]
     task: Task,
@@ -132,6 +135,10 @@ fn run(command: &mut Command) -> Result<()> {
     let status = command
         .status()
         .with_context(|| format!("cannot start {:?}", command.get_program()))?;
-    ensure!(status.success(), "{:?} failed: {status}", command.get_program());
+    ensure!(
+        status.success(),
+        "{:?} failed: {status}",
+        command.get_program()
+    );
     Ok(())
 }

@@ -1,9 +1,7 @@
 //! What a connector is: the exported half of the contract, with the defaults that most share.
 
 use crate::contract::exports::tenon::connector::sync::Guest;
-use crate::model::{
-    Cause, Choice, ConnectorManifest, Fault, Outcome, Request, Webhook,
-};
+use crate::model::{Cause, Choice, ConnectorManifest, Fault, Outcome, Request, Webhook};
 
 /// Sync logic for one counterpart system.
 ///

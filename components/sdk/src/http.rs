@@ -346,6 +346,7 @@ fn exchange(request: Request) -> Result<Response, Unsent> {
 #[cfg(target_family = "wasm")]
 mod wasm {
     use super::{Method, Request, Response, Unsent};
+    use waki::ErrorCode;
     use waki::header::HeaderName;
 
     /// Asked for at a time; the host gives what it has.
@@ -361,10 +362,18 @@ mod wasm {
         };
         let mut call = waki::Client::new().request(method, &request.url);
         for (name, value) in request.headers {
-            let name = HeaderName::from_bytes(name.as_bytes()).map_err(unsent)?;
+            let name = HeaderName::from_bytes(name.as_bytes())
+                .map_err(|error| Unsent::Failed(error.to_string()))?;
             call = call.header(name, value);
         }
-        let response = call.body(request.body).send().map_err(unsent)?;
+        let response =
+            call.body(request.body)
+                .send()
+                .map_err(|error| match error.downcast_ref() {
+                    Some(ErrorCode::HttpRequestDenied) => Unsent::Refused,
+                    Some(code) => Unsent::Failed(format!("{code:?}")),
+                    None => Unsent::Failed(error.to_string()),
+                })?;
         let headers = response
             .headers()
             .iter()
@@ -374,8 +383,13 @@ mod wasm {
             })
             .collect();
         let status = response.status_code();
-        let mut body = response.chunk(CHUNK).map_err(unsent)?.unwrap_or_default();
-        while let Some(chunk) = response.chunk(CHUNK).map_err(unsent)? {
+        let next = || {
+            let broken = |_| Unsent::Failed("the answer broke off".to_owned());
+            response.chunk(CHUNK).map_err(broken)
+        };
+        // The first chunk, often the only one, is not copied.
+        let mut body = next()?.unwrap_or_default();
+        while let Some(chunk) = next()? {
             body.extend_from_slice(&chunk);
         }
         Ok(Response {
@@ -383,15 +397,6 @@ mod wasm {
             headers,
             body,
         })
-    }
-
-    fn unsent(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Unsent {
-        let error = error.into();
-        match error.downcast_ref::<waki::ErrorCode>() {
-            Some(waki::ErrorCode::HttpRequestDenied) => Unsent::Refused,
-            Some(code) => Unsent::Failed(format!("{code:?}")),
-            None => Unsent::Failed(error.to_string()),
-        }
     }
 }
 
@@ -451,10 +456,18 @@ mod tests {
     #[test]
     fn what_may_pass_by_itself_is_transient() {
         for failure in [
-            answered(429, "application/json", r#"{"message":"Too Many Attempts."}"#),
+            answered(
+                429,
+                "application/json",
+                r#"{"message":"Too Many Attempts."}"#,
+            ),
             answered(502, "text/html", "<html>Bad gateway</html>"),
             answered(200, "text/html; charset=UTF-8", "<html>Sign in</html>"),
-            judge("GET /", &api(), Err(Unsent::Failed("reset\nby peer".into()))),
+            judge(
+                "GET /",
+                &api(),
+                Err(Unsent::Failed("reset\nby peer".into())),
+            ),
         ] {
             let fault = failure.err().map(Fault::from);
             assert!(matches!(fault, Some(Fault::Transient(_))), "{fault:?}");

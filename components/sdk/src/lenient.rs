@@ -172,9 +172,10 @@ impl Visitor<'_> for IdVisitor {
     fn visit_str<E: Error>(self, text: &str) -> Result<Id, E> {
         match text.trim() {
             "" => Ok(Id(None)),
-            digits => digits.parse().map(|id| Id(Some(id))).map_err(|_| {
-                E::custom(format_args!("`{}` is not a whole number", one_line(text)))
-            }),
+            digits => digits
+                .parse()
+                .map(|id| Id(Some(id)))
+                .map_err(|_| E::custom(format_args!("`{}` is not a whole number", one_line(text)))),
         }
     }
 

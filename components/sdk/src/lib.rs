@@ -7,6 +7,7 @@
 //! - [`erp`] and [`runtime`]: the host's services, the same functions on wasm and natively;
 //! - [`model`]: the records of the ERP; [`decimal`]: exact numbers; [`time`]: instants;
 //! - [`http`]: requests to the counterpart, JSON in and out, failures as [`model::Fault`]s;
+//!   [`paging`]: which page comes next;
 //! - [`lenient`]: JSON as it is really met: numbers as strings, objects as `[]`, missing keys;
 //! - [`settings`], [`manifest`] and the log macros;
 //! - [`import`]: the steps that every importing job is composed of.
@@ -29,6 +30,7 @@ pub mod manifest;
 pub mod model;
 #[cfg(not(target_family = "wasm"))]
 pub mod native;
+pub mod paging;
 mod seam;
 pub mod settings;
 pub mod text;

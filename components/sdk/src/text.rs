@@ -28,7 +28,10 @@ mod tests {
 
     #[test]
     fn a_long_message_of_many_lines_becomes_one_short_line() {
-        assert_eq!(one_line("first\r\n  second\tthird\u{7}"), "first second third");
+        assert_eq!(
+            one_line("first\r\n  second\tthird\u{7}"),
+            "first second third"
+        );
         assert_eq!(one_line(&"ї".repeat(500)), format!("{}…", "ї".repeat(200)));
     }
 }

@@ -33,7 +33,8 @@ pub fn now() -> Instant {
 /// # Errors
 /// [`NotATime`] for anything else.
 pub fn parse(text: &str) -> Result<Instant, NotATime> {
-    let zoned = text.ends_with(['Z', 'z']) || text.get(10..).is_some_and(|t| t.contains(['+', '-']));
+    let zoned =
+        text.ends_with(['Z', 'z']) || text.get(10..).is_some_and(|t| t.contains(['+', '-']));
     let parsed = if zoned {
         text.parse::<jiff::Timestamp>()
     } else {
@@ -92,7 +93,13 @@ mod tests {
 
     #[test]
     fn what_is_no_time_is_refused() {
-        for text in ["", "soon", "2026-13-01", "2026-02-30 10:00:00", "1772359200"] {
+        for text in [
+            "",
+            "soon",
+            "2026-13-01",
+            "2026-02-30 10:00:00",
+            "1772359200",
+        ] {
             assert!(parse(text).is_err(), "{text}");
         }
     }

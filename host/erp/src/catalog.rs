@@ -156,7 +156,7 @@ impl Record for Product {
         };
         for variant in &self.variants {
             let Some(key) = &variant.key else { continue };
-            let sku = normal::code(variant.sku.as_deref());
+            let sku = sku(variant);
             let known = filed.remove(key);
             if known.as_ref().map(Option::as_deref) != Some(sku) {
                 writer
@@ -183,35 +183,41 @@ impl Record for Product {
     }
 }
 
+/// Whether a given variant is a known one.
+type Rule = fn(given: &ProductVariant, known: &ProductVariant) -> bool;
+
+/// The surest first.
+const RULES: [Rule; 4] = [
+    |given, known| given.key.is_some() && given.key == known.key,
+    |given, known| given.key.is_none() && given.origin.is_some() && given.origin == known.origin,
+    |given, known| {
+        // Two origins that differ are two variants, even if their SKUs are one.
+        let apart = given.origin.is_some() && known.origin.is_some();
+        given.key.is_none() && !apart && sku(given).is_some() && sku(given) == sku(known)
+    },
+    |given, known| {
+        let unmarked =
+            |variant: &ProductVariant| variant.origin.is_none() && sku(variant).is_none();
+        given.key.is_none()
+            && unmarked(given)
+            && unmarked(known)
+            && given.name == known.name
+            && given.characteristics == known.characteristics
+    },
+];
+
+fn sku(variant: &ProductVariant) -> Option<&str> {
+    normal::code(variant.sku.as_deref())
+}
+
 /// For each given variant the place of the known one that it is; no known one twice.
 fn recognise(given: &[ProductVariant], known: &[ProductVariant]) -> Vec<Option<usize>> {
-    let same = |one: &Option<String>, other: &Option<String>| one.is_some() && one == other;
-    let sku = |variant: &ProductVariant| normal::code(variant.sku.as_deref()).map(str::to_owned);
-    let unmarked = |variant: &ProductVariant| variant.origin.is_none() && sku(variant).is_none();
-    // Two origins that differ are two variants, even if their SKUs are one.
-    let unlike = |one: &ProductVariant, other: &ProductVariant| {
-        one.origin.is_some() && other.origin.is_some() && one.origin != other.origin
-    };
-    let rules: [&dyn Fn(&ProductVariant, &ProductVariant) -> bool; 4] = [
-        &|given, known| same(&given.key, &known.key),
-        &|given, known| given.key.is_none() && same(&given.origin, &known.origin),
-        &|given, known| {
-            given.key.is_none() && !unlike(given, known) && same(&sku(given), &sku(known))
-        },
-        &|given, known| {
-            given.key.is_none()
-                && unmarked(given)
-                && unmarked(known)
-                && given.name == known.name
-                && given.characteristics == known.characteristics
-        },
-    ];
     let mut places = vec![None; given.len()];
-    for rule in rules {
+    for is in RULES {
         for (i, variant) in given.iter().enumerate() {
             if places[i].is_none() {
                 places[i] = (0..known.len())
-                    .find(|place| !places.contains(&Some(*place)) && rule(variant, &known[*place]));
+                    .find(|place| !places.contains(&Some(*place)) && is(variant, &known[*place]));
             }
         }
     }

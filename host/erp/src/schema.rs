@@ -5,9 +5,9 @@
 
 use std::fs::OpenOptions;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 use rusqlite_migration::{M, MigrationDefinitionError, Migrations};
 
 use crate::Error;
@@ -244,7 +244,9 @@ pub(crate) fn open(path: &Path, patience: Duration) -> Result<Connection, Error>
     // thread at a time, which Rust sees to, so SQLite's own mutex has no work.
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection = Connection::open_with_flags(path, flags).map_err(file)?;
-    configure(&connection, patience).map_err(file)?;
+    connection.busy_timeout(patience).map_err(file)?;
+    journal(&connection, patience).map_err(file)?;
+    configure(&connection).map_err(file)?;
     if let Err(error) = MIGRATIONS.to_latest(&mut connection) {
         use rusqlite_migration::Error::{MigrationDefinition, RusqliteError};
         // Another process may have made the same tables in between.
@@ -264,13 +266,28 @@ pub(crate) fn open(path: &Path, patience: Duration) -> Result<Connection, Error>
     Ok(connection)
 }
 
-fn configure(connection: &Connection, patience: Duration) -> rusqlite::Result<()> {
-    connection.busy_timeout(patience)?;
+/// Sets write-ahead logging, with which people read while a run writes. The file keeps it, so this
+/// waits only while several processes make one file; SQLite itself does not wait for them here.
+fn journal(connection: &Connection, patience: Duration) -> rusqlite::Result<()> {
+    let deadline = Instant::now() + patience;
+    loop {
+        match connection.execute_batch("PRAGMA journal_mode = WAL") {
+            Err(error)
+                if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
+                    && Instant::now() < deadline =>
+            {
+                std::thread::sleep(Duration::from_millis(2));
+            }
+            outcome => return outcome,
+        }
+    }
+}
+
+fn configure(connection: &Connection) -> rusqlite::Result<()> {
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     // Pages keep their default of 4 KiB: a change of one order then writes one block of the disk,
-    // and several orders still fit. `journal_mode` is kept by the file, the rest is set each time.
+    // and several orders still fit.
     //
-    // - WAL: people read while a run writes.
     // - synchronous FULL: a checkpoint is durable when it answers, also when power fails.
     // - cache_size: 8 MiB hold the indexes of a usual tenant; the operating system caches the rest.
     // - no memory map: a disk error seen through one would end the whole process, and through
@@ -279,8 +296,7 @@ fn configure(connection: &Connection, patience: Duration) -> rusqlite::Result<()
     // - temp_store: sorting never leaves copies of records in other folders.
     // - trusted_schema off: a file from elsewhere cannot call functions through its views.
     connection.execute_batch(
-        "PRAGMA journal_mode = WAL;
-         PRAGMA synchronous = FULL;
+        "PRAGMA synchronous = FULL;
          PRAGMA foreign_keys = ON;
          PRAGMA cache_size = -8192;
          PRAGMA mmap_size = 0;

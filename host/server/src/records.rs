@@ -22,7 +22,9 @@ pub async fn records(args: args::Records) -> anyhow::Result<Exit> {
         writeln!(out, "{}", if separator == "[" { "[]" } else { "]" })?;
     } else {
         let mut table = Table::new();
-        table.load_preset(presets::NOTHING).set_header(columns(kind));
+        table
+            .load_preset(presets::NOTHING)
+            .set_header(columns(kind));
         for record in records {
             let record = record?;
             table.add_row(columns(kind).iter().map(|column| cell(&record, column)));
@@ -36,7 +38,14 @@ pub async fn records(args: args::Records) -> anyhow::Result<Exit> {
 fn columns(kind: Kind) -> &'static [&'static str] {
     match kind {
         Kind::Orders => &[
-            "key", "number", "created_at", "stage", "partner", "lines", "total", "currency",
+            "key",
+            "number",
+            "created_at",
+            "stage",
+            "partner",
+            "lines",
+            "total",
+            "currency",
         ],
         Kind::Products => &["key", "kind", "sku", "name", "unit", "variants"],
         Kind::Partners => &["key", "role", "name", "phones", "emails", "balance"],

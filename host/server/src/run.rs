@@ -155,9 +155,9 @@ impl Observer for Watcher {
     fn progress(&self, progress: Progress) {
         if let (Some(total), None) = (progress.total, self.bar.length()) {
             self.bar.set_length(total);
-            if let Ok(style) = ProgressStyle::with_template(
-                "{wide_bar} {pos}/{len}  {per_sec}  {eta} left  {msg}",
-            ) {
+            if let Ok(style) =
+                ProgressStyle::with_template("{wide_bar} {pos}/{len}  {per_sec}  {eta} left  {msg}")
+            {
                 self.bar.set_style(style);
             }
         }

@@ -17,7 +17,8 @@ pub fn host(data: &Path) -> anyhow::Result<Host> {
 
 /// The embedded ERP of a data folder.
 pub fn erp(data: &Path) -> anyhow::Result<EmbeddedErp> {
-    EmbeddedErp::open(data).with_context(|| format!("cannot use the data folder {}", data.display()))
+    EmbeddedErp::open(data)
+        .with_context(|| format!("cannot use the data folder {}", data.display()))
 }
 
 /// Finds and installs a connector.
@@ -31,8 +32,8 @@ pub async fn install(
         None => find(name)?,
     };
     let wasm = std::fs::read(&file).with_context(|| format!("component {}", file.display()))?;
-    let connector = (host.install(&wasm).await)
-        .with_context(|| format!("component {}", file.display()))?;
+    let connector =
+        (host.install(&wasm).await).with_context(|| format!("component {}", file.display()))?;
     let found = &connector.manifest.name;
     anyhow::ensure!(
         found == name,

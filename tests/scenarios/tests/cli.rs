@@ -126,7 +126,10 @@ fn a_run_prints_one_object_and_ends_with_0() {
     for counter in ["updated", "unchanged", "failed"] {
         assert_eq!(0, report[counter], "{counter}");
     }
-    assert_eq!(site.sim.total_requests(), report["requests"].as_u64().unwrap());
+    assert_eq!(
+        site.sim.total_requests(),
+        report["requests"].as_u64().unwrap()
+    );
     assert_eq!(json!([]), report["records"]);
     assert!(report["started_at"].is_string() && report["finished_at"].is_string());
 
@@ -146,7 +149,10 @@ fn failed_records_are_listed_and_end_with_1() {
     let output = site.run();
     assert_eq!(Some(1), output.status.code(), "{output:?}");
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!((&json!(59), &json!(1)), (&report["created"], &report["failed"]));
+    assert_eq!(
+        (&json!(59), &json!(1)),
+        (&report["created"], &report["failed"])
+    );
     assert_eq!(spoiled.to_string(), report["records"][0]["id"]);
     assert!(!report["records"][0]["reason"].as_str().unwrap().is_empty());
 }
@@ -156,12 +162,18 @@ fn a_wrong_key_ends_with_2_and_one_line_that_names_the_credential() {
     let site = Site::new(5);
     let output = (site.command().env("KEYCRM_KEY", "wrong").output()).unwrap();
     let error = refusal(&output);
-    assert!(error.contains("api_key") && !error.contains("wrong"), "{error}");
+    assert!(
+        error.contains("api_key") && !error.contains("wrong"),
+        "{error}"
+    );
     assert!(site.records("orders").is_empty());
 
     let output = (site.command().env_remove("KEYCRM_KEY").output()).unwrap();
     let error = refusal(&output);
-    assert!(error.contains("api_key") && error.contains("KEYCRM_KEY"), "{error}");
+    assert!(
+        error.contains("api_key") && error.contains("KEYCRM_KEY"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -169,7 +181,10 @@ fn settings_that_break_the_schema_end_with_2_and_name_each_path() {
     let site = Site::new(5);
     site.settings(&json!({ "base_url": site.sim.url(), "last_days": "many", "author": 5 }));
     let error = refusal(&site.run());
-    assert!(error.contains("/last_days") && error.contains("/author"), "{error}");
+    assert!(
+        error.contains("/last_days") && error.contains("/author"),
+        "{error}"
+    );
     std::fs::write(site.path("settings.json"), "{ not json").unwrap();
     let error = refusal(&site.run());
     assert!(error.contains("settings.json"), "{error}");
@@ -203,15 +218,24 @@ fn what_does_not_exist_is_named() {
     let settings = ["--settings", &site.path("settings.json")];
     let run = |connector: &str, job: &str| {
         let mut command = program();
-        command.args(["run", connector, job]).args(place).args(settings);
+        command
+            .args(["run", connector, job])
+            .args(place)
+            .args(settings);
         command.args(["--credential", "api_key=env:KEYCRM_KEY"]);
         refusal(&command.env("KEYCRM_KEY", KEY).output().unwrap())
     };
     assert!(run("nosuch", "orders").contains("nosuch"));
     let error = run("keycrm", "nosuch");
-    assert!(error.contains("nosuch") && error.contains("orders"), "{error}");
+    assert!(
+        error.contains("nosuch") && error.contains("orders"),
+        "{error}"
+    );
     let error = refusal(&tenon(&["records", "invoices"], &place));
-    assert!(error.contains("invoices") && error.contains("products"), "{error}");
+    assert!(
+        error.contains("invoices") && error.contains("products"),
+        "{error}"
+    );
     let place = ["--data", &site.path("data"), "--tenant", "nobody"];
     assert!(refusal(&tenon(&["records", "orders"], &place)).contains("nobody"));
     let place = ["--data", &site.path("data"), "--tenant", "../up"];
@@ -223,10 +247,16 @@ fn a_bad_record_in_a_file_is_named_by_place_and_field_and_nothing_is_loaded() {
     let site = Site::new(1);
     let records = json!([{ "name": "Добра" }, { "name": "Зла", "prise": "5" }]);
     let error = refusal(&site.load("products", &records));
-    assert!(error.contains("record 2") && error.contains("prise"), "{error}");
+    assert!(
+        error.contains("record 2") && error.contains("prise"),
+        "{error}"
+    );
     assert!(site.records("products").is_empty());
     let error = refusal(&site.load("orders", &json!([{ "currency": "UAH", "partner": "no" }])));
-    assert!(error.contains("record 1") && error.contains("no"), "{error}");
+    assert!(
+        error.contains("record 1") && error.contains("no"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -240,7 +270,12 @@ fn inspect_tells_what_a_component_is_in_three_languages() {
     assert_eq!("orders", manifest["jobs"][0]["id"]);
     assert_eq!("bearer", manifest["credentials"][0]["scheme"]);
     let mut titles: Vec<_> = ["en", "uk", "ru"]
-        .map(|language| manifest["jobs"][0]["title"][language].as_str().unwrap().to_owned())
+        .map(|language| {
+            manifest["jobs"][0]["title"][language]
+                .as_str()
+                .unwrap()
+                .to_owned()
+        })
         .into();
     titles.dedup();
     assert_eq!(3, titles.len(), "{titles:?}");
@@ -259,7 +294,14 @@ fn inspect_tells_what_a_component_is_in_three_languages() {
 
 /// Everything that an exchange writes, without what depends on the clock.
 fn state(site: &Site) -> Vec<Vec<Value>> {
-    let kinds = ["orders", "products", "partners", "bindings", "order-stages", "order-sources"];
+    let kinds = [
+        "orders",
+        "products",
+        "partners",
+        "bindings",
+        "order-stages",
+        "order-sources",
+    ];
     kinds
         .map(|kind| {
             let mut records = site.records(kind);
@@ -314,7 +356,10 @@ fn the_data_of_a_tenant_is_for_its_owner_alone() {
     site.run();
     let data = Path::new(&site.path("data")).to_owned();
     for folder in ["tenants", "compiled"] {
-        let mode = std::fs::metadata(data.join(folder)).unwrap().permissions().mode();
+        let mode = std::fs::metadata(data.join(folder))
+            .unwrap()
+            .permissions()
+            .mode();
         assert_eq!(0o700, mode & 0o777, "{folder}");
     }
     let mode = std::fs::metadata(data.join("tenants/shop.sqlite")).unwrap();

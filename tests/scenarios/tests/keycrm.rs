@@ -44,7 +44,9 @@ fn year_with(more: Value) -> Value {
 }
 
 fn decimal(value: &Value) -> Decimal {
-    let text = value.as_str().unwrap_or_else(|| panic!("{value} is not a decimal"));
+    let text = value
+        .as_str()
+        .unwrap_or_else(|| panic!("{value} is not a decimal"));
     text.parse().expect("a decimal")
 }
 
@@ -92,7 +94,11 @@ fn only_orders_of_the_period_are_loaded() {
         .map(|order| order["number"].as_str().unwrap().to_owned())
         .collect();
     assert_eq!(vec![first.to_string(), last.to_string()], numbers);
-    assert!(![before, after].iter().any(|id| numbers.contains(&id.to_string())));
+    assert!(
+        ![before, after]
+            .iter()
+            .any(|id| numbers.contains(&id.to_string()))
+    );
 }
 
 #[test]
@@ -127,7 +133,10 @@ fn pages_are_read_by_ascending_id_fifty_at_a_time_with_what_the_api_really_inclu
     })
     .unwrap();
     let shop = shop(&sim);
-    let run = shop.run("orders", year_with(json!({ "default_partner": partner(&shop) })));
+    let run = shop.run(
+        "orders",
+        year_with(json!({ "default_partner": partner(&shop) })),
+    );
     assert_eq!(Outcome::Done, run.report.outcome, "{:?}", run.report);
     let pages: Vec<_> = (sim.recent_requests().into_iter())
         .filter(|seen| seen.endpoint == "GET /order")
@@ -136,8 +145,14 @@ fn pages_are_read_by_ascending_id_fifty_at_a_time_with_what_the_api_really_inclu
     for (index, page) in pages.iter().enumerate() {
         assert_eq!(Some("id"), page.parameter("sort"));
         assert_eq!(Some("50"), page.parameter("limit"));
-        assert_eq!(Some((index + 1).to_string().as_str()), page.parameter("page"));
-        assert_eq!(Some("Bearer simulated-keycrm-key"), page.header("authorization"));
+        assert_eq!(
+            Some((index + 1).to_string().as_str()),
+            page.parameter("page")
+        );
+        assert_eq!(
+            Some("Bearer simulated-keycrm-key"),
+            page.header("authorization")
+        );
         assert!(page.header("accept").unwrap().contains("application/json"));
         assert!(page.header("accept-encoding").unwrap().contains("gzip"));
     }
@@ -145,7 +160,10 @@ fn pages_are_read_by_ascending_id_fifty_at_a_time_with_what_the_api_really_inclu
 
 /// Makes a partner for orders that have none; answers with its key.
 fn partner(shop: &Shop) -> String {
-    shop.load("partners", json!([{ "key": "walk-in", "name": "Роздрібний покупець" }]));
+    shop.load(
+        "partners",
+        json!([{ "key": "walk-in", "name": "Роздрібний покупець" }]),
+    );
     "walk-in".to_owned()
 }
 
@@ -236,25 +254,31 @@ fn an_order_entered_late_with_an_old_date_is_found_by_its_change() {
 fn a_status_change_that_leaves_no_trace_in_updated_at_is_found_on_open_orders() {
     for open_orders in [1, 12] {
         let (mut account, buyer) = with_buyer();
-        account.set_now(jiff::Timestamp::now());
+        // A day lies between them and the last one, so that no overlap of windows finds them.
+        account.set_now(jiff::Timestamp::now() - jiff::SignedDuration::from_hours(24));
         let done = account.add_status("Виконано", 5);
         let orders: Vec<i64> = (0..open_orders)
             .map(|_| account.add_order(simple_order(buyer)))
             .collect();
-        // The overlap of the windows must not be what finds it.
-        let later = account.now() + jiff::SignedDuration::from_hours(24);
-        account.set_now(later);
+        account.set_now(jiff::Timestamp::now());
         account.add_order(simple_order(buyer).status(done));
         account.behaviour.status_bumps_updated_at = false;
         let behaviour = account.behaviour.clone();
-        let config = Config { behaviour, ..unlimited() };
+        let config = Config {
+            behaviour,
+            ..unlimited()
+        };
         let sim = keycrm::start_with(config, account).unwrap();
         let shop = shop(&sim);
         let settings = json!({ "last_days": 5 });
         shop.run("orders", settings.clone());
         sim.account(|account| account.set_status(orders[0], done));
         let run = shop.run("orders", settings.clone());
-        assert_eq!(1, run.report.updated, "{open_orders} open: {:?}", run.report);
+        assert_eq!(
+            1, run.report.updated,
+            "{open_orders} open: {:?}",
+            run.report
+        );
         let order = shop.order(orders[0]);
         assert_eq!("Виконано", shop.name("order-stages", &order["stage"]));
 
@@ -342,7 +366,12 @@ fn every_listing_style_of_the_vendor_leads_to_the_same_orders() {
         let shop = shop(&sim);
         let settings = year_with(json!({ "default_partner": partner(&shop) }));
         let run = shop.run("orders", settings);
-        assert_eq!((150, 0, 0, 0), run.counts(), "{behaviour:?}: {:?}", run.report);
+        assert_eq!(
+            (150, 0, 0, 0),
+            run.counts(),
+            "{behaviour:?}: {:?}",
+            run.report
+        );
         assert_eq!(150, shop.records("orders").len());
     }
 }
@@ -352,18 +381,16 @@ fn every_listing_style_of_the_vendor_leads_to_the_same_orders() {
 fn delivered() -> (Account, i64) {
     let (mut account, buyer) = with_buyer();
     let carrier = account.add_delivery_service("Нова Пошта", "novaposhta");
-    let order = account.add_order(
-        simple_order(buyer).shipping_price("70").shipping(Shipping {
-            delivery_service_id: Some(carrier),
-            tracking_code: Some("20450000000001".to_owned()),
-            country: Some("Україна".to_owned()),
-            city: Some("Київ".to_owned()),
-            receive_point: Some("Відділення 12".to_owned()),
-            recipient_full_name: Some("Іван Коваль".to_owned()),
-            recipient_phone: Some("+380670000000".to_owned()),
-            ..Shipping::default()
-        }),
-    );
+    let order = account.add_order(simple_order(buyer).shipping_price("70").shipping(Shipping {
+        delivery_service_id: Some(carrier),
+        tracking_code: Some("20450000000001".to_owned()),
+        country: Some("Україна".to_owned()),
+        city: Some("Київ".to_owned()),
+        receive_point: Some("Відділення 12".to_owned()),
+        recipient_full_name: Some("Іван Коваль".to_owned()),
+        recipient_phone: Some("+380670000000".to_owned()),
+        ..Shipping::default()
+    }));
     (account, order)
 }
 
@@ -375,11 +402,17 @@ fn the_delivery_address_is_on_the_order_and_never_on_the_partner() {
     shop.run("orders", year());
     let delivery = &shop.order(order)["delivery"];
     let address = delivery["address"].as_str().unwrap();
-    assert!(address.contains("Київ") && address.contains("Відділення 12"), "{address}");
+    assert!(
+        address.contains("Київ") && address.contains("Відділення 12"),
+        "{address}"
+    );
     assert_eq!("Іван Коваль", delivery["recipient"]);
     assert_eq!("+380670000000", delivery["phone"]);
     assert_eq!("20450000000001", delivery["tracking"]);
-    assert_eq!("Нова Пошта", shop.name("delivery-services", &delivery["service"]));
+    assert_eq!(
+        "Нова Пошта",
+        shop.name("delivery-services", &delivery["service"])
+    );
     let partner = shop.record("partners", "name", "Олена Коваль");
     assert!(partner["address"].is_null(), "{partner}");
     assert!(!partner.to_string().contains("Відділення"), "{partner}");
@@ -390,15 +423,24 @@ fn the_delivery_fee_is_booked_under_the_configured_service_and_is_no_line() {
     let (account, order) = delivered();
     let sim = crm(account);
     let shop = shop(&sim);
-    shop.load("products", json!([{ "key": "delivery", "kind": "service", "name": "Доставка" }]));
-    shop.run("orders", year_with(json!({ "delivery_product": "delivery" })));
+    shop.load(
+        "products",
+        json!([{ "key": "delivery", "kind": "service", "name": "Доставка" }]),
+    );
+    shop.run(
+        "orders",
+        year_with(json!({ "delivery_product": "delivery" })),
+    );
     let order = shop.order(order);
     assert_eq!("delivery", order["delivery"]["product"]);
     assert_eq!(Decimal::from(70), decimal(&order["delivery"]["cost"]));
     let lines = order["lines"].as_array().unwrap();
     assert_eq!(1, lines.len(), "{lines:?}");
     assert_eq!("Чашка", lines[0]["name"]);
-    assert_eq!("190.5".parse::<Decimal>().unwrap(), decimal(&order["total"]).normalize());
+    assert_eq!(
+        "190.5".parse::<Decimal>().unwrap(),
+        decimal(&order["total"]).normalize()
+    );
 }
 
 // ---- partners
@@ -445,8 +487,15 @@ fn a_partner_is_matched_by_normalised_phone_then_by_mail_and_keeps_their_card() 
     assert_eq!("phone", shop.order(first)["partner"]);
     assert_eq!("mail", shop.order(second)["partner"]);
     assert_eq!(2, shop.records("partners").len());
-    assert_eq!("За телефоном", shop.record("partners", "key", "phone")["name"]);
-    assert!(run.logged(&["phone"]) && run.logged(&["mail"]), "{:#?}", run.log);
+    assert_eq!(
+        "За телефоном",
+        shop.record("partners", "key", "phone")["name"]
+    );
+    assert!(
+        run.logged(&["phone"]) && run.logged(&["mail"]),
+        "{:#?}",
+        run.log
+    );
 
     // From now on only the binding counts.
     sim.account(|account| {
@@ -469,7 +518,12 @@ fn one_person_under_two_buyers_becomes_one_partner() {
     let sim = crm(account);
     let shop = shop(&sim);
     shop.run("orders", year());
-    assert_eq!(1, shop.records("partners").len(), "{:#?}", shop.records("partners"));
+    assert_eq!(
+        1,
+        shop.records("partners").len(),
+        "{:#?}",
+        shop.records("partners")
+    );
     assert_eq!(2, shop.records("orders").len());
 }
 
@@ -482,7 +536,10 @@ fn an_order_without_a_buyer_gets_the_default_partner_or_is_listed() {
     let run = shop.run("orders", year());
     assert_eq!((0, 0, 0, 1), run.counts(), "{run:?}");
     assert_eq!(order.to_string(), run.report.records[0].id);
-    assert!(run.report.records[0].reason.contains("default_partner"), "{run:?}");
+    assert!(
+        run.report.records[0].reason.contains("default_partner"),
+        "{run:?}"
+    );
 
     let walk_in = partner(&shop);
     let run = shop.run("orders", year_with(json!({ "default_partner": walk_in })));
@@ -527,7 +584,11 @@ fn a_product_is_matched_by_sku_of_variants_then_of_items_then_by_exact_name() {
     let variant = &shop.record("products", "key", "101")["variants"][0];
     assert_eq!(variant["key"], order["lines"][0]["product_variant"]);
     assert_eq!(6, shop.records("products").len());
-    assert!(run.logged(&["SKU"]) && run.logged(&["name"]), "{:#?}", run.log);
+    assert!(
+        run.logged(&["SKU"]) && run.logged(&["name"]),
+        "{:#?}",
+        run.log
+    );
 }
 
 #[test]
@@ -538,7 +599,11 @@ fn missing_products_are_made_as_goods_variants_or_services() {
     let plain = account.add_product(NewProduct::named("Чашка").sku("CUP").price("100"));
     let shirt = account.add_product(
         NewProduct::named("Футболка")
-            .variant(Some("TS-R"), "600", &[("Колір", "Червоний"), ("Розмір", "M")])
+            .variant(
+                Some("TS-R"),
+                "600",
+                &[("Колір", "Червоний"), ("Розмір", "M")],
+            )
             .variant(Some("TS-B"), "650", &[("Колір", "Синій"), ("Розмір", "L")]),
     );
     let ribbon = account.add_product(
@@ -617,7 +682,10 @@ fn a_variant_that_the_crm_adds_later_joins_its_product() {
     assert_eq!(1, products.len(), "{products:#?}");
     let variants = products[0]["variants"].as_array().unwrap();
     assert_eq!(3, variants.len(), "{variants:#?}");
-    assert_eq!(variants[2]["key"], shop.order(later)["lines"][0]["product_variant"]);
+    assert_eq!(
+        variants[2]["key"],
+        shop.order(later)["lines"][0]["product_variant"]
+    );
 }
 
 #[test]
@@ -683,11 +751,17 @@ fn a_repeated_download_moves_the_order_to_its_new_stage() {
     let sim = crm(account);
     let shop = shop(&sim);
     shop.run("orders", year());
-    assert_eq!("new", shop.name("order-stages", &shop.order(order)["stage"]));
+    assert_eq!(
+        "new",
+        shop.name("order-stages", &shop.order(order)["stage"])
+    );
     sim.account(|account| account.set_status(order, ready));
     let run = shop.run("orders", year());
     assert_eq!((0, 1, 0, 0), run.counts());
-    assert_eq!("Готово", shop.name("order-stages", &shop.order(order)["stage"]));
+    assert_eq!(
+        "Готово",
+        shop.name("order-stages", &shop.order(order)["stage"])
+    );
 }
 
 #[test]
@@ -698,13 +772,19 @@ fn sources_are_made_once_and_later_runs_do_not_ask_for_them() {
     let sim = crm(account);
     let shop = shop(&sim);
     shop.run("orders", year());
-    assert_eq!("Сайт", shop.name("order-sources", &shop.order(order)["source"]));
+    assert_eq!(
+        "Сайт",
+        shop.name("order-sources", &shop.order(order)["source"])
+    );
     assert_eq!(1, sim.requests_to("GET /order/source"));
     sim.account(|account| account.add_order(simple_order(buyer).source(site)));
     shop.run("orders", year());
     assert_eq!(1, sim.requests_to("GET /order/source"));
     let named = shop.records("order-sources");
-    assert_eq!(1, named.iter().filter(|entry| entry["name"] == "Сайт").count());
+    assert_eq!(
+        1,
+        named.iter().filter(|entry| entry["name"] == "Сайт").count()
+    );
 }
 
 #[test]
@@ -727,7 +807,12 @@ fn the_number_of_the_source_stands_in_the_comment_once_beside_peoples_words() {
     sim.account(|account| account.add_payment(order, Decimal::from(5)));
     let run = shop.run("orders", settings.clone());
     assert_eq!((0, 1, 0, 0), run.counts());
-    assert_eq!(1, comment(&shop).matches("№20155").count(), "{}", comment(&shop));
+    assert_eq!(
+        1,
+        comment(&shop).matches("№20155").count(),
+        "{}",
+        comment(&shop)
+    );
     assert!(comment(&shop).contains("Подзвонити після 18:00"));
 
     sim.account(|account| {
@@ -767,7 +852,7 @@ fn the_erps_total_is_keycrms_grand_total_for_every_order() {
             taxes_in_total: false,
             wrap_in_total: false,
             line_discount: LineDiscount::PerRow,
-            timestamps: Timestamps::Plain,
+            timestamps: Timestamps::Spaced,
             ..Behaviour::default()
         },
     ];
@@ -782,12 +867,21 @@ fn the_erps_total_is_keycrms_grand_total_for_every_order() {
         let shop = shop(&sim);
         let settings = year_with(json!({ "default_partner": partner(&shop) }));
         let run = shop.run("orders", settings);
-        assert_eq!((500, 0, 0, 0), run.counts(), "{behaviour:?}: {:?}", run.report);
+        assert_eq!(
+            (500, 0, 0, 0),
+            run.counts(),
+            "{behaviour:?}: {:?}",
+            run.report
+        );
         let expected = sim.account(|account| account.grand_totals());
         assert_eq!(500, expected.len());
         for order in shop.records("orders") {
             let id: i64 = order["number"].as_str().unwrap().parse().unwrap();
-            assert_eq!(expected[&id], decimal(&order["total"]), "{behaviour:?}: {order:#}");
+            assert_eq!(
+                expected[&id],
+                decimal(&order["total"]),
+                "{behaviour:?}: {order:#}"
+            );
         }
     }
 }
@@ -798,8 +892,18 @@ fn discounts_taxes_and_charges_stand_where_they_belong() {
     let order = account.add_order(
         NewOrder::new()
             .buyer(buyer)
-            .line(NewLine::named("Тканина").price("199.99").quantity("1.5").discount_percent("10"))
-            .line(NewLine::named("Нитки").price("35").quantity("3").discount_amount("2"))
+            .line(
+                NewLine::named("Тканина")
+                    .price("199.99")
+                    .quantity("1.5")
+                    .discount_percent("10"),
+            )
+            .line(
+                NewLine::named("Нитки")
+                    .price("35")
+                    .quantity("3")
+                    .discount_amount("2"),
+            )
             .discount_percent("5")
             .shipping_price("60")
             .wrap_price("25.50")
@@ -813,14 +917,23 @@ fn discounts_taxes_and_charges_stand_where_they_belong() {
     assert_eq!(totals.grand_total, decimal(&order["total"]));
     assert_eq!(totals.total_discount, decimal(&order["discount"]));
     let lines = order["lines"].as_array().unwrap();
-    assert_eq!("199.99".parse::<Decimal>().unwrap(), decimal(&lines[0]["price"]));
-    assert_eq!("1.5".parse::<Decimal>().unwrap(), decimal(&lines[0]["quantity"]));
+    assert_eq!(
+        "199.99".parse::<Decimal>().unwrap(),
+        decimal(&lines[0]["price"])
+    );
+    assert_eq!(
+        "1.5".parse::<Decimal>().unwrap(),
+        decimal(&lines[0]["quantity"])
+    );
     assert_eq!(Decimal::from(6), decimal(&lines[1]["discount"]));
     let charges: Vec<Decimal> = (order["charges"].as_array().unwrap().iter())
         .map(|charge| decimal(&charge["amount"]))
         .collect();
     assert_eq!(
-        vec!["12.30".parse::<Decimal>().unwrap(), "25.50".parse().unwrap()],
+        vec![
+            "12.30".parse::<Decimal>().unwrap(),
+            "25.50".parse().unwrap()
+        ],
         charges
     );
 }
@@ -836,8 +949,16 @@ fn author_manager_account_and_payments_are_carried_over() {
         simple_order(buyer)
             .manager(olena)
             .paid("100")
-            .payment(Purpose::Receipt { method_id: 1 }, PaymentState::NotPaid, "20.50")
-            .payment(Purpose::Receipt { method_id: 1 }, PaymentState::Canceled, "999")
+            .payment(
+                Purpose::Receipt { method_id: 1 },
+                PaymentState::NotPaid,
+                "20.50",
+            )
+            .payment(
+                Purpose::Receipt { method_id: 1 },
+                PaymentState::Canceled,
+                "999",
+            )
             .payment(Purpose::Expense { type_id: 1 }, PaymentState::Paid, "45"),
     );
     let unmapped = account.add_order(simple_order(buyer).manager(petro));
@@ -856,14 +977,21 @@ fn author_manager_account_and_payments_are_carried_over() {
     assert_eq!("bot", order["author"]);
     assert_eq!("olena", order["manager"]);
     let payments = order["payments"].as_array().unwrap();
-    let amounts: Vec<Decimal> = payments.iter().map(|paid| decimal(&paid["amount"])).collect();
+    let amounts: Vec<Decimal> = payments
+        .iter()
+        .map(|paid| decimal(&paid["amount"]))
+        .collect();
     assert_eq!(vec![Decimal::from(100), "20.50".parse().unwrap()], amounts);
     assert!(payments.iter().all(|payment| payment["account"] == "cash"));
     assert!(payments[0]["paid_at"].is_string() && payments[1]["paid_at"].is_null());
 
     let order = shop.order(unmapped);
     assert!(order["manager"].is_null());
-    assert!(run.logged(&[&petro.to_string(), "manager"]), "{:#?}", run.log);
+    assert!(
+        run.logged(&[&petro.to_string(), "manager"]),
+        "{:#?}",
+        run.log
+    );
 
     // A manager chosen by people in the ERP is not taken away by the next download.
     let mut edited = order;
@@ -975,13 +1103,21 @@ fn a_first_load_of_five_thousand_orders_takes_at_most_110_requests() {
             }
             let run = shop.run("orders", settings.clone());
             assert_eq!((5_000, 0, 0, 0), run.counts(), "{:?}", run.report);
-            assert!(sim.total_requests() <= 110, "{products}: {:?}", sim.requests());
+            assert!(
+                sim.total_requests() <= 110,
+                "{products}: {:?}",
+                sim.requests()
+            );
 
             sim.reset_counts();
             let run = shop.run("orders", settings);
             let (created, updated, ..) = run.counts();
             assert_eq!((0, 0), (created, updated), "{:?}", run.report);
-            assert!(sim.total_requests() <= 6, "{products}: {:?}", sim.requests());
+            assert!(
+                sim.total_requests() <= 6,
+                "{products}: {:?}",
+                sim.requests()
+            );
         }
     }
 }

@@ -21,7 +21,10 @@ fn config(orders: usize) -> Config {
 
 fn shop(sim: &Simulator) -> Shop {
     let shop = Shop::new("keycrm", sim.url(), KEY);
-    shop.load("partners", json!([{ "key": "walk-in", "name": "Роздрібний покупець" }]));
+    shop.load(
+        "partners",
+        json!([{ "key": "walk-in", "name": "Роздрібний покупець" }]),
+    );
     shop
 }
 
@@ -63,7 +66,10 @@ fn a_wrong_key_is_a_matter_for_the_admin_and_names_the_credential() {
     let run = shop.run("orders", json!({ "last_days": 3 }));
     assert_eq!(Outcome::Configuration, run.report.outcome, "{run:?}");
     let error = run.report.error.unwrap();
-    assert!(error.contains("api_key") && !error.contains("wrong"), "{error}");
+    assert!(
+        error.contains("api_key") && !error.contains("wrong"),
+        "{error}"
+    );
     assert_eq!(1, sim.total_requests());
     assert!(shop.check(json!({ "last_days": 3 })).is_err());
 }
@@ -82,14 +88,20 @@ fn settings_that_break_the_schema_are_refused_with_every_path_and_reason() {
             json!({ "last_days": 1, "period": { "from": "2026-01-01", "to": "2026-02-01" } }),
             vec![""],
         ),
-        (json!({ "period": { "from": "yesterday", "to": 3 } }), vec!["/period"]),
+        (
+            json!({ "period": { "from": "yesterday", "to": 3 } }),
+            vec!["/period"],
+        ),
     ] {
         let error = match shop.connect(settings.clone()) {
             Ok(_) => panic!("{settings} was taken"),
             Err(error) => error.to_string(),
         };
         for path in expected {
-            assert!(error.contains(&format!("settings{path}")) || error.contains(path), "{error}");
+            assert!(
+                error.contains(&format!("settings{path}")) || error.contains(path),
+                "{error}"
+            );
         }
         assert!(!error.contains('\n'), "{error}");
     }
@@ -114,7 +126,10 @@ fn an_order_that_cannot_be_read_is_listed_and_all_others_are_loaded() {
         .collect();
     assert_eq!(vec![first.to_string(), second.to_string()], listed);
     for record in &run.report.records {
-        assert!(!record.reason.is_empty() && !record.reason.contains('\n'), "{record:?}");
+        assert!(
+            !record.reason.is_empty() && !record.reason.contains('\n'),
+            "{record:?}"
+        );
     }
 
     // Mended at the CRM, they are taken by the next run.
@@ -129,20 +144,28 @@ fn an_order_that_cannot_be_read_is_listed_and_all_others_are_loaded() {
 #[test]
 fn an_order_that_failed_is_tried_again_by_an_incremental_run_although_it_did_not_change() {
     let mut account = Account::empty();
-    account.set_now(jiff::Timestamp::now());
+    // A day lies between the two, so that no overlap of windows finds the first again.
+    account.set_now(jiff::Timestamp::now() - jiff::SignedDuration::from_hours(24));
     let order = account.add_order(NewOrder::new().line(NewLine::named("Чашка").price("1")));
     let done = account.add_status("Виконано", 5);
     account.set_status(order, done);
-    let later = account.now() + jiff::SignedDuration::from_hours(24);
-    account.set_now(later);
+    account.set_now(jiff::Timestamp::now());
     let buyer = account.add_buyer(NewBuyer::named("Олена").phone("+380501112233"));
     account.add_order(NewOrder::new().buyer(buyer).status(done));
     let sim = keycrm::start_with(config(0), account).unwrap();
     let shop = shop(&sim);
     let run = shop.run("orders", json!({ "last_days": 5 }));
     assert_eq!((1, 0, 0, 1), run.counts(), "{:?}", run.report);
-    let run = shop.run("orders", json!({ "last_days": 5, "default_partner": "walk-in" }));
-    assert_eq!((1, 0), (run.report.created, run.report.failed), "{:?}", run.report);
+    let run = shop.run(
+        "orders",
+        json!({ "last_days": 5, "default_partner": "walk-in" }),
+    );
+    assert_eq!(
+        (1, 0),
+        (run.report.created, run.report.failed),
+        "{:?}",
+        run.report
+    );
     assert_eq!("walk-in", shop.order(order)["partner"]);
 }
 
@@ -166,7 +189,12 @@ fn every_request_failing_once_leads_to_the_same_state() {
         sim.faults().fail_first_of_each(fault.clone());
         let shop = shop(&sim);
         let run = shop.run("orders", year());
-        assert_eq!(Outcome::Done, run.report.outcome, "{fault:?}: {:?}", run.report);
+        assert_eq!(
+            Outcome::Done,
+            run.report.outcome,
+            "{fault:?}: {:?}",
+            run.report
+        );
         assert_eq!(expected, state(&shop), "{fault:?}");
     }
 }
@@ -176,19 +204,35 @@ fn a_failure_that_lasts_is_transient_after_a_bound_and_the_next_run_goes_on() {
     for fault in [Fault::Status(503), Fault::CutBody, Fault::HtmlOk] {
         let sim = keycrm::start(config(180)).unwrap();
         let shop = shop(&sim);
-        let rule = Rule::new(fault.clone()).on("GET /order").after(2).times(1_000);
+        let rule = Rule::new(fault.clone())
+            .on("GET /order")
+            .after(2)
+            .times(1_000);
         sim.faults().add(rule);
         let run = shop.run("orders", year());
-        assert_eq!(Outcome::Transient, run.report.outcome, "{fault:?}: {:?}", run.report);
+        assert_eq!(
+            Outcome::Transient,
+            run.report.outcome,
+            "{fault:?}: {:?}",
+            run.report
+        );
         let error = run.report.error.unwrap();
-        assert!(!error.is_empty() && !error.contains('\n') && error.len() < 400, "{error}");
+        assert!(
+            !error.is_empty() && !error.contains('\n') && error.len() < 400,
+            "{error}"
+        );
         assert!(sim.total_requests() < 20, "{fault:?}: {:?}", sim.requests());
         assert_eq!(100, shop.records("orders").len(), "{fault:?}");
 
         sim.faults().clear();
         sim.reset_counts();
         let run = shop.run("orders", year());
-        assert_eq!(Outcome::Done, run.report.outcome, "{fault:?}: {:?}", run.report);
+        assert_eq!(
+            Outcome::Done,
+            run.report.outcome,
+            "{fault:?}: {:?}",
+            run.report
+        );
         assert_eq!(180, shop.records("orders").len(), "{fault:?}");
         assert!(sim.requests_to("GET /order") <= 3, "{:?}", sim.requests());
     }

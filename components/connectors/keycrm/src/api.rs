@@ -10,10 +10,10 @@ use serde_json::value::RawValue;
 use tenon_sdk::http::{Answer, Api, Error};
 use tenon_sdk::lenient::{Aside, Flag, Id, List, Number, Object, Text};
 use tenon_sdk::model::{Fault, Instant};
+use tenon_sdk::paging::{self, Facts, Step};
 use tenon_sdk::text::one_line;
 use tenon_sdk::time;
 
-use crate::paging::{self, Facts, Step};
 use crate::plan::Window;
 
 /// Name of the credential in the manifest.
@@ -21,6 +21,9 @@ pub const CREDENTIAL: &str = "api_key";
 
 /// Relations of an order. There is none for its source.
 const INCLUDE: &str = "buyer,products.offer,manager,status,payments,shipping.deliveryService";
+
+/// The largest page KeyCRM gives.
+const PAGE_SIZE: u64 = 50;
 
 /// Status groups from here on are final: completed and cancelled.
 const FIRST_FINAL_GROUP: i64 = 5;
@@ -116,7 +119,7 @@ impl Crm {
     fn page(&self, path: &str, page: u64) -> tenon_sdk::http::Call<'_> {
         self.0
             .get(path)
-            .query("limit", &paging::PAGE_SIZE.to_string())
+            .query("limit", &PAGE_SIZE.to_string())
             .query("page", &page.to_string())
     }
 }
@@ -147,6 +150,7 @@ impl<T> Page<T> {
         let count = |id: Id| id.get().and_then(|count| u64::try_from(count).ok());
         Facts {
             page,
+            asked: PAGE_SIZE,
             rows: self.data.len() as u64,
             total: count(self.total),
             per_page: count(self.per_page).filter(|size| *size > 0),
@@ -197,11 +201,7 @@ fn read_orders(text: &str, page: u64) -> Result<OrderPage<'_>, serde_json::Error
             let list: Page<&RawValue> = serde_json::from_str(text)?;
             Ok(OrderPage {
                 facts: list.facts(page),
-                orders: list
-                    .data
-                    .iter()
-                    .map(|raw| read_order(raw.get()))
-                    .collect(),
+                orders: list.data.iter().map(|raw| read_order(raw.get())).collect(),
             })
         }
         Err(error) => Err(error),
@@ -578,10 +578,10 @@ pub struct Category {
 #[cfg(test)]
 mod tests {
     use super::{Page, read_orders};
-    use crate::paging::Facts;
     use serde::de::IgnoredAny;
     use tenon_sdk::decimal;
     use tenon_sdk::import::fingerprint;
+    use tenon_sdk::paging::Facts;
 
     const ORDER: &str = r#"{"id":1042,"source_id":3,"source_uuid":"№20155","status_group_id":2,
         "status_id":21,"grand_total":1130,"total_discount":120,"discount_data":[],
@@ -600,7 +600,10 @@ mod tests {
         "payments":[{"id":900,"amount":500.5,"is_expense":0,"status":"paid"}]}"#;
 
     fn page(orders: &[&str]) -> String {
-        format!(r#"{{"total":"2","per_page":50,"data":[{}]}}"#, orders.join(","))
+        format!(
+            r#"{{"total":"2","per_page":50,"data":[{}]}}"#,
+            orders.join(",")
+        )
     }
 
     #[test]
@@ -647,8 +650,16 @@ mod tests {
     fn a_page_that_is_cut_is_no_page() {
         let text = page(&[ORDER, "\"oops\""]);
         let cut = &text[..text.len() - 3];
-        assert!(read_orders(cut, 1).err().is_some_and(|error| error.is_eof()));
-        assert!(read_orders("<html>", 1).err().is_some_and(|error| error.is_syntax()));
+        assert!(
+            read_orders(cut, 1)
+                .err()
+                .is_some_and(|error| error.is_eof())
+        );
+        assert!(
+            read_orders("<html>", 1)
+                .err()
+                .is_some_and(|error| error.is_syntax())
+        );
         assert!(read_orders(r#"{"message":"x"}"#, 1).is_err());
     }
 
@@ -685,6 +696,7 @@ mod tests {
         };
         let nothing = Facts {
             page: 1,
+            asked: 50,
             ..Facts::default()
         };
         assert_eq!(facts(r#"{"data":[]}"#), nothing);

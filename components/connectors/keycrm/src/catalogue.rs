@@ -5,13 +5,14 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use tenon_sdk::model::{Attribute, Fault};
+use tenon_sdk::paging::{self, Facts, Step};
 
 use crate::api::{Category, Crm, Line, Offer, Page};
 use crate::map;
-use crate::paging::{self, Facts, Step};
 
-/// From so many new products on, reading the whole catalogue may be the cheaper way.
-const MANY: usize = 25;
+/// From so many new products on, as a first load has, the whole catalogue may be cheaper to read:
+/// many more will follow, a few with each page of orders.
+const MANY: usize = 8;
 
 /// Up to so many pages it certainly is: the offers of all products that many orders hold take as
 /// many pages anyway, and asking for stragglers takes more.
@@ -109,7 +110,7 @@ impl Catalogue {
     pub fn read(&mut self, crm: &Crm, products: BTreeSet<i64>) -> Result<(), Fault> {
         let mut open: Vec<i64> = products
             .into_iter()
-            .filter(|id| !self.asked.contains(id))
+            .filter(|id| !self.asked.contains(id) && !self.products.contains_key(id))
             .collect();
         if open.is_empty() {
             return Ok(());
@@ -215,8 +216,8 @@ fn list(products: &mut HashMap<i64, Listed>, offer: &Offer<'_>) {
 mod tests {
     use super::{Catalogue, Listed, is_small, list};
     use crate::api::{Line, Offer};
-    use crate::paging::Facts;
     use std::collections::HashMap;
+    use tenon_sdk::paging::Facts;
 
     fn catalogue(services: &[i64], parents: &[(i64, Option<i64>)]) -> Catalogue {
         Catalogue {
@@ -227,7 +228,10 @@ mod tests {
 
     #[test]
     fn a_category_below_a_service_category_holds_services() {
-        let catalogue = catalogue(&[10], &[(10, None), (11, Some(10)), (12, Some(11)), (20, None)]);
+        let catalogue = catalogue(
+            &[10],
+            &[(10, None), (11, Some(10)), (12, Some(11)), (20, None)],
+        );
         let in_category = |category| Listed {
             category,
             ..Listed::default()
@@ -239,7 +243,11 @@ mod tests {
             (Some(99), false),
             (None, false),
         ] {
-            assert_eq!(catalogue.is_service(&in_category(category)), service, "{category:?}");
+            assert_eq!(
+                catalogue.is_service(&in_category(category)),
+                service,
+                "{category:?}"
+            );
         }
     }
 

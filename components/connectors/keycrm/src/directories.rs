@@ -62,7 +62,9 @@ impl Directories {
         let stored = storage::get(&keys);
         for (id, currency) in ids.into_iter().zip(stored) {
             let currency = match currency {
-                Some(stored) => String::from_utf8(stored).ok().filter(|code| !code.is_empty()),
+                Some(stored) => String::from_utf8(stored)
+                    .ok()
+                    .filter(|code| !code.is_empty()),
                 None => self.dictionary(crm)?.get(&id).and_then(currency_of),
             };
             self.currencies.insert(id, currency);
@@ -123,7 +125,10 @@ impl Directories {
 
     /// Carrier of an order.
     pub fn service(&self, order: &Order<'_>) -> Option<Key> {
-        self.services.get(&delivery_service(order)?).cloned().flatten()
+        self.services
+            .get(&delivery_service(order)?)
+            .cloned()
+            .flatten()
     }
 
     /// Currency of an order, unless its source has none.

@@ -273,7 +273,10 @@ impl Goods {
                     addition.offers.push(offer);
                     return;
                 }
-                warn!(record = key, "{origin} matched by {rule}, but no variant is like it");
+                warn!(
+                    record = key,
+                    "{origin} matched by {rule}, but no variant is like it"
+                );
                 None
             }
         };
@@ -435,7 +438,11 @@ impl Creation<'_> {
         if listed.name.is_empty() {
             listed.name = map::line_name(first.line).unwrap_or_default().to_owned();
         }
-        for offer in self.wanted.iter().filter_map(|wanted| ListedOffer::of(wanted.line)) {
+        for offer in self
+            .wanted
+            .iter()
+            .filter_map(|wanted| ListedOffer::of(wanted.line))
+        {
             if listed.offers.iter().all(|known| known.id != offer.id) {
                 listed.offers.push(offer);
             }
@@ -455,7 +462,11 @@ impl Creation<'_> {
         let skus = variants
             .filter_map(|variant| variant.sku.as_deref())
             .chain(self.product.sku.as_deref())
-            .chain(self.wanted.iter().filter_map(|wanted| map::line_sku(wanted.line)))
+            .chain(
+                self.wanted
+                    .iter()
+                    .filter_map(|wanted| map::line_sku(wanted.line)),
+            )
             .map(|sku| ("SKU", sku.to_lowercase()));
         let names = self
             .wanted
@@ -516,9 +527,18 @@ mod tests {
     #[test]
     fn an_item_is_known_by_its_offer_then_its_sku_then_its_name() {
         for (json, origin) in [
-            (r#"{"sku":"A","name":"Cup","offer":{"id":310}}"#, Some("keycrm:offer:310")),
-            (r#"{"sku":" A ","name":"Cup","offer":null}"#, Some("keycrm:item:sku:A")),
-            (r#"{"sku":"","name":"Big  CUP "}"#, Some("keycrm:item:name:big cup")),
+            (
+                r#"{"sku":"A","name":"Cup","offer":{"id":310}}"#,
+                Some("keycrm:offer:310"),
+            ),
+            (
+                r#"{"sku":" A ","name":"Cup","offer":null}"#,
+                Some("keycrm:item:sku:A"),
+            ),
+            (
+                r#"{"sku":"","name":"Big  CUP "}"#,
+                Some("keycrm:item:name:big cup"),
+            ),
             (r#"{"sku":null,"name":null,"offer":[]}"#, None),
         ] {
             let item = Item::of(&line(json));
@@ -557,8 +577,14 @@ mod tests {
             Fit::Whole | Fit::None => None,
         };
         let (large, other) = (offer("l"), offer("XL"));
-        assert_eq!(key(fit(&product, Some("s-m"), Some(&large))).as_deref(), Some("m"));
-        assert_eq!(key(fit(&product, Some("new"), Some(&large))).as_deref(), Some("l"));
+        assert_eq!(
+            key(fit(&product, Some("s-m"), Some(&large))).as_deref(),
+            Some("m")
+        );
+        assert_eq!(
+            key(fit(&product, Some("new"), Some(&large))).as_deref(),
+            Some("l")
+        );
         assert_eq!(fit(&product, Some("new"), Some(&other)), Fit::None);
         assert_eq!(fit(&product, None, None), Fit::None);
         let plain = Product::default();

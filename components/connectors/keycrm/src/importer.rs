@@ -238,7 +238,9 @@ impl<'s> Importer<'s> {
     /// Saves an order that somebody changed between reading and saving, from its present state.
     fn save_again(&mut self, draft: &Draft<'_>) -> Result<Verdict, Fault> {
         let present = match &draft.key {
-            Some(key) => orders::find(&[OrderLookup::Key(key.clone())])?.pop().flatten(),
+            Some(key) => orders::find(&[OrderLookup::Key(key.clone())])?
+                .pop()
+                .flatten(),
             None => None,
         };
         let booked = match self.book(draft, present.as_ref()) {

@@ -15,11 +15,21 @@ use crate::settings::Booking;
 pub fn verify(booking: &Booking) -> Result<(), Fault> {
     if let Some(key) = &booking.default_partner {
         let found = partners::find(&[PartnerLookup::Key(key.clone())])?;
-        present("default_partner", "partner", key, found.iter().any(Option::is_some))?;
+        present(
+            "default_partner",
+            "partner",
+            key,
+            found.iter().any(Option::is_some),
+        )?;
     }
     if let Some(key) = &booking.delivery_product {
         let found = catalog::find(&[ProductLookup::Key(key.clone())])?;
-        present("delivery_product", "product", key, found.iter().any(Option::is_some))?;
+        present(
+            "delivery_product",
+            "product",
+            key,
+            found.iter().any(Option::is_some),
+        )?;
     }
     let stages = booking.stages.iter();
     listed(
@@ -38,7 +48,10 @@ pub fn verify(booking: &Booking) -> Result<(), Fault> {
     listed(
         Directory::Accounts,
         "account",
-        booking.account.iter().map(|key| ("account".to_owned(), key)),
+        booking
+            .account
+            .iter()
+            .map(|key| ("account".to_owned(), key)),
     )
 }
 

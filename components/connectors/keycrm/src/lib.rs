@@ -13,7 +13,6 @@ mod jobs;
 mod keys;
 mod manifest;
 mod map;
-mod paging;
 mod partners;
 mod plan;
 mod settings;

@@ -2,9 +2,7 @@
 
 use std::collections::HashMap;
 
-use tenon_sdk::model::{
-    AuthScheme, Choice, ConnectorManifest, Credential, Endpoint, Fault, Job,
-};
+use tenon_sdk::model::{AuthScheme, Choice, ConnectorManifest, Credential, Endpoint, Fault, Job};
 use tenon_sdk::text;
 
 use crate::api::{CREDENTIAL, Category, Named};
@@ -125,7 +123,10 @@ mod tests {
             serde_json::from_str(&manifest().settings_schema).expect("the schema is JSON");
         for (name, property) in schema["properties"].as_object().expect("properties") {
             for language in ["en", "uk", "ru"] {
-                assert!(property["x-titles"][language].is_string(), "{name} {language}");
+                assert!(
+                    property["x-titles"][language].is_string(),
+                    "{name} {language}"
+                );
             }
         }
     }

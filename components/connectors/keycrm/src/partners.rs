@@ -97,8 +97,12 @@ impl Partners {
         let open = match_by(
             open,
             |wanted| {
-                let phones = wanted.phones().filter(|phone| digits(phone).len() >= PHONE_DIGITS);
-                phones.map(|phone| PartnerLookup::Phone(phone.to_owned())).collect()
+                let phones = wanted
+                    .phones()
+                    .filter(|phone| digits(phone).len() >= PHONE_DIGITS);
+                phones
+                    .map(|phone| PartnerLookup::Phone(phone.to_owned()))
+                    .collect()
             },
             partners::find,
             |wanted, partner| matched("phone", wanted, partner),
@@ -107,7 +111,9 @@ impl Partners {
             open,
             |wanted| {
                 let emails = wanted.emails();
-                emails.map(|email| PartnerLookup::Email(email.to_owned())).collect()
+                emails
+                    .map(|email| PartnerLookup::Email(email.to_owned()))
+                    .collect()
             },
             partners::find,
             |wanted, partner| matched("e-mail", wanted, partner),
@@ -202,8 +208,14 @@ mod tests {
     #[test]
     fn a_buyer_without_a_name_is_called_by_phone_or_e_mail() {
         for (json, name) in [
-            (r#"{"id":1,"buyer":{"id":7,"full_name":" Olena ","phone":"1"}}"#, Some("Olena")),
-            (r#"{"id":1,"buyer":{"id":7,"phone":["","+380501112233"]}}"#, Some("+380501112233")),
+            (
+                r#"{"id":1,"buyer":{"id":7,"full_name":" Olena ","phone":"1"}}"#,
+                Some("Olena"),
+            ),
+            (
+                r#"{"id":1,"buyer":{"id":7,"phone":["","+380501112233"]}}"#,
+                Some("+380501112233"),
+            ),
             (r#"{"id":1,"buyer":{"email":"a@b.test"}}"#, Some("a@b.test")),
             (r#"{"id":1,"buyer":{"id":7,"full_name":""}}"#, None),
             (r#"{"id":1,"buyer":null}"#, None),

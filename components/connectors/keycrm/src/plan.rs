@@ -9,7 +9,7 @@ use crate::settings::Span;
 
 /// How far a window reaches back behind what was seen: a counterpart's clocks and transactions
 /// are never quite in order.
-const OVERLAP: Instant = 10 * MINUTE;
+pub const OVERLAP: Instant = 10 * MINUTE;
 
 /// One leg of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,6 +19,10 @@ pub enum Leg {
     Whole,
     /// What changed since the last run.
     Changed,
+    /// What changed shortly before, in case some of it came to light only now. Apart from
+    /// [`Leg::Changed`], because here it can be told from one page that nothing is new, even
+    /// after a change of very many orders at once.
+    Late,
     /// What was placed since the last run.
     Placed,
     /// Orders that may have changed unnoticed, because KeyCRM does not promise that a new status
@@ -39,7 +43,8 @@ impl Leg {
     pub fn next(self) -> Option<Leg> {
         match self {
             Leg::Whole | Leg::Again => None,
-            Leg::Changed => Some(Leg::Placed),
+            Leg::Changed => Some(Leg::Late),
+            Leg::Late => Some(Leg::Placed),
             Leg::Placed => Some(Leg::Again),
         }
     }
@@ -73,18 +78,22 @@ pub struct Cursor {
 }
 
 impl Cursor {
-    /// The cursor after a run that saw `newest`; none while no order was seen at all. An order
-    /// dated far ahead must not blind all later runs, so nothing counts that the windows of a run
-    /// begun at `started` could not reach.
+    /// The cursor after a run that saw `newest`; none while no order was seen at all. It lies never
+    /// behind the beginning of the run: an order may have changed right after it was read, and one
+    /// that is dated far ahead must not blind all later runs.
     pub fn after(before: Option<Cursor>, mut newest: Newest, started: Instant) -> Option<Cursor> {
         if let Some(cursor) = before {
             newest.note(Some(cursor.updated_at), Some(cursor.ordered_at));
         }
-        let latest = started + DAY;
         Some(Cursor {
-            updated_at: newest.updated_at?.min(latest),
-            ordered_at: newest.ordered_at?.min(latest),
+            updated_at: newest.updated_at?.min(started),
+            ordered_at: newest.ordered_at?.min(started),
         })
+    }
+
+    /// The first whole second after all changes that were read: filters know no fractions.
+    fn next_second(&self) -> Instant {
+        self.updated_at - self.updated_at.rem_euclid(SECOND) + SECOND
     }
 }
 
@@ -119,21 +128,19 @@ impl Window {
 
     /// The window of a leg of a run begun at `started`. None for [`Leg::Again`], which is no
     /// window but a list, and for a leg that needs a cursor where there is none.
-    pub fn of(
-        leg: Leg,
-        span: Span,
-        cursor: Option<&Cursor>,
-        started: Instant,
-    ) -> Option<Window> {
+    pub fn of(leg: Leg, span: Span, cursor: Option<&Cursor>, started: Instant) -> Option<Window> {
         let ahead = started + DAY;
         match leg {
             Leg::Whole => Some(match span {
                 Span::Period { from, to } => Window::placed(from, to),
-                Span::LastDays(days) => {
-                    Window::placed(started - Instant::from(days) * DAY, ahead)
-                }
+                Span::LastDays(days) => Window::placed(started - Instant::from(days) * DAY, ahead),
             }),
-            Leg::Changed => cursor.map(|seen| Window::changed(seen.updated_at - OVERLAP, ahead)),
+            Leg::Changed => cursor.map(|seen| Window::changed(seen.next_second(), ahead)),
+            // One second of both windows is the same, should their ends not count in.
+            Leg::Late => cursor.map(|seen| {
+                let end = seen.next_second();
+                Window::changed(end - OVERLAP, end + SECOND)
+            }),
             Leg::Placed => cursor.map(|seen| Window::placed(seen.ordered_at - OVERLAP, ahead)),
             Leg::Again => None,
         }
@@ -147,6 +154,11 @@ impl Window {
         Some(Window::placed(from - SECOND, to + SECOND))
     }
 
+    /// Whether a moment lies in it.
+    pub fn holds(&self, at: Instant) -> bool {
+        (self.from..=self.to).contains(&at)
+    }
+
     /// Both ends, as the filter takes them.
     pub fn value(&self) -> String {
         format!("{},{}", utc_text(self.from), utc_text(self.to))
@@ -158,7 +170,7 @@ mod tests {
     use super::{Cursor, Leg, Newest, Window};
     use crate::settings::Span;
     use tenon_sdk::model::Instant;
-    use tenon_sdk::time::{DAY, parse};
+    use tenon_sdk::time::parse;
 
     fn at(text: &str) -> Instant {
         parse(text).unwrap_or_else(|error| panic!("{error}"))
@@ -208,14 +220,21 @@ mod tests {
         let cursor = cursor();
         assert_eq!(
             legs(span, Some(&cursor)),
-            [Leg::Changed, Leg::Placed, Leg::Again]
+            [Leg::Changed, Leg::Late, Leg::Placed, Leg::Again]
         );
         let window = |leg| Window::of(leg, span, Some(&cursor), started);
         assert_eq!(
             window(Leg::Changed).map(|window| (window.filter, window.value())),
             Some((
                 "filter[updated_between]",
-                "2026-03-10 11:50:00,2026-03-12 08:00:00".to_owned()
+                "2026-03-10 12:00:01,2026-03-12 08:00:00".to_owned()
+            ))
+        );
+        assert_eq!(
+            window(Leg::Late).map(|window| (window.filter, window.value())),
+            Some((
+                "filter[updated_between]",
+                "2026-03-10 11:50:01,2026-03-10 12:00:02".to_owned()
             ))
         );
         assert_eq!(
@@ -232,7 +251,10 @@ mod tests {
         let started = at("2026-03-11 08:00:00");
         let mut newest = Newest::default();
         assert_eq!(Cursor::after(None, newest, started), None);
-        assert_eq!(Cursor::after(Some(cursor()), newest, started), Some(cursor()));
+        assert_eq!(
+            Cursor::after(Some(cursor()), newest, started),
+            Some(cursor())
+        );
         newest.note(Some(at("2026-03-11 07:00:00")), Some(at("2026-03-09")));
         newest.note(None, None);
         assert_eq!(
@@ -245,14 +267,19 @@ mod tests {
     }
 
     #[test]
-    fn an_order_from_the_far_future_does_not_blind_later_runs() {
+    fn the_cursor_lies_never_behind_the_beginning_of_the_run() {
         let started = at("2026-03-11 08:00:00");
         let newest = Newest {
             updated_at: Some(at("2099-01-01")),
-            ordered_at: Some(at("2099-01-01")),
+            ordered_at: Some(at("2026-03-11 08:20:00")),
         };
-        let cursor = Cursor::after(None, newest, started);
-        assert_eq!(cursor.map(|cursor| cursor.updated_at), Some(started + DAY));
+        assert_eq!(
+            Cursor::after(None, newest, started),
+            Some(Cursor {
+                updated_at: started,
+                ordered_at: started,
+            })
+        );
     }
 
     #[test]

@@ -121,15 +121,14 @@ impl TryFrom<Written> for Settings {
     fn try_from(written: Written) -> Result<Self, String> {
         let span = match (written.period, written.last_days) {
             (Some(Period { from, to }), None) => {
-                let end = if to.whole_day {
-                    to.at + DAY - 1
-                } else {
-                    to.at
-                };
+                let end = if to.whole_day { to.at + DAY - 1 } else { to.at };
                 if end < from.at {
                     return Err("period: it ends before it begins".to_owned());
                 }
-                Span::Period { from: from.at, to: end }
+                Span::Period {
+                    from: from.at,
+                    to: end,
+                }
             }
             (None, Some(days @ 1..)) => Span::LastDays(days),
             (None, Some(0)) => return Err("last_days: at least 1".to_owned()),
@@ -201,16 +200,21 @@ mod tests {
         assert_eq!(settings.span, Span::LastDays(30));
         assert_eq!(settings.statuses, [1, 21].into());
         assert_eq!(settings.service_categories, [7].into());
-        assert_eq!(settings.booking.stages.get(&21).map(String::as_str), Some("packing"));
-        assert_eq!(settings.booking.users.get(&6).map(String::as_str), Some("olena"));
+        assert_eq!(
+            settings.booking.stages.get(&21).map(String::as_str),
+            Some("packing")
+        );
+        assert_eq!(
+            settings.booking.users.get(&6).map(String::as_str),
+            Some("olena")
+        );
         assert_eq!(settings.booking.author, None);
     }
 
     #[test]
     fn the_last_day_of_a_period_counts_whole() {
-        let settings =
-            parse::<Settings>(r#"{"period":{"from":"2026-03-01","to":"2026-03-31"}}"#)
-                .expect("good settings");
+        let settings = parse::<Settings>(r#"{"period":{"from":"2026-03-01","to":"2026-03-31"}}"#)
+            .expect("good settings");
         let Span::Period { from, to } = settings.span else {
             panic!("a period was set");
         };
@@ -222,13 +226,31 @@ mod tests {
     fn a_wrong_setting_is_named_by_its_path() {
         for (json, beginning) in [
             ("{}", "settings: exactly one of"),
-            (r#"{"last_days":7,"period":{"from":"2026-03-01","to":"2026-03-02"}}"#, "settings: exactly one of"),
+            (
+                r#"{"last_days":7,"period":{"from":"2026-03-01","to":"2026-03-02"}}"#,
+                "settings: exactly one of",
+            ),
             (r#"{"last_days":0}"#, "settings: last_days: at least 1"),
-            (r#"{"period":{"from":"soon","to":"2026-03-02"}}"#, "settings.period.from: `soon`"),
-            (r#"{"period":{"from":"2026-03-03","to":"2026-03-02"}}"#, "settings: period: it ends"),
-            (r#"{"last_days":7,"stages":{"new":"x"}}"#, "settings.stages."),
-            (r#"{"last_days":7,"statuses":["new"]}"#, "settings.statuses[0]: `new`"),
-            (r#"{"last_days":7,"colour":"red"}"#, "settings.colour: unknown field"),
+            (
+                r#"{"period":{"from":"soon","to":"2026-03-02"}}"#,
+                "settings.period.from: `soon`",
+            ),
+            (
+                r#"{"period":{"from":"2026-03-03","to":"2026-03-02"}}"#,
+                "settings: period: it ends",
+            ),
+            (
+                r#"{"last_days":7,"stages":{"new":"x"}}"#,
+                "settings.stages.",
+            ),
+            (
+                r#"{"last_days":7,"statuses":["new"]}"#,
+                "settings.statuses[0]: `new`",
+            ),
+            (
+                r#"{"last_days":7,"colour":"red"}"#,
+                "settings.colour: unknown field",
+            ),
         ] {
             let reason = reason(json);
             assert!(reason.starts_with(beginning), "{json}: {reason}");

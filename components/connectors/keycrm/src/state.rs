@@ -3,13 +3,13 @@
 //! Everything is read once when a run begins. Changes are gathered and written with the page that
 //! caused them, so that they become durable together with its orders.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 use tenon_sdk::model::{Fault, Instant};
 use tenon_sdk::runtime::storage;
 
-use crate::plan::{Cursor, Leg, Newest};
+use crate::plan::{Cursor, Leg, Newest, OVERLAP, Window};
 
 const CURSOR: &str = "cursor";
 const PROGRESS: &str = "progress";
@@ -62,6 +62,14 @@ impl Progress {
     }
 }
 
+/// Where a run ended.
+#[derive(Serialize, Deserialize)]
+struct End {
+    cursor: Cursor,
+    /// The orders that changed shortly before, and when.
+    recent: Vec<(i64, Instant)>,
+}
+
 /// A stored value that is good only for the settings it was made under: with other settings,
 /// other orders count, and in another way.
 #[derive(Serialize, Deserialize)]
@@ -76,6 +84,8 @@ pub struct State {
     settings: String,
     /// Where the last run ended; none when it had other settings, or never was.
     pub cursor: Option<Cursor>,
+    recent: HashMap<i64, Instant>,
+    latest: Option<Instant>,
     open: BTreeMap<i64, Instant>,
     failed: BTreeSet<i64>,
     seen: HashSet<i64>,
@@ -90,21 +100,27 @@ impl State {
     /// that of a run that was cut, if there was one.
     pub fn load(settings: String) -> (State, Option<Progress>) {
         let mut stored = storage::get(&[CURSOR.to_owned(), PROGRESS.to_owned()]).into_iter();
-        let cursor = stored
+        let end = stored
             .next()
             .flatten()
-            .and_then(|stored| unseal(&settings, &stored));
+            .and_then(|stored| unseal::<End>(&settings, &stored));
         let progress = stored
             .next()
             .flatten()
             .and_then(|stored| unseal::<Progress>(&settings, &stored));
         let mut state = State {
             settings,
-            cursor,
+            cursor: end.as_ref().map(|end| end.cursor),
             ..State::default()
         };
+        // What the run has learned of changes before it was cut is not kept.
+        if let (Some(end), None) = (end, &progress) {
+            state.recent = end.recent.into_iter().collect();
+        }
         each(OPEN, |id, placed| {
-            let placed = std::str::from_utf8(placed).ok().and_then(|at| at.parse().ok());
+            let placed = std::str::from_utf8(placed)
+                .ok()
+                .and_then(|at| at.parse().ok());
             if let (Ok(id), Some(placed)) = (id.parse(), placed) {
                 state.open.insert(id, placed);
             }
@@ -115,7 +131,9 @@ impl State {
             seen_keys.push(format!("{SEEN}{entry}"));
             if progress.is_some() {
                 let (ids, _) = ids.as_chunks();
-                state.seen.extend(ids.iter().map(|id| i64::from_le_bytes(*id)));
+                state
+                    .seen
+                    .extend(ids.iter().map(|id| i64::from_le_bytes(*id)));
             }
         });
         match progress {
@@ -132,6 +150,22 @@ impl State {
             self.newly_seen.extend(id.to_le_bytes());
         }
         first
+    }
+
+    /// Takes note of when an order changed last.
+    pub fn note_change(&mut self, id: i64, at: Instant) {
+        self.latest = self.latest.max(Some(at));
+        // Too old ones among them fall out at the end of the run.
+        if self.latest.is_some_and(|latest| at >= latest - OVERLAP) {
+            self.recent.insert(id, at);
+        } else {
+            self.recent.remove(&id);
+        }
+    }
+
+    /// How many orders are known to have changed last in a window.
+    pub fn known_changes(&self, window: &Window) -> u64 {
+        self.recent.values().filter(|at| window.holds(**at)).count() as u64
     }
 
     /// Takes note that the order was placed then and is not final, or that it is.
@@ -192,7 +226,8 @@ impl State {
         if !self.newly_seen.is_empty() {
             self.seen_entries += 1;
             let entry = format!("{SEEN}{:08}", self.seen_entries);
-            self.writes.push((entry, std::mem::take(&mut self.newly_seen)));
+            self.writes
+                .push((entry, std::mem::take(&mut self.newly_seen)));
         }
         let sealed = self.seal(progress);
         self.writes.push((PROGRESS.to_owned(), sealed));
@@ -209,7 +244,10 @@ impl State {
         self.deletes
             .extend(entries.map(|entry| format!("{SEEN}{entry:08}")));
         if let Some(cursor) = cursor {
-            let sealed = self.seal(&cursor);
+            self.recent
+                .retain(|_, at| *at >= cursor.updated_at - OVERLAP);
+            let recent = self.recent.iter().map(|(id, at)| (*id, *at)).collect();
+            let sealed = self.seal(&End { cursor, recent });
             self.writes.push((CURSOR.to_owned(), sealed));
         }
         self.flush()

@@ -200,8 +200,8 @@ async fn an_order_is_found_by_each_of_its_keys() {
         ])
         .await
         .unwrap();
-    for place in 0..3 {
-        let order = found[place].as_ref().unwrap();
+    for order in &found[..3] {
+        let order = order.as_ref().unwrap();
         assert_eq!(order.key.as_ref(), Some(&saved.key));
         assert_eq!(order.origin.as_deref(), Some("crm:order:7"));
         assert_eq!(order.version.as_ref(), Some(&saved.version));

@@ -109,7 +109,8 @@ impl WasiView for RunState {
 /// without using it. There are no arguments, no environment and no inherited standard streams.
 pub(crate) fn link(linker: &mut Linker<RunState>) -> wasmtime::Result<()> {
     use wasmtime_wasi::cli::{WasiCli, WasiCliView as _};
-    use wasmtime_wasi::p2::bindings::cli;
+    use wasmtime_wasi::p2::bindings::{cli, random};
+    use wasmtime_wasi::random::{WasiRandom, WasiRandomView as _};
 
     wasmtime_wasi_http::p2::add_to_linker_async(linker)?;
     cli::environment::add_to_linker::<RunState, WasiCli>(linker, RunState::cli)?;
@@ -119,6 +120,9 @@ pub(crate) fn link(linker: &mut Linker<RunState>) -> wasmtime::Result<()> {
     cli::terminal_stdin::add_to_linker::<RunState, WasiCli>(linker, RunState::cli)?;
     cli::terminal_stdout::add_to_linker::<RunState, WasiCli>(linker, RunState::cli)?;
     cli::terminal_stderr::add_to_linker::<RunState, WasiCli>(linker, RunState::cli)?;
+
+    random::insecure::add_to_linker::<RunState, WasiRandom>(linker, RunState::random)?;
+    random::insecure_seed::add_to_linker::<RunState, WasiRandom>(linker, RunState::random)?;
 
     crate::contract::model::add_to_linker::<RunState, HasSelf<RunState>>(linker, |state| state)?;
     macro_rules! capabilities {

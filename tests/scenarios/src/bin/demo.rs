@@ -79,7 +79,11 @@ impl Demo {
             .env("TENON_COMPONENTS", target().join("components"))
             .stderr(std::process::Stdio::inherit())
             .output()?;
-        ensure!(output.status.success(), "tenon {} failed", arguments.join(" "));
+        ensure!(
+            output.status.success(),
+            "tenon {} failed",
+            arguments.join(" ")
+        );
         Ok(serde_json::from_slice(&output.stdout).unwrap_or(Value::Null))
     }
 
@@ -97,8 +101,14 @@ impl Demo {
     /// KeyCRM → ERP: a first load, a day's changes at the CRM, and the run that follows.
     fn keycrm(&self, sim: &Simulator) -> Result<Vec<Value>> {
         self.load("users", &json!([{ "key": "exchange", "name": "Обмін" }]))?;
-        self.load("accounts", &json!([{ "key": "bank", "name": "ПриватБанк UAH" }]))?;
-        self.load("partners", &json!([{ "key": "walk-in", "name": "Роздрібний покупець" }]))?;
+        self.load(
+            "accounts",
+            &json!([{ "key": "bank", "name": "ПриватБанк UAH" }]),
+        )?;
+        self.load(
+            "partners",
+            &json!([{ "key": "walk-in", "name": "Роздрібний покупець" }]),
+        )?;
         self.load(
             "products",
             &json!([{ "key": "delivery", "kind": "service", "name": "Доставка" }]),
@@ -138,7 +148,11 @@ impl Demo {
             }
             let buyer = account.buyers.keys().next().copied();
             let mut order = NewOrder::new()
-                .line(NewLine::named("Подарунковий набір").price("1250.40").quantity("2"))
+                .line(
+                    NewLine::named("Подарунковий набір")
+                        .price("1250.40")
+                        .quantity("2"),
+                )
                 .discount_percent("5")
                 .shipping_price("80");
             if let Some(buyer) = buyer {
@@ -177,7 +191,10 @@ impl Demo {
         let program = path(&self.program)?;
         let data = path(&self.data)?;
         let place = format!("--data {data} --tenant {TENANT}");
-        println!("\nThe simulated KeyCRM runs at {} until Ctrl-C. Look at:\n", sim.url());
+        println!(
+            "\nThe simulated KeyCRM runs at {} until Ctrl-C. Look at:\n",
+            sim.url()
+        );
         for kind in ["orders", "products", "partners", "bindings", "runs"] {
             println!("  {program} records {kind} {place}");
         }
@@ -201,7 +218,14 @@ fn path(path: &Path) -> Result<String> {
 }
 
 fn table(exchanges: &[Value]) -> Table {
-    let columns = ["outcome", "created", "updated", "unchanged", "failed", "requests"];
+    let columns = [
+        "outcome",
+        "created",
+        "updated",
+        "unchanged",
+        "failed",
+        "requests",
+    ];
     let mut table = Table::new();
     table.load_preset(presets::UTF8_HORIZONTAL_ONLY);
     table.set_header(["exchange"].into_iter().chain(columns));

@@ -52,6 +52,9 @@ pub const ENDPOINTS: &[(&str, Endpoint)] = &[
     ("/custom-fields", custom_fields),
 ];
 
+/// How many choices of orders are kept.
+const MOST_CHOICES: usize = 32;
+
 const BY_ID: Sort<'static> = Sort {
     field: "id",
     descending: false,
@@ -254,6 +257,10 @@ fn choose_orders(account: &mut Account, query: &ListQuery<'_>) -> Result<Arc<[i6
             .unwrap_or_else(|| one.id.cmp(&other.id))
     });
     let chosen: Arc<[i64]> = orders.iter().map(|order| order.id).collect();
+    // A client that asks for "until now" again and again never asks the same twice.
+    if account.choices.len() == MOST_CHOICES {
+        account.choices.clear();
+    }
     account.choices.insert(choice, chosen.clone());
     Ok(chosen)
 }

@@ -732,7 +732,7 @@ fn shipping(rng: &mut Rng, index: usize, created_at: Timestamp) -> Shipping {
         tracking_code: shipped.then(|| format!("2045{:010}", index)),
         shipping_status: shipped.then(|| "invoice".to_owned()),
         country: Some("Україна".to_owned()),
-        region: (index % 3 > 0).then(|| region.to_owned()),
+        region: (!index.is_multiple_of(3)).then(|| region.to_owned()),
         city: Some(city.to_owned()),
         zip: (service == 2).then(|| zip.to_owned()),
         secondary_line: (service == 2).then(|| format!("вул. Садова, {}", rng.u8(1..90))),

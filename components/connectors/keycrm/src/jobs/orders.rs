@@ -6,13 +6,13 @@ use std::collections::BTreeSet;
 
 use tenon_sdk::import::{Tally, fingerprint};
 use tenon_sdk::model::{Directive, Fault, Instant, Outcome};
+use tenon_sdk::paging::{self, Facts, Step};
 use tenon_sdk::{info, settings, time};
 
 use crate::api::{self, Crm, Order, Unreadable};
 use crate::importer::{Fate, Importer};
 use crate::keys;
 use crate::map::MAPPING_VERSION;
-use crate::paging::{self, Facts, Step};
 use crate::plan::{Cursor, Leg, Window};
 use crate::settings::{Settings, Span};
 use crate::state::{Progress, State};
@@ -98,6 +98,10 @@ impl<'s> Run<'s> {
         let facts = self.read_page(window, self.progress.pages + 1)?;
         let step = paging::next(&facts, self.progress.total);
         self.progress.total = facts.total.or(self.progress.total);
+        // As many as were known: the other pages hold nothing new.
+        if self.progress.leg == Leg::Late && facts.total == Some(self.state.known_changes(window)) {
+            return self.leave_leg();
+        }
         match step {
             Step::Read(next) => {
                 self.progress.pages = next - 1;
@@ -135,7 +139,9 @@ impl<'s> Run<'s> {
                 if self.commit()? == After::Suspend {
                     return Ok(After::Suspend);
                 }
-                let cheaper = facts.pages().is_none_or(|pages| pages.saturating_sub(page) <= left);
+                let cheaper = facts
+                    .pages()
+                    .is_none_or(|pages| pages.saturating_sub(page) <= left);
                 match step {
                     Step::Read(next) if cheaper => page = next,
                     _ => break,
@@ -144,7 +150,11 @@ impl<'s> Run<'s> {
         }
         let open = self.state.open_unmet().map(|(id, _)| id);
         let failed = self.state.failed_unmet().take(RETRIES);
-        let single: Vec<i64> = open.chain(failed).collect::<BTreeSet<_>>().into_iter().collect();
+        let single: Vec<i64> = open
+            .chain(failed)
+            .collect::<BTreeSet<_>>()
+            .into_iter()
+            .collect();
         for batch in single.chunks(BATCH) {
             self.read_singly(batch)?;
             if self.commit()? == After::Suspend {
@@ -193,7 +203,10 @@ impl<'s> Run<'s> {
                         page.push((id, order));
                     }
                 }
-                Err(Unreadable { id: Some(id), reason }) => {
+                Err(Unreadable {
+                    id: Some(id),
+                    reason,
+                }) => {
                     if self.state.meets(id) {
                         self.reject(id, &reason);
                     }
@@ -206,8 +219,11 @@ impl<'s> Run<'s> {
         let read: Vec<&Order<'_>> = page.iter().map(|(_, order)| order).collect();
         let fates = self.importer.import(&read)?;
         for ((id, order), fate) in page.iter().zip(fates) {
-            let placed = order.placed();
-            self.progress.newest.note(order.updated(), placed);
+            let (updated, placed) = (order.updated(), order.placed());
+            self.progress.newest.note(updated, placed);
+            if let Some(updated) = updated {
+                self.state.note_change(*id, updated);
+            }
             let open = (!order.is_final()).then(|| placed.unwrap_or(self.progress.started));
             self.state.note_open(*id, open);
             match fate {

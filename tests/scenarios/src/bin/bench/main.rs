@@ -73,7 +73,10 @@ fn main() -> Result<()> {
     ];
     for name in &args.names {
         let known = benchmarks.iter().any(|(known, _)| known == name);
-        ensure!(known, "there is no benchmark `{name}`; there are sandbox, python, start, memory");
+        ensure!(
+            known,
+            "there is no benchmark `{name}`; there are sandbox, python, start, memory"
+        );
     }
     let mut figures = Vec::new();
     for (name, benchmark) in benchmarks {
@@ -84,9 +87,9 @@ fn main() -> Result<()> {
     }
 
     let mut table = Table::new();
-    table.load_preset(presets::UTF8_HORIZONTAL_ONLY).set_header([
-        "figure", "measured", "baseline", "ratio", "target",
-    ]);
+    table
+        .load_preset(presets::UTF8_HORIZONTAL_ONLY)
+        .set_header(["figure", "measured", "baseline", "ratio", "target"]);
     for figure in &figures {
         table.add_row([
             figure.what.clone(),
@@ -94,7 +97,9 @@ fn main() -> Result<()> {
             (figure.baseline.as_ref()).map_or(String::new(), |(what, value)| {
                 format!("{value:.3} {} ({what})", figure.unit)
             }),
-            figure.ratio().map_or(String::new(), |ratio| format!("{ratio:.2}")),
+            figure
+                .ratio()
+                .map_or(String::new(), |ratio| format!("{ratio:.2}")),
             figure.verdict(),
         ]);
     }
@@ -188,9 +193,14 @@ impl Site {
             preview: false,
         };
         let started = Instant::now();
-        let report = (self.host).run(connection, &request, Arc::new(NoObserver)).await;
+        let report = (self.host)
+            .run(connection, &request, Arc::new(NoObserver))
+            .await;
         let took = started.elapsed();
-        ensure!(report.created == orders as u64, "not all orders were loaded: {report:?}");
+        ensure!(
+            report.created == orders as u64,
+            "not all orders were loaded: {report:?}"
+        );
         Ok(took)
     }
 }
@@ -224,7 +234,10 @@ fn sandbox() -> Result<Vec<Figure>> {
         let native = started.elapsed();
         ensure!(outcome.is_ok(), "the native run failed: {outcome:?}");
         let stored = site.erp.records(&"native".parse()?, "orders".parse()?)?;
-        ensure!(stored.count() == ORDERS, "not all orders were loaded natively");
+        ensure!(
+            stored.count() == ORDERS,
+            "not all orders were loaded natively"
+        );
         if round > 0 {
             guests.push(guest.as_secs_f64());
             natives.push(native.as_secs_f64());
@@ -264,12 +277,25 @@ fn measure(command: &mut Command) -> Result<Used> {
 /// `tenon run`, as a user starts it, on a fresh tenant of a folder that was used before.
 fn tenon_run(folder: &Path, tenant: &str, sim: &Simulator) -> Result<Used> {
     let tenon = target().join("release/tenon");
-    let place = ["--data", folder.to_str().context("a path in UTF-8")?, "--tenant", tenant];
+    let place = [
+        "--data",
+        folder.to_str().context("a path in UTF-8")?,
+        "--tenant",
+        tenant,
+    ];
     let partners = folder.join("partners.json");
-    std::fs::write(&partners, r#"[{ "key": "walk-in", "name": "Роздрібний покупець" }]"#)?;
+    std::fs::write(
+        &partners,
+        r#"[{ "key": "walk-in", "name": "Роздрібний покупець" }]"#,
+    )?;
     let file = folder.join("settings.json");
     std::fs::write(&file, settings(sim).to_string())?;
-    measure(Command::new(&tenon).args(["load", "partners"]).arg(&partners).args(place))?;
+    measure(
+        Command::new(&tenon)
+            .args(["load", "partners"])
+            .arg(&partners)
+            .args(place),
+    )?;
     measure(
         Command::new(&tenon)
             .args(["run", "keycrm", "orders", "--json", "--no-budget"])

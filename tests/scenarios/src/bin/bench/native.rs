@@ -300,7 +300,11 @@ impl World for NativeWorld {
         name: &str,
         origin: &str,
     ) -> Answer<guest::Key> {
-        answer(work!(self.ensure(directory.cross(), name.to_owned(), origin.to_owned())))
+        answer(work!(self.ensure(
+            directory.cross(),
+            name.to_owned(),
+            origin.to_owned()
+        )))
     }
 
     fn find_products(
@@ -315,7 +319,9 @@ impl World for NativeWorld {
         products: &[guest::Product],
         owned: guest::ProductFields,
     ) -> Each<guest::Saved> {
-        each(work!(self.save_products(products.to_vec().cross_all(), owned.cross())))
+        each(work!(
+            self.save_products(products.to_vec().cross_all(), owned.cross())
+        ))
     }
 
     fn find_partners(
@@ -330,15 +336,23 @@ impl World for NativeWorld {
         partners: &[guest::Partner],
         owned: guest::PartnerFields,
     ) -> Each<guest::Saved> {
-        each(work!(self.save_partners(partners.to_vec().cross_all(), owned.cross())))
+        each(work!(
+            self.save_partners(partners.to_vec().cross_all(), owned.cross())
+        ))
     }
 
     fn find_orders(&self, lookups: &[guest::OrderLookup]) -> Answer<Vec<Option<guest::Order>>> {
         found(work!(self.find_orders(lookups.to_vec().cross_all())))
     }
 
-    fn save_orders(&self, orders: &[guest::Order], owned: guest::OrderFields) -> Each<guest::Saved> {
-        each(work!(self.save_orders(orders.to_vec().cross_all(), owned.cross())))
+    fn save_orders(
+        &self,
+        orders: &[guest::Order],
+        owned: guest::OrderFields,
+    ) -> Each<guest::Saved> {
+        each(work!(
+            self.save_orders(orders.to_vec().cross_all(), owned.cross())
+        ))
     }
 
     unused! {
@@ -369,17 +383,19 @@ impl World for NativeWorld {
         state(work!(self.delete(keys.to_vec())));
     }
 
-    fn scan_stored(
-        &self,
-        prefix: &str,
-        after: Option<&str>,
-        limit: u32,
-    ) -> Vec<(String, Vec<u8>)> {
-        state(work!(self.scan(prefix.to_owned(), after.map(str::to_owned), limit)))
+    fn scan_stored(&self, prefix: &str, after: Option<&str>, limit: u32) -> Vec<(String, Vec<u8>)> {
+        state(work!(self.scan(
+            prefix.to_owned(),
+            after.map(str::to_owned),
+            limit
+        )))
     }
 
     fn bindings_by_origin(&self, kind: &str, origins: &[String]) -> Vec<Option<guest::Binding>> {
-        state(work!(self.bindings_by_origin(kind.to_owned(), origins.to_vec()))).cross_all()
+        state(work!(
+            self.bindings_by_origin(kind.to_owned(), origins.to_vec())
+        ))
+        .cross_all()
     }
 
     fn bindings_by_key(&self, kind: &str, keys: &[String]) -> Vec<Option<guest::Binding>> {

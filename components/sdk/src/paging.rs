@@ -1,15 +1,14 @@
-//! Which page comes next. KeyCRM's lists have numbered pages, and orders come and go while they
-//! are read; sorted by id, new ones only appear at the end, but each one that goes shifts all that
-//! follow it towards the front.
-
-/// The largest page KeyCRM gives.
-pub const PAGE_SIZE: u64 = 50;
+//! Which page comes next, in lists with numbered pages. Records come and go while they are read:
+//! sorted by id, new ones only appear at the end, but each one that goes shifts all that follow it
+//! towards the front.
 
 /// What a page says about itself and its siblings. Which of these an answer has differs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Facts {
     /// Number of the page, from 1.
     pub page: u64,
+    /// Size of a page that was asked for.
+    pub asked: u64,
     /// Records on it.
     pub rows: u64,
     /// Records in all.
@@ -30,7 +29,7 @@ impl Facts {
     }
 
     fn size(&self) -> u64 {
-        self.per_page.unwrap_or(PAGE_SIZE).max(1)
+        self.per_page.unwrap_or(self.asked).max(1)
     }
 
     fn is_last(&self) -> bool {
@@ -81,6 +80,7 @@ mod tests {
         Facts {
             page,
             rows,
+            asked: 50,
             ..Facts::default()
         }
     }
@@ -89,16 +89,65 @@ mod tests {
     fn no_page_is_asked_for_behind_the_last_whatever_the_server_tells() {
         let full = page(2, 50);
         for (facts, step) in [
-            (Facts { last_page: Some(2), ..full }, Step::End),
-            (Facts { last_page: Some(3), ..full }, Step::Read(3)),
-            (Facts { total: Some(100), ..full }, Step::End),
-            (Facts { total: Some(101), ..full }, Step::Read(3)),
-            (Facts { total: Some(31), per_page: Some(15), ..page(2, 15) }, Step::Read(3)),
-            (Facts { has_next: Some(false), ..full }, Step::End),
-            (Facts { has_next: Some(true), ..full }, Step::Read(3)),
+            (
+                Facts {
+                    last_page: Some(2),
+                    ..full
+                },
+                Step::End,
+            ),
+            (
+                Facts {
+                    last_page: Some(3),
+                    ..full
+                },
+                Step::Read(3),
+            ),
+            (
+                Facts {
+                    total: Some(100),
+                    ..full
+                },
+                Step::End,
+            ),
+            (
+                Facts {
+                    total: Some(101),
+                    ..full
+                },
+                Step::Read(3),
+            ),
+            (
+                Facts {
+                    total: Some(31),
+                    per_page: Some(15),
+                    ..page(2, 15)
+                },
+                Step::Read(3),
+            ),
+            (
+                Facts {
+                    has_next: Some(false),
+                    ..full
+                },
+                Step::End,
+            ),
+            (
+                Facts {
+                    has_next: Some(true),
+                    ..full
+                },
+                Step::Read(3),
+            ),
             (full, Step::Read(3)),
             (page(2, 49), Step::End),
-            (Facts { last_page: Some(9), ..page(2, 0) }, Step::End),
+            (
+                Facts {
+                    last_page: Some(9),
+                    ..page(2, 0)
+                },
+                Step::End,
+            ),
         ] {
             assert_eq!(next(&facts, None), step, "{facts:?}");
         }
@@ -106,7 +155,11 @@ mod tests {
 
     #[test]
     fn a_shrinking_list_is_read_again_as_far_back_as_records_can_have_moved() {
-        let third = Facts { total: Some(149), last_page: Some(3), ..page(3, 49) };
+        let third = Facts {
+            total: Some(149),
+            last_page: Some(3),
+            ..page(3, 49)
+        };
         assert_eq!(next(&third, Some(150)), Step::Read(2));
         assert_eq!(next(&third, Some(199)), Step::Read(2));
         assert_eq!(next(&third, Some(200)), Step::Read(1));
@@ -117,7 +170,11 @@ mod tests {
 
     #[test]
     fn nothing_lies_before_the_first_page() {
-        let first = Facts { total: Some(60), last_page: Some(2), ..page(1, 50) };
+        let first = Facts {
+            total: Some(60),
+            last_page: Some(2),
+            ..page(1, 50)
+        };
         assert_eq!(next(&first, Some(70)), Step::Read(2));
     }
 }
