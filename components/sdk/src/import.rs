@@ -14,7 +14,7 @@
 use std::collections::{HashMap, HashSet};
 use std::hash::{Hash, Hasher};
 
-use siphasher::sip128::{Hasher128, SipHasher13};
+use siphasher::sip128::SipHasher13;
 
 use crate::model::{Binding, Directive, Effect, Fault, Key, Origin, Progress, Saved};
 use crate::runtime::{bindings, run};
@@ -185,36 +185,37 @@ pub fn saved_key(outcome: Result<Saved, Fault>) -> Result<Result<Key, String>, F
 /// A digest of what was read: equal content, equal digest, on every machine and in every release.
 /// `version` is that of the mapping; a new mapping makes all records changed.
 pub fn fingerprint(version: u8, content: &impl Hash) -> Vec<u8> {
-    let mut hasher = Stable(SipHasher13::new());
-    content.hash(&mut hasher);
+    let mut bytes = Stable(Vec::with_capacity(4096));
+    content.hash(&mut bytes);
     let mut print = Vec::with_capacity(17);
     print.push(version);
-    print.extend_from_slice(&hasher.0.finish128().as_bytes());
+    print.extend_from_slice(&SipHasher13::new().hash(&bytes.0).as_bytes());
     print
 }
 
-/// SipHash over the same bytes wherever it runs: lengths are 64 bits wide on wasm too.
-struct Stable(SipHasher13);
+/// Gathers content to be digested in one go, as the same bytes wherever it runs: lengths are 64
+/// bits wide on wasm too.
+struct Stable(Vec<u8>);
 
 impl Hasher for Stable {
     fn finish(&self) -> u64 {
-        self.0.finish()
+        SipHasher13::new().hash(&self.0).as_u64().0
     }
 
     fn write(&mut self, bytes: &[u8]) {
-        self.0.write(bytes);
+        self.0.extend_from_slice(bytes);
     }
 
     fn write_u8(&mut self, value: u8) {
-        self.0.write_u8(value);
+        self.0.push(value);
     }
 
     fn write_usize(&mut self, value: usize) {
-        self.0.write(&(value as u64).to_le_bytes());
+        self.write_u64(value as u64);
     }
 
     fn write_isize(&mut self, value: isize) {
-        self.0.write(&(value as i64).to_le_bytes());
+        self.write_i64(value as i64);
     }
 }
 

@@ -1,15 +1,14 @@
 //! How a record is kept, found and saved: the same for orders, products, partners and categories.
 
 use rusqlite::{Connection, OptionalExtension, Row, ToSql};
-use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tenon_host::model::{Effect, Fault, Instant, Key, Origin, Saved};
+use tenon_host::model::{Compact, Effect, Fault, Instant, Keep, Key, Origin, Saved};
 
 use crate::book::{Halt, Writer, number, refuse};
 use crate::feed::{self, Stream};
 
 /// A kind of record.
-pub(crate) trait Record: Serialize + DeserializeOwned {
+pub(crate) trait Record: Keep + DeserializeOwned {
     /// What people call one.
     const NOUN: &'static str;
     /// How it is looked up by what all records have.
@@ -270,7 +269,7 @@ pub(crate) fn rewrite<R: Record>(
     filed.head.version += 1;
     filed.head.changed_at = writer.now;
     filed.head.position = writer.next_position();
-    let doc = serde_json::to_string(&filed.record)?;
+    let doc = serde_json::to_string(&Compact(&filed.record))?;
     filed.record.write(writer.db, &filed.head, &doc)?;
     filed.record.index(filed.id, false, writer)
 }
@@ -306,7 +305,7 @@ fn create<R: Record>(
         changed_at: writer.now,
         position: writer.next_position(),
     };
-    let doc = serde_json::to_string(&given)?;
+    let doc = serde_json::to_string(&Compact(&given))?;
     given.write(writer.db, &head, &doc)?;
     let id = writer.db.last_insert_rowid();
     given.index(id, true, writer)?;

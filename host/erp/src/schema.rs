@@ -289,6 +289,8 @@ fn configure(connection: &Connection) -> rusqlite::Result<()> {
     // and several orders still fit.
     //
     // - synchronous FULL: a checkpoint is durable when it answers, also when power fails.
+    // - wal_autocheckpoint: at 16 MiB the log is copied into the file; sooner would copy the pages of
+    //   hot indexes more often, later would make readers search a longer log.
     // - cache_size: 8 MiB hold the indexes of a usual tenant; the operating system caches the rest.
     // - no memory map: a disk error seen through one would end the whole process, and through
     //   `read` it ends one call.
@@ -298,6 +300,7 @@ fn configure(connection: &Connection) -> rusqlite::Result<()> {
     connection.execute_batch(
         "PRAGMA synchronous = FULL;
          PRAGMA foreign_keys = ON;
+         PRAGMA wal_autocheckpoint = 4096;
          PRAGMA cache_size = -8192;
          PRAGMA mmap_size = 0;
          PRAGMA journal_size_limit = 67108864;

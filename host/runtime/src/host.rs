@@ -111,9 +111,10 @@ pub enum CallError {
 }
 
 impl Host {
-    /// A host over a platform that keeps compiled code in a folder of its own.
-    pub fn new(platform: Arc<dyn Platform>, cache: &Path) -> anyhow::Result<Host> {
-        let engine = engine::new()?;
+    /// A host over a platform that keeps compiled code in a folder of its own and has at most so
+    /// many runs under way at once.
+    pub fn new(platform: Arc<dyn Platform>, cache: &Path, runs: u32) -> anyhow::Result<Host> {
+        let engine = engine::new(runs)?;
         let mut linker = Linker::new(&engine);
         capability::link(&mut linker)?;
         Ok(Host {

@@ -20,7 +20,7 @@ impl Platform for NoPlatform {
 
 async fn install(wasm: &[u8]) -> InstallError {
     let cache = tempfile::tempdir().unwrap();
-    let host = Host::new(Arc::new(NoPlatform), cache.path()).unwrap();
+    let host = Host::new(Arc::new(NoPlatform), cache.path(), 4).unwrap();
     host.install(wasm).await.unwrap_err()
 }
 

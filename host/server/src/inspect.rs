@@ -13,7 +13,7 @@ pub async fn inspect(args: args::Inspect) -> anyhow::Result<Exit> {
     // Inspecting leaves nothing behind.
     let scratch = tempfile::tempdir()?;
     let erp = tenon_erp::EmbeddedErp::open(scratch.path())?;
-    let host = Host::new(Arc::new(erp), &scratch.path().join("compiled"))?;
+    let host = Host::new(Arc::new(erp), &scratch.path().join("compiled"), 4)?;
     let wasm = std::fs::read(&args.file)
         .map_err(|error| anyhow::anyhow!("component {}: {error}", args.file.display()))?;
     let connector = (host.install(&wasm).await)

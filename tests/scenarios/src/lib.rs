@@ -82,7 +82,7 @@ impl Shop {
         let erp = EmbeddedErp::open(folder.path()).expect("an ERP");
         // Compiled code is shared by all shops, as it would be in one host.
         let cache = target().join("compiled");
-        let host = Host::new(Arc::new(erp.clone()), &cache).expect("a host");
+        let host = Host::new(Arc::new(erp.clone()), &cache, 4).expect("a host");
         let connector = (runtime.block_on(host.install(&component(connector))))
             .expect("a component that installs");
         Shop {

@@ -208,13 +208,16 @@ fn read_orders(text: &str, page: u64) -> Result<OrderPage<'_>, serde_json::Error
     }
 }
 
-/// Reads the answer of a single order.
+/// Reads the answer of a single order that was asked for by this id.
 ///
 /// # Errors
 /// `transient` when it is no JSON at all.
-pub fn single_order(answer: &Answer) -> Result<Result<Order<'_>, Unreadable>, Fault> {
+pub fn single_order(id: i64, answer: &Answer) -> Result<Result<Order<'_>, Unreadable>, Fault> {
     let raw: &RawValue = answer.json()?;
-    Ok(read_order(raw.get()))
+    Ok(read_order(raw.get()).map_err(|unreadable| Unreadable {
+        id: Some(id),
+        ..unreadable
+    }))
 }
 
 fn read_order(json: &str) -> Result<Order<'_>, Unreadable> {

@@ -11,6 +11,10 @@ use crate::settings::Span;
 /// are never quite in order.
 pub const OVERLAP: Instant = 10 * MINUTE;
 
+/// How far a window reaches ahead of the clock: clocks and time zones differ, and some orders are
+/// dated ahead.
+const AHEAD: Instant = 2 * DAY;
+
 /// One leg of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -129,7 +133,7 @@ impl Window {
     /// The window of a leg of a run begun at `started`. None for [`Leg::Again`], which is no
     /// window but a list, and for a leg that needs a cursor where there is none.
     pub fn of(leg: Leg, span: Span, cursor: Option<&Cursor>, started: Instant) -> Option<Window> {
-        let ahead = started + DAY;
+        let ahead = started + AHEAD;
         match leg {
             Leg::Whole => Some(match span {
                 Span::Period { from, to } => Window::placed(from, to),
@@ -214,7 +218,7 @@ mod tests {
         let first = Window::of(Leg::Whole, span, None, started).map(|window| window.value());
         assert_eq!(
             first.as_deref(),
-            Some("2026-02-09 08:00:00,2026-03-12 08:00:00")
+            Some("2026-02-09 08:00:00,2026-03-13 08:00:00")
         );
 
         let cursor = cursor();
@@ -227,7 +231,7 @@ mod tests {
             window(Leg::Changed).map(|window| (window.filter, window.value())),
             Some((
                 "filter[updated_between]",
-                "2026-03-10 12:00:01,2026-03-12 08:00:00".to_owned()
+                "2026-03-10 12:00:01,2026-03-13 08:00:00".to_owned()
             ))
         );
         assert_eq!(
@@ -241,7 +245,7 @@ mod tests {
             window(Leg::Placed).map(|window| (window.filter, window.value())),
             Some((
                 "filter[created_between]",
-                "2026-03-10 08:50:00,2026-03-12 08:00:00".to_owned()
+                "2026-03-10 08:50:00,2026-03-13 08:00:00".to_owned()
             ))
         );
     }

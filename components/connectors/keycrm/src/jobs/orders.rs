@@ -168,7 +168,7 @@ impl<'s> Run<'s> {
         let mut answers = Vec::with_capacity(ids.len());
         for id in ids {
             match self.crm.order(*id)? {
-                Some(answer) => answers.push(answer),
+                Some(answer) => answers.push((*id, answer)),
                 None => {
                     info!("order {id} is gone in KeyCRM; the ERP keeps what it has of it");
                     self.state.forget(*id);
@@ -177,7 +177,7 @@ impl<'s> Run<'s> {
         }
         let orders = answers
             .iter()
-            .map(api::single_order)
+            .map(|(id, answer)| api::single_order(*id, answer))
             .collect::<Result<Vec<_>, _>>()?;
         self.take(orders, |row| format!("row {}", row + 1))
     }
