@@ -28,6 +28,7 @@ pub struct Loaded {
 /// Writes one record, or one list of them, into an open book and commits.
 pub(crate) async fn load(book: &mut Book, kind: Kind, records: Value) -> Result<Loaded, Error> {
     let by = By::People;
+    let records = without_computed(kind, records);
     match kind {
         Kind::Orders => {
             let fields = OrderFields::all();
@@ -110,6 +111,24 @@ async fn all<T: DeserializeOwned + Send>(
             })
         }
     }
+}
+
+/// What [`crate::EmbeddedErp::page`] shows can be loaded again: the fields that are computed when a
+/// record is read say nothing when it is written.
+fn without_computed(kind: Kind, mut records: Value) -> Value {
+    let computed: &[&str] = match kind {
+        Kind::Orders => &["total", "error", "attachments"],
+        Kind::Partners => &["balance"],
+        _ => &[],
+    };
+    let list = match &mut records {
+        Value::Array(list) => list.as_mut_slice(),
+        one => std::slice::from_mut(one),
+    };
+    for fields in list.iter_mut().filter_map(Value::as_object_mut) {
+        fields.retain(|name, _| !computed.contains(&name.as_str()));
+    }
+    records
 }
 
 /// Reads every record before the first is written, so that a slip of the pen costs nothing.

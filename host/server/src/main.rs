@@ -38,6 +38,12 @@ impl From<Exit> for ExitCode {
 
 fn main() -> ExitCode {
     let args = Args::parse();
+    // What a library has to say to operators, such as code that had to be compiled anew.
+    tracing_subscriber::fmt()
+        .with_max_level(tracing_subscriber::filter::LevelFilter::WARN)
+        .with_writer(std::io::stderr)
+        .compact()
+        .init();
     // One thread: a run is one line of work, and hand-overs between threads cost more than they
     // bring.
     let runtime = tokio::runtime::Builder::new_current_thread()

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use tenon_host::Limits;
 use tenon_host::report::Outcome;
-use tenon_scenarios::Shop;
+use tenon_scenarios::{Shop, written};
 use tenon_simulators::faults::{Fault, Rule};
 use tenon_simulators::keycrm::{self, Account, Config, NewBuyer, NewLine, NewOrder, Simulator};
 
@@ -35,28 +36,8 @@ fn year() -> Value {
     })
 }
 
-/// Everything in the ERP that an exchange writes, without what depends on the clock.
 fn state(shop: &Shop) -> Vec<(&'static str, Vec<Value>)> {
-    let kinds = [
-        "orders",
-        "products",
-        "partners",
-        "bindings",
-        "order-stages",
-        "order-sources",
-        "delivery-services",
-    ];
-    kinds
-        .map(|kind| {
-            let mut records = shop.records(kind);
-            for record in &mut records {
-                if let Some(fields) = record.as_object_mut() {
-                    fields.remove("changed_at");
-                }
-            }
-            (kind, records)
-        })
-        .into()
+    written(|kind| shop.records(kind))
 }
 
 #[test]
@@ -253,6 +234,48 @@ fn the_vendors_request_limit_is_waited_out() {
         .filter(|seen| seen.status.is_some_and(|status| status == 429))
         .count();
     assert!(refused > 0, "the limit was never met, so nothing was shown");
+}
+
+#[test]
+fn a_component_that_breaks_a_limit_is_stopped_and_keeps_what_it_committed() {
+    let no_time = Limits {
+        compute: Duration::ZERO,
+        ..Limits::default()
+    };
+    let no_memory = Limits {
+        memory: 3 << 19,
+        ..Limits::default()
+    };
+    let small_answers = Limits {
+        response: 10 << 10,
+        ..Limits::default()
+    };
+    let few_requests = Limits {
+        requests: 4,
+        ..Limits::default()
+    };
+    for (limits, outcome, word) in [
+        (no_time, Outcome::Crashed, "checkpoint"),
+        (no_memory, Outcome::Crashed, "memory"),
+        (small_answers, Outcome::Transient, "GET"),
+        (few_requests, Outcome::Configuration, "refused"),
+    ] {
+        let sim = keycrm::start(config(300)).unwrap();
+        let shop = shop(&sim).limited(limits.clone());
+        let run = shop.run("orders", year());
+        assert_eq!(outcome, run.report.outcome, "{limits:?}: {:?}", run.report);
+        let error = run.report.error.clone().unwrap();
+        assert!(error.contains(word) && !error.contains('\n'), "{error}");
+        let committed = shop.records("orders").len() as u64;
+        assert_eq!(run.report.created, committed, "{:?}", run.report);
+        let kept = &shop.records("runs")[0];
+        assert_eq!(serde_json::to_value(&run.report).unwrap(), *kept);
+
+        let shop = shop.limited(Limits::default());
+        let rest = shop.run("orders", year());
+        assert_eq!(Outcome::Done, rest.report.outcome, "{:?}", rest.report);
+        assert_eq!(300, shop.records("orders").len());
+    }
 }
 
 #[test]

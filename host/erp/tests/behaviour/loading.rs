@@ -170,3 +170,21 @@ async fn bindings_and_runs_are_not_for_loading() {
         assert!(shop.refused(kind, json!([])).await.contains(kind));
     }
 }
+
+#[tokio::test]
+async fn what_is_shown_can_be_loaded_again_and_changes_nothing() {
+    let shop = Shop::new();
+    shop.load(
+        "partners",
+        json!({ "key": "p", "name": "Olena", "phones": ["0501112233"] }),
+    )
+    .await;
+    shop.load("orders", json!([order_json("1"), order_json("2")]))
+        .await;
+    for kind in ["partners", "orders"] {
+        let shown = shop.all(kind);
+        let count = shown.len() as u64;
+        assert_eq!(shop.load(kind, json!(shown)).await.unchanged, count);
+        assert_eq!(shop.all(kind), shown);
+    }
+}

@@ -48,6 +48,8 @@ struct Figure {
     target: Option<f64>,
 }
 
+type Benchmark = fn() -> Result<Vec<Figure>>;
+
 impl Figure {
     fn ratio(&self) -> Option<f64> {
         self.baseline.as_ref().map(|(_, base)| self.measured / base)
@@ -65,7 +67,7 @@ impl Figure {
 
 fn main() -> Result<()> {
     let args = Args::parse();
-    let benchmarks: [(&str, fn() -> Result<Vec<Figure>>); 4] = [
+    let benchmarks: [(&str, Benchmark); 4] = [
         ("sandbox", sandbox),
         ("python", python),
         ("start", start),
