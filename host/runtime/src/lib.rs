@@ -4,6 +4,32 @@
 
 //! A platform implements [`Platform`] over its own database, makes one [`Host`], installs
 //! components and opens connections; [`Host::run`] does the rest.
+//!
+//! ```no_run
+//! use std::path::Path;
+//! use std::sync::Arc;
+//!
+//! use tenon_host::observe::NoObserver;
+//! use tenon_host::{ConnectionSpec, EgressSettings, Host, JobRequest, Limits, Platform, Secret};
+//!
+//! # async fn embed(my_platform: impl Platform + 'static, key: String) -> anyhow::Result<()> {
+//! let runs_at_once = 100;
+//! let cache = Path::new("/var/lib/tenon/compiled");
+//! let host = Host::new(Arc::new(my_platform), cache, runs_at_once)?;
+//! let connector = host.install(&std::fs::read("keycrm.wasm")?).await?;
+//! let connection = host.connect(connector, ConnectionSpec {
+//!     tenant: "shop-1".parse()?,
+//!     id: "keycrm".parse()?,
+//!     settings: serde_json::json!({ "last_days": 7 }),
+//!     credentials: [("api_key".to_owned(), Secret::new(key))].into(),
+//!     egress: EgressSettings::default(),
+//!     limits: Limits::default(),
+//! })?;
+//! let request = JobRequest { job: "orders".to_owned(), argument: None, preview: false };
+//! let report = host.run(&connection, &request, Arc::new(NoObserver)).await;
+//! # Ok(())
+//! # }
+//! ```
 
 mod capability;
 mod connector;

@@ -411,6 +411,8 @@ fn memory() -> Result<Vec<Figure>> {
     let orders = 50_000;
     let sim = crm(orders)?;
     let folder = tempfile::tempdir()?;
+    // The first run of a component compiles it, which is measured as the cold load.
+    tenon_run(folder.path(), "warm", &crm(0)?)?;
     let used = tenon_run(folder.path(), "large", &sim)?;
     Ok(vec![Figure {
         what: format!("`tenon run` of {orders} orders, peak memory"),
