@@ -370,7 +370,9 @@ mod wasm {
             call.body(request.body)
                 .send()
                 .map_err(|error| match error.downcast_ref() {
-                    Some(ErrorCode::HttpRequestDenied) => Unsent::Refused,
+                    Some(ErrorCode::HttpRequestDenied | ErrorCode::DestinationIpProhibited) => {
+                        Unsent::Refused
+                    }
                     Some(code) => Unsent::Failed(format!("{code:?}")),
                     None => Unsent::Failed(error.to_string()),
                 })?;

@@ -47,7 +47,7 @@ pub mod report;
 mod secret;
 
 pub use connector::{Connector, InstallError};
-pub use egress::{EgressError, EgressSettings, Grants, Refusal, RetryPolicy};
+pub use egress::{EgressError, EgressSettings, Forbidden, Grants, Refusal, RetryPolicy};
 pub use host::{CallError, ConnectError, Connection, ConnectionSpec, Host, JobRequest};
 pub use limits::Limits;
 pub use platform::Platform;

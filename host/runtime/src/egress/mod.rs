@@ -1,11 +1,12 @@
 //! Outgoing HTTP: what stands behind `wasi:http` for a guest.
 //!
 //! One pooled client for each connection of a tenant, so that no socket and no TLS session crosses
-//! tenants. The guest names a URL; the host decides whether it may ([`policy`]), when
+//! tenants. The guest names a URL; the host decides whether it may ([`policy`], [`address`]), when
 //! ([`budget`]), signs it, sends it, repeats it where that is safe ([`retry`]), decodes the body
 //! and hands over the whole answer. Redirects go to the guest as they are: following one with
 //! a credential would give the credential away.
 
+mod address;
 mod budget;
 mod policy;
 mod retry;
@@ -20,9 +21,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD as BASE64;
 use bytes::{Bytes, BytesMut};
-use http::header::{
-    ACCEPT_ENCODING, AUTHORIZATION, HeaderName, HeaderValue, RETRY_AFTER, USER_AGENT,
-};
+use http::header::{AUTHORIZATION, HeaderName, HeaderValue, RETRY_AFTER, USER_AGENT};
 use http::{HeaderMap, Method, Request, Response};
 use http_body_util::{BodyExt, Full};
 use url::Url;
@@ -34,6 +33,7 @@ use crate::manifest::{AuthScheme, BadOrigin, Manifest};
 use crate::observe::{Level, LogLine, Observer};
 use crate::secret::Secret;
 
+pub use address::Forbidden;
 pub use policy::Refusal;
 pub use retry::RetryPolicy;
 
@@ -95,6 +95,7 @@ impl Budgets {
 
 /// An endpoint with all that the host needs to talk to it.
 struct Endpoint {
+    client: reqwest::Client,
     signature: Option<(HeaderName, HeaderValue)>,
     budget: Option<Arc<budget::Budget>>,
     costs: Vec<(String, u32)>,
@@ -102,7 +103,6 @@ struct Endpoint {
 
 /// The way out of one connection.
 pub(crate) struct Egress {
-    client: reqwest::Client,
     allowed: Vec<policy::AllowedOrigin>,
     endpoints: Vec<Endpoint>,
     retry: RetryPolicy,
@@ -136,19 +136,20 @@ impl Egress {
                     sha2::Sha256::digest(secret.expose().as_bytes()).into()
                 }),
             );
+            let granted = egress.grants.contains(&origin);
             allowed.push(policy::AllowedOrigin {
-                granted: egress.grants.contains(&origin),
+                granted,
                 origin,
                 signed_with: signature.as_ref().map(|(name, _)| name.clone()),
             });
             endpoints.push(Endpoint {
+                client: client(granted)?,
                 signature,
                 budget: (!egress.no_budget).then(|| budgets.of(key, endpoint)),
                 costs: endpoint.costs.clone(),
             });
         }
         Ok(Egress {
-            client: client()?,
             allowed,
             endpoints,
             retry: egress.retry,
@@ -179,7 +180,8 @@ fn sign(
     Ok((name, value))
 }
 
-fn client() -> Result<reqwest::Client, reqwest::Error> {
+/// The pool of one endpoint.
+fn client(granted: bool) -> Result<reqwest::Client, reqwest::Error> {
     // Fails only when a provider is in place already, which is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
     reqwest::Client::builder()
@@ -188,6 +190,7 @@ fn client() -> Result<reqwest::Client, reqwest::Error> {
         .redirect(reqwest::redirect::Policy::none())
         .retry(reqwest::retry::never())
         .no_proxy()
+        .dns_resolver(Arc::new(address::CheckedResolver { granted }))
         .pool_idle_timeout(Duration::from_secs(60))
         .tcp_nodelay(true)
         .build()
@@ -292,8 +295,6 @@ impl Exchange {
                 "tenon/",
                 env!("CARGO_PKG_VERSION")
             )));
-        // Brotli saves a tenth of the bytes and takes twice the time to decode.
-        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip, br;q=0.5"));
         if let Some((name, value)) = &endpoint.signature {
             headers.insert(name, value.clone());
         }
@@ -324,7 +325,7 @@ impl Exchange {
             if !body.is_empty() {
                 *attempt_request.body_mut() = Some(body.clone().into());
             }
-            let result = self.attempt(attempt_request).await;
+            let result = self.attempt(&endpoint.client, attempt_request).await;
             drop(permit);
 
             let (failure, wanted) = match &result {
@@ -358,9 +359,16 @@ impl Exchange {
     }
 
     /// Sends once and reads the answer whole.
-    async fn attempt(&self, request: reqwest::Request) -> Result<Answer, Error> {
-        let mut response = self.egress.client.execute(request).await.map_err(|error| {
-            if error.is_connect() {
+    async fn attempt(
+        &self,
+        client: &reqwest::Client,
+        request: reqwest::Request,
+    ) -> Result<Answer, Error> {
+        let mut response = client.execute(request).await.map_err(|error| {
+            if let Some(forbidden) = forbidden(&error) {
+                self.warn(format!("request refused: {forbidden}"));
+                Error::DestinationIpProhibited
+            } else if error.is_connect() {
                 Error::ConnectionRefused
             } else if error.is_timeout() {
                 Error::HttpResponseTimeout
@@ -400,6 +408,18 @@ impl Exchange {
 }
 
 const BUSY: retry::Failure = retry::Failure::Status(http::StatusCode::TOO_MANY_REQUESTS);
+
+/// The address that the resolver refused, if that is what went wrong.
+fn forbidden(error: &reqwest::Error) -> Option<&Forbidden> {
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        if let Some(forbidden) = error.downcast_ref() {
+            return Some(forbidden);
+        }
+        cause = error.source();
+    }
+    None
+}
 
 /// None when trying again cannot help.
 fn failure_of(error: &Error) -> Option<retry::Failure> {

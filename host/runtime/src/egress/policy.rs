@@ -2,11 +2,16 @@
 //!
 //! The threat: a connector that was tampered with, or tricked by its counterpart's answers, sends a
 //! tenant's data or credential somewhere else, or reaches into the host's own network. So a
-//! request goes only to an endpoint of the manifest; plain http and addresses of this machine also
-//! need a grant by an admin; and the header that carries the credential is the host's alone.
+//! request goes only to an endpoint of the manifest; plain http and addresses that are not global
+//! also need a grant by an admin; and the header that carries the credential is the host's alone.
+//! Here an address stands in the URL itself; those behind a name are checked when it is resolved.
+
+use std::net::IpAddr;
 
 use http::{HeaderMap, HeaderName};
 use url::{Host, Origin, Url};
+
+use super::address::{self, Forbidden};
 
 /// An endpoint of a connection, with its address known.
 #[derive(Clone, Debug)]
@@ -27,9 +32,16 @@ pub enum Refusal {
     /// Plain http without a grant.
     #[error("{0} is not https; an admin can grant it (--grant {0})")]
     NotHttps(String),
-    /// An address of this machine without a grant.
-    #[error("{0} is an address of this machine; an admin can grant it (--grant {0})")]
-    Loopback(String),
+    /// An address that is not dialled.
+    #[error(
+        "{origin}: {forbidden}; an admin can grant it unless it is a metadata service (--grant {origin})"
+    )]
+    Address {
+        /// The endpoint.
+        origin: String,
+        /// Its address, and why.
+        forbidden: Forbidden,
+    },
     /// The guest set the header that carries the credential.
     #[error("a connector may not set the header `{0}`: the host adds the credential")]
     OwnCredential(HeaderName),
@@ -47,32 +59,21 @@ pub(super) fn admit(
         return Err(Refusal::NotAnEndpoint(name));
     };
     let endpoint = &allowed[index];
-    if !endpoint.granted {
-        if url.scheme() != "https" {
-            return Err(Refusal::NotHttps(name));
-        }
-        if is_loopback(url) {
-            return Err(Refusal::Loopback(name));
-        }
+    if !endpoint.granted && url.scheme() != "https" {
+        return Err(Refusal::NotHttps(name));
+    }
+    let literal = match url.host() {
+        Some(Host::Ipv4(address)) => Some(IpAddr::V4(address)),
+        Some(Host::Ipv6(address)) => Some(IpAddr::V6(address)),
+        Some(Host::Domain(_)) | None => None,
+    };
+    if let Some(Err(forbidden)) = literal.map(|ip| address::check(ip, endpoint.granted)) {
+        let origin = name;
+        return Err(Refusal::Address { origin, forbidden });
     }
     match &endpoint.signed_with {
         Some(header) if headers.contains_key(header) => Err(Refusal::OwnCredential(header.clone())),
         _ => Ok(index),
-    }
-}
-
-fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Ipv4(address)) => address.is_loopback() || address.is_unspecified(),
-        Some(Host::Ipv6(address)) => {
-            let address = address.to_canonical();
-            address.is_loopback() || address.is_unspecified()
-        }
-        Some(Host::Domain(name)) => {
-            let name = name.trim_end_matches('.');
-            name == "localhost" || name.ends_with(".localhost")
-        }
-        None => false,
     }
 }
 
@@ -112,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn plain_http_and_this_machine_need_a_grant() {
+    fn plain_http_and_private_addresses_need_a_grant() {
         let plain = "http://api.example";
         assert!(matches!(
             ask(&allowed(plain, false), plain),
@@ -120,18 +121,30 @@ mod tests {
         ));
         for here in [
             "https://127.0.0.1:1",
-            "https://localhost",
-            "https://a.localhost.",
+            "https://2130706433",
+            "https://0x7f.1",
             "https://[::1]",
             "https://[::ffff:127.0.0.1]",
-            "https://0.0.0.0",
+            "https://10.1.2.3",
         ] {
             assert!(
-                matches!(ask(&allowed(here, false), here), Err(Refusal::Loopback(_))),
+                matches!(
+                    ask(&allowed(here, false), here),
+                    Err(Refusal::Address { .. })
+                ),
                 "{here}"
             );
             assert_eq!(Ok(0), ask(&allowed(here, true), here));
         }
+    }
+
+    #[test]
+    fn no_grant_opens_a_metadata_service() {
+        let metadata = "http://169.254.169.254";
+        assert!(matches!(
+            ask(&allowed(metadata, true), metadata),
+            Err(Refusal::Address { .. })
+        ));
     }
 
     #[test]

@@ -222,6 +222,27 @@ async fn without_a_grant_this_machine_is_not_reached() {
 }
 
 #[tokio::test]
+async fn a_name_of_this_machine_is_dialled_only_with_a_grant() {
+    let server = Counterpart::start(failing(StatusCode::OK, 0)).await;
+    let named = Counterpart {
+        origin: server.origin.replace("127.0.0.1", "localhost"),
+        ..server
+    };
+    let uri = format!("{}/", named.origin);
+    let mut egress = named.egress(true);
+    let limits = Limits::default();
+    let (status, _) = send(egress, &limits, Method::GET, &uri).await.unwrap();
+    assert_eq!(StatusCode::OK, status);
+
+    // As if it were https: the name passes the policy and meets the resolver.
+    egress = named.egress(true);
+    egress.endpoints[0].client = client(false).unwrap();
+    let error = send(egress, &limits, Method::GET, &uri).await.unwrap_err();
+    assert!(matches!(error, Error::DestinationIpProhibited), "{error}");
+    assert_eq!(1, named.hits.load(Ordering::Relaxed));
+}
+
+#[tokio::test]
 async fn the_credential_is_not_in_any_debug_text() {
     let server = Counterpart::start(failing(StatusCode::OK, 0)).await;
     let egress = server.egress(true);
