@@ -731,7 +731,7 @@ records! {
 impl Order {
     /// What the customer owes in all: the sum over the lines that are not refused of
     /// `quantity × price − discount`, less the order's own discount, plus charges and delivery.
-    /// None when a number is out of range.
+    /// It has at least two digits after the point. None when a number is out of range.
     pub fn total(&self) -> Option<Decimal> {
         let mut total = rust_decimal::Decimal::ZERO;
         for line in self.lines.iter().filter(|line| !line.refused) {
@@ -747,7 +747,14 @@ impl Order {
         if let Some(cost) = self.delivery.as_ref().and_then(|delivery| delivery.cost) {
             total = total.checked_add(cost.exact()?)?;
         }
-        Decimal::from_exact(total)
+        let total = Decimal::from_exact(total)?;
+        match total.scale {
+            0 | 1 => Some(Decimal {
+                units: (total.units).checked_mul(10i64.pow(2 - u32::from(total.scale)))?,
+                scale: 2,
+            }),
+            _ => Some(total),
+        }
     }
 }
 
@@ -932,6 +939,37 @@ mod tests {
         );
         assert!(shown.contains(r#""stage":null"#), "{shown}");
         assert_eq!(order, serde_json::from_str(&shown).unwrap());
+    }
+
+    #[test]
+    fn a_total_is_the_sum_of_its_parts_and_shows_its_kopecks() {
+        let decimal = |text: &str| text.parse::<Decimal>().unwrap();
+        let line = |quantity, price, discount, refused| OrderLine {
+            quantity: decimal(quantity),
+            price: decimal(price),
+            discount: decimal(discount),
+            refused,
+            ..OrderLine::default()
+        };
+        let order = Order {
+            lines: vec![
+                line("2", "600", "0.1", false),
+                line("0.333", "3", "0.999", false),
+                line("1", "1000", "0", true),
+            ],
+            discount: decimal("120"),
+            charges: vec![Charge {
+                name: "tax".to_owned(),
+                amount: decimal("0.2"),
+            }],
+            delivery: Some(Delivery {
+                cost: Some(decimal("50")),
+                ..Delivery::default()
+            }),
+            ..Order::default()
+        };
+        assert_eq!("1130.10", order.total().unwrap().to_string());
+        assert_eq!("0.00", Order::default().total().unwrap().to_string());
     }
 
     #[test]

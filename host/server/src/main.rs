@@ -54,6 +54,8 @@ fn main() -> ExitCode {
         .and_then(|runtime| runtime.block_on(execute(args)));
     match result {
         Ok(exit) => exit.into(),
+        // Who reads the output, such as `head`, has seen enough.
+        Err(error) if is_broken_pipe(&error) => Exit::Done.into(),
         Err(error) => {
             eprintln!("tenon: {}", one_line(&error));
             Exit::CouldNotRun.into()
@@ -70,6 +72,11 @@ async fn execute(args: Args) -> anyhow::Result<Exit> {
         Command::Records(args) => records::records(args).await,
         Command::Load(args) => load::load(args).await,
     }
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    (error.root_cause().downcast_ref::<std::io::Error>())
+        .is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
 }
 
 /// The error with its causes, without line breaks.

@@ -331,6 +331,26 @@ fn killed_at_any_moment_the_next_run_ends_as_an_unbroken_one() {
 }
 
 #[test]
+fn a_reader_that_has_seen_enough_is_no_error() {
+    let site = Site::new(60);
+    assert!(site.run().status.success());
+    let mut child = program()
+        .args(["records", "orders", "--json", "--tenant", "shop", "--data"])
+        .arg(site.path("data"))
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("tenon starts");
+    drop(child.stdout.take());
+    let output = child.wait_with_output().expect("a child");
+    assert_eq!(
+        (Some(0), 0),
+        (output.status.code(), output.stderr.len()),
+        "{output:?}"
+    );
+}
+
+#[test]
 fn the_data_of_a_tenant_is_for_its_owner_alone() {
     use std::os::unix::fs::PermissionsExt as _;
     let site = Site::new(1);
