@@ -62,7 +62,7 @@ fn execute(task: Task) -> Result<()> {
     let root = root()?;
     build(&root)?;
     let program = |name: &str| {
-        let mut command = Command::new(root.join("target/release").join(name));
+        let mut command = Command::new(target(&root).join("release").join(name));
         command.current_dir(&root);
         command
     };
@@ -90,11 +90,11 @@ fn build(root: &Path) -> Result<()> {
     }
     run(&mut guests)?;
 
-    let folder = root.join("target/components/connectors");
+    let folder = target(root).join("components/connectors");
     std::fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
     for (package, name) in CONNECTORS {
         let file = format!("{}.wasm", package.replace('-', "_"));
-        let built = root.join("target").join(WASM).join("guest").join(file);
+        let built = target(root).join(WASM).join("guest").join(file);
         let installed = folder.join(format!("{name}.wasm"));
         std::fs::copy(&built, &installed).with_context(|| built.display().to_string())?;
     }
@@ -123,6 +123,14 @@ fn root() -> Result<PathBuf> {
     here.parent()
         .map(Path::to_owned)
         .context("xtask has no folder above it")
+}
+
+/// Where cargo puts its results.
+fn target(root: &Path) -> PathBuf {
+    match std::env::var_os("CARGO_TARGET_DIR") {
+        Some(folder) => root.join(folder),
+        None => root.join("target"),
+    }
 }
 
 fn cargo(root: &Path) -> Command {
