@@ -49,6 +49,11 @@ pub struct ConnectionSpec {
     pub limits: Limits,
 }
 
+/// The system does not give the engine what it needs, such as address space or a thread.
+#[derive(Debug, thiserror::Error)]
+#[error("the WebAssembly engine cannot be started: {0:#}")]
+pub struct StartError(wasmtime::Error);
+
 /// Why a connection cannot be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
@@ -113,10 +118,10 @@ pub enum CallError {
 impl Host {
     /// A host over a platform that keeps compiled code in a folder of its own and has at most so
     /// many runs under way at once.
-    pub fn new(platform: Arc<dyn Platform>, cache: &Path, runs: u32) -> anyhow::Result<Host> {
-        let engine = engine::new(runs)?;
+    pub fn new(platform: Arc<dyn Platform>, cache: &Path, runs: u32) -> Result<Host, StartError> {
+        let engine = engine::new(runs).map_err(StartError)?;
         let mut linker = Linker::new(&engine);
-        capability::link(&mut linker)?;
+        capability::link(&mut linker).map_err(StartError)?;
         Ok(Host {
             engine,
             linker,

@@ -48,7 +48,7 @@ mod secret;
 
 pub use connector::{Connector, InstallError};
 pub use egress::{EgressError, EgressSettings, Forbidden, Grants, Refusal, RetryPolicy};
-pub use host::{CallError, ConnectError, Connection, ConnectionSpec, Host, JobRequest};
+pub use host::{CallError, ConnectError, Connection, ConnectionSpec, Host, JobRequest, StartError};
 pub use limits::Limits;
 pub use platform::Platform;
 pub use secret::Secret;

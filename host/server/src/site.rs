@@ -12,7 +12,7 @@ const COMPONENTS: &str = "TENON_COMPONENTS";
 
 /// A host over the embedded ERP of a data folder.
 pub fn host(data: &Path) -> anyhow::Result<Host> {
-    Host::new(Arc::new(erp(data)?), &data.join("compiled"), 4)
+    Ok(Host::new(Arc::new(erp(data)?), &data.join("compiled"), 4)?)
 }
 
 /// The embedded ERP of a data folder.
