@@ -4,7 +4,7 @@ pub use crate::contract::exports::tenon::connector::sync::{
     Action, Cause, ConnectorManifest, Job, Outcome, Request,
 };
 pub use crate::contract::tenon::connector::manifest::{
-    ActionCall, AuthScheme, Choice, Credential, Endpoint, RecordRef, Text, Webhook,
+    ActionCall, AuthScheme, Choice, Credential, Endpoint, RecordRef, Text, TokenExchange, Webhook,
 };
 pub use crate::contract::tenon::erp::model::{
     Attribute, Category, Charge, Cursor, Decimal, Delivery, Directory, DocumentKind, Effect, Entry,

@@ -1,7 +1,7 @@
 //! The host: installs connectors, opens connections, runs jobs.
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -15,10 +15,11 @@ use crate::contract::exports::tenon::connector::sync;
 use crate::egress::{Budgets, Egress, EgressError, EgressSettings};
 use crate::engine;
 use crate::ids::{ConnectionId, TenantId};
-use crate::limits::Limits;
+use crate::limits::{BadLimit, Limits};
 use crate::manifest::{Manifest, SettingsError, check_settings};
 use crate::model::Fault;
 use crate::observe::{NoObserver, Observer};
+use crate::options::HostOptions;
 use crate::platform::Platform;
 use crate::report::{Outcome, RunReport};
 use crate::secret::Secret;
@@ -28,6 +29,7 @@ pub struct Host {
     engine: Engine,
     linker: Linker<RunState>,
     cache: PathBuf,
+    component_size: usize,
     platform: Arc<dyn Platform>,
     budgets: Budgets,
 }
@@ -60,15 +62,18 @@ pub enum ConnectError {
     /// The settings break the schema.
     #[error("{}", join(.0))]
     Settings(Vec<SettingsError>),
-    /// A credential of the manifest was not given.
-    #[error("the credential `{0}` is missing")]
-    MissingCredential(String),
+    /// None of the credentials that an endpoint is signed with was given.
+    #[error("the credential `{}` is missing", .0.join("` or `"))]
+    MissingCredential(Vec<String>),
     /// A credential was given that the manifest does not have.
     #[error("this connector has no credential `{0}`; it has: {1}")]
     UnknownCredential(String, String),
     /// The way to the counterpart is misconfigured.
     #[error(transparent)]
     Egress(#[from] EgressError),
+    /// A limit cannot be kept.
+    #[error(transparent)]
+    Limit(#[from] BadLimit),
 }
 
 fn join(errors: &[SettingsError]) -> String {
@@ -116,16 +121,16 @@ pub enum CallError {
 }
 
 impl Host {
-    /// A host over a platform that keeps compiled code in a folder of its own and has at most so
-    /// many runs under way at once.
-    pub fn new(platform: Arc<dyn Platform>, cache: &Path, runs: u32) -> Result<Host, StartError> {
-        let engine = engine::new(runs).map_err(StartError)?;
+    /// A host over a platform.
+    pub fn new(platform: Arc<dyn Platform>, options: HostOptions) -> Result<Host, StartError> {
+        let engine = engine::new(options.runs).map_err(StartError)?;
         let mut linker = Linker::new(&engine);
         capability::link(&mut linker).map_err(StartError)?;
         Ok(Host {
             engine,
             linker,
-            cache: cache.to_owned(),
+            cache: options.cache,
+            component_size: options.component_size,
             platform,
             budgets: Budgets::default(),
         })
@@ -135,7 +140,7 @@ impl Host {
     pub async fn install(&self, wasm: &[u8]) -> Result<Arc<Connector>, InstallError> {
         let checked = connector::check(&self.engine, &self.linker, &self.cache, wasm)?;
         let state = RunState::new(
-            &Limits::default(),
+            &Limits::to_describe(),
             None,
             None,
             Arc::from("{}"),
@@ -161,14 +166,20 @@ impl Host {
         connector: Arc<Connector>,
         spec: ConnectionSpec,
     ) -> Result<Connection, ConnectError> {
+        spec.limits.check()?;
         let manifest = &connector.manifest;
         let errors = check_settings(manifest, &spec.settings);
         if !errors.is_empty() {
             return Err(ConnectError::Settings(errors));
         }
         let declared = || manifest.credentials.iter().map(|known| known.name.as_str());
-        if let Some(name) = declared().find(|name| !spec.credentials.contains_key(*name)) {
-            return Err(ConnectError::MissingCredential(name.to_owned()));
+        let unsigned = manifest.endpoints.iter().find(|endpoint| {
+            let given = |name| spec.credentials.contains_key(name);
+            !endpoint.credentials.is_empty() && !endpoint.credentials.iter().any(given)
+        });
+        if let Some(endpoint) = unsigned {
+            let names = endpoint.credentials.clone();
+            return Err(ConnectError::MissingCredential(names));
         }
         if let Some(name) = (spec.credentials.keys()).find(|name| !declared().any(|d| d == *name)) {
             let known = declared().collect::<Vec<_>>().join(", ");

@@ -6,16 +6,16 @@
 //! components and opens connections; [`Host::run`] does the rest.
 //!
 //! ```no_run
-//! use std::path::Path;
 //! use std::sync::Arc;
 //!
 //! use tenon_host::observe::NoObserver;
-//! use tenon_host::{ConnectionSpec, EgressSettings, Host, JobRequest, Limits, Platform, Secret};
+//! use tenon_host::{
+//!     ConnectionSpec, EgressSettings, Host, HostOptions, JobRequest, Limits, Platform, Secret,
+//! };
 //!
 //! # async fn embed(my_platform: impl Platform + 'static, key: String) -> anyhow::Result<()> {
-//! let runs_at_once = 100;
-//! let cache = Path::new("/var/lib/tenon/compiled");
-//! let host = Host::new(Arc::new(my_platform), cache, runs_at_once)?;
+//! let options = HostOptions::new("/var/lib/tenon/compiled");
+//! let host = Host::new(Arc::new(my_platform), options)?;
 //! let connector = host.install(&std::fs::read("keycrm.wasm")?).await?;
 //! let connection = host.connect(connector, ConnectionSpec {
 //!     tenant: "shop-1".parse()?,
@@ -42,6 +42,7 @@ mod limits;
 pub mod manifest;
 pub mod model;
 pub mod observe;
+mod options;
 pub mod platform;
 pub mod report;
 mod secret;
@@ -49,6 +50,7 @@ mod secret;
 pub use connector::{Connector, InstallError};
 pub use egress::{EgressError, EgressSettings, Forbidden, Grants, Refusal, RetryPolicy};
 pub use host::{CallError, ConnectError, Connection, ConnectionSpec, Host, JobRequest, StartError};
-pub use limits::Limits;
+pub use limits::{BadLimit, Limits};
+pub use options::{HostOptions, NetworkOptions};
 pub use platform::Platform;
 pub use secret::Secret;

@@ -1,24 +1,52 @@
 //! What one run may use.
+//!
+//! The threat: a connector that is broken or hostile takes memory, time, disk or attention from the
+//! other tenants of a host. Each limit has a default that suits a shop's daily exchange and can be
+//! set for a connection; going over one ends the run, or is answered to the guest, with a reason
+//! that names the limit.
 
 use std::time::Duration;
 
-/// Limits of a run, each with the default that suits a shop's daily exchange.
-#[derive(Clone, Debug, PartialEq)]
+use serde::{Deserialize, Serialize};
+
+use crate::engine;
+
+/// Limits of a run. As JSON, sizes are bytes and times milliseconds; an absent one is the default.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Limits {
-    /// Linear memory of the guest, in bytes; at most [`crate::engine::MAX_MEMORY`].
+    /// Linear memory of the guest, in bytes; at most [`engine::MAX_MEMORY`].
     pub memory: usize,
     /// Time the guest may compute between two checkpoints; waiting for the host does not count.
+    #[serde(rename = "compute_ms", with = "millis")]
     pub compute: Duration,
+    /// Time between two checkpoints in all, waiting included.
+    #[serde(rename = "elapsed_ms", with = "millis")]
+    pub elapsed: Duration,
     /// Bytes of all keys and values in the storage of a connection.
     pub storage: u64,
-    /// Lines in the log of a run; further ones are counted and left out.
+    /// Timers that a connection may have set.
+    pub timers: u64,
+    /// Lines in the log of a run, printed ones included; further ones are left out.
     pub log_lines: u64,
+    /// Bytes in the log of a run.
+    pub log_bytes: u64,
     /// Bytes of one log line; the rest is cut.
     pub log_line: usize,
-    /// Bytes of one answer of the counterpart, decoded.
-    pub response: usize,
     /// Requests of a run, repeats included.
     pub requests: u64,
+    /// Bytes of the body of one request.
+    pub request: usize,
+    /// Bytes of one answer of the counterpart, decoded.
+    pub response: usize,
+    /// Bytes of all bodies that the host holds for the run at one time.
+    pub bodies: usize,
+    /// Records, keys or entries in one call to the host, and in one answer of the component.
+    pub records: usize,
+    /// Bytes that one call to the host carries, as they lie in the host's memory.
+    pub call: usize,
+    /// Handles, such as requests under way, that a run has open at one time.
+    pub handles: usize,
     /// Rejected records listed in the report; further ones are only counted.
     pub listed_rejects: usize,
 }
@@ -28,12 +56,85 @@ impl Default for Limits {
         Limits {
             memory: 64 << 20,
             compute: Duration::from_secs(30),
+            elapsed: Duration::from_secs(30 * 60),
             storage: 64 << 20,
+            timers: 1_000,
             log_lines: 100_000,
+            log_bytes: 16 << 20,
             log_line: 4 << 10,
-            response: 32 << 20,
             requests: 100_000,
+            request: 32 << 20,
+            response: 32 << 20,
+            bodies: 96 << 20,
+            records: 10_000,
+            call: 64 << 20,
+            handles: 1_000,
             listed_rejects: 1_000,
         }
+    }
+}
+
+/// A limit that cannot be.
+#[derive(Debug, thiserror::Error)]
+#[error("the limit `memory` is {0} bytes; a guest can have at most {most}", most = engine::MAX_MEMORY)]
+pub struct BadLimit(usize);
+
+impl Limits {
+    /// What a component gets while it only says what it is: nobody waits longer for that.
+    pub(crate) fn to_describe() -> Limits {
+        Limits {
+            compute: Duration::from_secs(5),
+            elapsed: Duration::from_secs(10),
+            log_lines: 100,
+            requests: 0,
+            ..Limits::default()
+        }
+    }
+
+    /// Passes limits that the engine can keep.
+    pub(crate) fn check(&self) -> Result<(), BadLimit> {
+        if self.memory > engine::MAX_MEMORY {
+            return Err(BadLimit(self.memory));
+        }
+        Ok(())
+    }
+}
+
+/// Durations as whole milliseconds.
+mod millis {
+    use std::time::Duration;
+
+    use serde::{Deserialize as _, Deserializer, Serializer};
+
+    pub fn serialize<S: Serializer>(duration: &Duration, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_u64(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+        u64::deserialize(from).map(Duration::from_millis)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn absent_limits_are_the_defaults_and_unknown_ones_are_an_error() {
+        let limits: Limits = serde_json::from_str(r#"{"compute_ms": 1500}"#).unwrap();
+        assert_eq!(Duration::from_millis(1500), limits.compute);
+        assert_eq!(Limits::default().memory, limits.memory);
+        let error = serde_json::from_str::<Limits>(r#"{"memmory": 1}"#).unwrap_err();
+        assert!(error.to_string().contains("memmory"), "{error}");
+    }
+
+    #[test]
+    fn more_memory_than_the_engine_has_is_refused() {
+        let limits = Limits {
+            memory: engine::MAX_MEMORY + 1,
+            ..Limits::default()
+        };
+        assert!(limits.check().unwrap_err().to_string().contains("memory"));
+        assert!(Limits::default().check().is_ok());
     }
 }

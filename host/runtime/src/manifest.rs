@@ -39,6 +39,17 @@ pub enum AuthScheme {
     Basic,
     /// The secret as the value of a header of this name.
     Header(String),
+    /// `Authorization: Bearer TOKEN`, with a token that the host gets for `login:password`.
+    Token(TokenExchange),
+}
+
+/// How a login and a password become a token.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct TokenExchange {
+    /// Path at the endpoint's origin that answers to POST, signed as basic.
+    pub path: String,
+    /// Member of the JSON answer that is the token.
+    pub member: String,
 }
 
 /// A credential that an admin gives to a connection.
@@ -57,8 +68,8 @@ pub struct Credential {
 pub struct Endpoint {
     /// An origin, or `{settings.NAME}` for the origin of the URL in that setting.
     pub origin: String,
-    /// Name of the credential that signs requests to it.
-    pub credential: Option<String>,
+    /// Requests are signed with the first of these that is given. Empty where nothing is signed.
+    pub credentials: Vec<String>,
     /// Request budget in any window.
     pub units_per_window: u32,
     /// Length of the window in milliseconds.
@@ -149,9 +160,8 @@ impl TryFrom<sync::ConnectorManifest> for Manifest {
             if endpoint.units_per_window == 0 || endpoint.window_ms == 0 || endpoint.parallel == 0 {
                 return Err(BadManifest::NoBudget(endpoint.origin.clone()));
             }
-            if let Some(name) = &endpoint.credential
-                && !raw.credentials.iter().any(|known| known.name == *name)
-            {
+            let declared = |name: &String| raw.credentials.iter().any(|known| known.name == *name);
+            if let Some(name) = endpoint.credentials.iter().find(|name| !declared(name)) {
                 return Err(BadManifest::UnknownCredential {
                     origin: endpoint.origin.clone(),
                     credential: name.clone(),
@@ -173,6 +183,10 @@ impl TryFrom<sync::ConnectorManifest> for Manifest {
                         wire::AuthScheme::Bearer => AuthScheme::Bearer,
                         wire::AuthScheme::Basic => AuthScheme::Basic,
                         wire::AuthScheme::Header(name) => AuthScheme::Header(name),
+                        wire::AuthScheme::Token(exchange) => AuthScheme::Token(TokenExchange {
+                            path: exchange.path,
+                            member: exchange.member,
+                        }),
                     },
                 })
                 .collect(),
@@ -181,7 +195,7 @@ impl TryFrom<sync::ConnectorManifest> for Manifest {
                 .into_iter()
                 .map(|endpoint| Endpoint {
                     origin: endpoint.origin,
-                    credential: endpoint.credential,
+                    credentials: endpoint.credentials,
                     units_per_window: endpoint.units_per_window,
                     window_ms: endpoint.window_ms,
                     parallel: endpoint.parallel,
@@ -284,7 +298,7 @@ mod tests {
     fn endpoint(origin: &str) -> Endpoint {
         Endpoint {
             origin: origin.to_owned(),
-            credential: None,
+            credentials: Vec::new(),
             units_per_window: 1,
             window_ms: 1,
             parallel: 1,

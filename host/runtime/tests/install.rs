@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use tenon_host::ids::{ConnectionId, TenantId};
 use tenon_host::model::Fault;
 use tenon_host::platform::{Answer, UnitOfWork};
-use tenon_host::{Host, InstallError, Platform};
+use tenon_host::{Host, HostOptions, InstallError, Platform};
 
 /// Installing never opens a unit of work.
 struct NoPlatform;
@@ -20,7 +20,7 @@ impl Platform for NoPlatform {
 
 async fn install(wasm: &[u8]) -> InstallError {
     let cache = tempfile::tempdir().unwrap();
-    let host = Host::new(Arc::new(NoPlatform), cache.path(), 4).unwrap();
+    let host = Host::new(Arc::new(NoPlatform), HostOptions::new(cache.path())).unwrap();
     host.install(wasm).await.unwrap_err()
 }
 

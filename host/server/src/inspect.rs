@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use serde_json::json;
-use tenon_host::{Connector, Host};
+use tenon_host::{Connector, Host, HostOptions};
 
 use crate::Exit;
 use crate::args;
@@ -13,7 +13,10 @@ pub async fn inspect(args: args::Inspect) -> anyhow::Result<Exit> {
     // Inspecting leaves nothing behind.
     let scratch = tempfile::tempdir()?;
     let erp = tenon_erp::EmbeddedErp::open(scratch.path())?;
-    let host = Host::new(Arc::new(erp), &scratch.path().join("compiled"), 4)?;
+    let host = Host::new(
+        Arc::new(erp),
+        HostOptions::new(scratch.path().join("compiled")),
+    )?;
     let wasm = std::fs::read(&args.file)
         .map_err(|error| anyhow::anyhow!("component {}: {error}", args.file.display()))?;
     let connector = (host.install(&wasm).await)

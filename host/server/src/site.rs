@@ -5,14 +5,15 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use tenon_erp::EmbeddedErp;
-use tenon_host::{Connector, Host};
+use tenon_host::{Connector, Host, HostOptions};
 
 /// Variable that names the folder of built components.
 const COMPONENTS: &str = "TENON_COMPONENTS";
 
 /// A host over the embedded ERP of a data folder.
 pub fn host(data: &Path) -> anyhow::Result<Host> {
-    Ok(Host::new(Arc::new(erp(data)?), &data.join("compiled"), 4)?)
+    let options = HostOptions::new(data.join("compiled"));
+    Ok(Host::new(Arc::new(erp(data)?), options)?)
 }
 
 /// The embedded ERP of a data folder.

@@ -13,7 +13,7 @@ use tenon_host::observe::{LogLine, Observer, Progress};
 use tenon_host::report::RunReport;
 use tenon_host::{
     CallError, ConnectError, Connection, ConnectionSpec, Connector, EgressSettings, Host,
-    JobRequest, Limits, RetryPolicy, Secret,
+    HostOptions, JobRequest, Limits, RetryPolicy, Secret,
 };
 
 /// Where the build puts its results.
@@ -86,7 +86,7 @@ impl Shop {
         let erp = EmbeddedErp::open(folder.path()).expect("an ERP");
         // Compiled code is shared by all shops, as it would be in one host.
         let cache = target().join("compiled");
-        let host = Host::new(Arc::new(erp.clone()), &cache, 4).expect("a host");
+        let host = Host::new(Arc::new(erp.clone()), HostOptions::new(cache)).expect("a host");
         let connector = (runtime.block_on(host.install(&component(connector))))
             .expect("a component that installs");
         Shop {

@@ -22,7 +22,7 @@ pub fn manifest() -> ConnectorManifest {
         }],
         endpoints: vec![Endpoint {
             origin: "{settings.base_url}".to_owned(),
-            credential: Some(CREDENTIAL.to_owned()),
+            credentials: vec![CREDENTIAL.to_owned()],
             // The vendor counts 60 requests in any minute; half a second covers the clocks.
             units_per_window: 60,
             window_ms: 60_500,

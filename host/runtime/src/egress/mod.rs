@@ -121,8 +121,13 @@ impl Egress {
         let mut endpoints = Vec::with_capacity(manifest.endpoints.len());
         for endpoint in &manifest.endpoints {
             let origin = endpoint.resolve(settings, &manifest.settings_schema)?;
-            let credential = (manifest.credentials.iter())
-                .find(|known| Some(&known.name) == endpoint.credential.as_ref());
+            let name = (endpoint.credentials.iter()).find(|name| credentials.contains_key(*name));
+            let credential = name.and_then(|name| {
+                manifest
+                    .credentials
+                    .iter()
+                    .find(|known| known.name == *name)
+            });
             let secret = credential.and_then(|known| credentials.get(&known.name));
             let signature = match (credential, secret) {
                 (Some(credential), Some(secret)) => Some(sign(credential, secret)?),
@@ -163,7 +168,7 @@ fn sign(
 ) -> Result<(HeaderName, HeaderValue), EgressError> {
     let (name, value) = match &credential.scheme {
         AuthScheme::Bearer => (AUTHORIZATION, format!("Bearer {}", secret.expose())),
-        AuthScheme::Basic => (
+        AuthScheme::Token(_) | AuthScheme::Basic => (
             AUTHORIZATION,
             format!("Basic {}", BASE64.encode(secret.expose())),
         ),

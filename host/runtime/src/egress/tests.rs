@@ -50,7 +50,7 @@ impl Counterpart {
             }],
             endpoints: vec![manifest::Endpoint {
                 origin: self.origin.clone(),
-                credential: Some("key".to_owned()),
+                credentials: vec!["key".to_owned()],
                 units_per_window: 100,
                 window_ms: 1000,
                 parallel: 2,

@@ -18,7 +18,8 @@ use serde_json::{Value, json};
 use tenon_erp::EmbeddedErp;
 use tenon_host::observe::NoObserver;
 use tenon_host::{
-    Connection, ConnectionSpec, Connector, EgressSettings, Host, JobRequest, Limits, Secret,
+    Connection, ConnectionSpec, Connector, EgressSettings, Host, HostOptions, JobRequest, Limits,
+    Secret,
 };
 use tenon_scenarios::{component, target};
 use tenon_sdk::Connector as _;
@@ -171,7 +172,10 @@ struct Site {
 impl Site {
     async fn new(folder: &Path) -> Result<Site> {
         let erp = EmbeddedErp::open(folder)?;
-        let host = Host::new(Arc::new(erp.clone()), &folder.join("compiled"), 4)?;
+        let host = Host::new(
+            Arc::new(erp.clone()),
+            HostOptions::new(folder.join("compiled")),
+        )?;
         let connector = host.install(&component("keycrm")).await?;
         Ok(Site {
             erp,

@@ -1,0 +1,38 @@
+//! How a platform sets up its host.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// What a host needs to know about the machine and the network it stands in.
+#[derive(Clone, Debug)]
+pub struct HostOptions {
+    /// Folder of the host's own for compiled code; nobody else may write to it.
+    pub cache: PathBuf,
+    /// Most runs under way at once; more wait for a place.
+    pub runs: u32,
+    /// Most bytes of a component.
+    pub component_size: usize,
+    /// How counterparts are found and trusted.
+    pub network: NetworkOptions,
+}
+
+/// How counterparts are found and trusted.
+#[derive(Clone, Debug, Default)]
+pub struct NetworkOptions {
+    /// DNS servers that are asked instead of the system's; the system's when empty.
+    pub name_servers: Vec<SocketAddr>,
+    /// Certificates in PEM that are trusted as roots beside the system's, such as a company's own.
+    pub trusted_roots: Vec<Vec<u8>>,
+}
+
+impl HostOptions {
+    /// The defaults, with a folder for compiled code.
+    pub fn new(cache: impl Into<PathBuf>) -> HostOptions {
+        HostOptions {
+            cache: cache.into(),
+            runs: 100,
+            component_size: 32 << 20,
+            network: NetworkOptions::default(),
+        }
+    }
+}
