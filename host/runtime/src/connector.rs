@@ -42,6 +42,11 @@ pub enum InstallError {
 }
 
 impl InstallError {
+    /// It did not even say what it is.
+    pub(crate) fn crashed(error: crate::host::CallError) -> InstallError {
+        InstallError::Unusable(error.to_string())
+    }
+
     pub(crate) fn unusable(error: wasmtime::Error) -> InstallError {
         let mut text = String::new();
         for (depth, cause) in error.chain().enumerate() {

@@ -3,19 +3,22 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::Value;
+use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::time::Instant;
 use wasmtime::component::Linker;
 use wasmtime::{Engine, Store, Trap, UpdateDeadline};
 
-use crate::capability::{self, Run, RunState};
+use crate::capability::{self, Checkpoint, Run, RunState};
 use crate::connector::{self, Connector, InstallError};
-use crate::contract::Connector as Guest;
+use crate::contract::ConnectorPre;
 use crate::contract::exports::tenon::connector::sync;
-use crate::egress::{Budgets, Egress, EgressError, EgressSettings};
+use crate::egress::{Accounts, Egress, EgressError, EgressSettings, Network, NetworkError};
 use crate::engine;
 use crate::ids::{ConnectionId, TenantId};
-use crate::limits::{BadLimit, Limits};
+use crate::limits::{BadLimit, Breach, Limits};
 use crate::manifest::{Manifest, SettingsError, check_settings};
 use crate::model::Fault;
 use crate::observe::{NoObserver, Observer};
@@ -31,7 +34,10 @@ pub struct Host {
     cache: PathBuf,
     component_size: usize,
     platform: Arc<dyn Platform>,
-    budgets: Budgets,
+    network: Network,
+    accounts: Accounts,
+    /// One for each run that the engine has room for.
+    places: Semaphore,
 }
 
 /// What an admin decides about a connection.
@@ -51,10 +57,16 @@ pub struct ConnectionSpec {
     pub limits: Limits,
 }
 
-/// The system does not give the engine what it needs, such as address space or a thread.
+/// Why a host cannot be made.
 #[derive(Debug, thiserror::Error)]
-#[error("the WebAssembly engine cannot be started: {0:#}")]
-pub struct StartError(wasmtime::Error);
+pub enum StartError {
+    /// The system does not give the engine what it needs, such as address space or a thread.
+    #[error("the WebAssembly engine cannot be started: {0:#}")]
+    Engine(wasmtime::Error),
+    /// The network options cannot be used.
+    #[error(transparent)]
+    Network(#[from] NetworkError),
+}
 
 /// Why a connection cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -123,35 +135,36 @@ pub enum CallError {
 impl Host {
     /// A host over a platform.
     pub fn new(platform: Arc<dyn Platform>, options: HostOptions) -> Result<Host, StartError> {
-        let engine = engine::new(options.runs).map_err(StartError)?;
+        let engine = engine::new(options.runs).map_err(StartError::Engine)?;
         let mut linker = Linker::new(&engine);
-        capability::link(&mut linker).map_err(StartError)?;
+        capability::link(&mut linker).map_err(StartError::Engine)?;
         Ok(Host {
             engine,
             linker,
             cache: options.cache,
             component_size: options.component_size,
             platform,
-            budgets: Budgets::default(),
+            network: Network::new(&options.network)?,
+            accounts: Accounts::default(),
+            places: Semaphore::new(options.runs as usize),
         })
     }
 
     /// Checks and compiles a component, and asks it for its manifest.
     pub async fn install(&self, wasm: &[u8]) -> Result<Arc<Connector>, InstallError> {
         let checked = connector::check(&self.engine, &self.linker, &self.cache, wasm)?;
-        let state = RunState::new(
-            &Limits::to_describe(),
-            None,
-            None,
-            Arc::from("{}"),
-            Arc::new(NoObserver),
-        );
+        let limits = Limits::to_describe();
+        let state = RunState::new(&limits, None, None, Arc::from("{}"), Arc::new(NoObserver));
+        let _place = self.place().await;
+        let watch = Watch::new(&state);
         let mut store = self.store(state);
-        let described = async {
+        let described = watch.within(async {
             let guest = checked.pre.instantiate_async(&mut store).await?;
             guest.tenon_connector_sync().call_describe(&mut store).await
-        };
-        let manifest = Manifest::try_from(described.await.map_err(InstallError::unusable)?)?;
+        });
+        let described = described.await;
+        let manifest = described.map_err(|error| InstallError::crashed(crash(&limits, &error)))?;
+        let manifest = Manifest::try_from(manifest)?;
         Ok(Arc::new(Connector {
             pre: checked.pre,
             digest: checked.digest,
@@ -191,7 +204,8 @@ impl Host {
             &spec.settings,
             &spec.credentials,
             spec.egress,
-            &self.budgets,
+            &self.network,
+            &self.accounts,
         )?;
         Ok(Connection {
             settings: Arc::from(spec.settings.to_string()),
@@ -205,11 +219,16 @@ impl Host {
 
     /// Tries the credentials; answers with the name of the account at the counterpart.
     pub async fn check(&self, connection: &Connection) -> Result<String, CallError> {
-        let (mut store, guest) = self
-            .open(connection, "check", true, Arc::new(NoObserver))
-            .await?;
-        let answer = guest.tenon_connector_sync().call_check(&mut store).await;
-        Ok(answer.map_err(|error| crash(&connection.limits, &error))??)
+        let observer = Arc::new(NoObserver);
+        let mut call = self.open(connection, "check", true, observer).await?;
+        let answer = call.watch.within(async {
+            let guest = call.pre.instantiate_async(&mut call.store).await?;
+            let sync = guest.tenon_connector_sync();
+            sync.call_check(&mut call.store).await
+        });
+        Ok(answer
+            .await
+            .map_err(|error| crash(&connection.limits, &error))??)
     }
 
     /// Values for a setting that only the counterpart knows, with their labels.
@@ -218,12 +237,21 @@ impl Host {
         connection: &Connection,
         option: &str,
     ) -> Result<Vec<(String, String)>, CallError> {
-        let (mut store, guest) = self
-            .open(connection, "choices", true, Arc::new(NoObserver))
-            .await?;
-        let sync = guest.tenon_connector_sync();
-        let answer = sync.call_choices(&mut store, option).await;
-        let choices = answer.map_err(|error| crash(&connection.limits, &error))??;
+        let observer = Arc::new(NoObserver);
+        let mut call = self.open(connection, "choices", true, observer).await?;
+        let answer = call.watch.within(async {
+            let guest = call.pre.instantiate_async(&mut call.store).await?;
+            let sync = guest.tenon_connector_sync();
+            sync.call_choices(&mut call.store, option).await
+        });
+        let choices = answer
+            .await
+            .map_err(|error| crash(&connection.limits, &error))??;
+        let most = connection.limits.records;
+        if choices.len() > most {
+            let breach = Breach::Records(choices.len(), most);
+            return Err(CallError::Crashed(breach.to_string()));
+        }
         Ok(choices
             .into_iter()
             .map(|choice| (choice.value, choice.label))
@@ -241,30 +269,33 @@ impl Host {
         let opened = self
             .open(connection, &request.job, request.preview, observer)
             .await;
-        let (mut store, guest) = match opened {
+        let mut call = match opened {
             Ok(opened) => opened,
-            Err(error) => {
+            Err(fault) => {
                 let mut report = begin_report(connection, &request.job, request.preview);
-                conclude(&mut report, Err(error));
+                conclude(&mut report, Err(CallError::Fault(fault)));
                 return report;
             }
         };
-        let called = guest
-            .tenon_connector_sync()
-            .call_run(
-                &mut store,
-                &request.job,
-                request.argument.as_deref(),
-                &sync::Cause::Asked,
-            )
-            .await;
-        let ended = match called {
+        let called = call.watch.within(async {
+            let guest = call.pre.instantiate_async(&mut call.store).await?;
+            guest
+                .tenon_connector_sync()
+                .call_run(
+                    &mut call.store,
+                    &request.job,
+                    request.argument.as_deref(),
+                    &sync::Cause::Asked,
+                )
+                .await
+        });
+        let ended = match called.await {
             Ok(Ok(sync::Outcome::Done)) => Ok(Outcome::Done),
             Ok(Ok(sync::Outcome::Suspended)) => Ok(Outcome::Suspended),
             Ok(Err(fault)) => Err(CallError::Fault(fault)),
             Err(error) => Err(crash(&connection.limits, &error)),
         };
-        finish(store.into_data(), connection, ended).await
+        finish(call.store.into_data(), connection, ended).await
     }
 
     async fn open(
@@ -273,7 +304,8 @@ impl Host {
         job: &str,
         preview: bool,
         observer: Arc<dyn Observer>,
-    ) -> Result<(Store<RunState>, Guest), CallError> {
+    ) -> Result<Call<'_>, Fault> {
+        let place = self.place().await;
         let work = (self.platform)
             .begin(&connection.tenant, &connection.id)
             .await?;
@@ -285,16 +317,27 @@ impl Host {
             Arc::clone(&connection.settings),
             observer,
         );
-        let mut store = self.store(state);
-        let guest = (connection.connector.pre.instantiate_async(&mut store).await)
-            .map_err(|error| crash(&connection.limits, &error))?;
-        Ok((store, guest))
+        Ok(Call {
+            watch: Watch::new(&state),
+            store: self.store(state),
+            pre: connection.connector.pre.clone(),
+            _place: place,
+        })
+    }
+
+    /// Waits until the engine has room for one more instance.
+    async fn place(&self) -> SemaphorePermit<'_> {
+        (self.places.acquire().await)
+            .unwrap_or_else(|_| unreachable!("the semaphore is never closed"))
     }
 
     fn store(&self, state: RunState) -> Store<RunState> {
         let most = state.limits.compute.as_millis() / engine::TICK.as_millis();
+        let (call, handles) = (state.limits.call, state.limits.handles);
         let mut store = Store::new(&self.engine, state);
         store.limiter(|state| &mut state.memory);
+        store.set_hostcall_fuel(call);
+        store.set_max_component_handles(handles);
         store.set_epoch_deadline(1);
         // Called only while the guest computes: a wait inside the host counts as one tick.
         store.epoch_deadline_callback(move |mut store| {
@@ -307,6 +350,48 @@ impl Host {
             })
         });
         store
+    }
+}
+
+/// A call into a guest that is about to be made: an instance of its own, and its place.
+struct Call<'a> {
+    store: Store<RunState>,
+    pre: ConnectorPre<RunState>,
+    watch: Watch,
+    _place: SemaphorePermit<'a>,
+}
+
+/// Ends a call that goes too long without a checkpoint, whatever it waits for.
+struct Watch {
+    checkpoint: Checkpoint,
+    most: Duration,
+}
+
+impl Watch {
+    fn new(state: &RunState) -> Watch {
+        Watch {
+            checkpoint: state.checkpoint.clone(),
+            most: state.limits.elapsed,
+        }
+    }
+
+    async fn within<T>(
+        &self,
+        call: impl Future<Output = wasmtime::Result<T>>,
+    ) -> wasmtime::Result<T> {
+        let mut call = std::pin::pin!(call);
+        loop {
+            let end = self.checkpoint.passed_at() + self.most;
+            tokio::select! {
+                biased;
+                answer = &mut call => return answer,
+                () = tokio::time::sleep_until(end) => {
+                    if self.checkpoint.passed_at() + self.most <= Instant::now() {
+                        return Err(Breach::Elapsed(self.most).into());
+                    }
+                }
+            }
+        }
     }
 }
 
@@ -375,11 +460,19 @@ fn conclude(report: &mut RunReport, ended: Result<Outcome, CallError>) {
     }
 }
 
+fn one_line(text: &str) -> &str {
+    text.lines().next().unwrap_or_default()
+}
+
 /// What a trap means to people.
 fn crash(limits: &Limits, error: &wasmtime::Error) -> CallError {
     if let Some(fault) = error.downcast_ref::<Fault>() {
         return CallError::Fault(fault.clone());
     }
+    if let Some(breach) = error.downcast_ref::<Breach>() {
+        return CallError::Crashed(breach.to_string());
+    }
+    let cause = error.root_cause().to_string();
     CallError::Crashed(match error.downcast_ref::<Trap>() {
         Some(Trap::Interrupt) => format!(
             "the component computed for more than {} s without a checkpoint",
@@ -390,10 +483,19 @@ fn crash(limits: &Limits, error: &wasmtime::Error) -> CallError {
             "the component panicked; its log tells where".to_owned()
         }
         Some(trap) => format!("the component trapped: {trap}"),
-        None if error.root_cause().to_string().contains("growing memory") => {
+        // The engine has no types for these.
+        None if cause.contains("growing memory") => {
             let mib = limits.memory >> 20;
             format!("the component wanted more than its {mib} MiB of memory")
         }
-        None => format!("the component was stopped: {}", error.root_cause()),
+        None if cause.contains("fuel allocated for hostcalls") => {
+            let kib = limits.call >> 10;
+            format!("the component passed more than {kib} KiB to the host in one call")
+        }
+        None if cause.contains("handle limit") || cause.contains("no free keys") => {
+            let handles = limits.handles;
+            format!("the component has more than {handles} handles open")
+        }
+        None => format!("the component was stopped: {}", one_line(&cause)),
     })
 }

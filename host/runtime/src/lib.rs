@@ -48,7 +48,10 @@ pub mod report;
 mod secret;
 
 pub use connector::{Connector, InstallError};
-pub use egress::{EgressError, EgressSettings, Forbidden, Grants, Refusal, RetryPolicy};
+pub use egress::{
+    BreakerPolicy, EgressError, EgressSettings, Forbidden, Grants, NetworkError, Refusal,
+    RetryPolicy,
+};
 pub use host::{CallError, ConnectError, Connection, ConnectionSpec, Host, JobRequest, StartError};
 pub use limits::{BadLimit, Limits};
 pub use options::{HostOptions, NetworkOptions};

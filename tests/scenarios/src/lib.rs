@@ -159,6 +159,7 @@ impl Shop {
                     first_wait: Duration::from_millis(2),
                     ..RetryPolicy::default()
                 },
+                ..EgressSettings::default()
             },
             limits: self.limits.clone(),
         };
