@@ -25,6 +25,7 @@ use crate::observe::{NoObserver, Observer};
 use crate::options::HostOptions;
 use crate::platform::Platform;
 use crate::report::{Outcome, RunReport};
+use crate::request::{JobRequest, WantedJob, Webhook};
 use crate::secret::Secret;
 
 /// Runs connectors for the tenants of a platform.
@@ -110,19 +111,8 @@ impl Connection {
     }
 }
 
-/// What is to be run.
-#[derive(Clone, Debug)]
-pub struct JobRequest {
-    /// Name of a job of the manifest.
-    pub job: String,
-    /// Argument of the job.
-    pub argument: Option<String>,
-    /// Change neither side.
-    pub preview: bool,
-}
-
 /// Why a call into a connector that is not a run failed.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum CallError {
     /// The connector said why.
     #[error(transparent)]
@@ -130,6 +120,20 @@ pub enum CallError {
     /// The component trapped or broke a limit.
     #[error("{0}")]
     Crashed(String),
+}
+
+/// Makes an instance and calls one of its exports.
+macro_rules! export {
+    ($call:ident, $export:ident $(, $argument:expr)*) => {
+        $call
+            .watch
+            .within(async {
+                let guest = $call.pre.instantiate_async(&mut $call.store).await?;
+                let sync = guest.tenon_connector_sync();
+                sync.$export(&mut $call.store $(, $argument)*).await
+            })
+            .await
+    };
 }
 
 impl Host {
@@ -155,14 +159,13 @@ impl Host {
         let checked = connector::check(&self.engine, &self.linker, &self.cache, wasm)?;
         let limits = Limits::to_describe();
         let state = RunState::new(&limits, None, None, Arc::from("{}"), Arc::new(NoObserver));
-        let _place = self.place().await;
-        let watch = Watch::new(&state);
-        let mut store = self.store(state);
-        let described = watch.within(async {
-            let guest = checked.pre.instantiate_async(&mut store).await?;
-            guest.tenon_connector_sync().call_describe(&mut store).await
-        });
-        let described = described.await;
+        let mut call = Call {
+            watch: Watch::new(&state),
+            store: self.store(state),
+            pre: checked.pre.clone(),
+            _place: self.place().await,
+        };
+        let described = export!(call, call_describe);
         let manifest = described.map_err(|error| InstallError::crashed(crash(&limits, &error)))?;
         let manifest = Manifest::try_from(manifest)?;
         Ok(Arc::new(Connector {
@@ -219,16 +222,9 @@ impl Host {
 
     /// Tries the credentials; answers with the name of the account at the counterpart.
     pub async fn check(&self, connection: &Connection) -> Result<String, CallError> {
-        let observer = Arc::new(NoObserver);
-        let mut call = self.open(connection, "check", true, observer).await?;
-        let answer = call.watch.within(async {
-            let guest = call.pre.instantiate_async(&mut call.store).await?;
-            let sync = guest.tenon_connector_sync();
-            sync.call_check(&mut call.store).await
-        });
-        Ok(answer
-            .await
-            .map_err(|error| crash(&connection.limits, &error))??)
+        let mut call = self.look(connection, "check").await?;
+        let answer = export!(call, call_check);
+        Ok(answer.map_err(|error| crash(&connection.limits, &error))??)
     }
 
     /// Values for a setting that only the counterpart knows, with their labels.
@@ -237,25 +233,56 @@ impl Host {
         connection: &Connection,
         option: &str,
     ) -> Result<Vec<(String, String)>, CallError> {
-        let observer = Arc::new(NoObserver);
-        let mut call = self.open(connection, "choices", true, observer).await?;
-        let answer = call.watch.within(async {
-            let guest = call.pre.instantiate_async(&mut call.store).await?;
-            let sync = guest.tenon_connector_sync();
-            sync.call_choices(&mut call.store, option).await
-        });
-        let choices = answer
-            .await
-            .map_err(|error| crash(&connection.limits, &error))??;
-        let most = connection.limits.records;
-        if choices.len() > most {
-            let breach = Breach::Records(choices.len(), most);
-            return Err(CallError::Crashed(breach.to_string()));
-        }
+        let mut call = self.look(connection, "choices").await?;
+        let answer = export!(call, call_choices, option);
+        let choices = answer.map_err(|error| crash(&connection.limits, &error))??;
+        admit(&connection.limits, &choices)?;
         Ok(choices
             .into_iter()
             .map(|choice| (choice.value, choice.label))
             .collect())
+    }
+
+    /// Turns a message of the counterpart into jobs. The connector makes no request for that.
+    pub async fn receive(
+        &self,
+        connection: &Connection,
+        webhook: Webhook,
+    ) -> Result<Vec<WantedJob>, CallError> {
+        let observer = Arc::new(NoObserver);
+        let mut call = self
+            .open(connection, None, "receive", true, observer)
+            .await?;
+        let answer = export!(call, call_receive, &webhook.into());
+        let wanted = answer.map_err(|error| crash(&connection.limits, &error))??;
+        admit(&connection.limits, &wanted)?;
+        Ok(wanted.into_iter().map(WantedJob::from).collect())
+    }
+
+    /// Lets the connector set up the counterpart. Messages will be sent to `callback` with a topic
+    /// behind it.
+    pub async fn enable(&self, connection: &Connection, callback: &str) -> Result<(), CallError> {
+        let mut call = self.act(connection, "enable").await?;
+        let answer = export!(call, call_enable, callback);
+        settle(call, connection, answer).await
+    }
+
+    /// Lets the connector clean up the counterpart.
+    pub async fn disable(&self, connection: &Connection) -> Result<(), CallError> {
+        let mut call = self.act(connection, "disable").await?;
+        let answer = export!(call, call_disable);
+        settle(call, connection, answer).await
+    }
+
+    /// Lets the connector bring its storage from an older version of its state to its own.
+    pub async fn migrate(
+        &self,
+        connection: &Connection,
+        from_version: u32,
+    ) -> Result<(), CallError> {
+        let mut call = self.act(connection, "migrate").await?;
+        let answer = export!(call, call_migrate, from_version);
+        settle(call, connection, answer).await
     }
 
     /// Runs a job until it is done, cut or failed. What its last checkpoint committed stays
@@ -266,8 +293,9 @@ impl Host {
         request: &JobRequest,
         observer: Arc<dyn Observer>,
     ) -> RunReport {
+        let egress = Some(Arc::clone(&connection.egress));
         let opened = self
-            .open(connection, &request.job, request.preview, observer)
+            .open(connection, egress, &request.job, request.preview, observer)
             .await;
         let mut call = match opened {
             Ok(opened) => opened,
@@ -277,19 +305,9 @@ impl Host {
                 return report;
             }
         };
-        let called = call.watch.within(async {
-            let guest = call.pre.instantiate_async(&mut call.store).await?;
-            guest
-                .tenon_connector_sync()
-                .call_run(
-                    &mut call.store,
-                    &request.job,
-                    request.argument.as_deref(),
-                    &sync::Cause::Asked,
-                )
-                .await
-        });
-        let ended = match called.await {
+        let cause = request.cause.clone().into();
+        let argument = request.argument.as_deref();
+        let ended = match export!(call, call_run, &request.job, argument, &cause) {
             Ok(Ok(sync::Outcome::Done)) => Ok(Outcome::Done),
             Ok(Ok(sync::Outcome::Suspended)) => Ok(Outcome::Suspended),
             Ok(Err(fault)) => Err(CallError::Fault(fault)),
@@ -298,9 +316,24 @@ impl Host {
         finish(call.store.into_data(), connection, ended).await
     }
 
+    /// A call of which nothing is kept.
+    async fn look(&self, connection: &Connection, name: &str) -> Result<Call<'_>, Fault> {
+        let egress = Some(Arc::clone(&connection.egress));
+        self.open(connection, egress, name, true, Arc::new(NoObserver))
+            .await
+    }
+
+    /// A call whose writes are kept when it succeeds.
+    async fn act(&self, connection: &Connection, name: &str) -> Result<Call<'_>, Fault> {
+        let egress = Some(Arc::clone(&connection.egress));
+        self.open(connection, egress, name, false, Arc::new(NoObserver))
+            .await
+    }
+
     async fn open(
         &self,
         connection: &Connection,
+        egress: Option<Arc<Egress>>,
         job: &str,
         preview: bool,
         observer: Arc<dyn Observer>,
@@ -312,7 +345,7 @@ impl Host {
         let report = begin_report(connection, job, preview);
         let state = RunState::new(
             &connection.limits,
-            Some(Arc::clone(&connection.egress)),
+            egress,
             Some(Run { work, report }),
             Arc::clone(&connection.settings),
             observer,
@@ -392,6 +425,33 @@ impl Watch {
                 }
             }
         }
+    }
+}
+
+/// Passes a list that one answer may carry.
+fn admit<T>(limits: &Limits, list: &[T]) -> Result<(), CallError> {
+    if list.len() > limits.records {
+        let breach = Breach::Returned(list.len(), limits.records);
+        return Err(CallError::Crashed(breach.to_string()));
+    }
+    Ok(())
+}
+
+/// Ends a call that writes but is no run: like a run, it is kept as a whole or not at all.
+async fn settle(
+    call: Call<'_>,
+    connection: &Connection,
+    answer: wasmtime::Result<Result<(), Fault>>,
+) -> Result<(), CallError> {
+    let ended = match answer {
+        Ok(answer) => answer.map_err(CallError::Fault),
+        Err(error) => Err(crash(&connection.limits, &error)),
+    };
+    let outcome = ended.clone().map(|()| Outcome::Done);
+    let report = finish(call.store.into_data(), connection, outcome).await;
+    match report.error {
+        Some(error) => ended.and(Err(CallError::Crashed(error))),
+        None => ended,
     }
 }
 

@@ -25,7 +25,7 @@
 //!     egress: EgressSettings::default(),
 //!     limits: Limits::default(),
 //! })?;
-//! let request = JobRequest { job: "orders".to_owned(), argument: None, preview: false };
+//! let request = JobRequest::asked("orders");
 //! let report = host.run(&connection, &request, Arc::new(NoObserver)).await;
 //! # Ok(())
 //! # }
@@ -45,6 +45,7 @@ pub mod observe;
 mod options;
 pub mod platform;
 pub mod report;
+mod request;
 mod secret;
 
 pub use connector::{Connector, InstallError};
@@ -52,8 +53,9 @@ pub use egress::{
     BreakerPolicy, EgressError, EgressSettings, Forbidden, Grants, NetworkError, Refusal,
     RetryPolicy,
 };
-pub use host::{CallError, ConnectError, Connection, ConnectionSpec, Host, JobRequest, StartError};
+pub use host::{CallError, ConnectError, Connection, ConnectionSpec, Host, StartError};
 pub use limits::{BadLimit, Limits};
 pub use options::{HostOptions, NetworkOptions};
 pub use platform::Platform;
+pub use request::{Cause, JobRequest, RecordRef, WantedJob, Webhook};
 pub use secret::Secret;

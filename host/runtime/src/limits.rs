@@ -114,6 +114,9 @@ pub(crate) enum Breach {
     /// Too many elements.
     #[error("the component put {0} records into one call; {1} are allowed")]
     Records(usize, usize),
+    /// Too many elements in an answer of the component.
+    #[error("the component answered with {0} entries; {1} are allowed")]
+    Returned(usize, usize),
     /// The guest asked for more than it may be given at once.
     #[error("the component asked for more than {} KiB in one call", .0 >> 10)]
     Answer(usize),

@@ -23,9 +23,9 @@ pub async fn run(args: args::Run) -> anyhow::Result<Exit> {
         anyhow::bail!("the connector has no job `{}`; it has: {known}", args.job);
     }
     let request = JobRequest {
-        job: args.job,
         argument: args.argument,
         preview: args.preview,
+        ..JobRequest::asked(args.job)
     };
     let watcher = Arc::new(Watcher::new(args.verbose, args.connect.json));
     let listening = Arc::clone(&watcher);

@@ -194,9 +194,8 @@ impl Shop {
             ..Recorder::default()
         });
         let request = JobRequest {
-            job: job.to_owned(),
-            argument: None,
             preview,
+            ..JobRequest::asked(job)
         };
         let running = self.host.run(&connection, &request, observer.clone());
         let report = self.runtime.block_on(running);

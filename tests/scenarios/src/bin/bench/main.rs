@@ -210,11 +210,7 @@ impl Site {
     }
 
     async fn load(&self, connection: &Connection, orders: usize) -> Result<Duration> {
-        let request = JobRequest {
-            job: "orders".to_owned(),
-            argument: None,
-            preview: false,
-        };
+        let request = JobRequest::asked("orders");
         let started = Instant::now();
         let report = (self.host)
             .run(connection, &request, Arc::new(NoObserver))
