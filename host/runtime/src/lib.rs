@@ -45,6 +45,7 @@ pub mod observe;
 mod options;
 pub mod platform;
 pub mod report;
+pub mod seal;
 mod secret;
 
 pub use connector::{Connector, InstallError};
@@ -53,4 +54,5 @@ pub use host::{CallError, ConnectError, Connection, ConnectionSpec, Host, JobReq
 pub use limits::{BadLimit, Limits};
 pub use options::{HostOptions, NetworkOptions};
 pub use platform::Platform;
+pub use seal::{CredentialPlace, SealingKeys};
 pub use secret::Secret;
