@@ -46,6 +46,7 @@ mod options;
 pub mod platform;
 pub mod report;
 mod request;
+pub mod seal;
 mod secret;
 
 pub use connector::{Connector, InstallError};
@@ -58,4 +59,5 @@ pub use limits::{BadLimit, Limits};
 pub use options::{HostOptions, NetworkOptions};
 pub use platform::Platform;
 pub use request::{Cause, JobRequest, RecordRef, WantedJob, Webhook};
+pub use seal::{CredentialPlace, SealingKeys};
 pub use secret::Secret;

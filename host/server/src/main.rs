@@ -1,11 +1,15 @@
 //! `tenon`: runs connectors over the embedded ERP, for local testing and small installs.
 
 mod args;
+mod control;
+mod credential;
 mod inspect;
+mod key;
 mod load;
 mod records;
 mod run;
 mod site;
+mod vault;
 
 use std::process::ExitCode;
 
@@ -71,6 +75,8 @@ async fn execute(args: Args) -> anyhow::Result<Exit> {
         Command::Inspect(args) => inspect::inspect(args).await,
         Command::Records(args) => records::records(args).await,
         Command::Load(args) => load::load(args).await,
+        Command::Credential(args) => credential::credential(args),
+        Command::Key(args::Key::Rotate(args)) => credential::rotate(args),
     }
 }
 
