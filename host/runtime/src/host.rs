@@ -21,7 +21,7 @@ use crate::ids::{ConnectionId, TenantId};
 use crate::limits::{BadLimit, Breach, Limits};
 use crate::manifest::{Manifest, SettingsError, check_settings};
 use crate::model::Fault;
-use crate::observe::{NoObserver, Observer};
+use crate::observe::{NoObserver, Observer, tidy};
 use crate::options::HostOptions;
 use crate::platform::Platform;
 use crate::report::{Outcome, RunReport};
@@ -224,7 +224,9 @@ impl Host {
     pub async fn check(&self, connection: &Connection) -> Result<String, CallError> {
         let mut call = self.look(connection, "check").await?;
         let answer = export!(call, call_check);
-        Ok(answer.map_err(|error| crash(&connection.limits, &error))??)
+        let mut account = said(&connection.limits, answer)?;
+        tidy(&mut account, connection.limits.log_line);
+        Ok(account)
     }
 
     /// Values for a setting that only the counterpart knows, with their labels.
@@ -235,11 +237,16 @@ impl Host {
     ) -> Result<Vec<(String, String)>, CallError> {
         let mut call = self.look(connection, "choices").await?;
         let answer = export!(call, call_choices, option);
-        let choices = answer.map_err(|error| crash(&connection.limits, &error))??;
+        let choices = said(&connection.limits, answer)?;
         admit(&connection.limits, &choices)?;
+        let most = connection.limits.log_line;
         Ok(choices
             .into_iter()
-            .map(|choice| (choice.value, choice.label))
+            .map(|mut choice| {
+                tidy(&mut choice.value, most);
+                tidy(&mut choice.label, most);
+                (choice.value, choice.label)
+            })
             .collect())
     }
 
@@ -254,7 +261,7 @@ impl Host {
             .open(connection, None, "receive", true, observer)
             .await?;
         let answer = export!(call, call_receive, &webhook.into());
-        let wanted = answer.map_err(|error| crash(&connection.limits, &error))??;
+        let wanted = said(&connection.limits, answer)?;
         admit(&connection.limits, &wanted)?;
         Ok(wanted.into_iter().map(WantedJob::from).collect())
     }
@@ -307,12 +314,11 @@ impl Host {
         };
         let cause = request.cause.clone().into();
         let argument = request.argument.as_deref();
-        let ended = match export!(call, call_run, &request.job, argument, &cause) {
-            Ok(Ok(sync::Outcome::Done)) => Ok(Outcome::Done),
-            Ok(Ok(sync::Outcome::Suspended)) => Ok(Outcome::Suspended),
-            Ok(Err(fault)) => Err(CallError::Fault(fault)),
-            Err(error) => Err(crash(&connection.limits, &error)),
-        };
+        let answer = export!(call, call_run, &request.job, argument, &cause);
+        let ended = said(&connection.limits, answer).map(|outcome| match outcome {
+            sync::Outcome::Done => Outcome::Done,
+            sync::Outcome::Suspended => Outcome::Suspended,
+        });
         finish(call.store.into_data(), connection, ended).await
     }
 
@@ -428,6 +434,17 @@ impl Watch {
     }
 }
 
+/// What an export answered, or why it did not.
+fn said<T>(limits: &Limits, answer: wasmtime::Result<Result<T, Fault>>) -> Result<T, CallError> {
+    match answer {
+        Ok(answer) => answer.map_err(|mut fault| {
+            tidy(fault.reason_mut(), limits.log_line);
+            CallError::Fault(fault)
+        }),
+        Err(error) => Err(crash(limits, &error)),
+    }
+}
+
 /// Passes a list that one answer may carry.
 fn admit<T>(limits: &Limits, list: &[T]) -> Result<(), CallError> {
     if list.len() > limits.records {
@@ -443,10 +460,7 @@ async fn settle(
     connection: &Connection,
     answer: wasmtime::Result<Result<(), Fault>>,
 ) -> Result<(), CallError> {
-    let ended = match answer {
-        Ok(answer) => answer.map_err(CallError::Fault),
-        Err(error) => Err(crash(&connection.limits, &error)),
-    };
+    let ended = said(&connection.limits, answer);
     let outcome = ended.clone().map(|()| Outcome::Done);
     let report = finish(call.store.into_data(), connection, outcome).await;
     match report.error {

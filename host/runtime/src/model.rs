@@ -815,6 +815,19 @@ pub enum Fault {
     Unsupported(String),
 }
 
+impl Fault {
+    /// The text in it.
+    pub(crate) fn reason_mut(&mut self) -> &mut String {
+        match self {
+            Fault::Transient(reason)
+            | Fault::Configuration(reason)
+            | Fault::Rejected(reason)
+            | Fault::Conflict(reason)
+            | Fault::Unsupported(reason) => reason,
+        }
+    }
+}
+
 /// How to find a product.
 #[derive(ComponentType, Lift, Lower, Clone, Debug, PartialEq, Eq)]
 #[component(variant)]

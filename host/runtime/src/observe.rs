@@ -142,9 +142,9 @@ impl RunLog {
 
     /// A line that may be about a record.
     pub fn record_line(&self, level: Level, mut message: String, mut record: Option<String>) {
-        cut(&mut message, self.longest);
+        tidy(&mut message, self.longest);
         if let Some(record) = &mut record {
-            cut(record, self.longest);
+            tidy(record, self.longest);
         }
         let bytes = message.len() + record.as_ref().map_or(0, String::len);
         let line = LogLine {
@@ -190,11 +190,15 @@ impl Left {
     }
 }
 
-/// Cuts a text at a character boundary.
-pub(crate) fn cut(text: &mut String, bytes: usize) {
+/// Makes a guest's text fit for people: cut at a character, and without the line breaks and other
+/// control characters by which one line could pass for several or take over a terminal.
+pub(crate) fn tidy(text: &mut String, bytes: usize) {
     if text.len() > bytes {
         text.truncate(text.floor_char_boundary(bytes));
         text.push('…');
+    }
+    if text.contains(char::is_control) {
+        *text = text.replace(char::is_control, " ");
     }
 }
 
@@ -236,6 +240,13 @@ mod tests {
             ..Limits::default()
         };
         assert_eq!(vec!["abc", full], logged(few_bytes, &["abc", "de", "f"]));
+    }
+
+    #[test]
+    fn control_characters_do_not_get_into_a_line() {
+        let forged = "harmless\r\nERROR all is lost\u{1b}[2J";
+        let clean = "harmless  ERROR all is lost [2J";
+        assert_eq!(vec![clean], logged(Limits::default(), &[forged]));
     }
 
     #[test]

@@ -2,10 +2,10 @@
 
 use wasmtime::Result;
 
-use super::{LONGEST_NAME, RunState};
+use super::RunState;
 use crate::contract::tenon::runtime::run as wire;
 use crate::limits::Breach;
-use crate::observe::{FieldChange, Level, Progress, Written, cut};
+use crate::observe::{FieldChange, Level, Progress, Written, tidy};
 use crate::report::RejectedRecord;
 
 impl From<wire::Level> for Level {
@@ -92,9 +92,9 @@ impl wire::Host for RunState {
     }
 
     async fn reject(&mut self, mut kind: String, mut id: String, mut reason: String) -> Result<()> {
-        cut(&mut kind, LONGEST_NAME);
-        cut(&mut id, LONGEST_NAME);
-        cut(&mut reason, self.limits.log_line);
+        for text in [&mut kind, &mut id, &mut reason] {
+            tidy(text, self.limits.log_line);
+        }
         let record = RejectedRecord { kind, id, reason };
         self.observer.rejected(&record);
         let most = self.limits.listed_rejects;
