@@ -25,12 +25,24 @@ pub fn target() -> PathBuf {
     }
 }
 
-/// A built component.
+/// A built connector.
 ///
 /// # Panics
 /// When it has not been built.
 pub fn component(name: &str) -> Vec<u8> {
-    let file = target().join(format!("components/connectors/{name}.wasm"));
+    built(&format!("connectors/{name}.wasm"))
+}
+
+/// A built component that breaks, or tries to break, what the sandbox promises.
+///
+/// # Panics
+/// When it has not been built.
+pub fn hostile_component(name: &str) -> Vec<u8> {
+    built(&format!("conformance/{name}.wasm"))
+}
+
+fn built(file: &str) -> Vec<u8> {
+    let file = target().join("components").join(file);
     std::fs::read(&file)
         .unwrap_or_else(|error| panic!("{}: {error}; run `cargo xtask build`", file.display()))
 }

@@ -3,6 +3,9 @@
 //! Times are the median of several runs. A target is printed next to the figure; it is for people
 //! to look at, and nothing fails when it is missed.
 
+mod egress;
+mod epoch;
+mod hostile;
 mod native;
 
 use std::path::Path;
@@ -35,7 +38,7 @@ const ROUNDS: usize = 5;
 /// Measures, prints a table and writes target/bench.json.
 #[derive(Parser)]
 struct Args {
-    /// Which to run: sandbox, python, start, memory. All by default.
+    /// Which to run: sandbox, python, start, memory, egress, epoch, hostile. All by default.
     names: Vec<String>,
 }
 
@@ -68,17 +71,21 @@ impl Figure {
 
 fn main() -> Result<()> {
     let args = Args::parse();
-    let benchmarks: [(&str, Benchmark); 4] = [
+    let benchmarks: [(&str, Benchmark); 7] = [
         ("sandbox", sandbox),
         ("python", python),
         ("start", start),
         ("memory", memory),
+        ("egress", egress::egress),
+        ("epoch", epoch::epoch),
+        ("hostile", hostile::hostile),
     ];
     for name in &args.names {
         let known = benchmarks.iter().any(|(known, _)| known == name);
         ensure!(
             known,
-            "there is no benchmark `{name}`; there are sandbox, python, start, memory"
+            "there is no benchmark `{name}`; there are {}",
+            benchmarks.map(|(known, _)| known).join(", ")
         );
     }
     let mut figures = Vec::new();
