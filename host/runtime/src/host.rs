@@ -9,6 +9,7 @@ use wasmtime::component::Linker;
 use wasmtime::{Engine, Store, Trap, UpdateDeadline};
 
 use crate::capability::{self, Run, RunState};
+use crate::compiler::Compiler;
 use crate::connector::{self, Connector, InstallError};
 use crate::contract::Connector as Guest;
 use crate::contract::exports::tenon::connector::sync;
@@ -29,6 +30,7 @@ pub struct Host {
     engine: Engine,
     linker: Linker<RunState>,
     cache: PathBuf,
+    compiler: Compiler,
     component_size: usize,
     platform: Arc<dyn Platform>,
     budgets: Budgets,
@@ -130,6 +132,7 @@ impl Host {
             engine,
             linker,
             cache: options.cache,
+            compiler: options.compiler,
             component_size: options.component_size,
             platform,
             budgets: Budgets::default(),
@@ -138,7 +141,20 @@ impl Host {
 
     /// Checks and compiles a component, and asks it for its manifest.
     pub async fn install(&self, wasm: &[u8]) -> Result<Arc<Connector>, InstallError> {
-        let checked = connector::check(&self.engine, &self.linker, &self.cache, wasm)?;
+        if wasm.len() > self.component_size {
+            return Err(InstallError::TooLarge {
+                size: wasm.len(),
+                most: self.component_size,
+            });
+        }
+        let checked = connector::check(
+            &self.engine,
+            &self.linker,
+            &self.compiler,
+            &self.cache,
+            wasm,
+        )
+        .await?;
         let state = RunState::new(
             &Limits::to_describe(),
             None,

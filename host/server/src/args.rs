@@ -1,5 +1,6 @@
 //! The command line.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use anyhow::Context as _;
@@ -34,7 +35,16 @@ pub enum Command {
     Records(Records),
     /// Put records from a JSON file into a tenant's ERP.
     Load(Load),
+    /// Compile the component on standard input, within limits; `tenon` starts itself so.
+    #[command(hide = true)]
+    CompileComponent {
+        /// Bytes of memory and seconds of computing.
+        limits: Vec<OsString>,
+    },
 }
+
+/// The hidden command, as `tenon` writes it for itself.
+pub const COMPILE_COMPONENT: &str = "compile-component";
 
 /// Which tenant.
 #[derive(Clone, Debug, ClapArgs)]
@@ -212,6 +222,16 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Args::command().debug_assert();
+    }
+
+    #[test]
+    fn the_command_that_compiles_is_known_by_its_name_and_not_shown() {
+        let args = Args::parse_from(["tenon", COMPILE_COMPONENT, "1024", "60"]);
+        assert!(
+            matches!(args.command, Command::CompileComponent { limits } if limits == ["1024", "60"])
+        );
+        let help = Args::command().render_help().to_string();
+        assert!(!help.contains(COMPILE_COMPONENT), "{help}");
     }
 
     #[test]

@@ -12,8 +12,8 @@ use tenon_host::ids::TenantId;
 use tenon_host::observe::{LogLine, Observer, Progress};
 use tenon_host::report::RunReport;
 use tenon_host::{
-    CallError, ConnectError, Connection, ConnectionSpec, Connector, EgressSettings, Host,
-    HostOptions, JobRequest, Limits, RetryPolicy, Secret,
+    CallError, Compiler, CompilerProcess, ConnectError, Connection, ConnectionSpec, Connector,
+    EgressSettings, Host, HostOptions, JobRequest, Limits, RetryPolicy, Secret,
 };
 
 /// Where the build puts its results.
@@ -33,6 +33,14 @@ pub fn component(name: &str) -> Vec<u8> {
     let file = target().join(format!("components/connectors/{name}.wasm"));
     std::fs::read(&file)
         .unwrap_or_else(|error| panic!("{}: {error}; run `cargo xtask build`", file.display()))
+}
+
+/// The compiler of the built `tenon`.
+pub fn compiler() -> Compiler {
+    Compiler::Child(CompilerProcess {
+        arguments: vec!["compile-component".into()],
+        ..CompilerProcess::new(target().join("release/tenon"))
+    })
 }
 
 /// A tenant with the embedded ERP, and a host that runs one connector for it.
@@ -86,7 +94,8 @@ impl Shop {
         let erp = EmbeddedErp::open(folder.path()).expect("an ERP");
         // Compiled code is shared by all shops, as it would be in one host.
         let cache = target().join("compiled");
-        let host = Host::new(Arc::new(erp.clone()), HostOptions::new(cache)).expect("a host");
+        let options = HostOptions::new(cache, compiler());
+        let host = Host::new(Arc::new(erp.clone()), options).expect("a host");
         let connector = (runtime.block_on(host.install(&component(connector))))
             .expect("a component that installs");
         Shop {
