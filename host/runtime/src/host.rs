@@ -6,12 +6,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{Mutex, Semaphore, SemaphorePermit};
 use tokio::time::Instant;
 use wasmtime::component::Linker;
 use wasmtime::{Engine, Store, Trap, UpdateDeadline};
 
 use crate::capability::{self, Checkpoint, Run, RunState};
+use crate::compiler::Compiler;
 use crate::connector::{self, Connector, InstallError};
 use crate::contract::ConnectorPre;
 use crate::contract::exports::tenon::connector::sync;
@@ -19,7 +20,7 @@ use crate::egress::{Accounts, Egress, EgressError, EgressSettings, Network, Netw
 use crate::engine;
 use crate::ids::{ConnectionId, TenantId};
 use crate::limits::{BadLimit, Breach, Limits};
-use crate::manifest::{Manifest, SettingsError, check_settings};
+use crate::manifest::{Manifest, SettingsError, check_settings, one_line};
 use crate::model::Fault;
 use crate::observe::{NoObserver, Observer, tidy};
 use crate::options::HostOptions;
@@ -33,6 +34,9 @@ pub struct Host {
     engine: Engine,
     linker: Linker<RunState>,
     cache: PathBuf,
+    compiler: Compiler,
+    /// One compilation at a time, so that several never take more than the limits of one.
+    compiling: Mutex<()>,
     component_size: usize,
     platform: Arc<dyn Platform>,
     network: Network,
@@ -146,6 +150,8 @@ impl Host {
             engine,
             linker,
             cache: options.cache,
+            compiler: options.compiler,
+            compiling: Mutex::default(),
             component_size: options.component_size,
             platform,
             network: Network::new(&options.network)?,
@@ -156,7 +162,22 @@ impl Host {
 
     /// Checks and compiles a component, and asks it for its manifest.
     pub async fn install(&self, wasm: &[u8]) -> Result<Arc<Connector>, InstallError> {
-        let checked = connector::check(&self.engine, &self.linker, &self.cache, wasm)?;
+        if wasm.len() > self.component_size {
+            return Err(InstallError::TooLarge {
+                size: wasm.len(),
+                most: self.component_size,
+            });
+        }
+        let compiling = self.compiling.lock().await;
+        let checked = connector::check(
+            &self.engine,
+            &self.linker,
+            &self.compiler,
+            &self.cache,
+            wasm,
+        )
+        .await?;
+        drop(compiling);
         let limits = Limits::to_describe();
         let state = RunState::new(&limits, None, None, Arc::from("{}"), Arc::new(NoObserver));
         let mut call = Call {
@@ -532,10 +553,6 @@ fn conclude(report: &mut RunReport, ended: Result<Outcome, CallError>) {
             report.error = Some(error.to_string());
         }
     }
-}
-
-fn one_line(text: &str) -> &str {
-    text.lines().next().unwrap_or_default()
 }
 
 /// What a trap means to people.

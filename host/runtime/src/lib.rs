@@ -10,11 +10,13 @@
 //!
 //! use tenon_host::observe::NoObserver;
 //! use tenon_host::{
-//!     ConnectionSpec, EgressSettings, Host, HostOptions, JobRequest, Limits, Platform, Secret,
+//!     Compiler, CompilerProcess, ConnectionSpec, EgressSettings, Host, HostOptions, JobRequest,
+//!     Limits, Platform, Secret,
 //! };
 //!
 //! # async fn embed(my_platform: impl Platform + 'static, key: String) -> anyhow::Result<()> {
-//! let options = HostOptions::new("/var/lib/tenon/compiled");
+//! let compiler = CompilerProcess::new("/usr/lib/tenon/tenon-compile");
+//! let options = HostOptions::new("/var/lib/tenon/compiled", Compiler::Child(compiler));
 //! let host = Host::new(Arc::new(my_platform), options)?;
 //! let connector = host.install(&std::fs::read("keycrm.wasm")?).await?;
 //! let connection = host.connect(connector, ConnectionSpec {
@@ -32,6 +34,7 @@
 //! ```
 
 mod capability;
+mod compiler;
 mod connector;
 mod contract;
 mod egress;
@@ -49,6 +52,7 @@ mod request;
 pub mod seal;
 mod secret;
 
+pub use compiler::{CompileError, Compiler, CompilerProcess, compile_stdin};
 pub use connector::{Connector, InstallError};
 pub use egress::{
     BreakerPolicy, EgressError, EgressSettings, Forbidden, Grants, NetworkError, Refusal,

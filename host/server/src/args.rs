@@ -1,5 +1,6 @@
 //! The command line.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -41,7 +42,16 @@ pub enum Command {
     /// Keep the key that seals the credentials.
     #[command(subcommand)]
     Key(Key),
+    /// Compile the component on standard input, within limits; `tenon` starts itself so.
+    #[command(hide = true)]
+    CompileComponent {
+        /// Bytes of memory and seconds of computing.
+        limits: Vec<OsString>,
+    },
 }
+
+/// The hidden command, as `tenon` writes it for itself.
+pub const COMPILE_COMPONENT: &str = "compile-component";
 
 /// Which tenant.
 #[derive(Clone, Debug, ClapArgs)]
@@ -329,6 +339,16 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Args::command().debug_assert();
+    }
+
+    #[test]
+    fn the_command_that_compiles_is_known_by_its_name_and_not_shown() {
+        let args = Args::parse_from(["tenon", COMPILE_COMPONENT, "1024", "60"]);
+        assert!(
+            matches!(args.command, Command::CompileComponent { limits } if limits == ["1024", "60"])
+        );
+        let help = Args::command().render_help().to_string();
+        assert!(!help.contains(COMPILE_COMPONENT), "{help}");
     }
 
     #[test]

@@ -12,8 +12,8 @@ use tenon_host::ids::TenantId;
 use tenon_host::observe::{LogLine, Observer, Progress};
 use tenon_host::report::RunReport;
 use tenon_host::{
-    CallError, ConnectError, Connection, ConnectionSpec, Connector, EgressSettings, Host,
-    HostOptions, JobRequest, Limits, RetryPolicy, Secret,
+    CallError, Compiler, CompilerProcess, ConnectError, Connection, ConnectionSpec, Connector,
+    EgressSettings, Host, HostOptions, JobRequest, Limits, RetryPolicy, Secret,
 };
 
 /// Where the build puts its results.
@@ -45,6 +45,14 @@ fn built(file: &str) -> Vec<u8> {
     let file = target().join("components").join(file);
     std::fs::read(&file)
         .unwrap_or_else(|error| panic!("{}: {error}; run `cargo xtask build`", file.display()))
+}
+
+/// The compiler of the built `tenon`.
+pub fn compiler() -> Compiler {
+    Compiler::Child(CompilerProcess {
+        arguments: vec!["compile-component".into()],
+        ..CompilerProcess::new(target().join("release/tenon"))
+    })
 }
 
 /// A tenant with the embedded ERP, and a host that runs one connector for it.
@@ -98,7 +106,8 @@ impl Shop {
         let erp = EmbeddedErp::open(folder.path()).expect("an ERP");
         // Compiled code is shared by all shops, as it would be in one host.
         let cache = target().join("compiled");
-        let host = Host::new(Arc::new(erp.clone()), HostOptions::new(cache)).expect("a host");
+        let options = HostOptions::new(cache, compiler());
+        let host = Host::new(Arc::new(erp.clone()), options).expect("a host");
         let connector = (runtime.block_on(host.install(&component(connector))))
             .expect("a component that installs");
         Shop {

@@ -12,7 +12,7 @@ use tenon_host::report::Outcome;
 use tenon_host::{
     Connection, ConnectionSpec, EgressSettings, Host, HostOptions, JobRequest, Limits, Secret,
 };
-use tenon_scenarios::hostile_component;
+use tenon_scenarios::{compiler, hostile_component};
 
 use crate::Figure;
 
@@ -44,7 +44,7 @@ impl Ring {
     pub fn new() -> Result<Ring> {
         let folder = tempfile::tempdir()?;
         let erp = EmbeddedErp::open(folder.path())?;
-        let options = HostOptions::new(folder.path().join("compiled"));
+        let options = HostOptions::new(folder.path().join("compiled"), compiler());
         Ok(Ring {
             runtime: tokio::runtime::Builder::new_current_thread()
                 .enable_all()

@@ -24,7 +24,7 @@ use tenon_host::{
     Connection, ConnectionSpec, Connector, EgressSettings, Host, HostOptions, JobRequest, Limits,
     Secret,
 };
-use tenon_scenarios::{component, target};
+use tenon_scenarios::{compiler, component, target};
 use tenon_sdk::Connector as _;
 use tenon_simulators::keycrm::{self, Config, Simulator};
 use wait4::Wait4 as _;
@@ -181,7 +181,7 @@ impl Site {
         let erp = EmbeddedErp::open(folder)?;
         let host = Host::new(
             Arc::new(erp.clone()),
-            HostOptions::new(folder.join("compiled")),
+            HostOptions::new(folder.join("compiled"), compiler()),
         )?;
         let connector = host.install(&component("keycrm")).await?;
         Ok(Site {
