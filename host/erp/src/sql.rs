@@ -196,6 +196,7 @@ statements! {
         VALUES (?1, ?2, ?3, ?4, ?5)
         ON CONFLICT (connection, name) DO UPDATE SET job = excluded.job, due = excluded.due,
             argument = excluded.argument";
+    COUNT_TIMERS = "SELECT count(*) FROM timers WHERE connection = ?1";
     CANCEL_TIMER = "DELETE FROM timers WHERE connection = ?1 AND name = ?2";
     DUE_TIMERS = "SELECT connection, name, job, due, argument FROM timers
         WHERE due <= ?1 ORDER BY due";

@@ -152,6 +152,11 @@ pub(crate) fn set_timer(db: &Connection, connection: &str, timer: &Timer) -> Res
     Ok(())
 }
 
+pub(crate) fn timers(db: &Connection, connection: &str) -> Result<u64, Halt> {
+    let count: Option<i64> = record::value(db, sql::COUNT_TIMERS, &[&connection])?;
+    Ok(count.unwrap_or(0).unsigned_abs())
+}
+
 pub(crate) fn cancel_timer(db: &Connection, connection: &str, name: &str) -> Result<(), Halt> {
     db.prepare_cached(sql::CANCEL_TIMER)?
         .execute([connection, name])?;

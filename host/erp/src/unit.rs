@@ -293,6 +293,11 @@ impl State for Unit {
             .await
     }
 
+    async fn timers(&mut self) -> Answer<u64> {
+        let connection = &self.connection;
+        self.book.read(|db| state::timers(db, connection))
+    }
+
     async fn cancel_timer(&mut self, name: String) -> Answer<()> {
         let connection = &self.connection;
         self.book

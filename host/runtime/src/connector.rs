@@ -1,25 +1,45 @@
 //! A version of a connector, checked and compiled: what comes out of installing a component.
+//!
+//! The threat: a component is untrusted bytes. So what it imports and exports is read from its
+//! outline, which costs next to nothing, and only what may run here is compiled ([`compiler`]).
+//! Compiled code is run as it is; so the cache is written by its owner alone, and code that others
+//! could have changed is not loaded but made anew.
+//!
+//! [`compiler`]: crate::compiler
 
 use std::fmt::Write as _;
 use std::hash::{Hash as _, Hasher as _};
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use sha2::Digest as _;
+use wasmparser::{Encoding, Parser, Payload};
+use wasmtime::Engine;
 use wasmtime::component::{Component, Linker};
-use wasmtime::{Engine, error::Context as _};
 
 use crate::capability::{self, RunState};
+use crate::compiler::{CompileError, Compiler};
 use crate::contract::ConnectorPre;
-use crate::manifest::{BadManifest, Manifest};
+use crate::manifest::{BadManifest, Manifest, one_line};
 
 /// The interface that every connector exports.
 const SYNC: &str = "tenon:connector/sync@0.1.0";
 
+/// Most forbidden imports that an error lists.
+const LISTED_IMPORTS: usize = 10;
+
 /// Why a component cannot be installed.
 #[derive(Debug, thiserror::Error)]
 pub enum InstallError {
-    /// It imports something that no connector gets.
+    /// It is larger than this host takes.
+    #[error("the component has {size} bytes; this host takes at most {most}")]
+    TooLarge {
+        /// Its bytes.
+        size: usize,
+        /// [`HostOptions::component_size`](crate::HostOptions::component_size).
+        most: usize,
+    },
+    /// It imports something that no connector gets; the first such imports.
     #[error("the component imports what no connector may use: {}", .0.join(", "))]
     ForbiddenImports(Vec<String>),
     /// It does not export the contract.
@@ -28,6 +48,9 @@ pub enum InstallError {
     /// It is not a WebAssembly component, or its interfaces differ from the contract's.
     #[error("the component cannot be used: {0}")]
     Unusable(String),
+    /// It could not be compiled.
+    #[error(transparent)]
+    Compile(#[from] CompileError),
     /// What it says about itself cannot be used.
     #[error("the connector's manifest cannot be used: {0}")]
     Manifest(#[from] BadManifest),
@@ -42,16 +65,22 @@ pub enum InstallError {
 }
 
 impl InstallError {
+    /// It did not even say what it is.
+    pub(crate) fn crashed(error: crate::host::CallError) -> InstallError {
+        InstallError::Unusable(error.to_string())
+    }
+
     pub(crate) fn unusable(error: wasmtime::Error) -> InstallError {
-        let mut text = String::new();
-        for (depth, cause) in error.chain().enumerate() {
-            let separator = if depth == 0 { "" } else { ": " };
-            // Backtraces and hints of the engine take several lines; the first says what is wrong.
-            let line = cause.to_string();
-            let line = line.lines().next().unwrap_or_default();
-            let _ = write!(text, "{separator}{line}");
-        }
-        InstallError::Unusable(text)
+        // Backtraces and hints of the engine take several lines; the first says what is wrong.
+        let causes =
+            (error.chain()).filter_map(|cause| Some(cause.to_string().lines().next()?.to_owned()));
+        InstallError::Unusable(one_line(&causes.collect::<Vec<_>>().join(": ")))
+    }
+
+    fn not_a_component(reason: impl std::fmt::Display) -> InstallError {
+        InstallError::Unusable(one_line(&format!(
+            "it is not a WebAssembly component: {reason}"
+        )))
     }
 }
 
@@ -89,29 +118,17 @@ pub(crate) struct Checked {
     pub imports: Vec<String>,
 }
 
-/// Compiles a component, or takes its code from the cache, and checks what it imports and exports.
-pub(crate) fn check(
+/// Checks what a component imports and exports, and compiles it or takes its code from the cache.
+pub(crate) async fn check(
     engine: &Engine,
     linker: &Linker<RunState>,
+    compiler: &Compiler,
     cache: &Path,
     wasm: &[u8],
 ) -> Result<Checked, InstallError> {
+    let imports = outline(wasm)?;
     let digest = hex(&sha2::Sha256::digest(wasm));
-    let component = compiled(engine, cache, &digest, wasm)?;
-    let kind = component.component_type();
-    let imports: Vec<String> = (kind.imports(engine))
-        .map(|(name, _)| name.to_owned())
-        .collect();
-    let forbidden: Vec<String> = (imports.iter())
-        .filter(|name| !capability::is_allowed(name))
-        .cloned()
-        .collect();
-    if !forbidden.is_empty() {
-        return Err(InstallError::ForbiddenImports(forbidden));
-    }
-    if !kind.exports(engine).any(|(name, _)| name == SYNC) {
-        return Err(InstallError::NotAConnector);
-    }
+    let component = compiled(engine, compiler, cache, &digest, wasm).await?;
     let pre = linker
         .instantiate_pre(&component)
         .and_then(ConnectorPre::new)
@@ -123,8 +140,55 @@ pub(crate) fn check(
     })
 }
 
-fn compiled(
+/// The imports of a component that may be compiled: it asks for nothing that is forbidden, and
+/// exports the contract. Whether their types fit is seen when it is linked.
+fn outline(wasm: &[u8]) -> Result<Vec<String>, InstallError> {
+    let mut imports = Vec::new();
+    let mut forbidden = Vec::new();
+    let mut is_connector = false;
+    // Nested modules and components have sections of their own.
+    let mut depth = 0_usize;
+    for payload in Parser::new(0).parse_all(wasm) {
+        match payload.map_err(InstallError::not_a_component)? {
+            Payload::Version {
+                encoding: Encoding::Module,
+                ..
+            } if depth == 0 => {
+                return Err(InstallError::not_a_component("it is a core module"));
+            }
+            Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
+            Payload::End(_) => depth = depth.saturating_sub(1),
+            Payload::ComponentImportSection(section) if depth == 0 => {
+                for import in section {
+                    let import = import.map_err(InstallError::not_a_component)?.name.name;
+                    if capability::is_allowed(import) {
+                        imports.push(import.to_owned());
+                    } else if forbidden.len() < LISTED_IMPORTS {
+                        forbidden.push(one_line(import));
+                    }
+                }
+            }
+            Payload::ComponentExportSection(section) if depth == 0 => {
+                for export in section {
+                    let export = export.map_err(InstallError::not_a_component)?;
+                    is_connector |= export.name.name == SYNC;
+                }
+            }
+            _ => {}
+        }
+    }
+    if !forbidden.is_empty() {
+        Err(InstallError::ForbiddenImports(forbidden))
+    } else if !is_connector {
+        Err(InstallError::NotAConnector)
+    } else {
+        Ok(imports)
+    }
+}
+
+async fn compiled(
     engine: &Engine,
+    compiler: &Compiler,
     cache: &Path,
     digest: &str,
     wasm: &[u8],
@@ -133,29 +197,57 @@ fn compiled(
     engine.precompile_compatibility_hash().hash(&mut hasher);
     let file = cache.join(format!("{digest}-{:016x}.cwasm", hasher.finish()));
     if file.exists() {
-        // SAFETY: the folder is written by this function alone, with owner-only rights, and the
-        // name ties the code to the component and the engine. wasmtime checks the engine again.
-        match unsafe { Component::deserialize_file(engine, &file) } {
+        match load(engine, cache, &file) {
             Ok(component) => return Ok(component),
-            Err(error) => {
-                tracing::warn!(file = %file.display(), "compiled code is not usable: {error}");
+            Err(reason) => {
+                let file = file.display();
+                tracing::warn!(%file, "compiled code is not usable and made anew: {reason:#}");
             }
         }
     }
-    let code = engine
-        .precompile_component(wasm)
-        .context("it is not a WebAssembly component")
-        .map_err(InstallError::unusable)?;
+    let code = compiler.compile(engine, wasm).await?;
+    // SAFETY: the compiler that this host was given made the code a moment ago.
+    let component = unsafe { Component::deserialize(engine, &code) }
+        .map_err(|error| CompileError::foreign(&error))?;
     keep(cache, &file, &code).map_err(|source| InstallError::Cache {
         path: cache.to_owned(),
         source,
     })?;
-    // SAFETY: this code was made by this engine a moment ago.
-    unsafe { Component::deserialize(engine, &code) }.map_err(InstallError::unusable)
+    Ok(component)
+}
+
+/// Loads code from the cache.
+fn load(engine: &Engine, cache: &Path, file: &Path) -> wasmtime::Result<Component> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt as _;
+
+        let (cache, file) = (cache.metadata()?, file.symlink_metadata()?);
+        trust((cache.mode(), cache.uid()), (file.mode(), file.uid())).map_err(io::Error::other)?;
+    }
+    // SAFETY: nobody but the owner of the folder can have written the file, which `keep` does; its
+    // name ties the code to the component and the engine. wasmtime checks the engine again.
+    unsafe { Component::deserialize_file(engine, file) }
+}
+
+/// Whether code is the work of whom the folder belongs to, by the modes and owners of the two.
+#[cfg(unix)]
+fn trust(folder: (u32, u32), file: (u32, u32)) -> Result<(), &'static str> {
+    const OTHERS_WRITE: u32 = 0o022;
+    const ROOT: u32 = 0;
+    if folder.0 & OTHERS_WRITE != 0 {
+        Err("others may write to its folder; take that right from them with chmod go-w")
+    } else if file.0 & OTHERS_WRITE != 0 {
+        Err("others may write to it")
+    } else if file.1 != folder.1 && file.1 != ROOT {
+        Err("it belongs to another than its folder does")
+    } else {
+        Ok(())
+    }
 }
 
 /// Writes whole or not at all, whatever else writes the same file.
-fn keep(cache: &Path, file: &Path, code: &[u8]) -> std::io::Result<()> {
+fn keep(cache: &Path, file: &Path, code: &[u8]) -> io::Result<()> {
     let mut folder = std::fs::DirBuilder::new();
     folder.recursive(true);
     #[cfg(unix)]
@@ -172,4 +264,27 @@ fn hex(bytes: &[u8]) -> String {
         let _ = write!(text, "{byte:02x}");
         text
     })
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::trust;
+
+    #[test]
+    fn only_code_that_nobody_else_could_write_is_trusted() {
+        let (folder, file) = (0o40_700, 0o100_600);
+        assert!(trust((folder, 7), (file, 7)).is_ok());
+        assert!(trust((folder | 0o055, 7), (file | 0o044, 0)).is_ok());
+        for (folder, file) in [
+            ((folder | 0o020, 7), (file, 7)),
+            ((folder | 0o002, 7), (file, 7)),
+            ((folder, 7), (file | 0o020, 7)),
+            ((folder, 7), (file | 0o002, 7)),
+            ((folder, 7), (0o120_777, 7)),
+            ((folder, 7), (file, 8)),
+            ((folder, 0), (file, 8)),
+        ] {
+            assert!(trust(folder, file).is_err(), "{folder:?} {file:?}");
+        }
+    }
 }

@@ -41,10 +41,34 @@ pub fn new(runs: u32) -> wasmtime::Result<Engine> {
         // Reads which pages were touched instead of guessing, where the kernel can tell.
         .pagemap_scan(Enabled::Auto);
 
+    let mut config = config();
+    config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
+    let engine = Engine::new(&config)?;
+    let ticking = engine.weak();
+    std::thread::Builder::new()
+        .name("tenon-epoch".to_owned())
+        .spawn(move || {
+            while let Some(engine) = ticking.upgrade() {
+                engine.increment_epoch();
+                drop(engine);
+                std::thread::sleep(TICK);
+            }
+        })?;
+    Ok(engine)
+}
+
+/// Makes an engine that only compiles; its code runs in every engine of [`new`]. It reserves no
+/// address space, so that its process can be held to little, and uses one thread, so that a long
+/// compilation takes one core from the runs and no more.
+pub(crate) fn compiling() -> wasmtime::Result<Engine> {
+    Engine::new(config().parallel_compilation(false))
+}
+
+/// All that decides about compiled code.
+pub fn config() -> Config {
     let mut config = Config::new();
     config
         .strategy(Strategy::Cranelift)
-        .allocation_strategy(InstanceAllocationStrategy::Pooling(pool))
         .epoch_interruption(true)
         // Runs are plain calls; the machinery for concurrent component tasks costs time in each.
         .concurrency_support(false)
@@ -58,17 +82,24 @@ pub fn new(runs: u32) -> wasmtime::Result<Engine> {
         // costs address space only, 4 TiB of 128 for all of them.
         .memory_reservation(4 << 30)
         .memory_guard_size(32 << 20);
+    config
+}
 
-    let engine = Engine::new(&config)?;
-    let ticking = engine.weak();
-    std::thread::Builder::new()
-        .name("tenon-epoch".to_owned())
-        .spawn(move || {
-            while let Some(engine) = ticking.upgrade() {
-                engine.increment_epoch();
-                drop(engine);
-                std::thread::sleep(TICK);
-            }
-        })?;
-    Ok(engine)
+#[cfg(test)]
+mod tests {
+    use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+
+    use super::*;
+
+    #[test]
+    fn code_is_interchangeable_between_all_engines() {
+        let hash = |engine: Engine| {
+            let mut hasher = DefaultHasher::new();
+            engine.precompile_compatibility_hash().hash(&mut hasher);
+            hasher.finish()
+        };
+        let running = hash(new(1).unwrap());
+        assert_eq!(running, hash(new(7).unwrap()));
+        assert_eq!(running, hash(compiling().unwrap()));
+    }
 }

@@ -3,25 +3,30 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::Value;
+use tokio::sync::{Mutex, Semaphore, SemaphorePermit};
+use tokio::time::Instant;
 use wasmtime::component::Linker;
 use wasmtime::{Engine, Store, Trap, UpdateDeadline};
 
-use crate::capability::{self, Run, RunState};
+use crate::capability::{self, Checkpoint, Run, RunState};
+use crate::compiler::Compiler;
 use crate::connector::{self, Connector, InstallError};
-use crate::contract::Connector as Guest;
+use crate::contract::ConnectorPre;
 use crate::contract::exports::tenon::connector::sync;
-use crate::egress::{Budgets, Egress, EgressError, EgressSettings};
+use crate::egress::{Accounts, Egress, EgressError, EgressSettings, Network, NetworkError};
 use crate::engine;
 use crate::ids::{ConnectionId, TenantId};
-use crate::limits::{BadLimit, Limits};
-use crate::manifest::{Manifest, SettingsError, check_settings};
+use crate::limits::{BadLimit, Breach, Limits};
+use crate::manifest::{Manifest, SettingsError, check_settings, one_line};
 use crate::model::Fault;
-use crate::observe::{NoObserver, Observer};
+use crate::observe::{NoObserver, Observer, tidy};
 use crate::options::HostOptions;
 use crate::platform::Platform;
 use crate::report::{Outcome, RunReport};
+use crate::request::{JobRequest, WantedJob, Webhook};
 use crate::secret::Secret;
 
 /// Runs connectors for the tenants of a platform.
@@ -29,9 +34,15 @@ pub struct Host {
     engine: Engine,
     linker: Linker<RunState>,
     cache: PathBuf,
+    compiler: Compiler,
+    /// One compilation at a time, so that several never take more than the limits of one.
+    compiling: Mutex<()>,
     component_size: usize,
     platform: Arc<dyn Platform>,
-    budgets: Budgets,
+    network: Network,
+    accounts: Accounts,
+    /// One for each run that the engine has room for.
+    places: Semaphore,
 }
 
 /// What an admin decides about a connection.
@@ -51,10 +62,16 @@ pub struct ConnectionSpec {
     pub limits: Limits,
 }
 
-/// The system does not give the engine what it needs, such as address space or a thread.
+/// Why a host cannot be made.
 #[derive(Debug, thiserror::Error)]
-#[error("the WebAssembly engine cannot be started: {0:#}")]
-pub struct StartError(wasmtime::Error);
+pub enum StartError {
+    /// The system does not give the engine what it needs, such as address space or a thread.
+    #[error("the WebAssembly engine cannot be started: {0:#}")]
+    Engine(wasmtime::Error),
+    /// The network options cannot be used.
+    #[error(transparent)]
+    Network(#[from] NetworkError),
+}
 
 /// Why a connection cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -98,19 +115,8 @@ impl Connection {
     }
 }
 
-/// What is to be run.
-#[derive(Clone, Debug)]
-pub struct JobRequest {
-    /// Name of a job of the manifest.
-    pub job: String,
-    /// Argument of the job.
-    pub argument: Option<String>,
-    /// Change neither side.
-    pub preview: bool,
-}
-
 /// Why a call into a connector that is not a run failed.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum CallError {
     /// The connector said why.
     #[error(transparent)]
@@ -120,38 +126,69 @@ pub enum CallError {
     Crashed(String),
 }
 
+/// Makes an instance and calls one of its exports.
+macro_rules! export {
+    ($call:ident, $export:ident $(, $argument:expr)*) => {
+        $call
+            .watch
+            .within(async {
+                let guest = $call.pre.instantiate_async(&mut $call.store).await?;
+                let sync = guest.tenon_connector_sync();
+                sync.$export(&mut $call.store $(, $argument)*).await
+            })
+            .await
+    };
+}
+
 impl Host {
     /// A host over a platform.
     pub fn new(platform: Arc<dyn Platform>, options: HostOptions) -> Result<Host, StartError> {
-        let engine = engine::new(options.runs).map_err(StartError)?;
+        let engine = engine::new(options.runs).map_err(StartError::Engine)?;
         let mut linker = Linker::new(&engine);
-        capability::link(&mut linker).map_err(StartError)?;
+        capability::link(&mut linker).map_err(StartError::Engine)?;
         Ok(Host {
             engine,
             linker,
             cache: options.cache,
+            compiler: options.compiler,
+            compiling: Mutex::default(),
             component_size: options.component_size,
             platform,
-            budgets: Budgets::default(),
+            network: Network::new(&options.network)?,
+            accounts: Accounts::default(),
+            places: Semaphore::new(options.runs as usize),
         })
     }
 
     /// Checks and compiles a component, and asks it for its manifest.
     pub async fn install(&self, wasm: &[u8]) -> Result<Arc<Connector>, InstallError> {
-        let checked = connector::check(&self.engine, &self.linker, &self.cache, wasm)?;
-        let state = RunState::new(
-            &Limits::to_describe(),
-            None,
-            None,
-            Arc::from("{}"),
-            Arc::new(NoObserver),
-        );
-        let mut store = self.store(state);
-        let described = async {
-            let guest = checked.pre.instantiate_async(&mut store).await?;
-            guest.tenon_connector_sync().call_describe(&mut store).await
+        if wasm.len() > self.component_size {
+            return Err(InstallError::TooLarge {
+                size: wasm.len(),
+                most: self.component_size,
+            });
+        }
+        let compiling = self.compiling.lock().await;
+        let checked = connector::check(
+            &self.engine,
+            &self.linker,
+            &self.compiler,
+            &self.cache,
+            wasm,
+        )
+        .await?;
+        drop(compiling);
+        let limits = Limits::to_describe();
+        let state = RunState::new(&limits, None, None, Arc::from("{}"), Arc::new(NoObserver));
+        let mut call = Call {
+            watch: Watch::new(&state),
+            store: self.store(state),
+            pre: checked.pre.clone(),
+            _place: self.place().await,
         };
-        let manifest = Manifest::try_from(described.await.map_err(InstallError::unusable)?)?;
+        let described = export!(call, call_describe);
+        let manifest = described.map_err(|error| InstallError::crashed(crash(&limits, &error)))?;
+        let manifest = Manifest::try_from(manifest)?;
         Ok(Arc::new(Connector {
             pre: checked.pre,
             digest: checked.digest,
@@ -191,7 +228,8 @@ impl Host {
             &spec.settings,
             &spec.credentials,
             spec.egress,
-            &self.budgets,
+            &self.network,
+            &self.accounts,
         )?;
         Ok(Connection {
             settings: Arc::from(spec.settings.to_string()),
@@ -205,11 +243,11 @@ impl Host {
 
     /// Tries the credentials; answers with the name of the account at the counterpart.
     pub async fn check(&self, connection: &Connection) -> Result<String, CallError> {
-        let (mut store, guest) = self
-            .open(connection, "check", true, Arc::new(NoObserver))
-            .await?;
-        let answer = guest.tenon_connector_sync().call_check(&mut store).await;
-        Ok(answer.map_err(|error| crash(&connection.limits, &error))??)
+        let mut call = self.look(connection, "check").await?;
+        let answer = export!(call, call_check);
+        let mut account = said(&connection.limits, answer)?;
+        tidy(&mut account, connection.limits.log_line);
+        Ok(account)
     }
 
     /// Values for a setting that only the counterpart knows, with their labels.
@@ -218,16 +256,61 @@ impl Host {
         connection: &Connection,
         option: &str,
     ) -> Result<Vec<(String, String)>, CallError> {
-        let (mut store, guest) = self
-            .open(connection, "choices", true, Arc::new(NoObserver))
-            .await?;
-        let sync = guest.tenon_connector_sync();
-        let answer = sync.call_choices(&mut store, option).await;
-        let choices = answer.map_err(|error| crash(&connection.limits, &error))??;
+        let mut call = self.look(connection, "choices").await?;
+        let answer = export!(call, call_choices, option);
+        let choices = said(&connection.limits, answer)?;
+        admit(&connection.limits, &choices)?;
+        let most = connection.limits.log_line;
         Ok(choices
             .into_iter()
-            .map(|choice| (choice.value, choice.label))
+            .map(|mut choice| {
+                tidy(&mut choice.value, most);
+                tidy(&mut choice.label, most);
+                (choice.value, choice.label)
+            })
             .collect())
+    }
+
+    /// Turns a message of the counterpart into jobs. The connector makes no request for that.
+    pub async fn receive(
+        &self,
+        connection: &Connection,
+        webhook: Webhook,
+    ) -> Result<Vec<WantedJob>, CallError> {
+        let observer = Arc::new(NoObserver);
+        let mut call = self
+            .open(connection, None, "receive", true, observer)
+            .await?;
+        let answer = export!(call, call_receive, &webhook.into());
+        let wanted = said(&connection.limits, answer)?;
+        admit(&connection.limits, &wanted)?;
+        Ok(wanted.into_iter().map(WantedJob::from).collect())
+    }
+
+    /// Lets the connector set up the counterpart. Messages will be sent to `callback` with a topic
+    /// behind it.
+    pub async fn enable(&self, connection: &Connection, callback: &str) -> Result<(), CallError> {
+        let mut call = self.act(connection, "enable").await?;
+        let answer = export!(call, call_enable, callback);
+        settle(call, connection, answer).await
+    }
+
+    /// Lets the connector clean up the counterpart.
+    pub async fn disable(&self, connection: &Connection) -> Result<(), CallError> {
+        let mut call = self.act(connection, "disable").await?;
+        let answer = export!(call, call_disable);
+        settle(call, connection, answer).await
+    }
+
+    /// Lets the connector bring its storage from an older version of its state to its own.
+    pub async fn migrate(
+        &self,
+        connection: &Connection,
+        from_version: u32,
+    ) -> Result<(), CallError> {
+        let mut call = self.act(connection, "migrate").await?;
+        let answer = export!(call, call_migrate, from_version);
+        settle(call, connection, answer).await
     }
 
     /// Runs a job until it is done, cut or failed. What its last checkpoint committed stays
@@ -238,63 +321,83 @@ impl Host {
         request: &JobRequest,
         observer: Arc<dyn Observer>,
     ) -> RunReport {
+        let egress = Some(Arc::clone(&connection.egress));
         let opened = self
-            .open(connection, &request.job, request.preview, observer)
+            .open(connection, egress, &request.job, request.preview, observer)
             .await;
-        let (mut store, guest) = match opened {
+        let mut call = match opened {
             Ok(opened) => opened,
-            Err(error) => {
+            Err(fault) => {
                 let mut report = begin_report(connection, &request.job, request.preview);
-                conclude(&mut report, Err(error));
+                conclude(&mut report, Err(CallError::Fault(fault)));
                 return report;
             }
         };
-        let called = guest
-            .tenon_connector_sync()
-            .call_run(
-                &mut store,
-                &request.job,
-                request.argument.as_deref(),
-                &sync::Cause::Asked,
-            )
-            .await;
-        let ended = match called {
-            Ok(Ok(sync::Outcome::Done)) => Ok(Outcome::Done),
-            Ok(Ok(sync::Outcome::Suspended)) => Ok(Outcome::Suspended),
-            Ok(Err(fault)) => Err(CallError::Fault(fault)),
-            Err(error) => Err(crash(&connection.limits, &error)),
-        };
-        finish(store.into_data(), connection, ended).await
+        let cause = request.cause.clone().into();
+        let argument = request.argument.as_deref();
+        let answer = export!(call, call_run, &request.job, argument, &cause);
+        let ended = said(&connection.limits, answer).map(|outcome| match outcome {
+            sync::Outcome::Done => Outcome::Done,
+            sync::Outcome::Suspended => Outcome::Suspended,
+        });
+        finish(call.store.into_data(), connection, ended).await
+    }
+
+    /// A call of which nothing is kept.
+    async fn look(&self, connection: &Connection, name: &str) -> Result<Call<'_>, Fault> {
+        let egress = Some(Arc::clone(&connection.egress));
+        self.open(connection, egress, name, true, Arc::new(NoObserver))
+            .await
+    }
+
+    /// A call whose writes are kept when it succeeds.
+    async fn act(&self, connection: &Connection, name: &str) -> Result<Call<'_>, Fault> {
+        let egress = Some(Arc::clone(&connection.egress));
+        self.open(connection, egress, name, false, Arc::new(NoObserver))
+            .await
     }
 
     async fn open(
         &self,
         connection: &Connection,
+        egress: Option<Arc<Egress>>,
         job: &str,
         preview: bool,
         observer: Arc<dyn Observer>,
-    ) -> Result<(Store<RunState>, Guest), CallError> {
+    ) -> Result<Call<'_>, Fault> {
+        let place = self.place().await;
         let work = (self.platform)
             .begin(&connection.tenant, &connection.id)
             .await?;
         let report = begin_report(connection, job, preview);
         let state = RunState::new(
             &connection.limits,
-            Some(Arc::clone(&connection.egress)),
+            egress,
             Some(Run { work, report }),
             Arc::clone(&connection.settings),
             observer,
         );
-        let mut store = self.store(state);
-        let guest = (connection.connector.pre.instantiate_async(&mut store).await)
-            .map_err(|error| crash(&connection.limits, &error))?;
-        Ok((store, guest))
+        Ok(Call {
+            watch: Watch::new(&state),
+            store: self.store(state),
+            pre: connection.connector.pre.clone(),
+            _place: place,
+        })
+    }
+
+    /// Waits until the engine has room for one more instance.
+    async fn place(&self) -> SemaphorePermit<'_> {
+        (self.places.acquire().await)
+            .unwrap_or_else(|_| unreachable!("the semaphore is never closed"))
     }
 
     fn store(&self, state: RunState) -> Store<RunState> {
         let most = state.limits.compute.as_millis() / engine::TICK.as_millis();
+        let (call, handles) = (state.limits.call, state.limits.handles);
         let mut store = Store::new(&self.engine, state);
         store.limiter(|state| &mut state.memory);
+        store.set_hostcall_fuel(call);
+        store.set_max_component_handles(handles);
         store.set_epoch_deadline(1);
         // Called only while the guest computes: a wait inside the host counts as one tick.
         store.epoch_deadline_callback(move |mut store| {
@@ -307,6 +410,83 @@ impl Host {
             })
         });
         store
+    }
+}
+
+/// A call into a guest that is about to be made: an instance of its own, and its place.
+struct Call<'a> {
+    store: Store<RunState>,
+    pre: ConnectorPre<RunState>,
+    watch: Watch,
+    _place: SemaphorePermit<'a>,
+}
+
+/// Ends a call that goes too long without a checkpoint, whatever it waits for.
+struct Watch {
+    checkpoint: Checkpoint,
+    most: Duration,
+}
+
+impl Watch {
+    fn new(state: &RunState) -> Watch {
+        Watch {
+            checkpoint: state.checkpoint.clone(),
+            most: state.limits.elapsed,
+        }
+    }
+
+    async fn within<T>(
+        &self,
+        call: impl Future<Output = wasmtime::Result<T>>,
+    ) -> wasmtime::Result<T> {
+        let mut call = std::pin::pin!(call);
+        loop {
+            let end = self.checkpoint.passed_at() + self.most;
+            tokio::select! {
+                biased;
+                answer = &mut call => return answer,
+                () = tokio::time::sleep_until(end) => {
+                    if self.checkpoint.passed_at() + self.most <= Instant::now() {
+                        return Err(Breach::Elapsed(self.most).into());
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// What an export answered, or why it did not.
+fn said<T>(limits: &Limits, answer: wasmtime::Result<Result<T, Fault>>) -> Result<T, CallError> {
+    match answer {
+        Ok(answer) => answer.map_err(|mut fault| {
+            tidy(fault.reason_mut(), limits.log_line);
+            CallError::Fault(fault)
+        }),
+        Err(error) => Err(crash(limits, &error)),
+    }
+}
+
+/// Passes a list that one answer may carry.
+fn admit<T>(limits: &Limits, list: &[T]) -> Result<(), CallError> {
+    if list.len() > limits.records {
+        let breach = Breach::Returned(list.len(), limits.records);
+        return Err(CallError::Crashed(breach.to_string()));
+    }
+    Ok(())
+}
+
+/// Ends a call that writes but is no run: like a run, it is kept as a whole or not at all.
+async fn settle(
+    call: Call<'_>,
+    connection: &Connection,
+    answer: wasmtime::Result<Result<(), Fault>>,
+) -> Result<(), CallError> {
+    let ended = said(&connection.limits, answer);
+    let outcome = ended.clone().map(|()| Outcome::Done);
+    let report = finish(call.store.into_data(), connection, outcome).await;
+    match report.error {
+        Some(error) => ended.and(Err(CallError::Crashed(error))),
+        None => ended,
     }
 }
 
@@ -380,6 +560,10 @@ fn crash(limits: &Limits, error: &wasmtime::Error) -> CallError {
     if let Some(fault) = error.downcast_ref::<Fault>() {
         return CallError::Fault(fault.clone());
     }
+    if let Some(breach) = error.downcast_ref::<Breach>() {
+        return CallError::Crashed(breach.to_string());
+    }
+    let cause = error.root_cause().to_string();
     CallError::Crashed(match error.downcast_ref::<Trap>() {
         Some(Trap::Interrupt) => format!(
             "the component computed for more than {} s without a checkpoint",
@@ -390,10 +574,19 @@ fn crash(limits: &Limits, error: &wasmtime::Error) -> CallError {
             "the component panicked; its log tells where".to_owned()
         }
         Some(trap) => format!("the component trapped: {trap}"),
-        None if error.root_cause().to_string().contains("growing memory") => {
+        // The engine has no types for these.
+        None if cause.contains("growing memory") => {
             let mib = limits.memory >> 20;
             format!("the component wanted more than its {mib} MiB of memory")
         }
-        None => format!("the component was stopped: {}", error.root_cause()),
+        None if cause.contains("fuel allocated for hostcalls") => {
+            let kib = limits.call >> 10;
+            format!("the component passed more than {kib} KiB to the host in one call")
+        }
+        None if cause.contains("handle limit") || cause.contains("no free keys") => {
+            let handles = limits.handles;
+            format!("the component has more than {handles} handles open")
+        }
+        None => format!("the component was stopped: {}", one_line(&cause)),
     })
 }

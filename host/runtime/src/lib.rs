@@ -10,11 +10,13 @@
 //!
 //! use tenon_host::observe::NoObserver;
 //! use tenon_host::{
-//!     ConnectionSpec, EgressSettings, Host, HostOptions, JobRequest, Limits, Platform, Secret,
+//!     Compiler, CompilerProcess, ConnectionSpec, EgressSettings, Host, HostOptions, JobRequest,
+//!     Limits, Platform, Secret,
 //! };
 //!
 //! # async fn embed(my_platform: impl Platform + 'static, key: String) -> anyhow::Result<()> {
-//! let options = HostOptions::new("/var/lib/tenon/compiled");
+//! let compiler = CompilerProcess::new("/usr/lib/tenon/tenon-compile");
+//! let options = HostOptions::new("/var/lib/tenon/compiled", Compiler::Child(compiler));
 //! let host = Host::new(Arc::new(my_platform), options)?;
 //! let connector = host.install(&std::fs::read("keycrm.wasm")?).await?;
 //! let connection = host.connect(connector, ConnectionSpec {
@@ -25,13 +27,14 @@
 //!     egress: EgressSettings::default(),
 //!     limits: Limits::default(),
 //! })?;
-//! let request = JobRequest { job: "orders".to_owned(), argument: None, preview: false };
+//! let request = JobRequest::asked("orders");
 //! let report = host.run(&connection, &request, Arc::new(NoObserver)).await;
 //! # Ok(())
 //! # }
 //! ```
 
 mod capability;
+mod compiler;
 mod connector;
 mod contract;
 mod egress;
@@ -45,12 +48,20 @@ pub mod observe;
 mod options;
 pub mod platform;
 pub mod report;
+mod request;
+pub mod seal;
 mod secret;
 
+pub use compiler::{CompileError, Compiler, CompilerProcess, compile_stdin};
 pub use connector::{Connector, InstallError};
-pub use egress::{EgressError, EgressSettings, Forbidden, Grants, Refusal, RetryPolicy};
-pub use host::{CallError, ConnectError, Connection, ConnectionSpec, Host, JobRequest, StartError};
+pub use egress::{
+    BreakerPolicy, EgressError, EgressSettings, Forbidden, Grants, NetworkError, Refusal,
+    RetryPolicy,
+};
+pub use host::{CallError, ConnectError, Connection, ConnectionSpec, Host, StartError};
 pub use limits::{BadLimit, Limits};
 pub use options::{HostOptions, NetworkOptions};
 pub use platform::Platform;
+pub use request::{Cause, JobRequest, RecordRef, WantedJob, Webhook};
+pub use seal::{CredentialPlace, SealingKeys};
 pub use secret::Secret;

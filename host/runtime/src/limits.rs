@@ -35,6 +35,9 @@ pub struct Limits {
     pub log_line: usize,
     /// Requests of a run, repeats included.
     pub requests: u64,
+    /// Longest wait for one answer of the counterpart, read whole.
+    #[serde(rename = "answer_ms", with = "millis")]
+    pub answer: Duration,
     /// Bytes of the body of one request.
     pub request: usize,
     /// Bytes of one answer of the counterpart, decoded.
@@ -43,6 +46,8 @@ pub struct Limits {
     pub bodies: usize,
     /// Records, keys or entries in one call to the host, and in one answer of the component.
     pub records: usize,
+    /// Bytes of the texts of one record that is saved; a larger one is rejected.
+    pub record: usize,
     /// Bytes that one call to the host carries, as they lie in the host's memory.
     pub call: usize,
     /// Handles, such as requests under way, that a run has open at one time.
@@ -63,10 +68,13 @@ impl Default for Limits {
             log_bytes: 16 << 20,
             log_line: 4 << 10,
             requests: 100_000,
+            // The slowest known counterpart reports take about a minute.
+            answer: Duration::from_secs(120),
             request: 32 << 20,
             response: 32 << 20,
             bodies: 96 << 20,
             records: 10_000,
+            record: 1 << 20,
             call: 64 << 20,
             handles: 1_000,
             listed_rejects: 1_000,
@@ -98,6 +106,32 @@ impl Limits {
         }
         Ok(())
     }
+}
+
+/// A limit that a guest broke in a call to the host. It ends the run.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Breach {
+    /// Too many elements.
+    #[error("the component put {0} records into one call; {1} are allowed")]
+    Records(usize, usize),
+    /// Too many elements in an answer of the component.
+    #[error("the component answered with {0} entries; {1} are allowed")]
+    Returned(usize, usize),
+    /// The guest asked for more than it may be given at once.
+    #[error("the component asked for more than {} KiB in one call", .0 >> 10)]
+    Answer(usize),
+    /// A key, an origin or a name that is none.
+    #[error("the component passed a {0} of {1} bytes; {2} are allowed")]
+    Name(&'static str, usize, usize),
+    /// Too many timers.
+    #[error("the component set more than {0} timers")]
+    Timers(u64),
+    /// Too long without a checkpoint.
+    #[error("the component took more than {} s without a checkpoint", .0.as_secs_f64())]
+    Elapsed(Duration),
+    /// It did not stop at a checkpoint that told it to.
+    #[error("the component went on after it was asked to stop")]
+    WentOn,
 }
 
 /// Durations as whole milliseconds.

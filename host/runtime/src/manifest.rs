@@ -1,11 +1,79 @@
 //! What a connector says about itself, and what follows from it for its settings and endpoints.
+//!
+//! The threat: a manifest comes out of untrusted bytes, and the host stores it, shows it to people
+//! and acts on it for as long as the connector is installed. Nonsense in it would come up later and
+//! elsewhere: a name that breaks a command line, a header that breaks every request, a pattern that
+//! takes a core for hours, a schema fetched from an address of the connector's choice. So a manifest
+//! that is not fit in each part and small in all is refused when the connector is installed.
 
+use std::collections::HashSet;
+
+use jsonschema::{Draft, PatternOptions};
 use serde::Serialize;
 use serde_json::Value;
 use url::Url;
 
 use crate::contract::exports::tenon::connector::sync;
 use crate::contract::tenon::connector::manifest as wire;
+
+/// Most bytes of a name or an id.
+const NAME: usize = 63;
+/// Most bytes of a version, a schedule, an origin, a path or a member.
+const PHRASE: usize = 500;
+/// Most characters of a title.
+const TITLE: usize = 200;
+/// Most languages of a title.
+const LANGUAGES: usize = 20;
+/// Most bytes of the settings schema.
+const SCHEMA: usize = 256 << 10;
+/// Most objects, arrays and values in the settings schema with its references written out.
+const SCHEMA_PARTS: usize = 20_000;
+/// Most patterns in the settings schema.
+const PATTERNS: usize = 200;
+/// Most bytes of one pattern, compiled.
+const PATTERN: usize = 256 << 10;
+/// Most credentials.
+const CREDENTIALS: usize = 20;
+/// Most endpoints.
+const ENDPOINTS: usize = 20;
+/// Most costs of an endpoint.
+const COSTS: usize = 100;
+/// Most jobs.
+const JOBS: usize = 100;
+/// Most record kinds that a job listens to.
+const KINDS: usize = 50;
+/// Most actions.
+const ACTIONS: usize = 100;
+
+/// The draft of the settings schema.
+const DRAFT: &str = "https://json-schema.org/draft/2020-12/schema";
+/// Words of that draft which give references another meaning or make a small schema take hours.
+const UNAFFORDABLE: &[&str] = &[
+    "$id",
+    "$dynamicRef",
+    "unevaluatedItems",
+    "unevaluatedProperties",
+];
+
+/// Headers that HTTP itself needs; a secret in one of them would break the request.
+const HEADERS_OF_HTTP: &[&str] = &[
+    "accept-encoding",
+    "connection",
+    "content-encoding",
+    "content-length",
+    "content-type",
+    "expect",
+    "host",
+    "http2-settings",
+    "keep-alive",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
 
 /// Text for people in several languages.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -133,9 +201,46 @@ pub enum BadManifest {
     /// The schema is not JSON.
     #[error("its settings schema is not JSON: {0}")]
     SchemaNotJson(#[from] serde_json::Error),
-    /// The schema is not a JSON Schema.
-    #[error("its settings schema is not a JSON Schema: {0}")]
+    /// The schema is not a JSON Schema that the host takes.
+    #[error("its settings schema is not usable: {0}")]
     SchemaNotASchema(String),
+    /// There is too much of something.
+    #[error("it has {count} {what}; at most {most} are taken")]
+    TooMany {
+        /// Of what.
+        what: String,
+        /// How many.
+        count: usize,
+        /// How many may be.
+        most: usize,
+    },
+    /// A name is none.
+    #[error(
+        "its {what} `{name}` is not a name: use 1 to {NAME} characters of a-z 0-9 {signs} and begin \
+         with a letter or digit"
+    )]
+    NotAName {
+        /// What it names.
+        what: &'static str,
+        /// The name.
+        name: String,
+        /// What it may hold beside letters and digits.
+        signs: &'static str,
+    },
+    /// Two things have one name.
+    #[error("it has the {what} `{name}` twice")]
+    Twice {
+        /// What the name names.
+        what: &'static str,
+        /// The name.
+        name: String,
+    },
+    /// The version does not say which of two is newer.
+    #[error("its version `{0}` is not a semantic version such as 1.2.3")]
+    Version(String),
+    /// A title that the host could not fall back to.
+    #[error("the title of its {0} is missing in English (`en`)")]
+    NoEnglishTitle(String),
     /// An endpoint names a credential that the manifest does not have.
     #[error("its endpoint {origin} names the credential `{credential}`, which it does not declare")]
     UnknownCredential {
@@ -147,28 +252,351 @@ pub enum BadManifest {
     /// A budget of nothing would block every request.
     #[error("its endpoint {0} allows no requests: units, window and parallel must be above 0")]
     NoBudget(String),
+    /// A credential cannot be sent as the manifest says.
+    #[error("its credential `{credential}` cannot be sent: {reason}")]
+    Scheme {
+        /// The credential.
+        credential: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// An endpoint is not a place that requests can go to.
+    #[error("its endpoint `{origin}` {reason}")]
+    Origin {
+        /// The endpoint.
+        origin: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+/// Foreign text, fit to stand in one line of an error.
+pub(crate) fn one_line(text: &str) -> String {
+    const MOST: usize = 300;
+    let mut line = String::new();
+    for (index, word) in text
+        .split(|c: char| c.is_whitespace() || c.is_control())
+        .filter(|word| !word.is_empty())
+        .enumerate()
+    {
+        if index > 0 {
+            line.push(' ');
+        }
+        line.push_str(word);
+        if line.len() > MOST {
+            line.truncate(line.floor_char_boundary(MOST));
+            line.push('…');
+            break;
+        }
+    }
+    line
+}
+
+/// Passes so many of something and no more.
+fn few(count: usize, most: usize, what: impl Into<String>) -> Result<(), BadManifest> {
+    if count <= most {
+        return Ok(());
+    }
+    let what = what.into();
+    Err(BadManifest::TooMany { what, count, most })
+}
+
+/// Passes a name of letters, digits and these signs.
+fn name(what: &'static str, name: &str, signs: &'static str) -> Result<(), BadManifest> {
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    let fits = name.len() <= NAME
+        && name.starts_with(plain)
+        && name
+            .chars()
+            .all(|c| plain(c) || (c != ' ' && signs.contains(c)));
+    if fits {
+        return Ok(());
+    }
+    let name = one_line(name);
+    Err(BadManifest::NotAName { what, name, signs })
+}
+
+/// Passes names of one kind that differ.
+fn names<'a>(
+    what: &'static str,
+    all: impl IntoIterator<Item = &'a String>,
+) -> Result<(), BadManifest> {
+    let mut seen = HashSet::new();
+    for one in all {
+        name(what, one, "_ -")?;
+        if !seen.insert(one) {
+            let name = one.clone();
+            return Err(BadManifest::Twice { what, name });
+        }
+    }
+    Ok(())
+}
+
+impl Text {
+    fn check(&self, of: impl std::fmt::Display) -> Result<(), BadManifest> {
+        few(
+            self.0.len(),
+            LANGUAGES,
+            format!("languages in the title of its {of}"),
+        )?;
+        for (language, text) in &self.0 {
+            name("language", language, "-")?;
+            few(
+                text.chars().count(),
+                TITLE,
+                format!("characters in the title of its {of}"),
+            )?;
+        }
+        match self.0.get("en") {
+            Some(text) if !text.trim().is_empty() => Ok(()),
+            _ => Err(BadManifest::NoEnglishTitle(of.to_string())),
+        }
+    }
+}
+
+impl Credential {
+    fn check(&self) -> Result<(), BadManifest> {
+        self.title
+            .check(format_args!("credential `{}`", self.name))?;
+        let bad = |reason: String| {
+            Err(BadManifest::Scheme {
+                credential: self.name.clone(),
+                reason,
+            })
+        };
+        match &self.scheme {
+            AuthScheme::Bearer | AuthScheme::Basic => Ok(()),
+            AuthScheme::Header(header) => match header.parse::<http::HeaderName>() {
+                Err(_) => bad(format!(
+                    "`{}` is not the name of a header",
+                    one_line(header)
+                )),
+                Ok(known) if HEADERS_OF_HTTP.contains(&known.as_str()) => {
+                    bad(format!("HTTP itself needs the header `{known}`"))
+                }
+                Ok(_) => few(header.len(), NAME, "bytes in the name of a header"),
+            },
+            AuthScheme::Token(exchange) => {
+                few(exchange.path.len(), PHRASE, "bytes in the path of a token")?;
+                few(
+                    exchange.member.len(),
+                    PHRASE,
+                    "bytes in the member of a token",
+                )?;
+                if !exchange.path.starts_with('/') {
+                    let path = one_line(&exchange.path);
+                    bad(format!(
+                        "the path of its token, `{path}`, must begin with `/`"
+                    ))
+                } else if exchange.member.is_empty() {
+                    bad("the member of the answer that is its token must be named".to_owned())
+                } else {
+                    Ok(())
+                }
+            }
+        }
+    }
+}
+
+impl Endpoint {
+    /// The setting that its address is in.
+    fn setting(&self) -> Option<&str> {
+        self.origin
+            .strip_prefix("{settings.")
+            .and_then(|rest| rest.strip_suffix('}'))
+    }
+
+    fn bad(&self, reason: impl Into<String>) -> BadManifest {
+        BadManifest::Origin {
+            origin: one_line(&self.origin),
+            reason: reason.into(),
+        }
+    }
+
+    fn check(&self, credentials: &[Credential]) -> Result<(), BadManifest> {
+        few(self.origin.len(), PHRASE, "bytes in an endpoint")?;
+        if self.units_per_window == 0 || self.window_ms == 0 || self.parallel == 0 {
+            return Err(BadManifest::NoBudget(one_line(&self.origin)));
+        }
+        few(
+            self.credentials.len(),
+            CREDENTIALS,
+            "credentials at an endpoint",
+        )?;
+        names("credential", &self.credentials)?;
+        let declared = |name: &String| credentials.iter().any(|known| known.name == *name);
+        if let Some(name) = self.credentials.iter().find(|name| !declared(name)) {
+            return Err(BadManifest::UnknownCredential {
+                origin: one_line(&self.origin),
+                credential: name.clone(),
+            });
+        }
+        few(self.costs.len(), COSTS, "costs at an endpoint")?;
+        for (prefix, cost) in &self.costs {
+            few(prefix.len(), PHRASE, "bytes in a cost's prefix")?;
+            let prefix = one_line(prefix);
+            if !prefix.starts_with('/') {
+                return Err(self.bad(format!(
+                    "has a cost for `{prefix}`, which must begin with `/`"
+                )));
+            }
+            if *cost == 0 {
+                return Err(self.bad(format!(
+                    "has a cost of 0 for `{prefix}`; it must be above 0"
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    /// Where it is; equal for endpoints that are the same place.
+    fn place(&self, schema: &Value) -> Result<String, BadManifest> {
+        if let Some(setting) = self.setting() {
+            let known = schema.get("properties").and_then(|all| all.get(setting));
+            return match known {
+                Some(_) => Ok(self.origin.clone()),
+                None => Err(self.bad("names a setting that its schema does not have")),
+            };
+        }
+        let url = Url::parse(&self.origin).ok().filter(|url| {
+            matches!(url.scheme(), "http" | "https")
+                && !self.origin.contains(['{', '}', '*'])
+                && url.path() == "/"
+                && url.query().is_none()
+                && url.fragment().is_none()
+                && url.username().is_empty()
+                && url.password().is_none()
+        });
+        let Some(url) = url else {
+            return Err(self.bad(
+                "is not an origin: write a scheme and a host, such as https://api.example.com, or \
+                 {settings.NAME}",
+            ));
+        };
+        Ok(url.origin().ascii_serialization())
+    }
+}
+
+impl Manifest {
+    /// Passes what the host can keep, show and act on.
+    fn check(&self) -> Result<(), BadManifest> {
+        name("name", &self.name, "-")?;
+        few(self.version.len(), PHRASE, "bytes in its version")?;
+        semver::Version::parse(&self.version)
+            .map_err(|_| BadManifest::Version(one_line(&self.version)))?;
+        self.title.check("connector")?;
+        affordable(&self.settings_schema)?;
+        settings_validator(&self.settings_schema).map_err(BadManifest::SchemaNotASchema)?;
+
+        few(self.credentials.len(), CREDENTIALS, "credentials")?;
+        names("credential", self.credentials.iter().map(|one| &one.name))?;
+        for credential in &self.credentials {
+            credential.check()?;
+        }
+        few(self.endpoints.len(), ENDPOINTS, "endpoints")?;
+        let mut places = HashSet::new();
+        for endpoint in &self.endpoints {
+            endpoint.check(&self.credentials)?;
+            if !places.insert(endpoint.place(&self.settings_schema)?) {
+                return Err(endpoint.bad("is there twice"));
+            }
+        }
+        few(self.jobs.len(), JOBS, "jobs")?;
+        names("job", self.jobs.iter().map(|job| &job.id))?;
+        for job in &self.jobs {
+            job.title.check(format_args!("job `{}`", job.id))?;
+            let schedule = job.schedule.as_deref().unwrap_or_default();
+            few(
+                schedule.len(),
+                PHRASE,
+                format!("bytes in the schedule of its job `{}`", job.id),
+            )?;
+            few(
+                job.listens_to.len(),
+                KINDS,
+                format!("record kinds for its job `{}`", job.id),
+            )?;
+            names("record kind", &job.listens_to)?;
+        }
+        few(self.actions.len(), ACTIONS, "actions")?;
+        names("action", self.actions.iter().map(|action| &action.id))?;
+        for action in &self.actions {
+            action.title.check(format_args!("action `{}`", action.id))?;
+            name("record kind", &action.record_kind, "_ -")?;
+        }
+        Ok(())
+    }
+}
+
+/// Passes a schema that is checked in a time that people do not notice. References that branch, and
+/// `unevaluated…` inside itself, double the work with each step; so it is measured with its
+/// references written out, which is also why they stay inside it.
+fn affordable(schema: &Value) -> Result<(), BadManifest> {
+    let bad = |reason: String| Err(BadManifest::SchemaNotASchema(one_line(&reason)));
+    let mut patterns = 0;
+    let mut parts = 0;
+    let mut unseen = vec![schema];
+    while let Some(part) = unseen.pop() {
+        parts += 1;
+        few(
+            parts + unseen.len(),
+            SCHEMA_PARTS,
+            "or more parts in its settings schema with references written out",
+        )?;
+        match part {
+            Value::Array(inner) => unseen.extend(inner),
+            Value::Object(inner) => {
+                for (word, value) in inner {
+                    unseen.push(value);
+                    match (word.as_str(), value) {
+                        ("$ref", Value::String(to)) => {
+                            let target = to.strip_prefix('#').and_then(|path| schema.pointer(path));
+                            let Some(target) = target else {
+                                return bad(format!(
+                                    "`$ref` leads to `{to}`, which is no place in the schema itself"
+                                ));
+                            };
+                            unseen.push(target);
+                        }
+                        ("$schema", Value::String(draft)) if draft != DRAFT => {
+                            return bad(format!("`$schema` is `{draft}`; only {DRAFT} is known"));
+                        }
+                        (word, _) if UNAFFORDABLE.contains(&word) => {
+                            return bad(format!("it has `{word}`, which is not taken"));
+                        }
+                        ("pattern", Value::String(_)) => patterns += 1,
+                        ("patternProperties", Value::Object(known)) => patterns += known.len(),
+                        _ => {}
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    few(patterns, PATTERNS, "patterns in its settings schema")
+}
+
+/// What checks settings. Patterns are matched in linear time, and nothing is fetched.
+fn settings_validator(schema: &Value) -> Result<jsonschema::Validator, String> {
+    jsonschema::options()
+        .offline()
+        .with_draft(Draft::Draft202012)
+        .with_pattern_options(PatternOptions::regex().size_limit(PATTERN))
+        .build(schema)
+        .map_err(|error| one_line(&error.to_string()))
 }
 
 impl TryFrom<sync::ConnectorManifest> for Manifest {
     type Error = BadManifest;
 
     fn try_from(raw: sync::ConnectorManifest) -> Result<Self, BadManifest> {
+        few(
+            raw.settings_schema.len(),
+            SCHEMA,
+            "bytes in its settings schema",
+        )?;
         let settings_schema: Value = serde_json::from_str(&raw.settings_schema)?;
-        jsonschema::validator_for(&settings_schema)
-            .map_err(|error| BadManifest::SchemaNotASchema(error.to_string()))?;
-        for endpoint in &raw.endpoints {
-            if endpoint.units_per_window == 0 || endpoint.window_ms == 0 || endpoint.parallel == 0 {
-                return Err(BadManifest::NoBudget(endpoint.origin.clone()));
-            }
-            let declared = |name: &String| raw.credentials.iter().any(|known| known.name == *name);
-            if let Some(name) = endpoint.credentials.iter().find(|name| !declared(name)) {
-                return Err(BadManifest::UnknownCredential {
-                    origin: endpoint.origin.clone(),
-                    credential: name.clone(),
-                });
-            }
-        }
-        Ok(Manifest {
+        let manifest = Manifest {
             name: raw.name,
             version: raw.version,
             title: raw.title.into(),
@@ -222,7 +650,9 @@ impl TryFrom<sync::ConnectorManifest> for Manifest {
                 })
                 .collect(),
             state_version: raw.state_version,
-        })
+        };
+        manifest.check()?;
+        Ok(manifest)
     }
 }
 
@@ -238,7 +668,7 @@ pub struct SettingsError {
 
 /// All ways in which settings break the schema of a manifest, in the order of the settings.
 pub fn check_settings(manifest: &Manifest, settings: &Value) -> Vec<SettingsError> {
-    match jsonschema::validator_for(&manifest.settings_schema) {
+    match settings_validator(&manifest.settings_schema) {
         Ok(validator) => validator
             .iter_errors(settings)
             .map(|error| SettingsError {
@@ -246,9 +676,9 @@ pub fn check_settings(manifest: &Manifest, settings: &Value) -> Vec<SettingsErro
                 reason: error.to_string(),
             })
             .collect(),
-        Err(error) => vec![SettingsError {
+        Err(reason) => vec![SettingsError {
             path: String::new(),
-            reason: error.to_string(),
+            reason,
         }],
     }
 }
@@ -269,11 +699,7 @@ impl Endpoint {
             endpoint: self.origin.clone(),
             reason,
         };
-        let setting = self
-            .origin
-            .strip_prefix("{settings.")
-            .and_then(|rest| rest.strip_suffix('}'));
-        let address = match setting {
+        let address = match self.setting() {
             None => self.origin.as_str(),
             Some(name) => settings
                 .get(name)
@@ -293,7 +719,7 @@ impl Endpoint {
 mod tests {
     use serde_json::json;
 
-    use super::Endpoint;
+    use super::*;
 
     fn endpoint(origin: &str) -> Endpoint {
         Endpoint {
@@ -327,5 +753,440 @@ mod tests {
             .resolve(&json!({}), &json!({}))
             .unwrap_err();
         assert!(error.to_string().contains("not an http"), "{error}");
+    }
+
+    fn title() -> wire::Text {
+        vec![("en".to_owned(), "A title".to_owned())]
+    }
+
+    /// A manifest with one of everything, which is fit.
+    fn fit() -> sync::ConnectorManifest {
+        sync::ConnectorManifest {
+            name: "shop-1".to_owned(),
+            version: "0.1.0-beta.1+7".to_owned(),
+            title: title(),
+            settings_schema: r##"{
+                "$defs": { "address": { "type": "string", "pattern": "^https?://\\S+$" } },
+                "properties": { "url": { "$ref": "#/$defs/address" } }
+            }"##
+            .to_owned(),
+            credentials: vec![wire::Credential {
+                name: "api_key".to_owned(),
+                title: title(),
+                scheme: wire::AuthScheme::Header("X-Api-Key".to_owned()),
+            }],
+            endpoints: vec![wire::Endpoint {
+                origin: "{settings.url}".to_owned(),
+                credentials: vec!["api_key".to_owned()],
+                units_per_window: 60,
+                window_ms: 60_000,
+                parallel: 1,
+                costs: vec![("/reports".to_owned(), 5)],
+            }],
+            jobs: vec![sync::Job {
+                id: "orders".to_owned(),
+                title: title(),
+                schedule: Some("*/10 * * * *".to_owned()),
+                listens_to: vec!["order-stages".to_owned()],
+            }],
+            actions: vec![sync::Action {
+                id: "load_again".to_owned(),
+                title: title(),
+                record_kind: "order".to_owned(),
+            }],
+            state_version: 1,
+        }
+    }
+
+    /// A change to a fit manifest, and words of the error that it must lead to.
+    type Spoiled = (fn(&mut sync::ConnectorManifest), &'static str);
+
+    fn every_one_is_refused(cases: &[Spoiled]) {
+        Manifest::try_from(fit()).expect("a fit manifest");
+        for (spoil, words) in cases {
+            let mut manifest = fit();
+            spoil(&mut manifest);
+            let error = Manifest::try_from(manifest).expect_err(words).to_string();
+            assert!(error.contains(words), "{words}: {error}");
+            assert!(
+                !error.contains('\n') && error.len() < 700,
+                "{words}: {error}"
+            );
+        }
+    }
+
+    #[test]
+    fn names_are_plain_and_not_endless() {
+        every_one_is_refused(&[
+            (|m| m.name.clear(), "its name ``"),
+            (|m| m.name = "Shop".to_owned(), "its name `Shop`"),
+            (|m| m.name = "a_b".to_owned(), "of a-z 0-9 - and"),
+            (|m| m.name = "-rf".to_owned(), "its name `-rf`"),
+            (|m| m.name = "../shop".to_owned(), "its name `../shop`"),
+            (
+                |m| m.name = "a b\n\u{1b}[2Jc".to_owned(),
+                "its name `a b [2Jc`",
+            ),
+            (|m| m.name = "a".repeat(64), "use 1 to 63"),
+            (|m| m.name = "а".repeat(99_999), "…` is not a name"),
+            (|m| m.jobs[0].id.clear(), "its job `` is not a name"),
+            (|m| m.jobs[0].id = "Orders".to_owned(), "its job `Orders`"),
+            (|m| m.jobs[0].listens_to[0].clear(), "its record kind ``"),
+            (|m| m.actions[0].id = "a b".to_owned(), "its action `a b`"),
+            (|m| m.actions[0].record_kind.clear(), "its record kind ``"),
+            (
+                |m| m.credentials[0].name = "a=b".to_owned(),
+                "its credential `a=b`",
+            ),
+            (|m| m.title[0].0 = "EN".to_owned(), "its language `EN`"),
+        ]);
+    }
+
+    #[test]
+    fn nothing_has_the_name_of_another() {
+        every_one_is_refused(&[
+            (|m| m.jobs.push(m.jobs[0].clone()), "the job `orders` twice"),
+            (
+                |m| m.actions.push(m.actions[0].clone()),
+                "the action `load_again` twice",
+            ),
+            (
+                |m| m.credentials.push(m.credentials[0].clone()),
+                "the credential `api_key` twice",
+            ),
+            (
+                |m| m.endpoints.push(m.endpoints[0].clone()),
+                "`{settings.url}` is there twice",
+            ),
+            (
+                |m| {
+                    m.endpoints[0].origin = "https://a.example".to_owned();
+                    m.endpoints.push(m.endpoints[0].clone());
+                    m.endpoints[1].origin = "https://A.example:443/".to_owned();
+                },
+                "is there twice",
+            ),
+        ]);
+    }
+
+    #[test]
+    fn a_version_can_be_compared() {
+        every_one_is_refused(&[
+            (|m| m.version.clear(), "its version ``"),
+            (|m| m.version = "1.0".to_owned(), "its version `1.0`"),
+            (|m| m.version = "v1.0.0".to_owned(), "such as 1.2.3"),
+            (
+                |m| m.version = format!("1.0.0-{}", "a".repeat(600)),
+                "bytes in its version",
+            ),
+        ]);
+    }
+
+    #[test]
+    fn a_title_is_there_in_english_and_short() {
+        every_one_is_refused(&[
+            (
+                |m| m.title.clear(),
+                "the title of its connector is missing in English",
+            ),
+            (
+                |m| m.title[0].1 = " ".to_owned(),
+                "the title of its connector is missing",
+            ),
+            (
+                |m| m.title[0].0 = "uk".to_owned(),
+                "the title of its connector is missing",
+            ),
+            (|m| m.jobs[0].title.clear(), "the title of its job `orders`"),
+            (
+                |m| m.actions[0].title.clear(),
+                "the title of its action `load_again`",
+            ),
+            (
+                |m| m.credentials[0].title.clear(),
+                "the title of its credential `api_key`",
+            ),
+            (
+                |m| m.title.push(("uk".to_owned(), "ї".repeat(201))),
+                "201 characters in the title of its connector; at most 200",
+            ),
+            (
+                |m| {
+                    m.title
+                        .extend((0..20).map(|n| (format!("x{n}"), String::new())))
+                },
+                "21 languages",
+            ),
+        ]);
+        let mut manifest = fit();
+        manifest.title.push(("uk".to_owned(), "ї".repeat(200)));
+        assert!(Manifest::try_from(manifest).is_ok());
+    }
+
+    #[test]
+    fn a_credential_goes_into_a_header_of_its_own() {
+        fn sent_as(manifest: &mut sync::ConnectorManifest, header: &str) {
+            manifest.credentials[0].scheme = wire::AuthScheme::Header(header.to_owned());
+        }
+        fn exchanged(manifest: &mut sync::ConnectorManifest, path: &str, member: &str) {
+            manifest.credentials[0].scheme = wire::AuthScheme::Token(wire::TokenExchange {
+                path: path.to_owned(),
+                member: member.to_owned(),
+            });
+        }
+        every_one_is_refused(&[
+            (|m| sent_as(m, ""), "`` is not the name of a header"),
+            (|m| sent_as(m, "a b"), "`a b` is not the name"),
+            (
+                |m| sent_as(m, "x\r\nhost: y"),
+                "`x host: y` is not the name",
+            ),
+            (
+                |m| sent_as(m, &"x".repeat(64)),
+                "64 bytes in the name of a header",
+            ),
+            (
+                |m| sent_as(m, "Host"),
+                "HTTP itself needs the header `host`",
+            ),
+            (|m| sent_as(m, "content-length"), "HTTP itself needs"),
+            (|m| sent_as(m, "Transfer-Encoding"), "HTTP itself needs"),
+            (|m| sent_as(m, "connection"), "HTTP itself needs"),
+            (|m| sent_as(m, "accept-encoding"), "HTTP itself needs"),
+            (
+                |m| exchanged(m, "security/token", "access_token"),
+                "must begin with `/`",
+            ),
+            (|m| exchanged(m, "", "access_token"), "must begin with `/`"),
+            (|m| exchanged(m, "/security/token", ""), "must be named"),
+            (
+                |m| exchanged(m, &"/".repeat(501), "t"),
+                "501 bytes in the path of a token",
+            ),
+            (
+                |m| exchanged(m, "/", &"t".repeat(501)),
+                "501 bytes in the member",
+            ),
+        ]);
+        let mut manifest = fit();
+        exchanged(&mut manifest, "/security/token", "access_token");
+        assert!(Manifest::try_from(manifest).is_ok());
+        let mut manifest = fit();
+        sent_as(&mut manifest, "Authorization");
+        assert!(Manifest::try_from(manifest).is_ok());
+    }
+
+    #[test]
+    fn an_endpoint_is_an_origin_or_a_setting_that_exists() {
+        fn at(manifest: &mut sync::ConnectorManifest, origin: &str) {
+            manifest.endpoints[0].origin = origin.to_owned();
+        }
+        every_one_is_refused(&[
+            (|m| at(m, ""), "is not an origin"),
+            (|m| at(m, "api.example"), "is not an origin"),
+            (|m| at(m, "ftp://api.example"), "is not an origin"),
+            (|m| at(m, "file:///"), "is not an origin"),
+            (|m| at(m, "https://api.example/v1"), "is not an origin"),
+            (|m| at(m, "https://api.example?a"), "is not an origin"),
+            (|m| at(m, "https://api.example#a"), "is not an origin"),
+            (
+                |m| at(m, "https://me:secret@api.example"),
+                "is not an origin",
+            ),
+            (|m| at(m, "{url}"), "is not an origin"),
+            (|m| at(m, "https://{settings.url}"), "is not an origin"),
+            (|m| at(m, "https://*.example"), "is not an origin"),
+            (
+                |m| at(m, "{settings.base}"),
+                "names a setting that its schema does not have",
+            ),
+            (|m| at(m, "{settings.}"), "names a setting"),
+            (
+                |m| at(m, &format!("https://{}.example", "a".repeat(500))),
+                "bytes in an endpoint",
+            ),
+        ]);
+        let mut manifest = fit();
+        at(&mut manifest, "https://api.example:8443");
+        assert!(Manifest::try_from(manifest).is_ok());
+    }
+
+    #[test]
+    fn an_endpoint_has_a_budget_that_can_be_kept() {
+        every_one_is_refused(&[
+            (
+                |m| m.endpoints[0].units_per_window = 0,
+                "allows no requests",
+            ),
+            (|m| m.endpoints[0].window_ms = 0, "allows no requests"),
+            (|m| m.endpoints[0].parallel = 0, "allows no requests"),
+            (
+                |m| m.endpoints[0].costs[0].1 = 0,
+                "has a cost of 0 for `/reports`",
+            ),
+            (
+                |m| m.endpoints[0].costs[0].0 = "reports".to_owned(),
+                "must begin with `/`",
+            ),
+            (
+                |m| m.endpoints[0].costs[0].0 = "/".repeat(501),
+                "bytes in a cost's prefix",
+            ),
+            (
+                |m| m.endpoints[0].credentials[0] = "token".to_owned(),
+                "names the credential `token`, which it does not declare",
+            ),
+        ]);
+    }
+
+    #[test]
+    fn there_is_not_too_much_of_anything() {
+        every_one_is_refused(&[
+            (
+                |m| m.jobs = vec![m.jobs[0].clone(); 101],
+                "101 jobs; at most 100",
+            ),
+            (
+                |m| m.actions = vec![m.actions[0].clone(); 101],
+                "101 actions",
+            ),
+            (
+                |m| m.credentials = vec![m.credentials[0].clone(); 21],
+                "21 credentials",
+            ),
+            (
+                |m| m.endpoints = vec![m.endpoints[0].clone(); 21],
+                "21 endpoints",
+            ),
+            (
+                |m| m.endpoints[0].credentials = vec!["api_key".to_owned(); 21],
+                "21 credentials at an endpoint",
+            ),
+            (
+                |m| m.endpoints[0].costs = vec![("/".to_owned(), 1); 101],
+                "101 costs at an endpoint",
+            ),
+            (
+                |m| m.jobs[0].listens_to = vec!["order".to_owned(); 51],
+                "51 record kinds",
+            ),
+            (
+                |m| m.jobs[0].schedule = Some("*".repeat(501)),
+                "501 bytes in the schedule",
+            ),
+            (
+                |m| m.settings_schema = format!("{{{}}}", " ".repeat(256 << 10)),
+                "bytes in its settings schema; at most 262144",
+            ),
+            (
+                |m| {
+                    m.settings_schema = json!({ "properties": { "url": { "allOf": vec![json!({ "pattern": "a" }); 201] } } }).to_string()
+                },
+                "201 patterns in its settings schema",
+            ),
+        ]);
+    }
+
+    #[test]
+    fn a_settings_schema_is_a_schema_of_its_own_without_costly_patterns() {
+        every_one_is_refused(&[
+            (
+                |m| m.settings_schema.clear(),
+                "its settings schema is not JSON",
+            ),
+            (
+                |m| m.settings_schema = "[".repeat(200),
+                "its settings schema is not JSON",
+            ),
+            (
+                |m| m.settings_schema = r#"{"type": 7}"#.to_owned(),
+                "its settings schema is not usable",
+            ),
+            (
+                |m| m.settings_schema = r#"{"pattern": "(?=a)"}"#.to_owned(),
+                "is not usable",
+            ),
+            (
+                |m| m.settings_schema = r#"{"pattern": "(a)\\1"}"#.to_owned(),
+                "is not usable",
+            ),
+            (
+                |m| m.settings_schema = r#"{"pattern": "(\\w{99}){99}"}"#.to_owned(),
+                "is not usable",
+            ),
+            (
+                |m| m.settings_schema = refers("#/$defs/none"),
+                "`#/$defs/none`, which is no place",
+            ),
+            (
+                |m| m.settings_schema = refers("#name"),
+                "`#name`, which is no place",
+            ),
+            (
+                |m| m.settings_schema = refers("http://127.0.0.1:9/x"),
+                "`http://127.0.0.1:9/x`, which",
+            ),
+            (
+                |m| m.settings_schema = refers("file:///etc/passwd"),
+                "`file:///etc/passwd`, which",
+            ),
+            (
+                |m| m.settings_schema = json!({ "$schema": "http://127.0.0.1:9/meta" }).to_string(),
+                "`$schema` is `http://127.0.0.1:9/meta`",
+            ),
+            (
+                |m| m.settings_schema = json!({ "$id": "http://127.0.0.1:9/x" }).to_string(),
+                "it has `$id`",
+            ),
+            (
+                |m| m.settings_schema = json!({ "not": { "$dynamicRef": "#a" } }).to_string(),
+                "it has `$dynamicRef`",
+            ),
+            (
+                |m| m.settings_schema = json!({ "unevaluatedProperties": false }).to_string(),
+                "it has `unevaluatedProperties`",
+            ),
+        ]);
+    }
+
+    fn refers(to: &str) -> String {
+        json!({ "properties": { "url": { "$ref": to } } }).to_string()
+    }
+
+    #[test]
+    fn a_settings_schema_does_not_grow_without_bounds_by_its_references() {
+        every_one_is_refused(&[
+            (
+                |m| m.settings_schema = refers("#"),
+                "or more parts in its settings schema",
+            ),
+            (
+                |m| {
+                    let twice = |n| json!({ "$ref": format!("#/$defs/{n}") });
+                    let mut steps: serde_json::Map<_, _> = (0..30)
+                        .map(|n| {
+                            (
+                                n.to_string(),
+                                json!({ "allOf": [twice(n + 1), twice(n + 1)] }),
+                            )
+                        })
+                        .collect();
+                    steps.insert("30".to_owned(), json!({ "type": "object" }));
+                    m.settings_schema = json!({ "$defs": steps, "$ref": "#/$defs/0" }).to_string();
+                },
+                "or more parts in its settings schema",
+            ),
+        ]);
+    }
+
+    #[test]
+    fn a_pattern_that_backtracks_for_ever_elsewhere_is_matched_at_once() {
+        let mut raw = fit();
+        raw.settings_schema =
+            json!({ "properties": { "url": { "pattern": "^(a|a)*(a|a)*(a|a)*$" } } }).to_string();
+        let manifest = Manifest::try_from(raw).unwrap();
+        let url = |text: String| check_settings(&manifest, &json!({ "url": text }));
+        assert_eq!(Vec::<SettingsError>::new(), url("a".repeat(10_000)));
+        assert_eq!("/url", url("a".repeat(10_000) + "!")[0].path);
     }
 }

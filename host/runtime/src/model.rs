@@ -161,7 +161,7 @@ impl<T: Keep + ?Sized> Serialize for Compact<'_, T> {
     }
 }
 
-/// How a value stands in [`Compact`] JSON.
+/// How a value is kept: as it stands in [`Compact`] JSON, and how much room it takes.
 pub trait Keep {
     /// Whether it is what an absent field is read as.
     fn is_absent(&self) -> bool {
@@ -170,6 +170,11 @@ pub trait Keep {
 
     /// Writes it.
     fn keep<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error>;
+
+    /// About how many bytes of memory it takes, texts included.
+    fn weight(&self) -> usize {
+        size_of_val(self)
+    }
 }
 
 impl<T: Keep> Keep for Option<T> {
@@ -183,6 +188,10 @@ impl<T: Keep> Keep for Option<T> {
             None => serializer.serialize_none(),
         }
     }
+
+    fn weight(&self) -> usize {
+        self.as_ref().map_or(0, Keep::weight)
+    }
 }
 
 impl<T: Keep> Keep for Vec<T> {
@@ -192,6 +201,24 @@ impl<T: Keep> Keep for Vec<T> {
 
     fn keep<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_seq(self.iter().map(Compact))
+    }
+
+    fn weight(&self) -> usize {
+        self.iter().map(Keep::weight).sum()
+    }
+}
+
+impl Keep for String {
+    fn is_absent(&self) -> bool {
+        self.is_empty()
+    }
+
+    fn keep<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self)
+    }
+
+    fn weight(&self) -> usize {
+        size_of::<String>() + self.len()
     }
 }
 
@@ -210,7 +237,7 @@ macro_rules! plain {
     )* };
 }
 
-plain!(String, bool, Instant, Decimal);
+plain!(bool, Instant, Decimal);
 
 /// Derives what every plain record of the contract has.
 macro_rules! records {
@@ -231,6 +258,10 @@ macro_rules! records {
                     }
                 )*
                 record.end()
+            }
+
+            fn weight(&self) -> usize {
+                0 $(+ self.$field.weight())*
             }
         }
     )* };
@@ -782,6 +813,19 @@ pub enum Fault {
     #[component(name = "unsupported")]
     #[error("{0}")]
     Unsupported(String),
+}
+
+impl Fault {
+    /// The text in it.
+    pub(crate) fn reason_mut(&mut self) -> &mut String {
+        match self {
+            Fault::Transient(reason)
+            | Fault::Configuration(reason)
+            | Fault::Rejected(reason)
+            | Fault::Conflict(reason)
+            | Fault::Unsupported(reason) => reason,
+        }
+    }
 }
 
 /// How to find a product.

@@ -1,7 +1,10 @@
 //! Watching a run from outside: its log, its progress, and the wish to stop it.
 
+use std::sync::{Arc, Mutex, PoisonError};
+
 use serde::Serialize;
 
+use crate::limits::Limits;
 use crate::report::RejectedRecord;
 
 /// How much a log line matters.
@@ -101,3 +104,167 @@ pub trait Observer: Send + Sync {
 pub struct NoObserver;
 
 impl Observer for NoObserver {}
+
+/// The log of one run, within its share: what the guest logs and prints, and what the host has to
+/// say about it. Clones write to the same log.
+#[derive(Clone)]
+pub(crate) struct RunLog {
+    observer: Arc<dyn Observer>,
+    left: Arc<Mutex<Left>>,
+    longest: usize,
+}
+
+/// What is left of a run's share.
+struct Left {
+    lines: u64,
+    bytes: u64,
+    told: bool,
+}
+
+impl RunLog {
+    pub fn new(observer: Arc<dyn Observer>, limits: &Limits) -> RunLog {
+        let left = Left {
+            lines: limits.log_lines,
+            bytes: limits.log_bytes,
+            told: false,
+        };
+        RunLog {
+            observer,
+            left: Arc::new(Mutex::new(left)),
+            longest: limits.log_line,
+        }
+    }
+
+    /// A line that is about no record.
+    pub fn line(&self, level: Level, message: String) {
+        self.record_line(level, message, None);
+    }
+
+    /// A line that may be about a record.
+    pub fn record_line(&self, level: Level, mut message: String, mut record: Option<String>) {
+        tidy(&mut message, self.longest);
+        if let Some(record) = &mut record {
+            tidy(record, self.longest);
+        }
+        let bytes = message.len() + record.as_ref().map_or(0, String::len);
+        let line = LogLine {
+            level,
+            message,
+            record,
+        };
+        let line = {
+            let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
+            left.take(bytes as u64, line)
+        };
+        if let Some(line) = line {
+            self.observer.log(line);
+        }
+    }
+
+    /// Longest line, in bytes.
+    pub fn longest(&self) -> usize {
+        self.longest
+    }
+}
+
+impl Left {
+    /// The line, the news that there are no more, or nothing.
+    fn take(&mut self, bytes: u64, line: LogLine) -> Option<LogLine> {
+        if self.told {
+            return None;
+        }
+        match (self.lines.checked_sub(1), self.bytes.checked_sub(bytes)) {
+            (Some(lines), Some(bytes)) => {
+                (self.lines, self.bytes) = (lines, bytes);
+                Some(line)
+            }
+            _ => {
+                self.told = true;
+                Some(LogLine {
+                    level: Level::Warn,
+                    message: "the log of this run is full; further lines are left out".to_owned(),
+                    record: None,
+                })
+            }
+        }
+    }
+}
+
+/// Makes a guest's text fit for people: cut at a character, and without the line breaks and other
+/// control characters by which one line could pass for several or take over a terminal.
+pub(crate) fn tidy(text: &mut String, bytes: usize) {
+    if text.len() > bytes {
+        text.truncate(text.floor_char_boundary(bytes));
+        text.push('…');
+    }
+    if text.contains(char::is_control) {
+        *text = text.replace(char::is_control, " ");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Default)]
+    struct Heard(Mutex<Vec<String>>);
+
+    impl Observer for Heard {
+        fn log(&self, line: LogLine) {
+            self.0.lock().unwrap().push(line.message);
+        }
+    }
+
+    fn logged(limits: Limits, lines: &[&str]) -> Vec<String> {
+        let heard = Arc::new(Heard::default());
+        let log = RunLog::new(heard.clone(), &limits);
+        for line in lines {
+            log.clone().line(Level::Info, (*line).to_owned());
+        }
+        std::mem::take(&mut *heard.0.lock().unwrap())
+    }
+
+    #[test]
+    fn a_flood_of_lines_or_bytes_is_cut_and_that_is_said_once() {
+        let full = "the log of this run is full; further lines are left out";
+        let few_lines = Limits {
+            log_lines: 2,
+            ..Limits::default()
+        };
+        assert_eq!(
+            vec!["a", "b", full],
+            logged(few_lines, &["a", "b", "c", "d"])
+        );
+        let few_bytes = Limits {
+            log_bytes: 4,
+            ..Limits::default()
+        };
+        assert_eq!(vec!["abc", full], logged(few_bytes, &["abc", "de", "f"]));
+    }
+
+    #[test]
+    fn control_characters_do_not_get_into_a_line() {
+        let forged = "harmless\r\nERROR all is lost\u{1b}[2J";
+        let clean = "harmless  ERROR all is lost [2J";
+        assert_eq!(vec![clean], logged(Limits::default(), &[forged]));
+    }
+
+    #[test]
+    fn a_long_line_is_cut_at_a_character() {
+        let limits = Limits {
+            log_line: 5,
+            ..Limits::default()
+        };
+        assert_eq!(
+            vec!["два…"],
+            logged(
+                Limits {
+                    log_line: 6,
+                    ..limits.clone()
+                },
+                &["двадцать"]
+            )
+        );
+        assert_eq!(vec!["дв…"], logged(limits, &["двадцать"]));
+    }
+}

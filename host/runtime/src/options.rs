@@ -3,11 +3,15 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use crate::compiler::Compiler;
+
 /// What a host needs to know about the machine and the network it stands in.
 #[derive(Clone, Debug)]
 pub struct HostOptions {
     /// Folder of the host's own for compiled code; nobody else may write to it.
     pub cache: PathBuf,
+    /// Where components are compiled.
+    pub compiler: Compiler,
     /// Most runs under way at once; more wait for a place.
     pub runs: u32,
     /// Most bytes of a component.
@@ -26,10 +30,11 @@ pub struct NetworkOptions {
 }
 
 impl HostOptions {
-    /// The defaults, with a folder for compiled code.
-    pub fn new(cache: impl Into<PathBuf>) -> HostOptions {
+    /// The defaults, with a folder for compiled code and what compiles it.
+    pub fn new(cache: impl Into<PathBuf>, compiler: Compiler) -> HostOptions {
         HostOptions {
             cache: cache.into(),
+            compiler,
             runs: 100,
             component_size: 32 << 20,
             network: NetworkOptions::default(),

@@ -179,6 +179,8 @@ pub trait State {
 
     /// Sets a timer.
     async fn set_timer(&mut self, timer: Timer) -> Answer<()>;
+    /// How many timers the connection has set.
+    async fn timers(&mut self) -> Answer<u64>;
     /// Removes a timer.
     async fn cancel_timer(&mut self, name: String) -> Answer<()>;
 }

@@ -1,11 +1,13 @@
 //! The command line.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use anyhow::Context as _;
 use clap::{Args as ClapArgs, Parser, Subcommand};
 use tenon_host::Secret;
-use tenon_host::ids::{ConnectionId, TenantId};
+use tenon_host::ids::{BadName, ConnectionId, TenantId};
 
 /// Runs connectors over the embedded ERP.
 ///
@@ -34,7 +36,22 @@ pub enum Command {
     Records(Records),
     /// Put records from a JSON file into a tenant's ERP.
     Load(Load),
+    /// Keep the credentials of connections, sealed.
+    #[command(subcommand)]
+    Credential(Credential),
+    /// Keep the key that seals the credentials.
+    #[command(subcommand)]
+    Key(Key),
+    /// Compile the component on standard input, within limits; `tenon` starts itself so.
+    #[command(hide = true)]
+    CompileComponent {
+        /// Bytes of memory and seconds of computing.
+        limits: Vec<OsString>,
+    },
 }
+
+/// The hidden command, as `tenon` writes it for itself.
+pub const COMPILE_COMPONENT: &str = "compile-component";
 
 /// Which tenant.
 #[derive(Clone, Debug, ClapArgs)]
@@ -49,15 +66,35 @@ pub struct Place {
 
 /// Which connection.
 #[derive(Debug, ClapArgs)]
-pub struct Connect {
+pub struct Which {
     /// Name of the connector.
     pub connector: String,
     #[command(flatten)]
     pub place: Place,
+    /// Name of the connection, when a tenant has several of one connector.
+    #[arg(long, value_name = "NAME")]
+    pub connection: Option<ConnectionId>,
+}
+
+impl Which {
+    /// The name of the connection; that of its connector unless it has one of its own.
+    pub fn id(&self) -> Result<ConnectionId, BadName> {
+        match &self.connection {
+            Some(id) => Ok(id.clone()),
+            None => self.connector.parse(),
+        }
+    }
+}
+
+/// A connection and how it is opened.
+#[derive(Debug, ClapArgs)]
+pub struct Connect {
+    #[command(flatten)]
+    pub which: Which,
     /// JSON file with the settings.
     #[arg(long, value_name = "FILE")]
     pub settings: Option<PathBuf>,
-    /// A credential and where its secret is: env:VARIABLE or file:PATH.
+    /// A credential and where its secret is: env:VARIABLE or file:PATH. Without it, the stored one.
     #[arg(long = "credential", value_name = "NAME=SOURCE")]
     pub credentials: Vec<CredentialSource>,
     /// Open an address that the defaults refuse: plain http, or this machine.
@@ -66,12 +103,12 @@ pub struct Connect {
     /// Lift the request budget of the connector's manifest.
     #[arg(long)]
     pub no_budget: bool,
+    /// A limit of the run, such as memory=134217728, elapsed_ms=600000 or requests=5000.
+    #[arg(long = "limit", value_name = "NAME=NUMBER", value_parser = parse_limit)]
+    pub limits: Vec<(String, u64)>,
     /// The component; by default NAME.wasm in the folder `connectors` of TENON_COMPONENTS.
     #[arg(long, value_name = "FILE")]
     pub component: Option<PathBuf>,
-    /// Name of the connection, when a tenant has several of one connector.
-    #[arg(long, value_name = "NAME")]
-    pub connection: Option<ConnectionId>,
     /// Print one JSON object.
     #[arg(long)]
     pub json: bool,
@@ -144,33 +181,87 @@ pub struct Load {
     pub place: Place,
 }
 
+/// `tenon credential`.
+#[derive(Debug, Subcommand)]
+pub enum Credential {
+    /// Store a credential of a connection, in place of the one of this name.
+    Set(SetCredential),
+    /// Show the names of a tenant's stored credentials.
+    List(ListCredentials),
+    /// Remove a stored credential for good.
+    Remove(RemoveCredential),
+}
+
+/// `tenon credential set`.
+#[derive(Debug, ClapArgs)]
+pub struct SetCredential {
+    #[command(flatten)]
+    pub which: Which,
+    /// Name of the credential, as `tenon inspect` shows it.
+    #[arg(index = 2)]
+    pub name: String,
+    /// Where the secret is: env:VARIABLE or file:PATH.
+    #[arg(long, value_name = "SOURCE")]
+    pub from: SecretSource,
+}
+
+/// `tenon credential list`.
+#[derive(Debug, ClapArgs)]
+pub struct ListCredentials {
+    #[command(flatten)]
+    pub place: Place,
+    /// Print a JSON array.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `tenon credential remove`.
+#[derive(Debug, ClapArgs)]
+pub struct RemoveCredential {
+    #[command(flatten)]
+    pub which: Which,
+    /// Name of the credential.
+    #[arg(index = 2)]
+    pub name: String,
+}
+
+/// `tenon key`.
+#[derive(Debug, Subcommand)]
+pub enum Key {
+    /// Seal all credentials with a new key and forget the old one.
+    ///
+    /// The key file of the data folder gets a new key. Where the variable TENON_KEY holds the keys,
+    /// set it to NEW,OLD first: all is then sealed with NEW, and OLD can be taken out.
+    Rotate(Rotate),
+}
+
+/// `tenon key rotate`.
+#[derive(Debug, ClapArgs)]
+pub struct Rotate {
+    /// Folder that holds everything.
+    #[arg(long, value_name = "DIR")]
+    pub data: PathBuf,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// A credential of the manifest and where its secret is.
 #[derive(Clone, Debug)]
 pub struct CredentialSource {
     name: String,
-    source: Source,
+    source: SecretSource,
 }
 
-#[derive(Clone, Debug)]
-enum Source {
-    Variable(String),
-    File(PathBuf),
-}
-
-impl std::str::FromStr for CredentialSource {
+impl FromStr for CredentialSource {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
         let usage = || "write NAME=env:VARIABLE or NAME=file:PATH".to_owned();
         let (name, source) = text.split_once('=').ok_or_else(usage)?;
-        let source = match source.split_once(':') {
-            Some(("env", variable)) => Source::Variable(variable.to_owned()),
-            Some(("file", path)) => Source::File(path.into()),
-            _ => return Err(usage()),
-        };
         Ok(CredentialSource {
             name: name.to_owned(),
-            source,
+            source: source.parse().map_err(|_| usage())?,
         })
     }
 }
@@ -178,21 +269,57 @@ impl std::str::FromStr for CredentialSource {
 impl CredentialSource {
     /// Fetches the secret.
     pub fn read(&self) -> anyhow::Result<(String, Secret)> {
-        let name = &self.name;
-        let secret = match &self.source {
-            Source::Variable(variable) => std::env::var(variable)
-                .ok()
-                .filter(|secret| !secret.is_empty())
-                .with_context(|| {
-                    format!("credential `{name}`: the environment variable {variable} is not set")
-                })?,
-            Source::File(path) => std::fs::read_to_string(path)
-                .with_context(|| format!("credential `{name}`: {}", path.display()))?
-                .trim_end_matches(['\r', '\n'])
-                .to_owned(),
-        };
-        Ok((name.clone(), Secret::new(secret)))
+        Ok((self.name.clone(), self.source.read(&self.name)?))
     }
+}
+
+/// Where a secret is: never on the command line, which other users of the machine can read.
+#[derive(Clone, Debug)]
+pub enum SecretSource {
+    /// In an environment variable.
+    Variable(String),
+    /// In a file, which may end with a line break.
+    File(PathBuf),
+}
+
+impl FromStr for SecretSource {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.split_once(':') {
+            Some(("env", variable)) => Ok(SecretSource::Variable(variable.to_owned())),
+            Some(("file", path)) => Ok(SecretSource::File(path.into())),
+            _ => Err("write env:VARIABLE or file:PATH".to_owned()),
+        }
+    }
+}
+
+impl SecretSource {
+    /// Fetches the secret of a credential.
+    pub fn read(&self, credential: &str) -> anyhow::Result<Secret> {
+        let (mut secret, absence) = match self {
+            SecretSource::Variable(variable) => (
+                std::env::var(variable).unwrap_or_default(),
+                format!("the environment variable {variable} is not set"),
+            ),
+            SecretSource::File(path) => (
+                std::fs::read_to_string(path)
+                    .with_context(|| format!("credential `{credential}`: {}", path.display()))?,
+                format!("{} is empty", path.display()),
+            ),
+        };
+        if matches!(self, SecretSource::File(_)) {
+            secret.truncate(secret.trim_end_matches(['\r', '\n']).len());
+        }
+        anyhow::ensure!(!secret.is_empty(), "credential `{credential}`: {absence}");
+        Ok(Secret::new(secret))
+    }
+}
+
+fn parse_limit(text: &str) -> Result<(String, u64), String> {
+    let usage = || "write NAME=NUMBER, e.g. memory=134217728".to_owned();
+    let (name, number) = text.split_once('=').ok_or_else(usage)?;
+    Ok((name.to_owned(), number.parse().map_err(|_| usage())?))
 }
 
 fn parse_origin(text: &str) -> Result<url::Origin, String> {
@@ -212,6 +339,16 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Args::command().debug_assert();
+    }
+
+    #[test]
+    fn the_command_that_compiles_is_known_by_its_name_and_not_shown() {
+        let args = Args::parse_from(["tenon", COMPILE_COMPONENT, "1024", "60"]);
+        assert!(
+            matches!(args.command, Command::CompileComponent { limits } if limits == ["1024", "60"])
+        );
+        let help = Args::command().render_help().to_string();
+        assert!(!help.contains(COMPILE_COMPONENT), "{help}");
     }
 
     #[test]

@@ -7,16 +7,14 @@ use serde_json::json;
 use tenon_host::{Connector, Host, HostOptions};
 
 use crate::Exit;
-use crate::args;
+use crate::{args, site};
 
 pub async fn inspect(args: args::Inspect) -> anyhow::Result<Exit> {
     // Inspecting leaves nothing behind.
     let scratch = tempfile::tempdir()?;
     let erp = tenon_erp::EmbeddedErp::open(scratch.path())?;
-    let host = Host::new(
-        Arc::new(erp),
-        HostOptions::new(scratch.path().join("compiled")),
-    )?;
+    let options = HostOptions::new(scratch.path().join("compiled"), site::compiler()?);
+    let host = Host::new(Arc::new(erp), options)?;
     let wasm = std::fs::read(&args.file)
         .map_err(|error| anyhow::anyhow!("component {}: {error}", args.file.display()))?;
     let connector = (host.install(&wasm).await)

@@ -1,11 +1,15 @@
 //! `tenon`: runs connectors over the embedded ERP, for local testing and small installs.
 
 mod args;
+mod control;
+mod credential;
 mod inspect;
+mod key;
 mod load;
 mod records;
 mod run;
 mod site;
+mod vault;
 
 use std::process::ExitCode;
 
@@ -37,7 +41,10 @@ impl From<Exit> for ExitCode {
 }
 
 fn main() -> ExitCode {
-    let args = Args::parse();
+    let command = Args::parse().command;
+    if let Command::CompileComponent { limits } = command {
+        return tenon_host::compile_stdin(limits);
+    }
     // What a library has to say to operators, such as code that had to be compiled anew.
     tracing_subscriber::fmt()
         .with_max_level(tracing_subscriber::filter::LevelFilter::WARN)
@@ -51,7 +58,7 @@ fn main() -> ExitCode {
         .build();
     let result = runtime
         .map_err(anyhow::Error::from)
-        .and_then(|runtime| runtime.block_on(execute(args)));
+        .and_then(|runtime| runtime.block_on(execute(command)));
     match result {
         Ok(exit) => exit.into(),
         // Who reads the output, such as `head`, has seen enough.
@@ -63,14 +70,17 @@ fn main() -> ExitCode {
     }
 }
 
-async fn execute(args: Args) -> anyhow::Result<Exit> {
-    match args.command {
+async fn execute(command: Command) -> anyhow::Result<Exit> {
+    match command {
         Command::Run(args) => run::run(args).await,
         Command::Check(args) => run::check(args).await,
         Command::Choices(args) => run::choices(args).await,
         Command::Inspect(args) => inspect::inspect(args).await,
         Command::Records(args) => records::records(args).await,
         Command::Load(args) => load::load(args).await,
+        Command::Credential(args) => credential::credential(args),
+        Command::Key(args::Key::Rotate(args)) => credential::rotate(args),
+        Command::CompileComponent { .. } => unreachable!("`main` compiles before anything else"),
     }
 }
 

@@ -1,5 +1,6 @@
 //! `tenon run`, `check` and `choices`: calls into a connector.
 
+use std::collections::HashMap;
 use std::io::IsTerminal as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,10 +10,12 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 use tenon_host::observe::{Level, LogLine, Observer, Progress};
 use tenon_host::report::{Outcome, RunReport};
-use tenon_host::{Connection, ConnectionSpec, EgressSettings, Host, JobRequest, Limits};
+use tenon_host::{
+    ConnectError, Connection, ConnectionSpec, EgressSettings, Host, JobRequest, Limits,
+};
 
-use crate::args::{self, Connect};
-use crate::{Exit, site};
+use crate::args::{self, Connect, Place};
+use crate::{Exit, site, vault};
 
 pub async fn run(args: args::Run) -> anyhow::Result<Exit> {
     let (host, connection) = open(&args.connect).await?;
@@ -23,9 +26,9 @@ pub async fn run(args: args::Run) -> anyhow::Result<Exit> {
         anyhow::bail!("the connector has no job `{}`; it has: {known}", args.job);
     }
     let request = JobRequest {
-        job: args.job,
         argument: args.argument,
         preview: args.preview,
+        ..JobRequest::asked(args.job)
     };
     let watcher = Arc::new(Watcher::new(args.verbose, args.connect.json));
     let listening = Arc::clone(&watcher);
@@ -89,17 +92,20 @@ async fn open(args: &Connect) -> anyhow::Result<(Host, Connection)> {
                 .with_context(|| format!("settings {} are not JSON", file.display()))?
         }
     };
-    let credentials = (args.credentials.iter())
+    let mut credentials = (args.credentials.iter())
         .map(args::CredentialSource::read)
-        .collect::<anyhow::Result<_>>()?;
-    let id = match &args.connection {
-        Some(id) => id.clone(),
-        None => args.connector.parse()?,
-    };
-    let host = site::host(&args.place.data)?;
-    let connector = site::install(&host, &args.connector, args.component.as_deref()).await?;
+        .collect::<anyhow::Result<HashMap<_, _>>>()?;
+    let id = args.which.id()?;
+    let Place { data, tenant } = &args.which.place;
+    let host = site::host(data)?;
+    let connector = site::install(&host, &args.which.connector, args.component.as_deref()).await?;
+    let stored = (connector.manifest.credentials.iter())
+        .map(|credential| credential.name.as_str())
+        .filter(|name| !credentials.contains_key(*name))
+        .collect::<Vec<_>>();
+    credentials.extend(vault::stored(data, tenant, &id, &stored)?);
     let spec = ConnectionSpec {
-        tenant: args.place.tenant.clone(),
+        tenant: tenant.clone(),
         id,
         settings,
         credentials,
@@ -108,10 +114,24 @@ async fn open(args: &Connect) -> anyhow::Result<(Host, Connection)> {
             no_budget: args.no_budget,
             ..EgressSettings::default()
         },
-        limits: Limits::default(),
+        limits: limits(&args.limits)?,
     };
-    let connection = host.connect(connector, spec)?;
-    Ok((host, connection))
+    match host.connect(connector, spec) {
+        Ok(connection) => Ok((host, connection)),
+        Err(error @ ConnectError::MissingCredential(_)) => anyhow::bail!(
+            "{error}; give it with --credential or store it with `tenon credential set`"
+        ),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The defaults, but for what was given.
+fn limits(given: &[(String, u64)]) -> anyhow::Result<Limits> {
+    let given = given
+        .iter()
+        .map(|(name, number)| (name.clone(), (*number).into()));
+    let given = serde_json::Value::Object(given.collect());
+    serde_json::from_value(given).context("--limit")
 }
 
 /// Shows a run on the terminal, on standard error.

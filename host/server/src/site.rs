@@ -5,15 +5,26 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use tenon_erp::EmbeddedErp;
-use tenon_host::{Connector, Host, HostOptions};
+use tenon_host::{Compiler, CompilerProcess, Connector, Host, HostOptions};
+
+use crate::args::COMPILE_COMPONENT;
 
 /// Variable that names the folder of built components.
 const COMPONENTS: &str = "TENON_COMPONENTS";
 
 /// A host over the embedded ERP of a data folder.
 pub fn host(data: &Path) -> anyhow::Result<Host> {
-    let options = HostOptions::new(data.join("compiled"));
+    let options = HostOptions::new(data.join("compiled"), compiler()?);
     Ok(Host::new(Arc::new(erp(data)?), options)?)
+}
+
+/// This program again, as a child that only compiles.
+pub fn compiler() -> anyhow::Result<Compiler> {
+    let program = std::env::current_exe().context("cannot find the program `tenon` itself")?;
+    Ok(Compiler::Child(CompilerProcess {
+        arguments: vec![COMPILE_COMPONENT.into()],
+        ..CompilerProcess::new(program)
+    }))
 }
 
 /// The embedded ERP of a data folder.

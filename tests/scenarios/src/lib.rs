@@ -12,8 +12,8 @@ use tenon_host::ids::TenantId;
 use tenon_host::observe::{LogLine, Observer, Progress};
 use tenon_host::report::RunReport;
 use tenon_host::{
-    CallError, ConnectError, Connection, ConnectionSpec, Connector, EgressSettings, Host,
-    HostOptions, JobRequest, Limits, RetryPolicy, Secret,
+    CallError, Compiler, CompilerProcess, ConnectError, Connection, ConnectionSpec, Connector,
+    EgressSettings, Host, HostOptions, JobRequest, Limits, RetryPolicy, Secret,
 };
 
 /// Where the build puts its results.
@@ -25,14 +25,34 @@ pub fn target() -> PathBuf {
     }
 }
 
-/// A built component.
+/// A built connector.
 ///
 /// # Panics
 /// When it has not been built.
 pub fn component(name: &str) -> Vec<u8> {
-    let file = target().join(format!("components/connectors/{name}.wasm"));
+    built(&format!("connectors/{name}.wasm"))
+}
+
+/// A built component that breaks, or tries to break, what the sandbox promises.
+///
+/// # Panics
+/// When it has not been built.
+pub fn hostile_component(name: &str) -> Vec<u8> {
+    built(&format!("conformance/{name}.wasm"))
+}
+
+fn built(file: &str) -> Vec<u8> {
+    let file = target().join("components").join(file);
     std::fs::read(&file)
         .unwrap_or_else(|error| panic!("{}: {error}; run `cargo xtask build`", file.display()))
+}
+
+/// The compiler of the built `tenon`.
+pub fn compiler() -> Compiler {
+    Compiler::Child(CompilerProcess {
+        arguments: vec!["compile-component".into()],
+        ..CompilerProcess::new(target().join("release/tenon"))
+    })
 }
 
 /// A tenant with the embedded ERP, and a host that runs one connector for it.
@@ -86,7 +106,8 @@ impl Shop {
         let erp = EmbeddedErp::open(folder.path()).expect("an ERP");
         // Compiled code is shared by all shops, as it would be in one host.
         let cache = target().join("compiled");
-        let host = Host::new(Arc::new(erp.clone()), HostOptions::new(cache)).expect("a host");
+        let options = HostOptions::new(cache, compiler());
+        let host = Host::new(Arc::new(erp.clone()), options).expect("a host");
         let connector = (runtime.block_on(host.install(&component(connector))))
             .expect("a component that installs");
         Shop {
@@ -159,6 +180,7 @@ impl Shop {
                     first_wait: Duration::from_millis(2),
                     ..RetryPolicy::default()
                 },
+                ..EgressSettings::default()
             },
             limits: self.limits.clone(),
         };
@@ -193,9 +215,8 @@ impl Shop {
             ..Recorder::default()
         });
         let request = JobRequest {
-            job: job.to_owned(),
-            argument: None,
             preview,
+            ..JobRequest::asked(job)
         };
         let running = self.host.run(&connection, &request, observer.clone());
         let report = self.runtime.block_on(running);

@@ -24,9 +24,13 @@ pub enum Fault {
     HtmlOk,
     /// The vendor's answer over the limit, with or without the seconds to wait.
     TooManyRequests {
-        /// Value of `Retry-After`.
+        /// The time to wait, in the vendor's own header and unit.
         retry_after: Option<u64>,
     },
+    /// The vendor's own error answer with this code of its error table, for vendors that have one.
+    Code(u32),
+    /// The request is carried out, and its answer is lost: a proxy's page with status 504.
+    LostAnswer,
     /// The right answer, late.
     Slow(Duration),
     /// The right headers and half of the right body, then the connection ends.

@@ -6,13 +6,15 @@
 //!
 //! Everything that is the same for every vendor sits at this level: the [`Simulator`] handle, the
 //! [`faults`], the request [`traffic`] and the rate [`limit`]. One module per vendor describes its
-//! account and its answers: [`keycrm`].
+//! account and its answers: [`keycrm`], [`moysklad`].
 
 pub mod faults;
 pub mod keycrm;
 pub mod limit;
+pub mod moysklad;
 pub mod traffic;
 
+mod json;
 mod server;
 
 use std::collections::BTreeMap;
@@ -25,7 +27,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 
 use faults::Faults;
-use server::Server;
+use server::{Bound, Server};
 use traffic::{Hooks, Seen, Traffic};
 
 /// What a vendor's account must tell the common machinery.
@@ -36,6 +38,12 @@ pub trait Counterpart: Send + 'static {
     /// The answer of this vendor to a request it fails on purpose.
     fn refusal(status: StatusCode, retry_after: Option<u64>) -> Response;
 
+    /// The answer of this vendor that carries a code of its error table. A vendor without such a
+    /// table fails as it does otherwise.
+    fn coded(_code: u32) -> Response {
+        Self::refusal(StatusCode::INTERNAL_SERVER_ERROR, None)
+    }
+
     /// Called after somebody had mutable access to the account.
     fn changed(&mut self);
 }
@@ -44,6 +52,8 @@ pub trait Counterpart: Send + 'static {
 pub struct Simulator<A: Counterpart> {
     shared: Arc<Shared<A>>,
     server: Server,
+    /// Servers under other addresses that belong to the same counterpart.
+    beside: Vec<Server>,
     url: String,
 }
 
@@ -63,9 +73,22 @@ impl<A: Counterpart> Simulator<A> {
         ));
         Ok(Self {
             server: bound.serve(routes)?,
+            beside: Vec::new(),
             shared,
             url,
         })
+    }
+
+    /// Serves more routes of the counterpart under an address of their own. Their requests are
+    /// noted, and fail, together with the others.
+    pub(crate) fn serve_beside(&mut self, bound: Bound, routes: Router) -> io::Result<()> {
+        let traffic = self.shared.clone();
+        let routes = routes.layer(axum::middleware::from_fn_with_state(
+            traffic,
+            traffic::observe::<A>,
+        ));
+        self.beside.push(bound.serve(routes)?);
+        Ok(())
     }
 
     /// The base URL of the API, with the version prefix and without a trailing slash.

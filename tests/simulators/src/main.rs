@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
 use jiff::Timestamp;
-use tenon_simulators::keycrm;
+use tenon_simulators::{keycrm, moysklad};
 
 /// Serves a counterpart's web API on loopback.
 #[derive(Parser)]
@@ -22,6 +22,8 @@ struct Arguments {
 enum Counterpart {
     /// KeyCRM's Open API over a seeded account.
     Keycrm(Keycrm),
+    /// MoySklad's JSON API remap 1.2 over the seeded account of a shop of car parts.
+    Moysklad(Moysklad),
 }
 
 #[derive(Args)]
@@ -86,13 +88,106 @@ impl Keycrm {
     }
 }
 
+#[derive(Args)]
+struct Moysklad {
+    /// Where to listen; port 0 takes a free one.
+    #[arg(long, default_value = "127.0.0.1:8082")]
+    listen: SocketAddr,
+    /// Login of the administrator.
+    #[arg(long, default_value = "admin@autoparts")]
+    login: String,
+    /// Password of the administrator.
+    #[arg(long, default_value = "simulated-moysklad-password")]
+    password: String,
+    /// Token of the application.
+    #[arg(long, default_value = "5170a7ed5170a7ed5170a7ed5170a7ed5170a7ed")]
+    token: String,
+    /// Number of products.
+    #[arg(long, default_value_t = 120)]
+    products: usize,
+    /// Number of counterparties.
+    #[arg(long, default_value_t = 40)]
+    counterparties: usize,
+    /// Number of orders.
+    #[arg(long, default_value_t = 20)]
+    orders: usize,
+    /// Decides the account.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Units per window; 0 lifts the limits of requests.
+    #[arg(long, default_value_t = 45)]
+    limit: u32,
+    /// Seconds of that window.
+    #[arg(long, default_value_t = 3)]
+    window: u64,
+    /// Never compress answers.
+    #[arg(long)]
+    no_compression: bool,
+}
+
+impl Moysklad {
+    fn config(self) -> moysklad::Config {
+        let limits = if self.limit == 0 {
+            moysklad::Limits::none()
+        } else {
+            moysklad::Limits {
+                units: Some(self.limit),
+                window: Duration::from_secs(self.window),
+                ..moysklad::Limits::default()
+            }
+        };
+        moysklad::Config {
+            listen: self.listen,
+            login: self.login,
+            password: self.password,
+            token: self.token,
+            limits,
+            compression: !self.no_compression,
+            clock_runs: true,
+            webhooks_at_once: true,
+            seed: self.seed,
+            products: self.products,
+            counterparties: self.counterparties,
+            orders: self.orders,
+            ..moysklad::Config::default()
+        }
+    }
+}
+
 fn main() -> anyhow::Result<()> {
-    let Counterpart::Keycrm(arguments) = Arguments::parse().counterpart;
-    let config = arguments.config();
-    let (listen, key) = (config.listen, config.api_key.clone());
-    let sim = keycrm::start(config).with_context(|| format!("cannot listen on {listen}"))?;
-    println!("KeyCRM  {}", sim.url());
-    println!("key     {key}");
+    match Arguments::parse().counterpart {
+        Counterpart::Keycrm(arguments) => {
+            let config = arguments.config();
+            let (listen, key) = (config.listen, config.api_key.clone());
+            let sim = keycrm::start(config).with_context(|| refused(listen))?;
+            println!("KeyCRM  {}", sim.url());
+            println!("key     {key}");
+            serve()
+        }
+        Counterpart::Moysklad(arguments) => {
+            let config = arguments.config();
+            let listen = config.listen;
+            let (token, login, password) = (
+                config.token.clone(),
+                config.login.clone(),
+                config.password.clone(),
+            );
+            let sim = moysklad::start(config).with_context(|| refused(listen))?;
+            println!("MoySklad  {}", sim.url());
+            println!("files     {}", sim.storage_url());
+            println!("token     {token}");
+            println!("login     {login}  {password}");
+            serve()
+        }
+    }
+}
+
+fn refused(listen: SocketAddr) -> String {
+    format!("cannot listen on {listen}")
+}
+
+/// Until interrupted.
+fn serve() -> anyhow::Result<()> {
     std::io::stdout().flush()?;
     tokio::runtime::Builder::new_current_thread()
         .enable_all()

@@ -202,6 +202,11 @@ pub(crate) async fn observe<A: Counterpart>(
         Some(Fault::TooManyRequests { retry_after }) => {
             A::refusal(StatusCode::TOO_MANY_REQUESTS, retry_after)
         }
+        Some(Fault::Code(code)) => A::coded(code),
+        Some(Fault::LostAnswer) => {
+            next.run(request).await;
+            faults::html(StatusCode::GATEWAY_TIMEOUT, "504 Gateway Time-out")
+        }
         Some(Fault::HtmlBadGateway) => faults::html(StatusCode::BAD_GATEWAY, "502 Bad Gateway"),
         Some(Fault::HtmlOk) => faults::html(StatusCode::OK, "Checking your browser"),
         Some(Fault::ConnectionReset) => {

@@ -1,11 +1,16 @@
 //! `tenon:erp`: the platform's records, passed through to the run's unit of work.
+//!
+//! The threat: a guest makes the host hold gigabytes by asking for one large record thousands of
+//! times in one call, or by saving records of many megabytes. So a call carries so many records and no
+//! more, a record that is saved has a largest size, and what one call answers has one, too.
 
 use wasmtime::Result;
 
-use super::RunState;
+use super::{RunState, admit_names};
 use crate::contract::tenon::erp::{catalog, directories, orders, partners, stock};
+use crate::limits::Breach;
 use crate::model::{
-    Category, Cursor, Directory, Entry, Fault, Image, Key, LinkedDocument, Money, Order,
+    Category, Cursor, Directory, Entry, Fault, Image, Keep, Key, LinkedDocument, Money, Order,
     OrderDirection, OrderFields, OrderLookup, OrderPage, Origin, Partner, PartnerFields,
     PartnerLookup, PartnerPage, Product, ProductFields, ProductLookup, ProductPage, Saved,
     StockLevel, StockPage,
@@ -14,27 +19,121 @@ use crate::model::{
 type Answer<T> = Result<std::result::Result<T, Fault>>;
 type Each<T> = Answer<Vec<std::result::Result<T, Fault>>>;
 
+/// Records that are asked of the platform at a time. A page of changes holds no more.
+const PAGE: usize = 100;
+
+impl RunState {
+    /// Passes texts that together are no larger than a record.
+    fn admit_weight(&self, weight: usize) -> std::result::Result<(), Fault> {
+        let most = self.limits.record;
+        if weight > most {
+            return Err(too_large(weight, most));
+        }
+        Ok(())
+    }
+}
+
+fn too_large(weight: usize, most: usize) -> Fault {
+    Fault::Rejected(format!("the record has {weight} bytes; {most} are allowed"))
+}
+
+/// Records of which some are too large to be saved.
+struct Weighed<T> {
+    fit: Vec<T>,
+    /// Positions and sizes of the others.
+    heavy: Vec<(usize, usize)>,
+}
+
+fn weigh<T: Keep>(records: Vec<T>, most: usize) -> Weighed<T> {
+    let mut heavy = Vec::new();
+    let mut position = 0;
+    let mut fit = records;
+    fit.retain(|record| {
+        let weight = record.weight();
+        if weight > most {
+            heavy.push((position, weight));
+        }
+        position += 1;
+        weight <= most
+    });
+    Weighed { fit, heavy }
+}
+
+/// The results in the order of the records given, with a reason for each that was too large.
+fn merge<T>(
+    saved: Vec<std::result::Result<T, Fault>>,
+    heavy: &[(usize, usize)],
+    most: usize,
+) -> Vec<std::result::Result<T, Fault>> {
+    let mut results = saved;
+    for (position, weight) in heavy {
+        results.insert(*position, Err(too_large(*weight, most)));
+    }
+    results
+}
+
+/// Finds page by page, and no more in all than one call may answer.
+macro_rules! find {
+    ($state:ident, $find:ident, $lookups:ident) => {{
+        $state.admit(&$lookups)?;
+        let most = $state.limits.call;
+        let mut found = Vec::with_capacity($lookups.len());
+        let mut weight = 0;
+        let mut left = $lookups.into_iter();
+        loop {
+            let page: Vec<_> = left.by_ref().take(PAGE).collect();
+            if page.is_empty() {
+                return Ok(Ok(found));
+            }
+            match $state.work()?.$find(page).await {
+                Ok(page) => found.extend(page.into_iter().inspect(|it| weight += it.weight())),
+                Err(fault) => return Ok(Err(fault)),
+            }
+            if weight > most {
+                return Err(Breach::Answer(most).into());
+            }
+        }
+    }};
+}
+
+/// Saves the records that are not too large, and says so of the others.
+macro_rules! save {
+    ($state:ident, $save:ident, $records:ident $(, $owned:ident)?) => {{
+        $state.admit(&$records)?;
+        let most = $state.limits.record;
+        let Weighed { fit, heavy } = weigh($records, most);
+        let saved = $state.work()?.$save(fit $(, $owned)?).await;
+        Ok(saved.map(|saved| merge(saved, &heavy, most)))
+    }};
+}
+
+/// No more than a page.
+fn page(limit: u32) -> u32 {
+    limit.min(PAGE as u32)
+}
+
 impl directories::Host for RunState {
     async fn list(&mut self, directory: Directory) -> Answer<Vec<Entry>> {
         Ok(self.work()?.list(directory).await)
     }
 
     async fn ensure(&mut self, directory: Directory, name: String, origin: Origin) -> Answer<Key> {
+        admit_names("directory entry", [&name, &origin])?;
         Ok(self.work()?.ensure(directory, name, origin).await)
     }
 }
 
 impl catalog::Host for RunState {
     async fn find(&mut self, lookups: Vec<ProductLookup>) -> Answer<Vec<Option<Product>>> {
-        Ok(self.work()?.find_products(lookups).await)
+        find!(self, find_products, lookups)
     }
 
     async fn save(&mut self, products: Vec<Product>, owned: ProductFields) -> Each<Saved> {
-        Ok(self.work()?.save_products(products, owned).await)
+        save!(self, save_products, products, owned)
     }
 
     async fn changed(&mut self, after: Option<Cursor>, limit: u32) -> Answer<ProductPage> {
-        Ok(self.work()?.changed_products(after, limit).await)
+        Ok(self.work()?.changed_products(after, page(limit)).await)
     }
 
     async fn categories(&mut self) -> Answer<Vec<Category>> {
@@ -42,7 +141,7 @@ impl catalog::Host for RunState {
     }
 
     async fn save_categories(&mut self, categories: Vec<Category>) -> Each<Saved> {
-        Ok(self.work()?.save_categories(categories).await)
+        save!(self, save_categories, categories)
     }
 
     async fn read_image(&mut self, product: Key, digest: String) -> Answer<Vec<u8>> {
@@ -50,45 +149,49 @@ impl catalog::Host for RunState {
     }
 
     async fn save_image(&mut self, product: Key, image: Image, content: Vec<u8>) -> Answer<()> {
+        if let Err(fault) = self.admit_weight(image.weight()) {
+            return Ok(Err(fault));
+        }
         Ok(self.work()?.save_image(product, image, content).await)
     }
 }
 
 impl stock::Host for RunState {
     async fn set(&mut self, levels: Vec<StockLevel>) -> Each<()> {
-        Ok(self.work()?.set_stock(levels).await)
+        save!(self, set_stock, levels)
     }
 
     async fn changed(&mut self, after: Option<Cursor>, limit: u32) -> Answer<StockPage> {
-        Ok(self.work()?.changed_stock(after, limit).await)
+        Ok(self.work()?.changed_stock(after, page(limit)).await)
     }
 }
 
 impl partners::Host for RunState {
     async fn find(&mut self, lookups: Vec<PartnerLookup>) -> Answer<Vec<Option<Partner>>> {
-        Ok(self.work()?.find_partners(lookups).await)
+        find!(self, find_partners, lookups)
     }
 
     async fn save(&mut self, partners: Vec<Partner>, owned: PartnerFields) -> Each<Saved> {
-        Ok(self.work()?.save_partners(partners, owned).await)
+        save!(self, save_partners, partners, owned)
     }
 
     async fn changed(&mut self, after: Option<Cursor>, limit: u32) -> Answer<PartnerPage> {
-        Ok(self.work()?.changed_partners(after, limit).await)
+        Ok(self.work()?.changed_partners(after, page(limit)).await)
     }
 
     async fn set_balances(&mut self, balances: Vec<(Key, Money)>) -> Each<()> {
+        self.admit(&balances)?;
         Ok(self.work()?.set_balances(balances).await)
     }
 }
 
 impl orders::Host for RunState {
     async fn find(&mut self, lookups: Vec<OrderLookup>) -> Answer<Vec<Option<Order>>> {
-        Ok(self.work()?.find_orders(lookups).await)
+        find!(self, find_orders, lookups)
     }
 
     async fn save(&mut self, orders: Vec<Order>, owned: OrderFields) -> Each<Saved> {
-        Ok(self.work()?.save_orders(orders, owned).await)
+        save!(self, save_orders, orders, owned)
     }
 
     async fn changed(
@@ -97,6 +200,7 @@ impl orders::Host for RunState {
         after: Option<Cursor>,
         limit: u32,
     ) -> Answer<OrderPage> {
+        let limit = page(limit);
         Ok(self.work()?.changed_orders(direction, after, limit).await)
     }
 
@@ -106,13 +210,40 @@ impl orders::Host for RunState {
         documents: Vec<LinkedDocument>,
         error: Option<String>,
     ) -> Answer<()> {
+        self.admit(&documents)?;
+        if let Err(fault) = self.admit_weight(documents.weight() + error.weight()) {
+            return Ok(Err(fault));
+        }
         Ok(self.work()?.annotate_order(order, documents, error).await)
     }
 
     async fn attach(&mut self, order: Key, file_name: String, content: Vec<u8>) -> Answer<()> {
+        admit_names("file name", [&file_name])?;
         let work = self.work()?;
         Ok(work.attach_to_order(order, file_name, content).await)
     }
 }
 
 impl crate::contract::tenon::connector::manifest::Host for RunState {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn records_that_are_too_large_are_rejected_in_their_places() {
+        let product = |bytes| Product {
+            description: Some("x".repeat(bytes)),
+            ..Product::default()
+        };
+        let records = vec![product(5_000), product(1), product(6_000), product(2)];
+        let Weighed { fit, heavy } = weigh(records, 4_000);
+        assert_eq!(vec![product(1), product(2)], fit);
+        let results = merge(vec![Ok(1), Ok(2)], &heavy, 4_000);
+        assert_eq!((Ok(1), Ok(2)), (results[1].clone(), results[3].clone()));
+        for position in [0, 2] {
+            let reason = results[position].as_ref().unwrap_err().to_string();
+            assert!(reason.contains("4000 are allowed"), "{reason}");
+        }
+    }
+}

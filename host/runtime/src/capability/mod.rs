@@ -9,8 +9,9 @@ mod run;
 mod schedule;
 mod storage;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
+use tokio::time::Instant;
 use wasmtime::component::{HasSelf, Linker, ResourceTable};
 use wasmtime::{StoreLimits, StoreLimitsBuilder};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
@@ -18,8 +19,8 @@ use wasmtime_wasi_http::WasiHttpCtx;
 
 use crate::contract::tenon::{erp as erp_contract, runtime as runtime_contract};
 use crate::egress::{Egress, RunEgress};
-use crate::limits::Limits;
-use crate::observe::{LogLine, Observer};
+use crate::limits::{Breach, Limits};
+use crate::observe::{Observer, RunLog};
 use crate::platform::UnitOfWork;
 use crate::report::RunReport;
 
@@ -35,9 +36,32 @@ pub(crate) struct RunState {
     pub run: Option<Run>,
     pub settings: Arc<str>,
     pub observer: Arc<dyn Observer>,
+    pub log: RunLog,
     /// Ticks that the guest computed since the last checkpoint.
     pub ticks: u64,
-    pub log_lines: u64,
+    /// When the last checkpoint was passed, or the call began.
+    pub checkpoint: Checkpoint,
+    /// The guest was told to stop at the last checkpoint.
+    pub told_to_stop: bool,
+}
+
+/// The moment of the last checkpoint, for who watches the run from outside its store.
+#[derive(Clone, Debug)]
+pub(crate) struct Checkpoint(Arc<Mutex<Instant>>);
+
+impl Checkpoint {
+    fn now() -> Checkpoint {
+        Checkpoint(Arc::new(Mutex::new(Instant::now())))
+    }
+
+    fn pass(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+    }
+
+    /// The moment.
+    pub fn passed_at(&self) -> Instant {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// What a run has that a mere description has not.
@@ -54,14 +78,20 @@ impl RunState {
         settings: Arc<str>,
         observer: Arc<dyn Observer>,
     ) -> RunState {
+        let log = RunLog::new(Arc::clone(&observer), limits);
         let mut wasi = WasiCtx::builder();
-        wasi.stdout(output::GuestOutput::new(Arc::clone(&observer), limits))
-            .stderr(output::GuestOutput::new(Arc::clone(&observer), limits));
+        wasi.stdout(output::GuestOutput::new(log.clone()))
+            .stderr(output::GuestOutput::new(log.clone()))
+            .max_random_size(MOST_RANDOM);
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(limits.handles);
+        let mut http = WasiHttpCtx::new();
+        http.set_field_size_limit(MOST_HEADERS);
         RunState {
-            table: ResourceTable::new(),
+            table,
             wasi: wasi.build(),
-            http: WasiHttpCtx::new(),
-            egress: RunEgress::new(egress, Arc::clone(&observer), limits),
+            http,
+            egress: RunEgress::new(egress, log.clone(), limits),
             memory: StoreLimitsBuilder::new()
                 .memory_size(limits.memory)
                 .trap_on_grow_failure(true)
@@ -70,8 +100,10 @@ impl RunState {
             run,
             settings,
             observer,
+            log,
             ticks: 0,
-            log_lines: 0,
+            checkpoint: Checkpoint::now(),
+            told_to_stop: false,
         }
     }
 
@@ -85,16 +117,33 @@ impl RunState {
         Ok(&mut self.run()?.work)
     }
 
-    /// Logs a line unless the run has used up its share.
-    fn log_line(&mut self, mut line: LogLine) {
-        self.log_lines += 1;
-        if self.log_lines > self.limits.log_lines {
-            return;
+    /// Passes a list that one call may carry.
+    fn admit<T>(&self, list: &[T]) -> Result<(), Breach> {
+        let most = self.limits.records;
+        if list.len() > most {
+            return Err(Breach::Records(list.len(), most));
         }
-        output::cut(&mut line.message, self.limits.log_line);
-        self.observer.log(line);
+        Ok(())
     }
 }
+
+/// Passes keys, origins and other names that are no longer than names are.
+fn admit_names<'a>(
+    what: &'static str,
+    names: impl IntoIterator<Item = &'a String>,
+) -> Result<(), Breach> {
+    match names.into_iter().find(|name| name.len() > LONGEST_NAME) {
+        Some(name) => Err(Breach::Name(what, name.len(), LONGEST_NAME)),
+        None => Ok(()),
+    }
+}
+
+/// Bytes of a key, an origin, or another text that names something.
+const LONGEST_NAME: usize = 1 << 10;
+/// Random bytes that a guest gets in one call.
+const MOST_RANDOM: u64 = 1 << 20;
+/// Bytes of one set of headers.
+const MOST_HEADERS: usize = 32 << 10;
 
 impl WasiView for RunState {
     fn ctx(&mut self) -> WasiCtxView<'_> {

@@ -1,87 +1,57 @@
 //! Standard output and error of a guest: what it prints becomes log lines.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use tokio::io::AsyncWrite;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
 
-use crate::limits::Limits;
-use crate::observe::{Level, LogLine, Observer};
-
-/// Cuts a text at a character boundary.
-pub(super) fn cut(text: &mut String, bytes: usize) {
-    if text.len() > bytes {
-        text.truncate(text.floor_char_boundary(bytes));
-        text.push('…');
-    }
-}
+use crate::observe::{Level, RunLog};
 
 #[derive(Clone)]
 pub(super) struct GuestOutput {
-    observer: Arc<dyn Observer>,
-    lines: Arc<Mutex<Lines>>,
-}
-
-struct Lines {
-    unfinished: Vec<u8>,
-    left: u64,
-    longest: usize,
+    log: RunLog,
+    unfinished: Arc<Mutex<Vec<u8>>>,
 }
 
 impl GuestOutput {
-    pub fn new(observer: Arc<dyn Observer>, limits: &Limits) -> GuestOutput {
+    pub fn new(log: RunLog) -> GuestOutput {
         GuestOutput {
-            observer,
-            lines: Arc::new(Mutex::new(Lines {
-                unfinished: Vec::new(),
-                left: limits.log_lines,
-                longest: limits.log_line,
-            })),
+            log,
+            unfinished: Arc::default(),
         }
     }
 
     fn print(&self, mut bytes: &[u8]) {
-        let mut lines = self.lines.lock().unwrap_or_else(|e| e.into_inner());
+        let mut line = (self.unfinished.lock()).unwrap_or_else(PoisonError::into_inner);
         while let Some(end) = bytes.iter().position(|byte| *byte == b'\n') {
-            lines.take(&bytes[..end]);
-            self.finish(&mut lines);
+            self.take(&mut line, &bytes[..end]);
+            self.finish(&mut line);
             bytes = &bytes[end + 1..];
         }
-        lines.take(bytes);
+        self.take(&mut line, bytes);
     }
 
-    fn finish(&self, lines: &mut Lines) {
-        let line = std::mem::take(&mut lines.unfinished);
-        if lines.left > 0 {
-            lines.left -= 1;
-            let mut message = String::from_utf8_lossy(&line).into_owned();
-            cut(&mut message, lines.longest);
-            self.observer.log(LogLine {
-                level: Level::Info,
-                message,
-                record: None,
-            });
-        }
+    /// Keeps no more of a line than the log does.
+    fn take(&self, line: &mut Vec<u8>, bytes: &[u8]) {
+        let room = (self.log.longest() + 1).saturating_sub(line.len());
+        line.extend_from_slice(&bytes[..bytes.len().min(room)]);
     }
-}
 
-impl Lines {
-    fn take(&mut self, bytes: &[u8]) {
-        let room = (self.longest + 1).saturating_sub(self.unfinished.len());
-        self.unfinished
-            .extend_from_slice(&bytes[..bytes.len().min(room)]);
+    fn finish(&self, line: &mut Vec<u8>) {
+        let line = std::mem::take(line);
+        let message = String::from_utf8_lossy(&line).into_owned();
+        self.log.line(Level::Info, message);
     }
 }
 
 impl Drop for GuestOutput {
     fn drop(&mut self) {
-        if Arc::strong_count(&self.lines) == 1 {
-            let lines = Arc::clone(&self.lines);
-            let mut lines = lines.lock().unwrap_or_else(|e| e.into_inner());
-            if !lines.unfinished.is_empty() {
-                self.finish(&mut lines);
+        if Arc::strong_count(&self.unfinished) == 1 {
+            let mut line = (self.unfinished.lock()).unwrap_or_else(PoisonError::into_inner);
+            if !line.is_empty() {
+                self.finish(&mut line);
             }
         }
     }
@@ -127,6 +97,8 @@ impl OutputStream for GuestOutput {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limits::Limits;
+    use crate::observe::{LogLine, Observer};
 
     #[derive(Default)]
     struct Heard(Mutex<Vec<String>>);
@@ -138,18 +110,17 @@ mod tests {
     }
 
     #[test]
-    fn printed_text_becomes_lines_and_a_flood_is_cut() {
+    fn printed_text_becomes_lines_however_it_is_cut_into_writes() {
         let heard = Arc::new(Heard::default());
         let limits = Limits {
-            log_lines: 3,
             log_line: 5,
             ..Limits::default()
         };
-        let output = GuestOutput::new(heard.clone(), &limits);
+        let output = GuestOutput::new(RunLog::new(heard.clone(), &limits));
         output.print(b"on");
         output.print(b"e\ntwo two two\nunfini");
         drop(output.clone());
-        output.print(b"shed\nfour\n");
+        output.print(b"shed");
         drop(output);
         assert_eq!(vec!["one", "two t…", "unfin…"], *heard.0.lock().unwrap());
     }

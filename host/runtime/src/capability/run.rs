@@ -4,7 +4,8 @@ use wasmtime::Result;
 
 use super::RunState;
 use crate::contract::tenon::runtime::run as wire;
-use crate::observe::{FieldChange, Level, LogLine, Progress, Written};
+use crate::limits::Breach;
+use crate::observe::{FieldChange, Level, Progress, Written, tidy};
 use crate::report::RejectedRecord;
 
 impl From<wire::Level> for Level {
@@ -23,6 +24,7 @@ impl RunState {
     /// A preview commits nothing.
     pub async fn commit(&mut self) -> Result<()> {
         self.ticks = 0;
+        self.checkpoint.pass();
         let requests = self.egress.requests();
         let run = self.run()?;
         run.report.requests = requests;
@@ -44,6 +46,9 @@ impl wire::Host for RunState {
     }
 
     async fn checkpoint(&mut self, progress: wire::Progress) -> Result<wire::Directive> {
+        if self.told_to_stop {
+            return Err(Breach::WentOn.into());
+        }
         let report = &mut self.run()?.report;
         report.created = progress.created;
         report.updated = progress.updated;
@@ -58,7 +63,8 @@ impl wire::Host for RunState {
             unchanged: progress.unchanged,
             failed,
         });
-        Ok(if self.observer.wants_stop() {
+        self.told_to_stop = self.observer.wants_stop();
+        Ok(if self.told_to_stop {
             wire::Directive::Stop
         } else {
             wire::Directive::Proceed
@@ -66,6 +72,7 @@ impl wire::Host for RunState {
     }
 
     async fn wrote(&mut self, written: Vec<wire::Written>) -> Result<()> {
+        self.admit(&written)?;
         for record in written {
             self.observer.wrote(&Written {
                 record_kind: record.record_kind,
@@ -84,8 +91,10 @@ impl wire::Host for RunState {
         Ok(())
     }
 
-    async fn reject(&mut self, kind: String, id: String, mut reason: String) -> Result<()> {
-        super::output::cut(&mut reason, self.limits.log_line);
+    async fn reject(&mut self, mut kind: String, mut id: String, mut reason: String) -> Result<()> {
+        for text in [&mut kind, &mut id, &mut reason] {
+            tidy(text, self.limits.log_line);
+        }
         let record = RejectedRecord { kind, id, reason };
         self.observer.rejected(&record);
         let most = self.limits.listed_rejects;
@@ -103,11 +112,7 @@ impl wire::Host for RunState {
         message: String,
         record: Option<String>,
     ) -> Result<()> {
-        self.log_line(LogLine {
-            level: level.into(),
-            message,
-            record,
-        });
+        self.log.record_line(level.into(), message, record);
         Ok(())
     }
 }

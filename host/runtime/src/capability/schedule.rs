@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use wasmtime::Result;
 
-use super::RunState;
+use super::{RunState, admit_names};
 use crate::contract::tenon::runtime::schedule::Host;
+use crate::limits::Breach;
 use crate::platform::Timer;
 
 impl Host for RunState {
@@ -16,6 +17,11 @@ impl Host for RunState {
         delay_ms: u64,
         argument: Option<String>,
     ) -> Result<()> {
+        admit_names("timer", [&name, &job].into_iter().chain(&argument))?;
+        let most = self.limits.timers;
+        if self.work()?.timers().await? >= most {
+            return Err(Breach::Timers(most).into());
+        }
         let due = jiff::Timestamp::now()
             .checked_add(Duration::from_millis(delay_ms))
             .unwrap_or(jiff::Timestamp::MAX);

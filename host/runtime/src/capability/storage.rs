@@ -1,16 +1,39 @@
 //! `tenon:runtime/storage`: the connection's durable state, within its quota.
 
+use std::collections::{HashMap, HashSet};
+
 use wasmtime::Result;
 
-use super::RunState;
+use super::{RunState, admit_names};
 use crate::contract::tenon::runtime::storage::{Host, Quota};
+use crate::limits::Breach;
 
 impl Host for RunState {
     async fn get(&mut self, keys: Vec<String>) -> Result<Vec<Option<Vec<u8>>>> {
-        Ok(self.work()?.get(keys).await?)
+        self.admit(&keys)?;
+        let most = self.limits.call;
+        let mut seen = HashSet::new();
+        let unique: Vec<String> = (keys.iter())
+            .filter(|key| seen.insert(key.as_str()))
+            .cloned()
+            .collect();
+        // Different values never take more than the quota; the same one many times would.
+        let values = self.work()?.get(unique.clone()).await?;
+        if unique.len() == keys.len() {
+            return Ok(values);
+        }
+        let found: HashMap<String, Option<Vec<u8>>> = unique.into_iter().zip(values).collect();
+        let value = |key| found.get(key).and_then(Option::as_ref);
+        let bytes: usize = keys.iter().filter_map(value).map(Vec::len).sum();
+        if bytes > most {
+            return Err(Breach::Answer(most).into());
+        }
+        Ok(keys.iter().map(|key| value(key).cloned()).collect())
     }
 
     async fn set(&mut self, entries: Vec<(String, Vec<u8>)>) -> Result<Result<(), Quota>> {
+        self.admit(&entries)?;
+        admit_names("storage key", entries.iter().map(|(key, _)| key))?;
         let limit = self.limits.storage;
         let work = self.work()?;
         let used = work.stored_bytes().await?;
@@ -26,6 +49,7 @@ impl Host for RunState {
     }
 
     async fn delete(&mut self, keys: Vec<String>) -> Result<()> {
+        self.admit(&keys)?;
         Ok(self.work()?.delete(keys).await?)
     }
 
@@ -35,6 +59,7 @@ impl Host for RunState {
         after: Option<String>,
         limit: u32,
     ) -> Result<Vec<(String, Vec<u8>)>> {
-        Ok(self.work()?.scan(prefix, after, limit).await?)
+        let most = u32::try_from(self.limits.records).unwrap_or(u32::MAX);
+        Ok(self.work()?.scan(prefix, after, limit.min(most)).await?)
     }
 }

@@ -8,6 +8,7 @@
 
 use std::net::IpAddr;
 
+use http::header::{AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION};
 use http::{HeaderMap, HeaderName};
 use url::{Host, Origin, Url};
 
@@ -21,6 +22,8 @@ pub(super) struct AllowedOrigin {
     pub granted: bool,
     /// The header that the host signs with.
     pub signed_with: Option<HeaderName>,
+    /// The path at which the host gets tokens.
+    pub token_path: Option<String>,
 }
 
 /// The rule that a request broke.
@@ -42,9 +45,15 @@ pub enum Refusal {
         /// Its address, and why.
         forbidden: Forbidden,
     },
-    /// The guest set the header that carries the credential.
+    /// The guest set a header that carries credentials.
     #[error("a connector may not set the header `{0}`: the host adds the credential")]
     OwnCredential(HeaderName),
+    /// The guest put a login into the URL.
+    #[error("a connector may not put a login into a URL: the host adds the credential")]
+    LoginInUrl,
+    /// The guest asked for a token.
+    #[error("{0} is where the host gets tokens; a connector may not ask it")]
+    TokenPath(String),
 }
 
 /// The index of the endpoint that the request belongs to, or the rule that it breaks.
@@ -71,23 +80,34 @@ pub(super) fn admit(
         let origin = name;
         return Err(Refusal::Address { origin, forbidden });
     }
-    match &endpoint.signed_with {
-        Some(header) if headers.contains_key(header) => Err(Refusal::OwnCredential(header.clone())),
-        _ => Ok(index),
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(Refusal::LoginInUrl);
+    }
+    if endpoint.token_path.as_deref() == Some(url.path()) {
+        return Err(Refusal::TokenPath(url.path().to_owned()));
+    }
+    // A connector has no credential of its own, so what it sets is somebody's whom it does not say.
+    let carriers = [AUTHORIZATION, PROXY_AUTHORIZATION, COOKIE];
+    let set = carriers
+        .iter()
+        .chain(&endpoint.signed_with)
+        .find(|name| headers.contains_key(*name));
+    match set {
+        Some(header) => Err(Refusal::OwnCredential(header.clone())),
+        None => Ok(index),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use http::header::AUTHORIZATION;
-
     use super::*;
 
     fn allowed(origin: &str, granted: bool) -> Vec<AllowedOrigin> {
         vec![AllowedOrigin {
             origin: Url::parse(origin).unwrap().origin(),
             granted,
-            signed_with: Some(AUTHORIZATION),
+            signed_with: Some(HeaderName::from_static("x-api-key")),
+            token_path: Some("/security/token".to_owned()),
         }]
     }
 
@@ -148,14 +168,39 @@ mod tests {
     }
 
     #[test]
-    fn the_header_of_the_credential_is_the_hosts_alone() {
+    fn headers_that_carry_credentials_are_the_hosts_alone() {
         let allowed = allowed("https://api.example", false);
-        let mut headers = HeaderMap::new();
-        headers.insert(AUTHORIZATION, "Bearer mine".parse().unwrap());
         let url = Url::parse("https://api.example").unwrap();
-        assert_eq!(
-            Err(Refusal::OwnCredential(AUTHORIZATION)),
-            admit(&allowed, &url, &headers)
-        );
+        for name in [
+            "x-api-key",
+            "Authorization",
+            "proxy-authorization",
+            "cookie",
+        ] {
+            let name: HeaderName = name.parse().unwrap();
+            let headers = [(name.clone(), "mine".parse().unwrap())]
+                .into_iter()
+                .collect();
+            assert_eq!(
+                Err(Refusal::OwnCredential(name)),
+                admit(&allowed, &url, &headers)
+            );
+        }
+    }
+
+    #[test]
+    fn a_login_in_the_url_and_the_place_of_tokens_are_refused() {
+        let allowed = allowed("https://api.example", false);
+        for url in ["https://me@api.example/", "https://:pw@api.example/"] {
+            assert_eq!(Err(Refusal::LoginInUrl), ask(&allowed, url), "{url}");
+        }
+        for path in [
+            "/security/token",
+            "/security/./token",
+            "/x/../security/token?a=1",
+        ] {
+            let asked = ask(&allowed, &format!("https://api.example{path}"));
+            assert!(matches!(asked, Err(Refusal::TokenPath(_))), "{path}");
+        }
     }
 }

@@ -2,8 +2,9 @@
 //!
 //! The threat on one side: a shop's order is lost because a counterpart hiccuped. On the other: the
 //! same order is made twice because a request that had arrived was sent again. So only what is safe
-//! to repeat is repeated: reading always, writing only when nothing was sent or the counterpart
-//! says that it did nothing (429).
+//! to repeat is repeated: idempotent methods always (RFC 9110, 9.2.2), others only when nothing was
+//! sent, when the counterpart says that it did nothing (429), or when the guest says that the
+//! counterpart recognises a repetition.
 
 use std::time::Duration;
 
@@ -48,16 +49,21 @@ impl Failure {
     }
 }
 
+/// Whether a request can be repeated without doing a thing twice. `said` is the guest's word for it.
+pub(super) fn is_repeatable(method: &Method, said: bool) -> bool {
+    said || method.is_idempotent()
+}
+
 /// The wait before the next attempt; none when the failure is final. `jitter` is in 0..1.
 pub(super) fn next(
     policy: &RetryPolicy,
-    method: &Method,
+    repeatable: bool,
     failure: Failure,
     attempt: u32,
     retry_after: Option<Duration>,
     jitter: f64,
 ) -> Option<Duration> {
-    let safe = method.is_safe()
+    let safe = repeatable
         || matches!(
             failure,
             Failure::NotSent | Failure::Status(StatusCode::TOO_MANY_REQUESTS)
@@ -73,15 +79,6 @@ pub(super) fn next(
     }
 }
 
-/// `Retry-After` in seconds or as a date (RFC 9110, 10.2.3).
-pub(super) fn retry_after(value: &str, now: jiff::Timestamp) -> Option<Duration> {
-    if let Ok(seconds) = value.trim().parse() {
-        return Some(Duration::from_secs(seconds));
-    }
-    let at = jiff::fmt::rfc2822::parse(value).ok()?.timestamp();
-    Some(at.duration_since(now).try_into().unwrap_or(Duration::ZERO))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -92,7 +89,7 @@ mod tests {
     fn ask(method: Method, failure: Failure, attempt: u32) -> Option<Duration> {
         next(
             &RetryPolicy::default(),
-            &method,
+            is_repeatable(&method, false),
             failure,
             attempt,
             None,
@@ -117,31 +114,21 @@ mod tests {
     }
 
     #[test]
-    fn the_counterparts_own_wait_counts_and_one_too_long_is_not_waited_for() {
-        let policy = RetryPolicy::default();
-        let ask = |s| {
-            next(
-                &policy,
-                &Method::GET,
-                BUSY,
-                1,
-                Some(Duration::from_secs(s)),
-                0.9,
-            )
-        };
-        assert_eq!(Some(Duration::from_secs(30)), ask(30));
-        assert_eq!(None, ask(3600));
+    fn replacing_and_deleting_may_be_repeated_and_what_the_guest_vouches_for() {
+        let gateway = Failure::Status(StatusCode::BAD_GATEWAY);
+        assert!(ask(Method::PUT, gateway, 1).is_some());
+        assert!(ask(Method::DELETE, RESET, 1).is_some());
+        assert_eq!(None, ask(Method::PATCH, gateway, 1));
+        assert!(is_repeatable(&Method::POST, true));
+        assert!(!is_repeatable(&Method::POST, false));
     }
 
     #[test]
-    fn retry_after_is_read_as_seconds_and_as_a_date() {
-        let now = "2026-03-01T10:00:00Z".parse().unwrap();
-        assert_eq!(Some(Duration::from_secs(12)), retry_after("12", now));
-        let date = "Sun, 01 Mar 2026 10:00:30 GMT";
-        assert_eq!(Some(Duration::from_secs(30)), retry_after(date, now));
-        let past = "Sun, 01 Mar 2026 09:00:30 GMT";
-        assert_eq!(Some(Duration::ZERO), retry_after(past, now));
-        assert_eq!(None, retry_after("soon", now));
+    fn the_counterparts_own_wait_counts_and_one_too_long_is_not_waited_for() {
+        let policy = RetryPolicy::default();
+        let ask = |s| next(&policy, true, BUSY, 1, Some(Duration::from_secs(s)), 0.9);
+        assert_eq!(Some(Duration::from_secs(30)), ask(30));
+        assert_eq!(None, ask(3600));
     }
 
     #[test]

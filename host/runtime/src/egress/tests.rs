@@ -1,20 +1,39 @@
-//! Egress against real HTTP on loopback.
+//! Egress against real HTTP and TLS on loopback.
 
+use std::net::SocketAddr;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::Router;
-use axum::http::StatusCode;
+use axum::extract::ConnectInfo;
+use axum::http::{HeaderMap, StatusCode};
 use axum::routing::{get, post};
-use wasmtime_wasi_http::WasiBody;
+use bytes::Bytes;
+use http::header::{AUTHORIZATION, COOKIE};
+use http::{Method, Request};
+use http_body_util::{BodyExt as _, Full};
+use url::Url;
+use wasmtime_wasi_http::{Error, WasiBody, WasiHttpHooks as _};
 
 use super::*;
-use crate::manifest;
+use crate::limits::Limits;
+use crate::manifest::{self, AuthScheme};
+use crate::observe::{LogLine, Observer, RunLog};
+use crate::options::NetworkOptions;
 
-/// A server that fails, and counts.
+/// A request as the counterpart saw it.
+#[derive(Clone, Debug)]
+struct Seen {
+    peer: SocketAddr,
+    path: String,
+    headers: HeaderMap,
+}
+
+/// A server that remembers what it was asked.
 struct Counterpart {
     origin: String,
     hits: Arc<AtomicU64>,
-    seen: Arc<Mutex<Vec<HeaderMap>>>,
+    seen: Arc<Mutex<Vec<Seen>>>,
 }
 
 impl Counterpart {
@@ -23,33 +42,98 @@ impl Counterpart {
         let seen = Arc::new(Mutex::new(Vec::new()));
         let log = Arc::clone(&seen);
         let record = axum::middleware::from_fn(
-            move |request: axum::extract::Request, next: axum::middleware::Next| {
-                log.lock().unwrap().push(request.headers().clone());
+            move |ConnectInfo(peer): ConnectInfo<SocketAddr>,
+                  request: axum::extract::Request,
+                  next: axum::middleware::Next| {
+                log.lock().unwrap().push(Seen {
+                    peer,
+                    path: request.uri().path().to_owned(),
+                    headers: request.headers().clone(),
+                });
                 next.run(request)
             },
         );
         let app = routes(Arc::clone(&hits))
             .layer(tower_http::compression::CompressionLayer::new())
-            .layer(record);
+            .layer(record)
+            .into_make_service_with_connect_info::<SocketAddr>();
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let origin = format!("http://{}", listener.local_addr().unwrap());
         tokio::spawn(async move { axum::serve(listener, app).await });
         Counterpart { origin, hits, seen }
     }
 
-    fn egress(&self, granted: bool) -> Egress {
+    fn hits(&self) -> u64 {
+        self.hits.load(Ordering::Relaxed)
+    }
+
+    fn seen(&self) -> Vec<Seen> {
+        self.seen.lock().unwrap().clone()
+    }
+}
+
+/// A tenant's way to a counterpart, with a log.
+struct Way {
+    egress: Arc<Egress>,
+    origin: String,
+    limits: Limits,
+    heard: Arc<Heard>,
+}
+
+#[derive(Default)]
+struct Heard(Mutex<Vec<String>>);
+
+impl Observer for Heard {
+    fn log(&self, line: LogLine) {
+        self.0.lock().unwrap().push(line.message);
+    }
+}
+
+struct Plan<'a> {
+    tenant: &'a str,
+    origin: &'a str,
+    scheme: AuthScheme,
+    secret: &'a str,
+    settings: EgressSettings,
+    network: &'a NetworkOptions,
+}
+
+impl Plan<'_> {
+    fn to(origin: &str) -> Plan<'_> {
+        static PLAIN: NetworkOptions = NetworkOptions {
+            name_servers: Vec::new(),
+            trusted_roots: Vec::new(),
+        };
+        Plan {
+            tenant: "shop",
+            origin,
+            scheme: AuthScheme::Bearer,
+            secret: "s3cret-k3y",
+            settings: EgressSettings {
+                grants: vec![Url::parse(origin).unwrap().origin()],
+                retry: RetryPolicy {
+                    first_wait: Duration::from_millis(1),
+                    ..RetryPolicy::default()
+                },
+                ..EgressSettings::default()
+            },
+            network: &PLAIN,
+        }
+    }
+
+    fn open(self, accounts: &Accounts) -> Way {
         let manifest = Manifest {
             name: "test".to_owned(),
-            version: "1".to_owned(),
+            version: "1.0.0".to_owned(),
             title: manifest::Text::default(),
             settings_schema: serde_json::json!({}),
             credentials: vec![manifest::Credential {
                 name: "key".to_owned(),
                 title: manifest::Text::default(),
-                scheme: AuthScheme::Bearer,
+                scheme: self.scheme,
             }],
             endpoints: vec![manifest::Endpoint {
-                origin: self.origin.clone(),
+                origin: self.origin.to_owned(),
                 credentials: vec!["key".to_owned()],
                 units_per_window: 100,
                 window_ms: 1000,
@@ -60,65 +144,74 @@ impl Counterpart {
             actions: Vec::new(),
             state_version: 0,
         };
-        let settings = EgressSettings {
-            grants: granted
-                .then(|| Url::parse(&self.origin).unwrap().origin())
-                .into_iter()
-                .collect(),
-            no_budget: false,
-            retry: RetryPolicy {
-                first_wait: Duration::from_millis(1),
-                ..RetryPolicy::default()
-            },
-        };
-        let credentials = [("key".to_owned(), Secret::new("s3cret".to_owned()))].into();
-        let tenant = "shop".parse().unwrap();
-        let budgets = Budgets::default();
-        Egress::new(
-            &tenant,
+        let secret = Secret::new(self.secret.to_owned());
+        let egress = Egress::new(
+            &self.tenant.parse().unwrap(),
             &manifest,
             &serde_json::json!({}),
-            &credentials,
-            settings,
-            &budgets,
-        )
-        .unwrap()
+            &[("key".to_owned(), secret)].into(),
+            self.settings,
+            &Network::new(self.network).unwrap(),
+            accounts,
+        );
+        Way {
+            egress: Arc::new(egress.unwrap()),
+            origin: self.origin.to_owned(),
+            limits: Limits {
+                response: 1 << 20,
+                requests: 50,
+                ..Limits::default()
+            },
+            heard: Arc::default(),
+        }
+    }
+}
+
+impl Way {
+    fn to(server: &Counterpart) -> Way {
+        Plan::to(&server.origin).open(&Accounts::default())
     }
 
-    async fn ask(&self, method: Method, path: &str) -> Result<(StatusCode, Bytes), Error> {
-        let limits = Limits {
-            response: 1 << 20,
-            requests: 20,
-            ..Limits::default()
-        };
-        send(
-            self.egress(true),
-            &limits,
-            method,
-            &format!("{}{path}", self.origin),
-        )
-        .await
+    fn run(&self) -> RunEgress {
+        let log = RunLog::new(self.heard.clone(), &self.limits);
+        RunEgress::new(Some(Arc::clone(&self.egress)), log, &self.limits)
+    }
+
+    async fn get(&self, path: &str) -> Result<(StatusCode, Bytes), Error> {
+        self.ask(Method::GET, path, &[]).await
+    }
+
+    async fn ask(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+    ) -> Result<(StatusCode, Bytes), Error> {
+        let uri = format!("{}{path}", self.origin);
+        send(&mut self.run(), method, &uri, headers).await
+    }
+
+    fn heard(&self, words: &str) -> bool {
+        (self.heard.0.lock().unwrap().iter()).any(|line| line.contains(words))
     }
 }
 
 async fn send(
-    egress: Egress,
-    limits: &Limits,
+    run: &mut RunEgress,
     method: Method,
     uri: &str,
+    headers: &[(&str, &str)],
 ) -> Result<(StatusCode, Bytes), Error> {
-    let observer: Arc<dyn Observer> = Arc::new(crate::observe::NoObserver);
-    let mut hooks = RunEgress::new(Some(Arc::new(egress)), observer, limits);
     let body: WasiBody = Full::new(Bytes::new())
         .map_err(|never| match never {})
         .boxed_unsync();
-    let request = Request::builder()
-        .method(method)
-        .uri(uri)
-        .body(body)
-        .unwrap();
-    let done: Io = Box::new(async { Ok(()) });
-    let (response, _) = Box::into_pin(hooks.send_request(request, None, done)).await?;
+    let mut request = Request::builder().method(method).uri(uri);
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let done = Box::new(async { Ok(()) });
+    let sent = run.send_request(request.body(body).unwrap(), None, done);
+    let (response, _) = Box::into_pin(sent).await?;
     let status = response.status();
     Ok((status, response.into_body().collect().await?.to_bytes()))
 }
@@ -128,16 +221,11 @@ async fn a_compressed_answer_arrives_decoded_and_the_host_signs() {
     let server =
         Counterpart::start(|_| Router::new().route("/", get(|| async { "x".repeat(100_000) })))
             .await;
-    let (status, body) = server.ask(Method::GET, "/").await.unwrap();
+    let (status, body) = Way::to(&server).get("/").await.unwrap();
     assert_eq!((StatusCode::OK, 100_000), (status, body.len()));
-    let seen = server.seen.lock().unwrap();
-    assert_eq!("Bearer s3cret", seen[0][AUTHORIZATION]);
-    assert!(
-        seen[0]["accept-encoding"]
-            .to_str()
-            .unwrap()
-            .contains("gzip")
-    );
+    let seen = &server.seen()[0].headers;
+    assert_eq!("Bearer s3cret-k3y", seen[AUTHORIZATION]);
+    assert!(seen["accept-encoding"].to_str().unwrap().contains("gzip"));
 }
 
 #[tokio::test]
@@ -145,8 +233,23 @@ async fn an_answer_larger_than_the_limit_is_refused_after_decoding() {
     let server =
         Counterpart::start(|_| Router::new().route("/", get(|| async { "x".repeat(2 << 20) })))
             .await;
-    let error = server.ask(Method::GET, "/").await.unwrap_err();
+    let error = Way::to(&server).get("/").await.unwrap_err();
     assert!(matches!(error, Error::HttpResponseBodySize(_)), "{error}");
+}
+
+#[tokio::test]
+async fn bodies_count_until_the_guest_drops_them() {
+    let server =
+        Counterpart::start(|_| Router::new().route("/", get(|| async { "x".repeat(600_000) })))
+            .await;
+    let mut way = Way::to(&server);
+    way.limits.bodies = 1_000_000;
+    let (mut run, uri) = (way.run(), format!("{}/", way.origin));
+    let (_, kept) = send(&mut run, Method::GET, &uri, &[]).await.unwrap();
+    let error = send(&mut run, Method::GET, &uri, &[]).await.unwrap_err();
+    assert!(matches!(error, Error::HttpResponseBodySize(_)), "{error}");
+    drop(kept);
+    assert!(send(&mut run, Method::GET, &uri, &[]).await.is_ok());
 }
 
 #[tokio::test]
@@ -163,9 +266,9 @@ async fn a_redirect_goes_to_the_guest_and_is_not_followed() {
             )
     })
     .await;
-    let (status, _) = server.ask(Method::GET, "/").await.unwrap();
+    let (status, _) = Way::to(&server).get("/").await.unwrap();
     assert_eq!(StatusCode::TEMPORARY_REDIRECT, status);
-    assert_eq!(0, server.hits.load(Ordering::Relaxed));
+    assert_eq!(0, server.hits());
 }
 
 /// Fails the first `n` times, whatever the method.
@@ -186,66 +289,287 @@ async fn reading_is_repeated_until_it_succeeds() {
     for status in [500, 502, 503, 504, 429] {
         let status = StatusCode::from_u16(status).unwrap();
         let server = Counterpart::start(failing(status, 3)).await;
-        let (answer, _) = server.ask(Method::GET, "/").await.unwrap();
-        assert_eq!(
-            (StatusCode::OK, 4),
-            (answer, server.hits.load(Ordering::Relaxed))
-        );
+        let (answer, _) = Way::to(&server).get("/").await.unwrap();
+        assert_eq!((StatusCode::OK, 4), (answer, server.hits()));
     }
 }
 
 #[tokio::test]
 async fn a_failure_that_stays_is_passed_on_after_a_bound() {
     let server = Counterpart::start(failing(StatusCode::BAD_GATEWAY, u64::MAX)).await;
-    let (answer, _) = server.ask(Method::GET, "/").await.unwrap();
-    let hits = server.hits.load(Ordering::Relaxed);
-    assert_eq!((StatusCode::BAD_GATEWAY, 5), (answer, hits));
+    let (answer, _) = Way::to(&server).get("/").await.unwrap();
+    assert_eq!((StatusCode::BAD_GATEWAY, 5), (answer, server.hits()));
 }
 
 #[tokio::test]
-async fn writing_is_not_repeated_when_it_may_have_been_done() {
+async fn writing_is_repeated_only_when_the_guest_says_that_it_is_safe() {
     let server = Counterpart::start(failing(StatusCode::BAD_GATEWAY, 1)).await;
-    let (answer, _) = server.ask(Method::POST, "/post").await.unwrap();
-    let hits = server.hits.load(Ordering::Relaxed);
-    assert_eq!((StatusCode::BAD_GATEWAY, 1), (answer, hits));
+    let way = Way::to(&server);
+    let (answer, _) = way.ask(Method::POST, "/post", &[]).await.unwrap();
+    assert_eq!((StatusCode::BAD_GATEWAY, 1), (answer, server.hits()));
+
+    let server = Counterpart::start(failing(StatusCode::BAD_GATEWAY, 1)).await;
+    let way = Way::to(&server);
+    let marked = [("tenon-repeatable", "true")];
+    let (answer, _) = way.ask(Method::POST, "/post", &marked).await.unwrap();
+    assert_eq!((StatusCode::OK, 2), (answer, server.hits()));
+    let seen = server.seen();
+    assert!(
+        seen.iter()
+            .all(|seen| !seen.headers.contains_key("tenon-repeatable"))
+    );
+}
+
+#[tokio::test]
+async fn identical_failures_open_the_breaker_for_every_connection_of_the_account() {
+    let server = Counterpart::start(failing(StatusCode::UNAUTHORIZED, u64::MAX)).await;
+    let accounts = Accounts::default();
+    let plan = || {
+        let mut plan = Plan::to(&server.origin);
+        plan.settings.breaker.failures = 3;
+        plan
+    };
+    let (one, other) = (plan().open(&accounts), plan().open(&accounts));
+    for _ in 0..3 {
+        assert_eq!(StatusCode::UNAUTHORIZED, one.get("/").await.unwrap().0);
+    }
+    let Err(Error::InternalError(Some(reason))) = other.get("/").await else {
+        panic!("the breaker let a request through");
+    };
+    assert!(
+        reason.contains("until 20") && reason.contains("answered 401 3 times"),
+        "{reason}"
+    );
+    assert!(one.heard("nothing is sent to"));
+    assert_eq!(3, server.hits());
+
+    let mut elsewhere = plan();
+    elsewhere.tenant = "other";
+    assert!(elsewhere.open(&accounts).get("/").await.is_ok());
+}
+
+#[tokio::test]
+async fn an_answer_that_repeats_the_credential_is_withheld() {
+    let echo = |headers: HeaderMap| async move { format!("{:?}", headers[AUTHORIZATION].to_str()) };
+    let server = Counterpart::start(|_| Router::new().route("/", get(echo))).await;
+    let way = Way::to(&server);
+    let error = way.get("/").await.unwrap_err();
+    assert!(!format!("{error:?}").contains("s3cret"), "{error:?}");
+    assert!(way.heard("withheld"));
+}
+
+/// A counterpart whose tokens are good for some requests each; a new one revokes the others.
+fn with_tokens(good_for: u64) -> impl FnOnce(Arc<AtomicU64>) -> Router {
+    move |logins| {
+        let asked = Arc::new(AtomicU64::new(0));
+        let login = {
+            let (logins, asked) = (Arc::clone(&logins), Arc::clone(&asked));
+            move |headers: HeaderMap| async move {
+                if headers[AUTHORIZATION] != "Basic bWU6cGFzc3dvcmQ=" {
+                    return (StatusCode::UNAUTHORIZED, "wrong password".to_owned());
+                }
+                asked.store(0, Ordering::Relaxed);
+                let number = logins.fetch_add(1, Ordering::Relaxed) + 1;
+                (
+                    StatusCode::CREATED,
+                    format!(r#"{{"access_token":"token-{number}"}}"#),
+                )
+            }
+        };
+        let read = move |headers: HeaderMap| async move {
+            let present = format!("Bearer token-{}", logins.load(Ordering::Relaxed));
+            let count = asked.fetch_add(1, Ordering::Relaxed);
+            if headers[AUTHORIZATION] == present && count < good_for {
+                StatusCode::OK
+            } else {
+                StatusCode::UNAUTHORIZED
+            }
+        };
+        Router::new()
+            .route("/token", post(login))
+            .route("/", get(read))
+    }
+}
+
+fn by_login(origin: &str) -> Plan<'_> {
+    Plan {
+        scheme: AuthScheme::Token(manifest::TokenExchange {
+            path: "/token".to_owned(),
+            member: "access_token".to_owned(),
+        }),
+        secret: "me:password",
+        ..Plan::to(origin)
+    }
+}
+
+#[tokio::test]
+async fn a_token_is_got_once_and_shared_and_renewed_when_it_is_refused() {
+    let server = Counterpart::start(with_tokens(4)).await;
+    let accounts = Accounts::default();
+    let ways = [
+        by_login(&server.origin).open(&accounts),
+        by_login(&server.origin).open(&accounts),
+    ];
+    for way in ways.iter().cycle().take(4) {
+        assert_eq!(StatusCode::OK, way.get("/").await.unwrap().0);
+    }
+    assert_eq!(1, server.hits());
+    assert_eq!(StatusCode::OK, ways[0].get("/").await.unwrap().0);
+    assert_eq!(StatusCode::OK, ways[1].get("/").await.unwrap().0);
+    assert_eq!(2, server.hits());
+}
+
+#[tokio::test]
+async fn a_token_that_is_refused_at_once_is_not_renewed_for_ever() {
+    let server = Counterpart::start(with_tokens(0)).await;
+    let way = by_login(&server.origin).open(&Accounts::default());
+    assert_eq!(StatusCode::UNAUTHORIZED, way.get("/").await.unwrap().0);
+    assert_eq!(2, server.hits());
+}
+
+#[tokio::test]
+async fn a_refused_login_is_told_to_the_guest_and_the_token_path_is_not_for_it() {
+    let server = Counterpart::start(with_tokens(9)).await;
+    let mut plan = by_login(&server.origin);
+    plan.secret = "me:wrong-password";
+    let (status, body) = plan.open(&Accounts::default()).get("/").await.unwrap();
+    assert_eq!(
+        (StatusCode::UNAUTHORIZED, &b"wrong password"[..]),
+        (status, &body[..])
+    );
+
+    let way = by_login(&server.origin).open(&Accounts::default());
+    let error = way.ask(Method::POST, "/token", &[]).await.unwrap_err();
+    assert!(matches!(error, Error::HttpRequestDenied), "{error}");
+    assert_eq!(0, server.hits());
 }
 
 #[tokio::test]
 async fn without_a_grant_this_machine_is_not_reached() {
     let server = Counterpart::start(failing(StatusCode::OK, 0)).await;
-    let uri = format!("{}/", server.origin);
-    let error = send(server.egress(false), &Limits::default(), Method::GET, &uri)
-        .await
-        .unwrap_err();
+    let mut plan = Plan::to(&server.origin);
+    plan.settings.grants.clear();
+    let way = plan.open(&Accounts::default());
+    let error = way.get("/").await.unwrap_err();
     assert!(matches!(error, Error::HttpRequestDenied), "{error}");
-    assert_eq!(0, server.hits.load(Ordering::Relaxed));
+    assert!(way.heard("is not https"));
+    assert_eq!(0, server.hits());
 }
 
 #[tokio::test]
 async fn a_name_of_this_machine_is_dialled_only_with_a_grant() {
     let server = Counterpart::start(failing(StatusCode::OK, 0)).await;
-    let named = Counterpart {
-        origin: server.origin.replace("127.0.0.1", "localhost"),
-        ..server
-    };
-    let uri = format!("{}/", named.origin);
-    let mut egress = named.egress(true);
-    let limits = Limits::default();
-    let (status, _) = send(egress, &limits, Method::GET, &uri).await.unwrap();
-    assert_eq!(StatusCode::OK, status);
+    let named = server.origin.replace("127.0.0.1", "localhost");
+    let way = Plan::to(&named).open(&Accounts::default());
+    assert_eq!(StatusCode::OK, way.get("/").await.unwrap().0);
 
-    // As if it were https: the name passes the policy and meets the resolver.
-    egress = named.egress(true);
-    egress.endpoints[0].client = client(false).unwrap();
-    let error = send(egress, &limits, Method::GET, &uri).await.unwrap_err();
+    let mut plan = Plan::to(&named);
+    let secure = named.replace("http://", "https://");
+    plan.origin = &secure;
+    let way = plan.open(&Accounts::default());
+    let error = way.get("/").await.unwrap_err();
     assert!(matches!(error, Error::DestinationIpProhibited), "{error}");
-    assert_eq!(1, named.hits.load(Ordering::Relaxed));
+    assert!(way.heard("is an address of this machine"));
+    assert_eq!(1, server.hits());
+}
+
+#[tokio::test]
+async fn no_socket_and_no_cookie_is_shared_between_connections() {
+    let set = || async { [("set-cookie", "session=abc")] };
+    let server = Counterpart::start(|_| Router::new().route("/", get(set))).await;
+    let accounts = Accounts::default();
+    let mut other = Plan::to(&server.origin);
+    other.tenant = "other";
+    let ways = [
+        Plan::to(&server.origin).open(&accounts),
+        Plan::to(&server.origin).open(&accounts),
+        other.open(&accounts),
+    ];
+    for way in ways.iter().cycle().take(9) {
+        way.get("/").await.unwrap();
+    }
+    let seen = server.seen();
+    let peers: std::collections::HashSet<_> = seen.iter().map(|seen| seen.peer).collect();
+    assert_eq!(3, peers.len(), "one socket each: {peers:?}");
+    for (index, request) in seen.iter().enumerate() {
+        assert_eq!(seen[index % 3].peer, request.peer);
+        assert!(!request.headers.contains_key(COOKIE), "{}", request.path);
+    }
+}
+
+/// A TLS server that closes each connection after one answer, and the certificate to trust.
+async fn secure_server() -> (String, Vec<u8>, Arc<Mutex<Vec<rustls::HandshakeKind>>>) {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    let key = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let private = rustls::pki_types::PrivateKeyDer::try_from(key.signing_key.serialize_der());
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![key.cert.der().clone()], private.unwrap())
+        .unwrap();
+    let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let origin = format!(
+        "https://localhost:{}",
+        listener.local_addr().unwrap().port()
+    );
+    let handshakes = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&handshakes);
+    tokio::spawn(async move {
+        loop {
+            let (socket, _) = listener.accept().await.unwrap();
+            let Ok(mut stream) = acceptor.accept(socket).await else {
+                continue;
+            };
+            let mut request = [0; 4096];
+            let _ = stream.read(&mut request).await;
+            let kind = stream.get_ref().1.handshake_kind().unwrap();
+            seen.lock().unwrap().push(kind);
+            let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+            let _ = stream.write_all(answer).await;
+            let _ = stream.shutdown().await;
+        }
+    });
+    (origin, key.cert.pem().into_bytes(), handshakes)
+}
+
+#[tokio::test]
+async fn no_tls_session_is_resumed_by_another_connection() {
+    use rustls::HandshakeKind::Resumed;
+
+    let (origin, root, handshakes) = secure_server().await;
+    let network = NetworkOptions {
+        trusted_roots: vec![root],
+        ..NetworkOptions::default()
+    };
+    let open = |tenant| {
+        let mut plan = Plan::to(&origin);
+        plan.tenant = tenant;
+        plan.network = &network;
+        plan.open(&Accounts::default())
+    };
+    let (one, other) = (open("one"), open("other"));
+    for way in [&one, &one, &other] {
+        assert_eq!(StatusCode::OK, way.get("/").await.unwrap().0);
+    }
+    let handshakes = handshakes.lock().unwrap().clone();
+    assert_eq!(
+        Resumed, handshakes[1],
+        "a connection resumes its own session"
+    );
+    assert_ne!(Resumed, handshakes[2], "and nobody else's");
+
+    let distrusting = Plan::to(&origin).open(&Accounts::default());
+    assert!(distrusting.get("/").await.is_err());
 }
 
 #[tokio::test]
 async fn the_credential_is_not_in_any_debug_text() {
-    let server = Counterpart::start(failing(StatusCode::OK, 0)).await;
-    let egress = server.egress(true);
-    let text = format!("{:?} {:?}", egress.allowed, egress.endpoints[0].signature);
+    let way = Plan::to("http://127.0.0.1:1").open(&Accounts::default());
+    let endpoint = &way.egress.endpoints[0];
+    let text = format!("{:?} {:?}", way.egress.allowed, endpoint.signer);
     assert!(!text.contains("s3cret"), "{text}");
 }

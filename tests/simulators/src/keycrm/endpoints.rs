@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use super::account::Account;
 use super::config::Behaviour;
-use super::json::{self, Object, Raw, object};
 use super::query::{Includes, ListQuery, Period, Rules, Sort};
 use super::records::{Buyer, Offer, Order};
 use super::refusal::Refusal;
 use super::wire::Wire;
+use crate::json::{self, Object, Raw, object};
 
 /// A request as the endpoints see it.
 pub struct Call<'a> {

@@ -17,7 +17,6 @@ mod account;
 mod builders;
 mod config;
 mod endpoints;
-mod json;
 mod query;
 mod records;
 mod refusal;
@@ -50,7 +49,7 @@ pub use seed::SERVICES_CATEGORY;
 pub use webhook::{Event, Webhook};
 
 use crate::limit::{Limit, Verdict};
-use crate::{Counterpart, Shared, faults, lock};
+use crate::{Counterpart, Shared, faults, json, lock};
 use endpoints::{Call, ENDPOINTS, Endpoint};
 use refusal::Refusal;
 
@@ -151,7 +150,7 @@ async fn respond(
         account.tick = account.tick.wrapping_add(1);
         endpoint(&mut account, &call)
     };
-    answer.map_or_else(IntoResponse::into_response, refusal::json)
+    answer.map_or_else(IntoResponse::into_response, json::answer)
 }
 
 /// Outside the API's prefix a plain web server answers, in HTML.
@@ -182,18 +181,18 @@ async fn admit(State(api): State<Arc<Api>>, request: Request, next: Next) -> Res
     let Some(limit) = &api.limit else {
         return next.run(request).await;
     };
-    let (mut response, remaining) = match limit.judge(&key, Instant::now()) {
-        Verdict::Pass { remaining } => (next.run(request).await, remaining),
-        Verdict::Wait { seconds } => {
+    let (mut response, remaining) = match limit.judge(&key, 1, Instant::now()) {
+        Verdict::Pass { remaining, .. } => (next.run(request).await, remaining),
+        Verdict::Wait { wait } => {
             let refusal = Refusal::TooManyRequests {
-                retry_after: Some(seconds),
+                retry_after: Some((wait.as_secs_f64().ceil() as u64).max(1)),
             };
             (refusal.into_response(), 0)
         }
     };
     if headers_told {
         let headers = response.headers_mut();
-        headers.insert("x-ratelimit-limit", HeaderValue::from(limit.requests()));
+        headers.insert("x-ratelimit-limit", HeaderValue::from(limit.units()));
         headers.insert("x-ratelimit-remaining", HeaderValue::from(remaining));
     }
     response

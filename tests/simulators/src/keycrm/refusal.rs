@@ -1,12 +1,11 @@
 //! The API's error answers.
 
-use axum::body::Body;
-use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
+use axum::http::header::RETRY_AFTER;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use thiserror::Error;
 
-use super::json::object;
+use crate::json::{self, object};
 
 /// Why a request gets no data.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
@@ -92,7 +91,7 @@ impl IntoResponse for Refusal {
                 });
             }
         });
-        let mut response = json(body);
+        let mut response = json::answer(body);
         *response.status_mut() = self.status();
         if let Self::TooManyRequests {
             retry_after: Some(seconds),
@@ -104,13 +103,4 @@ impl IntoResponse for Refusal {
         }
         response
     }
-}
-
-/// An answer of JSON text.
-pub fn json(text: String) -> Response {
-    let mut response = Response::new(Body::from(text));
-    response
-        .headers_mut()
-        .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    response
 }

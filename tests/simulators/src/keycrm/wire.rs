@@ -12,13 +12,13 @@ use rust_decimal::Decimal;
 
 use super::account::Account;
 use super::config::{Numbers, Timestamps};
-use super::json::{self, Null, Object, Raw, Value, object};
 use super::query::Includes;
 use super::records::{
     Buyer, Category, Company, CustomField, CustomValue, DeliveryService, ExpenseType, Line, Offer,
     Order, Payment, PaymentMethod, PaymentState, Product, ProductStatus, Property, Purpose,
     Shipping, Source, Status, Tag, Totals, User, Warehouse,
 };
+use crate::json::{self, Null, Object, Raw, Value, object};
 
 static ISO: DateTimePrinter = DateTimePrinter::new().precision(Some(6));
 static SPACED: DateTimePrinter = DateTimePrinter::new().separator(b' ').precision(Some(0));

@@ -3,6 +3,9 @@
 //! Times are the median of several runs. A target is printed next to the figure; it is for people
 //! to look at, and nothing fails when it is missed.
 
+mod egress;
+mod epoch;
+mod hostile;
 mod native;
 
 use std::path::Path;
@@ -21,7 +24,7 @@ use tenon_host::{
     Connection, ConnectionSpec, Connector, EgressSettings, Host, HostOptions, JobRequest, Limits,
     Secret,
 };
-use tenon_scenarios::{component, target};
+use tenon_scenarios::{compiler, component, target};
 use tenon_sdk::Connector as _;
 use tenon_simulators::keycrm::{self, Config, Simulator};
 use wait4::Wait4 as _;
@@ -35,7 +38,7 @@ const ROUNDS: usize = 5;
 /// Measures, prints a table and writes target/bench.json.
 #[derive(Parser)]
 struct Args {
-    /// Which to run: sandbox, python, start, memory. All by default.
+    /// Which to run: sandbox, python, start, memory, egress, epoch, hostile. All by default.
     names: Vec<String>,
 }
 
@@ -68,17 +71,21 @@ impl Figure {
 
 fn main() -> Result<()> {
     let args = Args::parse();
-    let benchmarks: [(&str, Benchmark); 4] = [
+    let benchmarks: [(&str, Benchmark); 7] = [
         ("sandbox", sandbox),
         ("python", python),
         ("start", start),
         ("memory", memory),
+        ("egress", egress::egress),
+        ("epoch", epoch::epoch),
+        ("hostile", hostile::hostile),
     ];
     for name in &args.names {
         let known = benchmarks.iter().any(|(known, _)| known == name);
         ensure!(
             known,
-            "there is no benchmark `{name}`; there are sandbox, python, start, memory"
+            "there is no benchmark `{name}`; there are {}",
+            benchmarks.map(|(known, _)| known).join(", ")
         );
     }
     let mut figures = Vec::new();
@@ -174,7 +181,7 @@ impl Site {
         let erp = EmbeddedErp::open(folder)?;
         let host = Host::new(
             Arc::new(erp.clone()),
-            HostOptions::new(folder.join("compiled")),
+            HostOptions::new(folder.join("compiled"), compiler()),
         )?;
         let connector = host.install(&component("keycrm")).await?;
         Ok(Site {
@@ -210,11 +217,7 @@ impl Site {
     }
 
     async fn load(&self, connection: &Connection, orders: usize) -> Result<Duration> {
-        let request = JobRequest {
-            job: "orders".to_owned(),
-            argument: None,
-            preview: false,
-        };
+        let request = JobRequest::asked("orders");
         let started = Instant::now();
         let report = (self.host)
             .run(connection, &request, Arc::new(NoObserver))

@@ -5,6 +5,10 @@
 
 use std::fmt::Write;
 
+use axum::body::Body;
+use axum::http::HeaderValue;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::Response;
 use rust_decimal::Decimal;
 
 /// Something with a JSON text of its own.
@@ -69,6 +73,19 @@ impl Value for String {
     }
 }
 
+/// A number that keeps a fraction even when it is whole, as Java writes its doubles: `12050.0`.
+pub struct Double(pub Decimal);
+
+impl Value for Double {
+    fn write(&self, out: &mut String) {
+        let plain = self.0.normalize();
+        append(out, format_args!("{plain}"));
+        if plain.scale() == 0 {
+            out.push_str(".0");
+        }
+    }
+}
+
 impl Value for Decimal {
     fn write(&self, out: &mut String) {
         append(out, format_args!("{self}"));
@@ -84,7 +101,7 @@ macro_rules! write_integers {
         }
     )*};
 }
-write_integers!(i64, u8, usize);
+write_integers!(i64, u8, u32, u64, usize);
 
 impl<V: Value + ?Sized> Value for &V {
     fn write(&self, out: &mut String) {
@@ -110,6 +127,15 @@ impl<V: Value> Value for [V] {
 /// Formatting into a string cannot fail.
 pub fn append(out: &mut String, text: std::fmt::Arguments<'_>) {
     let _ = out.write_fmt(text);
+}
+
+/// An answer of JSON text.
+pub fn answer(text: String) -> Response {
+    let mut response = Response::new(Body::from(text));
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
 }
 
 /// An object being written.
@@ -176,7 +202,8 @@ impl Object<'_> {
         objects(self.key(key), items, write);
     }
 
-    fn key(&mut self, key: &str) -> &mut String {
+    /// Writes a key and hands out the place of its value, which has to be written there at once.
+    pub fn key(&mut self, key: &str) -> &mut String {
         if !self.empty {
             self.out.push(',');
         }
@@ -198,12 +225,14 @@ mod tests {
         object(&mut out, |inner| {
             inner.put("price", Decimal::new(1210, 2));
             inner.put("name", "№ \"1\"\\\u{1}\n");
+            inner.put("whole", Double(Decimal::new(1_205_000, 2)));
+            inner.put("part", Double(Decimal::new(5, 1)));
             inner.put("none", None::<i64>);
             inner.put("list", ["a", "b"].as_slice());
         });
         assert_eq!(
             out,
-            r#"{"price":12.10,"name":"№ \"1\"\\\u0001\n","none":null,"list":["a","b"]}"#
+            r#"{"price":12.10,"name":"№ \"1\"\\\u0001\n","whole":12050.0,"part":0.5,"none":null,"list":["a","b"]}"#
         );
         let parsed: serde_json::Value = serde_json::from_str(&out).expect("valid JSON");
         assert_eq!(parsed["name"], "№ \"1\"\\\u{1}\n");

@@ -1,4 +1,4 @@
-//! Holds the simulator against the vendor's own description of the API.
+//! Holds the simulated KeyCRM against the vendor's own description of the API.
 //!
 //! The description is not part of this repository: name its file in `KEYCRM_OPENAPI`. Without it
 //! there is nothing to check. Every documented property has to occur in the answers, with the
@@ -9,6 +9,8 @@ use std::collections::BTreeMap;
 use anyhow::{Context, Result};
 use serde_json::Value;
 use tenon_simulators::keycrm::{self, Config, Simulator};
+
+use crate::description::Description;
 
 /// Where live answers are known to differ from the description: the property (a path without array
 /// indices, any path that ends so), what comes instead, and why.
@@ -246,28 +248,7 @@ struct Findings {
     differences: BTreeMap<String, String>,
 }
 
-struct Description(Value);
-
 impl Description {
-    /// A schema with references followed and `allOf` merged into one set of properties.
-    fn resolve(&self, schema: &Value) -> Result<Value> {
-        if let Some(reference) = schema["$ref"].as_str() {
-            let pointer = reference.trim_start_matches('#');
-            let target = self.0.pointer(pointer);
-            return self.resolve(target.with_context(|| format!("no {reference}"))?);
-        }
-        let Some(parts) = schema["allOf"].as_array() else {
-            return Ok(schema.clone());
-        };
-        let mut properties = serde_json::Map::new();
-        for part in parts {
-            if let Value::Object(own) = self.resolve(part)?["properties"].take() {
-                properties.extend(own);
-            }
-        }
-        Ok(serde_json::json!({ "type": "object", "properties": properties }))
-    }
-
     fn compare(
         &self,
         path: &str,

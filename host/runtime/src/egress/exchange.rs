@@ -1,0 +1,513 @@
+//! One request of a guest on its way to the counterpart and back, with all its repetitions.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http::header::{CONTENT_LENGTH, HOST, HeaderName, HeaderValue, USER_AGENT};
+use http::{HeaderMap, Method, Request, Response, StatusCode};
+use http_body_util::{BodyExt, Full};
+use tokio::time::Instant;
+use url::Url;
+use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
+
+use super::breaker::{Open, Trouble};
+use super::signature::{Signature, Signer, token};
+use super::{Egress, Endpoint, Forbidden, hints, policy, retry};
+use crate::limits::Limits;
+use crate::observe::{Level, RunLog};
+
+/// By this header a guest says that the counterpart recognises a repeated request.
+const REPEATABLE: HeaderName = HeaderName::from_static("tenon-repeatable");
+const BUSY: retry::Failure = retry::Failure::Status(StatusCode::TOO_MANY_REQUESTS);
+
+/// The hooks of one run.
+pub(crate) struct RunEgress {
+    egress: Option<Arc<Egress>>,
+    run: Arc<RunShare>,
+}
+
+/// What all requests of one run share.
+struct RunShare {
+    log: RunLog,
+    requests: AtomicU64,
+    bodies: AtomicUsize,
+    limits: Limits,
+}
+
+impl RunEgress {
+    /// Without an [`Egress`] every request is refused: the component is only asked to describe
+    /// itself.
+    pub fn new(egress: Option<Arc<Egress>>, log: RunLog, limits: &Limits) -> RunEgress {
+        let run = Arc::new(RunShare {
+            log,
+            requests: AtomicU64::new(0),
+            bodies: AtomicUsize::new(0),
+            limits: limits.clone(),
+        });
+        RunEgress { egress, run }
+    }
+
+    /// Requests sent so far.
+    pub fn requests(&self) -> u64 {
+        let sent = self.run.requests.load(Ordering::Relaxed);
+        sent.min(self.run.limits.requests)
+    }
+}
+
+type Io = Box<dyn Future<Output = Result<(), Error>> + Send>;
+
+impl WasiHttpHooks for RunEgress {
+    fn send_request(
+        &mut self,
+        request: Request<WasiBody>,
+        options: Option<RequestOptions>,
+        _: Io,
+    ) -> Box<dyn Future<Output = Result<(Response<WasiBody>, Io), Error>> + Send> {
+        let egress = self.egress.clone();
+        let run = Arc::clone(&self.run);
+        Box::new(async move {
+            let egress = egress.ok_or(Error::HttpRequestDenied)?;
+            let response = Exchange { egress, run }.perform(request, options).await?;
+            let nothing_left: Io = Box::new(async { Ok(()) });
+            Ok((response, nothing_left))
+        })
+    }
+}
+
+/// Bytes of bodies that the host holds for a run.
+struct Held {
+    run: Arc<RunShare>,
+    bytes: usize,
+}
+
+impl Held {
+    fn nothing(run: &Arc<RunShare>) -> Held {
+        Held {
+            run: Arc::clone(run),
+            bytes: 0,
+        }
+    }
+
+    /// Takes note of more bytes, unless the run holds too many already.
+    fn more(&mut self, bytes: usize) -> Result<(), Error> {
+        let most = self.run.limits.bodies;
+        let before = self.run.bodies.fetch_add(bytes, Ordering::Relaxed);
+        self.bytes += bytes;
+        if before + bytes > most {
+            let refused = "a body was refused: the run holds others of";
+            self.run
+                .warn(format!("{refused} {most} bytes in all already"));
+            return Err(Error::HttpResponseBodySize(Some(most as u64)));
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.run.bodies.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
+/// A body that counts as held until the guest has dropped it.
+struct HeldBody {
+    body: Bytes,
+    _held: Held,
+}
+
+impl AsRef<[u8]> for HeldBody {
+    fn as_ref(&self) -> &[u8] {
+        &self.body
+    }
+}
+
+/// An answer, read whole.
+struct Answer {
+    status: StatusCode,
+    headers: HeaderMap,
+    body: Bytes,
+    held: Held,
+}
+
+impl Answer {
+    fn deliver(self) -> Response<WasiBody> {
+        let body = Bytes::from_owner(HeldBody {
+            body: self.body,
+            _held: self.held,
+        });
+        let body = Full::new(body)
+            .map_err(|never| match never {})
+            .boxed_unsync();
+        let mut response = Response::new(body);
+        *response.status_mut() = self.status;
+        *response.headers_mut() = self.headers;
+        response
+    }
+}
+
+/// A request that passed the policy.
+struct Outgoing {
+    method: Method,
+    url: Url,
+    headers: HeaderMap,
+    body: Bytes,
+    timeout: Duration,
+    repeatable: bool,
+}
+
+struct Exchange {
+    egress: Arc<Egress>,
+    run: Arc<RunShare>,
+}
+
+impl Exchange {
+    async fn perform(
+        &self,
+        request: Request<WasiBody>,
+        options: Option<RequestOptions>,
+    ) -> Result<Response<WasiBody>, Error> {
+        let (parts, body) = request.into_parts();
+        let url = Url::parse(&parts.uri.to_string()).map_err(|_| Error::HttpRequestUriInvalid)?;
+        let endpoint = policy::admit(&self.egress.allowed, &url, &parts.headers)
+            .map(|index| &self.egress.endpoints[index])
+            .map_err(|refusal| {
+                self.run.warn(format!("request refused: {refusal}"));
+                match refusal {
+                    policy::Refusal::Address { .. } => Error::DestinationIpProhibited,
+                    _ => Error::HttpRequestDenied,
+                }
+            })?;
+
+        // The guest writes the body after it has the handle of the answer, so this waits for it.
+        let mut held = Held::nothing(&self.run);
+        let body = self.collect(body, &mut held).await?;
+        let mut headers = parts.headers;
+        headers.remove(HOST);
+        headers.remove(CONTENT_LENGTH);
+        let said = headers
+            .remove(REPEATABLE)
+            .is_some_and(|value| value == "true");
+        headers
+            .entry(USER_AGENT)
+            .or_insert(HeaderValue::from_static(concat!(
+                "tenon/",
+                env!("CARGO_PKG_VERSION")
+            )));
+        let most = self.run.limits.answer;
+        let outgoing = Outgoing {
+            repeatable: retry::is_repeatable(&parts.method, said),
+            method: parts.method,
+            url,
+            headers,
+            body,
+            timeout: options
+                .and_then(|options| options.first_byte_timeout)
+                .map_or(most, |asked| asked.min(most)),
+        };
+        let answer = self.send_signed(endpoint, outgoing).await?;
+        drop(held);
+        Ok(answer.deliver())
+    }
+
+    /// The body of a request, read whole.
+    async fn collect(&self, mut body: WasiBody, held: &mut Held) -> Result<Bytes, Error> {
+        let mut whole = BytesMut::new();
+        while let Some(frame) = body.frame().await {
+            let Ok(data) = frame?.into_data() else {
+                continue;
+            };
+            let most = self.run.limits.request;
+            if whole.len() + data.len() > most {
+                let refused = "request refused: its body has more than";
+                self.run.warn(format!("{refused} {most} bytes"));
+                return Err(Error::HttpRequestBodySize(Some(most as u64)));
+            }
+            held.more(data.len())?;
+            whole.extend_from_slice(&data);
+        }
+        Ok(whole.freeze())
+    }
+
+    /// Signs, sends, and does so once more when the counterpart does not take the token any longer.
+    async fn send_signed(
+        &self,
+        endpoint: &Endpoint,
+        mut outgoing: Outgoing,
+    ) -> Result<Answer, Error> {
+        let mut renewed = false;
+        loop {
+            let signature = match &endpoint.signer {
+                None => None,
+                Some(Signer::Credential(signature)) => Some(signature.clone()),
+                Some(Signer::Token { login, url, member }) => {
+                    match self.token(endpoint, login, url, member).await? {
+                        Ok(token) => Some(token),
+                        // The login was refused: that is what the guest has to know.
+                        Err(answer) => return self.withhold(endpoint, login, answer),
+                    }
+                }
+            };
+            let Some(signature) = signature else {
+                return self.send(endpoint, &outgoing).await;
+            };
+            signature.sign(&mut outgoing.headers);
+            let answer = self.send(endpoint, &outgoing).await?;
+            let has_token = matches!(endpoint.signer, Some(Signer::Token { .. }));
+            if has_token && answer.status == StatusCode::UNAUTHORIZED && !renewed {
+                let mut token = endpoint.account.token.lock().await;
+                // Unless another request has got a new one meanwhile.
+                if token.as_ref().is_some_and(|token| token.is(&signature)) {
+                    *token = None;
+                }
+                renewed = true;
+                continue;
+            }
+            return self.withhold(endpoint, &signature, answer);
+        }
+    }
+
+    /// The account's token, got anew when there is none; else the answer that refused the login.
+    async fn token(
+        &self,
+        endpoint: &Endpoint,
+        login: &Signature,
+        url: &Url,
+        member: &str,
+    ) -> Result<Result<Signature, Answer>, Error> {
+        let mut known = endpoint.account.token.lock().await;
+        if let Some(token) = &*known {
+            return Ok(Ok(token.clone()));
+        }
+        let mut headers = HeaderMap::new();
+        login.sign(&mut headers);
+        let outgoing = Outgoing {
+            method: Method::POST,
+            url: url.clone(),
+            headers,
+            body: Bytes::new(),
+            timeout: self.run.limits.answer,
+            repeatable: true,
+        };
+        let answer = self.send(endpoint, &outgoing).await?;
+        if answer.status.is_client_error() {
+            return Ok(Err(answer));
+        }
+        let signature = token(&answer.body, member).and_then(Signature::bearer);
+        let Some(signature) = signature.filter(|_| answer.status.is_success()) else {
+            let origin = &endpoint.origin;
+            let reason = format!(
+                "{origin} answered {} without a token",
+                answer.status.as_u16()
+            );
+            self.run.warn(reason.clone());
+            return Err(Error::InternalError(Some(reason)));
+        };
+        *known = Some(signature.clone());
+        Ok(Ok(signature))
+    }
+
+    /// Passes an answer on unless it repeats the credential.
+    fn withhold(
+        &self,
+        endpoint: &Endpoint,
+        signature: &Signature,
+        answer: Answer,
+    ) -> Result<Answer, Error> {
+        let mut signatures = vec![signature];
+        if let Some(Signer::Token { login, .. }) = &endpoint.signer {
+            signatures.push(login);
+        }
+        let repeated = (signatures.iter())
+            .any(|signature| signature.is_repeated_in(&answer.headers, &answer.body));
+        if !repeated {
+            return Ok(answer);
+        }
+        let origin = &endpoint.origin;
+        let reason = format!("an answer of {origin} was withheld: it repeats the credential");
+        self.run.warn(reason.clone());
+        Err(Error::InternalError(Some(reason)))
+    }
+
+    /// Sends as often as it takes and is safe.
+    async fn send(&self, endpoint: &Endpoint, outgoing: &Outgoing) -> Result<Answer, Error> {
+        let Outgoing { method, url, .. } = outgoing;
+        let account = &endpoint.account;
+        let cost = (endpoint.costs.iter())
+            .filter(|(prefix, _)| url.path().starts_with(prefix.as_str()))
+            .max_by_key(|(prefix, _)| prefix.len())
+            .map_or(1, |(_, cost)| *cost);
+        let mut attempt = 1;
+        loop {
+            let admitted = account.breaker.admit(Instant::now());
+            admitted.map_err(|open| self.unsent(endpoint, open))?;
+            let permit = if self.egress.no_budget {
+                None
+            } else {
+                Some(account.budget.acquire(&endpoint.turnstile, cost).await)
+            };
+            if self.run.requests.fetch_add(1, Ordering::Relaxed) >= self.run.limits.requests {
+                let most = self.run.limits.requests;
+                self.run
+                    .warn(format!("the run used up its {most} requests"));
+                return Err(Error::HttpRequestDenied);
+            }
+            let result = self.attempt(&endpoint.client, outgoing).await;
+            drop(permit);
+
+            let now = jiff::Timestamp::now();
+            let (failure, trouble, wanted) = match &result {
+                Ok(answer) => {
+                    if let Some(wait) = hints::used_up(&answer.headers, now) {
+                        account.budget.pause(wait);
+                    }
+                    (
+                        retry::Failure::of(answer.status),
+                        Trouble::of(answer.status, method, url),
+                        hints::retry_after(&answer.headers, now),
+                    )
+                }
+                // What the host itself refused says nothing about the counterpart.
+                Err(error) => match failure_of(error) {
+                    Some(failure) => (Some(failure), Some(Trouble::NoAnswer), None),
+                    None => return result,
+                },
+            };
+            let policy = &self.egress.breaker;
+            if let Some(open) = account.breaker.record(policy, trouble, Instant::now()) {
+                self.run.warn(open.explain(&endpoint.origin, now));
+                return result;
+            }
+            let again = failure.and_then(|failure| {
+                let (policy, jitter) = (&self.egress.retry, fastrand::f64());
+                retry::next(
+                    policy,
+                    outgoing.repeatable,
+                    failure,
+                    attempt,
+                    wanted,
+                    jitter,
+                )
+                .map(|wait| (failure, wait))
+            });
+            let Some((failure, wait)) = again else {
+                return result;
+            };
+            drop(result);
+            self.run
+                .log
+                .line(Level::Info, repetition(method, url, failure, wait));
+            if failure == BUSY && !self.egress.no_budget {
+                // Whoever shares the account would be answered the same.
+                account.budget.pause(wait);
+            } else {
+                tokio::time::sleep(wait).await;
+            }
+            attempt += 1;
+        }
+    }
+
+    fn unsent(&self, endpoint: &Endpoint, open: Open) -> Error {
+        let reason = open.explain(&endpoint.origin, jiff::Timestamp::now());
+        self.run.warn(format!("request refused: {reason}"));
+        Error::InternalError(Some(reason))
+    }
+
+    /// Sends once and reads the answer whole.
+    async fn attempt(
+        &self,
+        client: &reqwest::Client,
+        outgoing: &Outgoing,
+    ) -> Result<Answer, Error> {
+        let mut request = reqwest::Request::new(outgoing.method.clone(), outgoing.url.clone());
+        *request.headers_mut() = outgoing.headers.clone();
+        *request.timeout_mut() = Some(outgoing.timeout);
+        if !outgoing.body.is_empty() {
+            *request.body_mut() = Some(outgoing.body.clone().into());
+        }
+        let mut response = client.execute(request).await.map_err(|error| {
+            if let Some(forbidden) = forbidden(&error) {
+                let name = outgoing.url.origin().ascii_serialization();
+                self.run
+                    .warn(format!("request refused: {name}: {forbidden}"));
+                Error::DestinationIpProhibited
+            } else if error.is_connect() {
+                Error::ConnectionRefused
+            } else if error.is_timeout() {
+                Error::HttpResponseTimeout
+            } else if error.is_builder() {
+                Error::HttpRequestUriInvalid
+            } else {
+                Error::ConnectionTerminated
+            }
+        })?;
+        let status = response.status();
+        let headers = std::mem::take(response.headers_mut());
+        let mut body = BytesMut::new();
+        let mut held = Held::nothing(&self.run);
+        let broken = |error: reqwest::Error| {
+            if error.is_timeout() {
+                Error::HttpResponseTimeout
+            } else {
+                Error::HttpResponseIncomplete
+            }
+        };
+        while let Some(chunk) = response.chunk().await.map_err(broken)? {
+            let most = self.run.limits.response;
+            if body.len() + chunk.len() > most {
+                let refused = "an answer was refused: it has more than";
+                self.run.warn(format!("{refused} {most} bytes"));
+                return Err(Error::HttpResponseBodySize(Some(most as u64)));
+            }
+            held.more(chunk.len())?;
+            body.extend_from_slice(&chunk);
+        }
+        Ok(Answer {
+            status,
+            headers,
+            body: body.freeze(),
+            held,
+        })
+    }
+}
+
+impl RunShare {
+    fn warn(&self, message: String) {
+        self.log.line(Level::Warn, message);
+    }
+}
+
+/// The address that the resolver refused, if that is what went wrong.
+fn forbidden(error: &reqwest::Error) -> Option<&Forbidden> {
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        if let Some(forbidden) = error.downcast_ref() {
+            return Some(forbidden);
+        }
+        cause = error.source();
+    }
+    None
+}
+
+/// None when trying again cannot help.
+fn failure_of(error: &Error) -> Option<retry::Failure> {
+    match error {
+        Error::ConnectionRefused => Some(retry::Failure::NotSent),
+        Error::ConnectionTerminated
+        | Error::HttpResponseTimeout
+        | Error::HttpResponseIncomplete => Some(retry::Failure::Broken),
+        _ => None,
+    }
+}
+
+/// A log line without the query, which may hold personal data.
+fn repetition(method: &Method, url: &Url, failure: retry::Failure, wait: Duration) -> String {
+    let what = match failure {
+        retry::Failure::NotSent => "found no connection".to_owned(),
+        retry::Failure::Broken => "broke off".to_owned(),
+        retry::Failure::Status(status) => format!("was answered {status}"),
+    };
+    let seconds = wait.as_secs_f64();
+    format!("{method} {} {what}; again in {seconds:.1} s", url.path())
+}

@@ -1,0 +1,129 @@
+//! What a connector is asked to do, and why.
+
+use crate::contract::exports::tenon::connector::sync;
+use crate::contract::tenon::connector::manifest as wire;
+
+/// What is to be run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JobRequest {
+    /// Name of a job of the manifest.
+    pub job: String,
+    /// Argument of the job.
+    pub argument: Option<String>,
+    /// Why it runs.
+    pub cause: Cause,
+    /// Change neither side.
+    pub preview: bool,
+}
+
+impl JobRequest {
+    /// A job without an argument that somebody asked for.
+    pub fn asked(job: impl Into<String>) -> JobRequest {
+        JobRequest {
+            job: job.into(),
+            argument: None,
+            cause: Cause::Asked,
+            preview: false,
+        }
+    }
+}
+
+/// Why a job runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// It was time.
+    Scheduled,
+    /// By a person or through the API.
+    Asked,
+    /// A button on a record was pressed.
+    Action {
+        /// Name of an action of the manifest.
+        action: String,
+        /// The record.
+        target: RecordRef,
+    },
+    /// A webhook of the counterpart asked for it.
+    Webhook,
+    /// Records changed on the platform.
+    Changed(Vec<RecordRef>),
+    /// Somebody is looking at a record, such as a customer at their account.
+    Visited(RecordRef),
+}
+
+/// A record of the platform.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordRef {
+    /// Kind of record, such as `partner`.
+    pub kind: String,
+    /// Its key.
+    pub key: String,
+}
+
+/// A message of the counterpart, as it came.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Webhook {
+    /// What stood behind the callback's address.
+    pub topic: String,
+    /// Headers.
+    pub headers: Vec<(String, String)>,
+    /// Query of the URL, without the question mark.
+    pub query: String,
+    /// Body.
+    pub body: Vec<u8>,
+}
+
+/// A job that a connector wants run because of a webhook.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WantedJob {
+    /// Name of a job of the manifest.
+    pub job: String,
+    /// Argument of the job.
+    pub argument: Option<String>,
+}
+
+impl From<RecordRef> for wire::RecordRef {
+    fn from(record: RecordRef) -> Self {
+        wire::RecordRef {
+            kind: record.kind,
+            key: record.key,
+        }
+    }
+}
+
+impl From<Cause> for sync::Cause {
+    fn from(cause: Cause) -> Self {
+        match cause {
+            Cause::Scheduled => sync::Cause::Scheduled,
+            Cause::Asked => sync::Cause::Asked,
+            Cause::Action { action, target } => sync::Cause::Action(wire::ActionCall {
+                action,
+                target: target.into(),
+            }),
+            Cause::Webhook => sync::Cause::Webhook,
+            Cause::Changed(records) => {
+                sync::Cause::Changed(records.into_iter().map(Into::into).collect())
+            }
+            Cause::Visited(record) => sync::Cause::Visited(record.into()),
+        }
+    }
+}
+
+impl From<Webhook> for wire::Webhook {
+    fn from(webhook: Webhook) -> Self {
+        wire::Webhook {
+            topic: webhook.topic,
+            headers: webhook.headers,
+            query: webhook.query,
+            body: webhook.body,
+        }
+    }
+}
+
+impl From<sync::Request> for WantedJob {
+    fn from(request: sync::Request) -> Self {
+        WantedJob {
+            job: request.job,
+            argument: request.argument,
+        }
+    }
+}

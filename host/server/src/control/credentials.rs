@@ -1,0 +1,144 @@
+//! Sealed credentials by their places. Nothing here has a key: to this table they are bytes.
+
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension as _, params};
+use serde::Serialize;
+use tenon_host::CredentialPlace;
+use tenon_host::ids::{ConnectionId, TenantId};
+
+/// `changed_at` is in milliseconds since 1970; sealing anew with another key is no change.
+pub const TABLE: &str = "
+CREATE TABLE credentials (
+    tenant TEXT NOT NULL,
+    connection TEXT NOT NULL,
+    name TEXT NOT NULL,
+    sealed BLOB NOT NULL,
+    changed_at INTEGER NOT NULL,
+    PRIMARY KEY (tenant, connection, name)
+) STRICT, WITHOUT ROWID;
+";
+
+/// A stored credential.
+pub struct Stored {
+    tenant: TenantId,
+    connection: ConnectionId,
+    name: String,
+    /// What is stored.
+    pub sealed: Vec<u8>,
+}
+
+impl Stored {
+    /// Where it is.
+    pub fn place(&self) -> CredentialPlace<'_> {
+        CredentialPlace {
+            tenant: &self.tenant,
+            connection: &self.connection,
+            name: &self.name,
+        }
+    }
+}
+
+/// What people see of a stored credential.
+#[derive(Debug, Serialize)]
+pub struct Listed {
+    /// The connection that uses it.
+    pub connection: String,
+    /// Its name in the connector's manifest.
+    pub name: String,
+    /// When it was set.
+    pub changed_at: Timestamp,
+}
+
+/// Stores a credential in place of the one that is there.
+pub fn put(
+    db: &Connection,
+    place: CredentialPlace<'_>,
+    sealed: &[u8],
+    now: Timestamp,
+) -> rusqlite::Result<()> {
+    db.execute(
+        "INSERT INTO credentials VALUES (?1, ?2, ?3, ?4, ?5)
+         ON CONFLICT DO UPDATE SET sealed = excluded.sealed, changed_at = excluded.changed_at",
+        params![
+            place.tenant.as_str(),
+            place.connection.as_str(),
+            place.name,
+            sealed,
+            now.as_millisecond(),
+        ],
+    )
+    .map(drop)
+}
+
+/// The sealed credential of a place.
+pub fn get(db: &Connection, place: CredentialPlace<'_>) -> rusqlite::Result<Option<Vec<u8>>> {
+    db.prepare_cached(
+        "SELECT sealed FROM credentials WHERE tenant = ?1 AND connection = ?2 AND name = ?3",
+    )?
+    .query_row(key(&place), |row| row.get(0))
+    .optional()
+}
+
+/// Puts the same credential, sealed anew, in its place.
+pub fn replace(db: &Connection, place: CredentialPlace<'_>, sealed: &[u8]) -> rusqlite::Result<()> {
+    let [tenant, connection, name] = key(&place);
+    db.prepare_cached(
+        "UPDATE credentials SET sealed = ?4 WHERE tenant = ?1 AND connection = ?2 AND name = ?3",
+    )?
+    .execute(params![tenant, connection, name, sealed])
+    .map(drop)
+}
+
+/// Removes a credential; tells whether there was one.
+pub fn remove(db: &Connection, place: CredentialPlace<'_>) -> rusqlite::Result<bool> {
+    let removed = db.execute(
+        "DELETE FROM credentials WHERE tenant = ?1 AND connection = ?2 AND name = ?3",
+        key(&place),
+    )?;
+    Ok(removed > 0)
+}
+
+/// The credentials of a tenant, by connection and name.
+pub fn list(db: &Connection, tenant: &TenantId) -> anyhow::Result<Vec<Listed>> {
+    let mut statement = db.prepare(
+        "SELECT connection, name, changed_at FROM credentials WHERE tenant = ?1
+         ORDER BY connection, name",
+    )?;
+    let mut rows = statement.query([tenant.as_str()])?;
+    let mut listed = Vec::new();
+    while let Some(row) = rows.next()? {
+        listed.push(Listed {
+            connection: row.get(0)?,
+            name: row.get(1)?,
+            changed_at: Timestamp::from_millisecond(row.get(2)?)?,
+        });
+    }
+    Ok(listed)
+}
+
+/// All credentials of all tenants.
+pub fn all(db: &Connection) -> anyhow::Result<Vec<Stored>> {
+    let mut statement = db.prepare("SELECT tenant, connection, name, sealed FROM credentials")?;
+    let mut rows = statement.query([])?;
+    let mut stored = Vec::new();
+    while let Some(row) = rows.next()? {
+        stored.push(Stored {
+            tenant: row.get::<_, String>(0)?.parse()?,
+            connection: row.get::<_, String>(1)?.parse()?,
+            name: row.get(2)?,
+            sealed: row.get(3)?,
+        });
+    }
+    Ok(stored)
+}
+
+/// Whether there are none.
+pub fn is_empty(db: &Connection) -> rusqlite::Result<bool> {
+    db.query_row("SELECT NOT EXISTS (SELECT 1 FROM credentials)", [], |row| {
+        row.get(0)
+    })
+}
+
+fn key<'a>(place: &CredentialPlace<'a>) -> [&'a str; 3] {
+    [place.tenant.as_str(), place.connection.as_str(), place.name]
+}

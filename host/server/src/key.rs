@@ -1,0 +1,173 @@
+//! Where the keys are that seal stored credentials: in the variable `TENON_KEY`, else in the file
+//! `key` of the data folder, which is made when the first credential is stored.
+//!
+//! The file protects a copy of the database and a row moved by somebody who has only the database.
+//! A copy of the whole folder has the key in it: whoever wants to be safe from that sets the variable
+//! from elsewhere. A key that others on the machine can read is no key and is refused; a key that is
+//! lost is never replaced silently, because that would look as if the credentials were lost.
+//!
+//! The file is written only while the control database is locked, so nobody sees two different ones.
+
+use std::fs::File;
+use std::io::{ErrorKind, Read as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::{env, fmt, fs};
+
+use anyhow::Context as _;
+use rusqlite::Transaction;
+use tempfile::NamedTempFile;
+use tenon_host::SealingKeys;
+use zeroize::Zeroizing;
+
+const VARIABLE: &str = "TENON_KEY";
+const FILE: &str = "key";
+/// A key file before it is in its place. One that a dead process left holds keys, so its name is
+/// fixed and the next writer finds and removes it.
+const DRAFT: &str = "key.new";
+
+/// Where the keys of a data folder are.
+pub enum KeySource {
+    /// In the environment: whoever starts this program changes them.
+    Variable,
+    /// In a file: this program makes and changes it.
+    File(KeyFile),
+}
+
+/// The key file of a data folder.
+pub struct KeyFile {
+    folder: PathBuf,
+}
+
+impl KeySource {
+    /// Of a data folder and this process.
+    pub fn of(data: &Path) -> KeySource {
+        match env::var_os(VARIABLE) {
+            Some(_) => KeySource::Variable,
+            None => KeySource::File(KeyFile::of(data)),
+        }
+    }
+
+    /// The keys that there are.
+    pub fn keys(&self) -> anyhow::Result<SealingKeys> {
+        match self {
+            KeySource::Variable => {
+                let text = Zeroizing::new(env::var(VARIABLE).unwrap_or_default());
+                SealingKeys::parse(&text).with_context(|| VARIABLE.to_owned())
+            }
+            KeySource::File(file) => file.keys(),
+        }
+    }
+
+    /// The keys that there are; where nothing is sealed yet, a first key is made.
+    pub fn keys_or_first(
+        &self,
+        alone: &Transaction<'_>,
+        nothing_is_sealed: bool,
+    ) -> anyhow::Result<SealingKeys> {
+        if nothing_is_sealed
+            && let KeySource::File(file) = self
+            && file.read()?.is_none()
+        {
+            file.make(alone)?;
+        }
+        self.keys()
+    }
+}
+
+impl fmt::Display for KeySource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            KeySource::Variable => f.write_str(VARIABLE),
+            KeySource::File(file) => write!(f, "{}", file.path().display()),
+        }
+    }
+}
+
+impl KeyFile {
+    /// Of a data folder.
+    pub fn of(data: &Path) -> KeyFile {
+        KeyFile {
+            folder: data.to_owned(),
+        }
+    }
+
+    fn path(&self) -> PathBuf {
+        self.folder.join(FILE)
+    }
+
+    /// The keys in the file.
+    pub fn keys(&self) -> anyhow::Result<SealingKeys> {
+        self.read()?.with_context(|| {
+            format!(
+                "the key file {} is missing, and without it the stored credentials do not open; \
+                 put it back, or remove them and set them anew",
+                self.path().display()
+            )
+        })
+    }
+
+    fn read(&self) -> anyhow::Result<Option<SealingKeys>> {
+        let path = self.path();
+        let place = || path.display().to_string();
+        let mut file = match File::open(&path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            file => file.with_context(place)?,
+        };
+        let metadata = file.metadata().with_context(place)?;
+        #[cfg(unix)]
+        anyhow::ensure!(
+            std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o077 == 0,
+            "other users can read or change the key file {path}; if none has, run: chmod 600 {path}",
+            path = path.display()
+        );
+        // One allocation: a text that grows leaves pieces of itself behind.
+        let mut text = Zeroizing::new(String::with_capacity(metadata.len() as usize + 1));
+        file.read_to_string(&mut text).with_context(place)?;
+        SealingKeys::parse(&text).with_context(place).map(Some)
+    }
+
+    fn make(&self, _alone: &Transaction<'_>) -> anyhow::Result<()> {
+        let draft = self.draft(&SealingKeys::generate())?;
+        // A file that somebody put there meanwhile stays.
+        let made = draft.persist_noclobber(self.path()).map_err(|e| e.error);
+        made.and_then(|_| self.settle())
+            .with_context(|| self.path().display().to_string())
+    }
+
+    /// Puts these keys in the place of those that the file holds.
+    ///
+    /// `_alone` is the transaction that locks the control database.
+    pub fn replace(&self, _alone: &Transaction<'_>, keys: &SealingKeys) -> anyhow::Result<()> {
+        let replaced = self.draft(keys)?.persist(self.path()).map_err(|e| e.error);
+        replaced
+            .and_then(|_| self.settle())
+            .with_context(|| self.path().display().to_string())
+    }
+
+    /// A file with these keys that is on the disk, but not in its place yet.
+    fn draft(&self, keys: &SealingKeys) -> anyhow::Result<NamedTempFile> {
+        let path = self.folder.join(DRAFT);
+        let draft = || {
+            match fs::remove_file(&path) {
+                Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+            // It is made anew, for its owner alone.
+            let mut draft = tempfile::Builder::new()
+                .prefix(DRAFT)
+                .rand_bytes(0)
+                .tempfile_in(&self.folder)?;
+            draft.write_all(keys.expose().as_bytes())?;
+            draft.as_file().sync_all()?;
+            Ok(draft)
+        };
+        draft().with_context(|| path.display().to_string())
+    }
+
+    /// Makes the new name durable, before anything is sealed with what is behind it.
+    fn settle(&self) -> std::io::Result<()> {
+        #[cfg(unix)]
+        File::open(&self.folder)?.sync_all()?;
+        Ok(())
+    }
+}

@@ -1,0 +1,324 @@
+//! Stored credentials with the keys that seal them, as one thing that is whole at any moment.
+//!
+//! A rotation changes two places, the key file and the database, and must lose nothing wherever it is
+//! killed. So the new key is in the file before anything is sealed with it, and the old one leaves
+//! the file after nothing is sealed with it any more; in between the file has both. Reading and
+//! storing take the lock of the control database before they look at the keys, so they see the keys
+//! from before or from after, with the rows that belong to them.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use jiff::Timestamp;
+use rusqlite::Transaction;
+use tenon_host::ids::{ConnectionId, TenantId};
+use tenon_host::seal::OpenError;
+use tenon_host::{CredentialPlace, SealingKeys, Secret};
+
+use crate::control::Control;
+use crate::control::credentials::{self, Listed, Stored};
+use crate::key::{KeyFile, KeySource};
+
+/// Stored credentials and their keys.
+pub struct Vault {
+    control: Control,
+    source: KeySource,
+}
+
+/// The stored ones among these credentials of a connection.
+pub fn stored(
+    data: &Path,
+    tenant: &TenantId,
+    connection: &ConnectionId,
+    names: &[&str],
+) -> anyhow::Result<HashMap<String, Secret>> {
+    if names.is_empty() {
+        return Ok(HashMap::new());
+    }
+    match Vault::open_existing(data)? {
+        Some(mut vault) => vault.secrets(tenant, connection, names),
+        None => Ok(HashMap::new()),
+    }
+}
+
+impl Vault {
+    /// The vault of a data folder; an empty one is made when there is none.
+    pub fn open(data: &Path) -> anyhow::Result<Vault> {
+        Ok(Vault {
+            control: Control::open(data)?,
+            source: KeySource::of(data),
+        })
+    }
+
+    /// The vault of a data folder that has one.
+    pub fn open_existing(data: &Path) -> anyhow::Result<Option<Vault>> {
+        let vault = |control| Vault {
+            control,
+            source: KeySource::of(data),
+        };
+        Ok(Control::open_existing(data)?.map(vault))
+    }
+
+    /// Stores a credential in place of the one that is there.
+    pub fn set(&mut self, place: CredentialPlace<'_>, secret: &Secret) -> anyhow::Result<()> {
+        self.control.alone(|db| {
+            let keys = (self.source).keys_or_first(db, credentials::is_empty(db)?)?;
+            let sealed = keys.seal(place, secret);
+            Ok(credentials::put(db, place, &sealed, Timestamp::now())?)
+        })
+    }
+
+    /// What people see of a tenant's credentials.
+    pub fn list(&mut self, tenant: &TenantId) -> anyhow::Result<Vec<Listed>> {
+        self.control.alone(|db| credentials::list(db, tenant))
+    }
+
+    /// Removes a credential; tells whether there was one.
+    pub fn remove(&mut self, place: CredentialPlace<'_>) -> anyhow::Result<bool> {
+        let removed = (self.control).alone(|db| Ok(credentials::remove(db, place)?))?;
+        self.control.empty_journal()?;
+        Ok(removed)
+    }
+
+    fn secrets(
+        &mut self,
+        tenant: &TenantId,
+        connection: &ConnectionId,
+        names: &[&str],
+    ) -> anyhow::Result<HashMap<String, Secret>> {
+        self.control.alone(|db| {
+            let mut sealed = Vec::new();
+            for &name in names {
+                let place = CredentialPlace {
+                    tenant,
+                    connection,
+                    name,
+                };
+                sealed.extend(credentials::get(db, place)?.map(|sealed| (place, sealed)));
+            }
+            if sealed.is_empty() {
+                return Ok(HashMap::new());
+            }
+            let keys = self.source.keys()?;
+            let open = |(place, sealed): (CredentialPlace<'_>, Vec<u8>)| {
+                let secret = open(&keys, &self.source, place, &sealed)?;
+                Ok((place.name.to_owned(), secret))
+            };
+            sealed.into_iter().map(open).collect()
+        })
+    }
+
+    /// Seals everything with the first key, which is a new one where the keys are in a file, and
+    /// takes the other keys out of the file. Tells how many credentials it sealed.
+    ///
+    /// One that broke off is finished by the next one.
+    pub fn rotate(&mut self) -> anyhow::Result<usize> {
+        let resealed = self.control.alone(|db| reseal(db, &self.source))?;
+        if let KeySource::File(file) = &self.source {
+            self.control.alone(|db| drop_others(db, file))?;
+        }
+        // Else what the old key opens would still be there.
+        self.control.empty_journal()?;
+        Ok(resealed)
+    }
+}
+
+/// The first half of a rotation, after which the first key opens everything.
+fn reseal(db: &Transaction<'_>, source: &KeySource) -> anyhow::Result<usize> {
+    let mut keys = source.keys()?;
+    let new_in = match source {
+        // With several keys in it, an earlier rotation broke off, and the first is the new one.
+        KeySource::File(file) if !keys.has_others() => {
+            keys = keys.with_new_first();
+            Some(file)
+        }
+        _ => None,
+    };
+    let mut stored = credentials::all(db)?;
+    stored.retain(|stored| keys.needs_resealing(&stored.sealed));
+    // Before anything is changed: one that does not open leaves all as it was.
+    for credential in &mut stored {
+        let secret = open(&keys, source, credential.place(), &credential.sealed)?;
+        credential.sealed = keys.seal(credential.place(), &secret);
+    }
+    if let Some(file) = new_in {
+        file.replace(db, &keys)?;
+    }
+    for credential in &stored {
+        credentials::replace(db, credential.place(), &credential.sealed)?;
+    }
+    Ok(stored.len())
+}
+
+/// The second half, once the first one is committed.
+fn drop_others(db: &Transaction<'_>, file: &KeyFile) -> anyhow::Result<()> {
+    let keys = file.keys()?;
+    let waits = |stored: &Stored| keys.needs_resealing(&stored.sealed);
+    anyhow::ensure!(
+        !credentials::all(db)?.iter().any(waits),
+        "another rotation began meanwhile and broke off; run `tenon key rotate` again"
+    );
+    file.replace(db, &keys.first_alone())
+}
+
+fn open(
+    keys: &SealingKeys,
+    source: &KeySource,
+    place: CredentialPlace<'_>,
+    sealed: &[u8],
+) -> anyhow::Result<Secret> {
+    keys.open(place, sealed).map_err(|error| {
+        let CredentialPlace {
+            tenant,
+            connection,
+            name,
+        } = place;
+        let remedy = match error {
+            OpenError::KeyMissing => "add that key, or set the credential anew",
+            OpenError::UnknownFormat | OpenError::Refused => "set the credential anew",
+        };
+        anyhow::anyhow!(
+            "the stored credential `{name}` of connection `{connection}` of tenant `{tenant}` does \
+             not open with {source}: {error}; {remedy}"
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use tempfile::TempDir;
+
+    use super::*;
+
+    const NAMES: [&str; 3] = ["login", "token", "api_key"];
+
+    /// A data folder whose keys are in a file, whatever this process's environment says.
+    struct Site(TempDir);
+
+    impl Site {
+        fn new() -> Site {
+            let site = Site(tempfile::tempdir().unwrap());
+            let (tenant, connection) = names();
+            for name in NAMES {
+                let place = CredentialPlace {
+                    tenant: &tenant,
+                    connection: &connection,
+                    name,
+                };
+                let secret = Secret::new(format!("secret of {name}"));
+                site.vault().set(place, &secret).unwrap();
+            }
+            site
+        }
+
+        fn vault(&self) -> Vault {
+            Vault {
+                control: Control::open(self.0.path()).unwrap(),
+                source: KeySource::File(KeyFile::of(self.0.path())),
+            }
+        }
+
+        /// How many keys the file has.
+        fn keys(&self) -> usize {
+            self.key_file().lines().count()
+        }
+
+        fn key_file(&self) -> String {
+            fs::read_to_string(self.0.path().join("key")).unwrap()
+        }
+
+        fn all_open(&self) -> bool {
+            let (tenant, connection) = names();
+            let secrets = self.vault().secrets(&tenant, &connection, &NAMES);
+            secrets.is_ok_and(|secrets| secrets.len() == NAMES.len())
+        }
+    }
+
+    fn names() -> (TenantId, ConnectionId) {
+        ("shop".parse().unwrap(), "keycrm".parse().unwrap())
+    }
+
+    /// The first half of a rotation, killed before it is committed.
+    fn break_off(vault: &mut Vault) {
+        let broken = vault.control.alone(|db| {
+            reseal(db, &vault.source)?;
+            anyhow::bail!("killed") as anyhow::Result<()>
+        });
+        assert_eq!("killed", broken.unwrap_err().to_string());
+    }
+
+    #[test]
+    fn a_rotation_that_broke_off_anywhere_loses_nothing_and_the_next_one_finishes_it() {
+        // How many keys the file then has, and how many credentials are left to seal anew.
+        type Step = (fn(&Site), usize, usize);
+        let steps: [Step; 3] = [
+            // The new key file is written, but not in its place.
+            (
+                |site| fs::write(site.0.path().join("key.new"), "half a k").unwrap(),
+                1,
+                NAMES.len(),
+            ),
+            // The new key is there, and nothing is sealed with it.
+            (|site| break_off(&mut site.vault()), 2, NAMES.len()),
+            // Everything is sealed with the new key, and the old one is still there.
+            (
+                |site| {
+                    let mut vault = site.vault();
+                    let resealed = vault.control.alone(|db| reseal(db, &vault.source));
+                    assert_eq!(NAMES.len(), resealed.unwrap());
+                },
+                2,
+                0,
+            ),
+        ];
+        for (step, keys, left) in steps {
+            let site = Site::new();
+            let old = site.key_file();
+            step(&site);
+            assert!(site.all_open());
+            assert_eq!(keys, site.keys());
+            assert_eq!(left, site.vault().rotate().unwrap());
+            assert!(site.all_open());
+            assert_eq!(1, site.keys());
+            assert_ne!(old, site.key_file());
+            assert!(!site.0.path().join("key.new").exists());
+        }
+    }
+
+    #[test]
+    fn the_key_of_a_rotation_that_began_meanwhile_and_broke_off_is_kept() {
+        let site = Site::new();
+        let mut first = site.vault();
+        (first.control.alone(|db| reseal(db, &first.source))).unwrap();
+        site.vault().rotate().unwrap();
+        break_off(&mut site.vault());
+        let file = KeyFile::of(site.0.path());
+        let error = first
+            .control
+            .alone(|db| drop_others(db, &file))
+            .unwrap_err();
+        assert!(error.to_string().contains("tenon key rotate"), "{error}");
+        assert!(site.all_open());
+    }
+
+    #[test]
+    fn a_rotation_that_meets_what_does_not_open_changes_nothing() {
+        let site = Site::new();
+        let before = site.key_file();
+        let moved = site.vault().control.alone(|db| {
+            Ok(db.execute(
+                "UPDATE credentials SET tenant = 'other' WHERE name = 'token'",
+                [],
+            )?)
+        });
+        assert_eq!(1, moved.unwrap());
+        let error = site.vault().rotate().unwrap_err().to_string();
+        assert!(
+            error.contains("`token`") && error.contains("`other`"),
+            "{error}"
+        );
+        assert_eq!(before, site.key_file());
+    }
+}

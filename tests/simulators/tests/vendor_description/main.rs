@@ -1,0 +1,5 @@
+//! Holds the simulators against the vendors' own descriptions of their APIs.
+
+mod description;
+mod keycrm;
+mod moysklad;
