@@ -12,6 +12,9 @@ const WASM: &str = "wasm32-wasip2";
 /// The crates of the connectors, and the file that each is installed as.
 const CONNECTORS: &[(&str, &str)] = &[("tenon-keycrm", "keycrm")];
 
+/// The crate of the guests that attack the host, one in each of its examples.
+const HOSTILE_GUESTS: &str = "tenon-hostile-guests";
+
 #[derive(Parser)]
 #[command(
     name = "cargo xtask",
@@ -61,6 +64,9 @@ fn main() -> ExitCode {
 fn execute(task: Task) -> Result<()> {
     let root = root()?;
     build(&root)?;
+    if !matches!(task, Task::Demo { .. }) {
+        build_hostile_guests(&root)?;
+    }
     let program = |name: &str| {
         let mut command = Command::new(target(&root).join("release").join(name));
         command.current_dir(&root);
@@ -102,6 +108,34 @@ fn build(root: &Path) -> Result<()> {
     run(cargo(root)
         .args(["build", "--release"])
         .args(packages.concat()))
+}
+
+/// Builds the guests that attack the host, to `target/components/conformance`. Nothing that they do
+/// is worth a long optimisation.
+fn build_hostile_guests(root: &Path) -> Result<()> {
+    run(cargo(root)
+        .args(["build", "--profile", "hostile", "--target", WASM])
+        .args(["--package", HOSTILE_GUESTS, "--examples"]))?;
+
+    let folder = target(root).join("components/conformance");
+    std::fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
+    let sources = root.join("tests/conformance/guests/examples");
+    let entries = std::fs::read_dir(&sources).with_context(|| sources.display().to_string())?;
+    for entry in entries {
+        let file = Path::new(&entry?.file_name()).with_extension("wasm");
+        let built = target(root).join(WASM).join("hostile/examples").join(&file);
+        copy_if_newer(&built, &folder.join(&file)).with_context(|| built.display().to_string())?;
+    }
+    Ok(())
+}
+
+fn copy_if_newer(from: &Path, to: &Path) -> std::io::Result<()> {
+    let changed = std::fs::metadata(from)?.modified()?;
+    let copied = std::fs::metadata(to).and_then(|copy| copy.modified());
+    if copied.is_ok_and(|copied| copied > changed) {
+        return Ok(());
+    }
+    std::fs::copy(from, to).map(drop)
 }
 
 /// rustup may be told not to install what `rust-toolchain.toml` names, so this asks for it. A

@@ -1,0 +1,13 @@
+//! Ends the process with success, and hopes that the process is the host's.
+
+use tenon_hostile_guests::{Attack, guest, write_and_leave_half};
+use tenon_sdk::model::Fault;
+
+guest!(Guest);
+
+impl Attack for Guest {
+    fn run(_argument: &str) -> Result<(), Fault> {
+        write_and_leave_half()?;
+        std::process::exit(0);
+    }
+}

@@ -1,0 +1,23 @@
+//! Puts line breaks and the control characters of terminals into its lines, so that one of them
+//! looks like several, or like the host's.
+
+use tenon_hostile_guests::{Attack, guest};
+use tenon_sdk::model::{Fault, Level};
+use tenon_sdk::runtime::run;
+
+guest!(Guest);
+
+const FORGED: &str = "harmless\r\nERROR host: all data was lost\u{1b}[2J\u{7}\u{0}\u{9b}1m";
+
+impl Attack for Guest {
+    fn run(_argument: &str) -> Result<(), Fault> {
+        run::log(Level::Info, FORGED, Some(FORGED));
+        println!("{FORGED}");
+        run::reject(FORGED, FORGED, FORGED);
+        Err(Fault::Configuration(FORGED.to_owned()))
+    }
+
+    fn check() -> Result<String, Fault> {
+        Ok(FORGED.to_owned())
+    }
+}

@@ -1,0 +1,512 @@
+//! What the conformance tests share: a host with an embedded ERP in a folder of its own, hostile
+//! guests in it, and a neighbour who must not notice.
+//!
+//! A test sets a guest up, runs it and looks at what came of it:
+//!
+//! ```no_run
+//! # use tenon_conformance::Sandbox;
+//! # use tenon_host::report::Outcome;
+//! # use serde_json::json;
+//! let sandbox = Sandbox::new();
+//! let run = sandbox.guest("spin_for_ever").limits(json!({ "compute_ms": 100 })).run();
+//! assert_eq!(Outcome::Crashed, run.report.outcome);
+//! ```
+//!
+//! What every test wants is not said in each: after each call into a guest another tenant's job
+//! runs well on the same host, whatever error there is is one clear line, and no call goes on for
+//! ever.
+
+mod bystander;
+mod counterpart;
+pub mod memory;
+mod names;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tenon_erp::EmbeddedErp;
+use tenon_host::observe::{LogLine, Observer, Progress, Written};
+use tenon_host::report::{Outcome, RejectedRecord, RunReport};
+use tenon_host::{
+    CallError, ConnectError, Connection, ConnectionSpec, Connector, EgressSettings, Host,
+    HostOptions, InstallError, JobRequest, Limits, NetworkOptions, RetryPolicy, Secret,
+};
+
+pub use bystander::Bystander;
+pub use counterpart::{Counterpart, Seen};
+pub use names::NameServer;
+
+/// What the credential of a guest is unless a test gives another.
+pub const SECRET: &str = "conformance-s3cret-0a1b2c3d";
+
+/// Longer than any call in these tests may take on the slowest machine.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Longest error that a person reads, in bytes.
+const READABLE: usize = 5_000;
+
+/// Where the build puts its results.
+fn target() -> PathBuf {
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    match std::env::var_os("CARGO_TARGET_DIR") {
+        Some(folder) => workspace.join(folder),
+        None => workspace.join("target"),
+    }
+}
+
+fn component(name: &str) -> Vec<u8> {
+    let file = target().join(format!("components/conformance/{name}.wasm"));
+    std::fs::read(&file)
+        .unwrap_or_else(|error| panic!("{}: {error}; run `cargo xtask build`", file.display()))
+}
+
+/// A host over an embedded ERP, with a neighbour in it.
+pub struct Sandbox {
+    runtime: tokio::runtime::Runtime,
+    folder: TempDir,
+    erp: EmbeddedErp,
+    host: Host,
+    neighbour: Arc<Connector>,
+    counterpart: Counterpart,
+}
+
+impl Default for Sandbox {
+    fn default() -> Sandbox {
+        Sandbox::new()
+    }
+}
+
+impl Sandbox {
+    /// A host with the defaults.
+    pub fn new() -> Sandbox {
+        Sandbox::in_network(NetworkOptions::default())
+    }
+
+    /// A host in a network of the test's own.
+    ///
+    /// # Panics
+    /// When the host cannot be set up, or is no good.
+    pub fn in_network(network: NetworkOptions) -> Sandbox {
+        // One thread for all runs: whoever does not give it back is noticed.
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .expect("a runtime");
+        let folder = tempfile::tempdir().expect("a folder");
+        let erp = EmbeddedErp::open(folder.path()).expect("an ERP");
+        // Compiled code is shared by all tests, as it would be in one host.
+        let options = HostOptions {
+            runs: 8,
+            network,
+            ..HostOptions::new(target().join("compiled"))
+        };
+        let host = Host::new(Arc::new(erp.clone()), options).expect("a host");
+        let neighbour = runtime.block_on(host.install(&component("a_well_behaved")));
+        Sandbox {
+            neighbour: neighbour.expect("a component that installs"),
+            counterpart: Counterpart::start(),
+            runtime,
+            folder,
+            erp,
+            host,
+        }
+    }
+
+    /// Installs a guest, if it can be.
+    ///
+    /// # Errors
+    /// Why it cannot; always in one line.
+    pub fn install(&self, name: &str) -> Result<Arc<Connector>, InstallError> {
+        let installed = self.block_on(self.host.install(&component(name)));
+        if let Err(error) = &installed {
+            assert_readable(&error.to_string());
+            self.neighbour_is_well();
+        }
+        installed
+    }
+
+    /// A guest that installs, in the tenant `shop`, with a counterpart that it may not reach.
+    ///
+    /// # Panics
+    /// When it does not install.
+    pub fn guest(&self, name: &str) -> Guest<'_> {
+        let connector = self.install(name).expect("a component that installs");
+        self.connection_of(connector, "shop", "hostile")
+    }
+
+    fn connection_of(&self, connector: Arc<Connector>, tenant: &str, id: &str) -> Guest<'_> {
+        Guest {
+            sandbox: self,
+            connector,
+            tenant: tenant.to_owned(),
+            id: id.to_owned(),
+            settings: json!({ "url": "https://counterpart.invalid" }),
+            key: SECRET.to_owned(),
+            limits: Limits::default(),
+            egress: EgressSettings {
+                grants: Vec::new(),
+                no_budget: true,
+                retry: RetryPolicy {
+                    attempts: 2,
+                    first_wait: Duration::from_millis(1),
+                    ..RetryPolicy::default()
+                },
+            },
+            argument: None,
+            preview: false,
+            checkpoints: u64::MAX,
+        }
+    }
+
+    /// Waits for what goes on in the host.
+    ///
+    /// # Panics
+    /// When it goes on for ever.
+    pub fn block_on<T>(&self, work: impl Future<Output = T>) -> T {
+        let patient = async { tokio::time::timeout(PATIENCE, work).await };
+        (self.runtime.block_on(patient)).expect("the host ends every call at its deadline")
+    }
+
+    /// Lets another tenant's job run.
+    ///
+    /// # Panics
+    /// When it does not go well.
+    pub fn neighbour_is_well(&self) {
+        self.block_on(self.neighbours_job()).assert_done();
+    }
+
+    /// The run of another tenant's job.
+    pub async fn neighbours_job(&self) -> Run {
+        let neighbour = Arc::clone(&self.neighbour);
+        let job = self.connection_of(neighbour, "neighbour", "good");
+        job.allowed(&self.counterpart.url("")).start().await
+    }
+
+    /// The ERP.
+    pub fn erp(&self) -> &EmbeddedErp {
+        &self.erp
+    }
+
+    /// All that is in the file of a tenant: the rows of each table as text.
+    ///
+    /// # Panics
+    /// When the tenant has no file.
+    pub fn contents(&self, tenant: &str) -> BTreeMap<String, Vec<String>> {
+        let file = self.folder.path().join(format!("tenants/{tenant}.sqlite"));
+        contents(&file).expect("the file of a tenant")
+    }
+
+    /// The tables of a tenant that have this text somewhere, reports of runs aside.
+    pub fn tables_with(&self, tenant: &str, text: &str) -> Vec<String> {
+        let mut tables = self.contents(tenant);
+        tables.remove("runs");
+        tables.retain(|_, rows| rows.iter().any(|row| row.contains(text)));
+        tables.into_keys().collect()
+    }
+}
+
+fn contents(file: &Path) -> rusqlite::Result<BTreeMap<String, Vec<String>>> {
+    let db = rusqlite::Connection::open(file)?;
+    let mut tables = BTreeMap::new();
+    let mut names = db.prepare("SELECT name FROM sqlite_schema WHERE type = 'table'")?;
+    let mut found = names.query([])?;
+    while let Some(row) = found.next()? {
+        let name: String = row.get(0)?;
+        let mut select = db.prepare(&format!("SELECT * FROM \"{name}\""))?;
+        let columns = select.column_count();
+        let mut rows = select.query([])?;
+        let mut texts = Vec::new();
+        while let Some(row) = rows.next()? {
+            let mut text = String::new();
+            for column in 0..columns {
+                use rusqlite::types::ValueRef;
+                text += &match row.get_ref(column)? {
+                    ValueRef::Text(bytes) | ValueRef::Blob(bytes) => {
+                        String::from_utf8_lossy(bytes).into_owned()
+                    }
+                    other => format!("{other:?}"),
+                };
+                text.push('|');
+            }
+            texts.push(text);
+        }
+        tables.insert(name, texts);
+    }
+    Ok(tables)
+}
+
+/// A guest and how it is to be called.
+#[derive(Clone)]
+pub struct Guest<'a> {
+    sandbox: &'a Sandbox,
+    connector: Arc<Connector>,
+    tenant: String,
+    id: String,
+    settings: Value,
+    key: String,
+    limits: Limits,
+    egress: EgressSettings,
+    argument: Option<String>,
+    preview: bool,
+    checkpoints: u64,
+}
+
+impl Guest<'_> {
+    /// In another tenant.
+    pub fn tenant(mut self, tenant: &str) -> Self {
+        tenant.clone_into(&mut self.tenant);
+        self
+    }
+
+    /// As another connection of its tenant.
+    pub fn connection(mut self, id: &str) -> Self {
+        id.clone_into(&mut self.id);
+        self
+    }
+
+    /// With more settings.
+    ///
+    /// # Panics
+    /// When they are not an object.
+    pub fn settings(mut self, more: Value) -> Self {
+        for (name, value) in more.as_object().expect("an object") {
+            self.settings[name] = value.clone();
+        }
+        self
+    }
+
+    /// With a counterpart at this URL, which the defaults may refuse.
+    pub fn at(self, url: &str) -> Self {
+        self.settings(json!({ "url": url }))
+    }
+
+    /// With a counterpart at this URL, which an admin has opened.
+    pub fn allowed(self, url: &str) -> Self {
+        self.granted(url).at(url)
+    }
+
+    /// With the origin of this URL opened by an admin.
+    ///
+    /// # Panics
+    /// When it is no URL.
+    pub fn granted(mut self, url: &str) -> Self {
+        let url = url::Url::parse(url).expect("a URL");
+        self.egress.grants.push(url.origin());
+        self
+    }
+
+    /// With another credential.
+    pub fn key(mut self, key: &str) -> Self {
+        key.clone_into(&mut self.key);
+        self
+    }
+
+    /// With these limits, the others being the defaults.
+    ///
+    /// # Panics
+    /// When there is no such limit.
+    pub fn limits(mut self, limits: Value) -> Self {
+        self.limits = serde_json::from_value(limits).expect("limits");
+        self
+    }
+
+    /// With an argument for its job.
+    pub fn argument(mut self, argument: &str) -> Self {
+        self.argument = Some(argument.to_owned());
+        self
+    }
+
+    /// Without a change on either side.
+    pub fn preview(mut self) -> Self {
+        self.preview = true;
+        self
+    }
+
+    /// Asked to stop at its checkpoint of this number.
+    pub fn stopped_at(mut self, checkpoints: u64) -> Self {
+        self.checkpoints = checkpoints;
+        self
+    }
+
+    /// Its connection, if it can have one.
+    ///
+    /// # Errors
+    /// Why it cannot.
+    ///
+    /// # Panics
+    /// When the name of the tenant or the connection is none.
+    pub fn connect(&self) -> Result<Connection, ConnectError> {
+        let spec = ConnectionSpec {
+            tenant: self.tenant.parse().expect("a name"),
+            id: self.id.parse().expect("a name"),
+            settings: self.settings.clone(),
+            credentials: [("api_key".to_owned(), Secret::new(self.key.clone()))].into(),
+            egress: self.egress.clone(),
+            limits: self.limits.clone(),
+        };
+        (self.sandbox.host).connect(Arc::clone(&self.connector), spec)
+    }
+
+    fn connected(&self) -> Connection {
+        self.connect().expect("a connection")
+    }
+
+    /// Runs its job.
+    pub fn run(&self) -> Run {
+        let run = self.sandbox.block_on(self.start());
+        if let Some(error) = &run.report.error {
+            assert_readable(error);
+        }
+        self.sandbox.neighbour_is_well();
+        run
+    }
+
+    /// Its job, to be run together with something else.
+    pub async fn start(&self) -> Run {
+        self.start_over(&self.connected()).await
+    }
+
+    /// Its job, over a connection that is there already.
+    pub async fn start_over(&self, connection: &Connection) -> Run {
+        let recorder = Arc::new(Recorder {
+            checkpoints: self.checkpoints,
+            ..Recorder::default()
+        });
+        let request = JobRequest {
+            job: "run".to_owned(),
+            argument: self.argument.clone(),
+            preview: self.preview,
+        };
+        let host = &self.sandbox.host;
+        let report = host.run(connection, &request, recorder.clone()).await;
+        let heard = std::mem::take(&mut *lock(&recorder.heard));
+        Run { report, heard }
+    }
+
+    /// Tries its credentials.
+    ///
+    /// # Errors
+    /// What came of it; always in one line.
+    pub fn check(&self) -> Result<String, CallError> {
+        let connection = self.connected();
+        let checked = self.sandbox.block_on(self.sandbox.host.check(&connection));
+        self.after_a_question(checked)
+    }
+
+    /// Asks it for the values of a setting.
+    ///
+    /// # Errors
+    /// What came of it; always in one line.
+    pub fn choices(&self, option: &str) -> Result<Vec<(String, String)>, CallError> {
+        let connection = self.connected();
+        let choices = self.sandbox.host.choices(&connection, option);
+        self.after_a_question(self.sandbox.block_on(choices))
+    }
+
+    fn after_a_question<T>(&self, answer: Result<T, CallError>) -> Result<T, CallError> {
+        if let Err(error) = &answer {
+            assert_readable(&error.to_string());
+        }
+        self.sandbox.neighbour_is_well();
+        answer
+    }
+}
+
+/// A finished run.
+#[derive(Debug)]
+pub struct Run {
+    /// How it went.
+    pub report: RunReport,
+    /// What was told about it.
+    pub heard: Heard,
+}
+
+/// All that a run told its observer.
+#[derive(Debug, Default)]
+pub struct Heard {
+    /// Lines of its log.
+    pub log: Vec<LogLine>,
+    /// Its rejected records.
+    pub rejected: Vec<RejectedRecord>,
+    /// What it wrote at its counterpart.
+    pub written: Vec<Written>,
+}
+
+impl Run {
+    /// Passes a run that the host ended because of what the guest did, for a reason with these
+    /// words.
+    ///
+    /// # Panics
+    /// When it ended otherwise.
+    pub fn assert_crashed(&self, words: &[&str]) {
+        assert_eq!(Outcome::Crashed, self.report.outcome, "{self:?}");
+        let error = self.report.error.as_deref().unwrap_or_default();
+        let told = words.iter().all(|word| error.contains(word));
+        assert!(told, "{words:?} in: {error}");
+    }
+
+    /// Passes a run that came to its end.
+    ///
+    /// # Panics
+    /// When it did not.
+    pub fn assert_done(&self) {
+        assert_eq!(Outcome::Done, self.report.outcome, "{self:?}");
+    }
+
+    /// Whether a line of the log holds all of these words.
+    pub fn logged(&self, words: &[&str]) -> bool {
+        self.lines_with(words) > 0
+    }
+
+    /// How many lines of the log hold all of these words.
+    pub fn lines_with(&self, words: &[&str]) -> usize {
+        let all = |line: &&LogLine| words.iter().all(|word| line.message.contains(word));
+        self.heard.log.iter().filter(all).count()
+    }
+}
+
+/// What people are shown is one line, neither empty nor longer than they read, and does nothing to
+/// their terminal.
+fn assert_readable(text: &str) {
+    assert!(!text.is_empty() && text.len() <= READABLE, "{text:.300}");
+    assert!(!text.contains(char::is_control), "{text:?}");
+}
+
+/// Keeps what a run tells, and stops it after some checkpoints.
+#[derive(Default)]
+struct Recorder {
+    heard: Mutex<Heard>,
+    passed: AtomicU64,
+    checkpoints: u64,
+}
+
+fn lock(heard: &Mutex<Heard>) -> std::sync::MutexGuard<'_, Heard> {
+    heard.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Observer for Recorder {
+    fn log(&self, line: LogLine) {
+        lock(&self.heard).log.push(line);
+    }
+
+    fn progress(&self, _: Progress) {
+        self.passed.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn rejected(&self, record: &RejectedRecord) {
+        lock(&self.heard).rejected.push(record.clone());
+    }
+
+    fn wrote(&self, written: &Written) {
+        lock(&self.heard).written.push(written.clone());
+    }
+
+    fn wants_stop(&self) -> bool {
+        self.passed.load(Ordering::Relaxed) >= self.checkpoints
+    }
+}

@@ -1,0 +1,136 @@
+//! However a run ends, what it committed stays, what it did not is gone, people are told why in one
+//! line, and everybody else goes on.
+
+use serde_json::json;
+use tenon_conformance::{Run, Sandbox};
+use tenon_host::report::Outcome;
+
+/// Where guests leave traces of what they write.
+const TRACES: [&str; 4] = ["bindings", "products", "storage", "timers"];
+
+/// Runs a guest that writes and commits `kept`, writes `lost` and comes to its end; passes when the
+/// one is there and the other is not.
+fn ended_half_way(guest: &str, limits: serde_json::Value) -> Run {
+    let sandbox = Sandbox::new();
+    let run = sandbox.guest(guest).limits(limits).run();
+    assert_eq!(TRACES.as_slice(), sandbox.tables_with("shop", "kept"));
+    assert!(sandbox.tables_with("shop", "lost").is_empty());
+    let kept = &sandbox.contents("shop")["runs"];
+    let outcome = serde_json::to_string(&run.report.outcome).unwrap();
+    assert!(kept.len() == 1 && kept[0].contains(&outcome), "{kept:?}");
+    run
+}
+
+#[test]
+fn a_well_behaved_guest_uses_the_whole_contract_and_is_done() {
+    let sandbox = Sandbox::new();
+    let counterpart = tenon_conformance::Counterpart::start();
+    let guest = sandbox
+        .guest("a_well_behaved")
+        .allowed(&counterpart.url(""));
+    for attempt in 0..2 {
+        let run = guest.run();
+        run.assert_done();
+        let counts = (run.report.created, run.report.failed, run.report.requests);
+        assert_eq!((1, 1, 2), counts, "{run:?}");
+        assert!(run.logged(&["all is well"]));
+        assert_eq!(1, run.heard.rejected.len());
+        assert_eq!(1, run.heard.written.len());
+        assert_eq!(2 * (attempt + 1), counterpart.hits());
+    }
+    let contents = sandbox.contents("shop");
+    for table in ["products", "orders", "partners", "bindings", "timers"] {
+        assert_eq!(1, contents[table].len(), "{table}: {:?}", contents[table]);
+    }
+}
+
+#[test]
+fn spin_for_ever_is_stopped_at_its_deadline() {
+    let run = ended_half_way("spin_for_ever", json!({ "compute_ms": 200 }));
+    run.assert_crashed(&["computed for more than 0.2 s without a checkpoint"]);
+}
+
+#[test]
+fn spin_for_ever_lets_another_tenants_job_finish_beside_it() {
+    let sandbox = Sandbox::new();
+    let an_hour = json!({ "compute_ms": 3_600_000 });
+    let spinning = sandbox.guest("spin_for_ever").limits(an_hour);
+    sandbox.block_on(async {
+        tokio::select! {
+            biased;
+            run = spinning.start() => panic!("it ended: {run:?}"),
+            run = sandbox.neighbours_job() => run.assert_done(),
+        }
+    });
+    // It was dropped where it stood, as when the host is shut down.
+    assert_eq!(TRACES.as_slice(), sandbox.tables_with("shop", "kept"));
+    assert!(sandbox.tables_with("shop", "lost").is_empty());
+    sandbox.neighbour_is_well();
+}
+
+#[test]
+fn sleep_for_ever_is_stopped_although_it_computes_nothing() {
+    let limits = json!({ "compute_ms": 30_000, "elapsed_ms": 200 });
+    let run = ended_half_way("sleep_for_ever", limits);
+    run.assert_crashed(&["took more than 0.2 s without a checkpoint"]);
+}
+
+#[test]
+fn trap_in_run_leaves_what_was_committed_and_nothing_else() {
+    ended_half_way("trap_in_run", json!({})).assert_crashed(&["trapped", "out of bounds"]);
+}
+
+#[test]
+fn panic_in_run_is_told_with_its_place() {
+    let run = ended_half_way("panic_in_run", json!({}));
+    run.assert_crashed(&["panicked", "log tells where"]);
+    assert!(run.logged(&["panic_in_run.rs:"]), "{run:?}");
+    assert!(run.logged(&["the marble fell off the table"]), "{run:?}");
+}
+
+#[test]
+fn exit_the_process_ends_the_run_and_no_process() {
+    ended_half_way("exit_the_process", json!({})).assert_crashed(&["exit"]);
+}
+
+#[test]
+fn fail_after_writing_leaves_what_was_committed_and_nothing_else() {
+    let run = ended_half_way("fail_after_writing", json!({}));
+    assert_eq!(Outcome::Transient, run.report.outcome, "{run:?}");
+    let error = run.report.error.unwrap_or_default();
+    assert!(error.contains("the counterpart sleeps"), "{error}");
+}
+
+#[test]
+fn checkpoint_for_ever_is_stopped_when_it_does_not_stop_by_itself() {
+    let sandbox = Sandbox::new();
+    let run = sandbox.guest("checkpoint_for_ever").stopped_at(3).run();
+    run.assert_crashed(&["went on after it was asked to stop"]);
+}
+
+#[test]
+fn trap_in_check_is_told_to_who_asked() {
+    let error = Sandbox::new().guest("trap_in_check").check().unwrap_err();
+    assert!(error.to_string().contains("panicked"), "{error}");
+}
+
+#[test]
+fn trap_in_choices_is_told_to_who_asked() {
+    let guest = Sandbox::new();
+    let error = guest.guest("trap_in_choices").choices("any").unwrap_err();
+    assert!(error.to_string().contains("panicked"), "{error}");
+}
+
+#[test]
+fn write_when_only_asked_leaves_no_trace() {
+    let sandbox = Sandbox::new();
+    let guest = sandbox.guest("write_when_only_asked");
+    guest.check().unwrap();
+    assert!(guest.choices("any").unwrap().is_empty());
+    guest.clone().preview().run().assert_done();
+    assert!(sandbox.tables_with("shop", "sneaked").is_empty());
+    assert!(sandbox.contents("shop")["runs"].is_empty());
+
+    guest.run().assert_done();
+    assert_eq!(TRACES.as_slice(), sandbox.tables_with("shop", "sneaked"));
+}

@@ -1,0 +1,84 @@
+//! What crosses the border between guest and host is what the contract says, or the guest is
+//! stopped before anybody sees it.
+
+use serde_json::json;
+use tenon_conformance::Sandbox;
+use tenon_host::CallError;
+
+fn assert_crashed<T: std::fmt::Debug>(answer: Result<T, CallError>) {
+    assert!(matches!(answer, Err(CallError::Crashed(_))), "{answer:?}");
+}
+
+#[test]
+fn garbled_text_is_not_passed_on() {
+    for argument in [
+        "log", "record", "reason", "key", "prefix", "kind", "timer", "fault",
+    ] {
+        let sandbox = Sandbox::new();
+        let run = sandbox.guest("garbled_text").argument(argument).run();
+        run.assert_crashed(&["utf-8"]);
+        assert!(run.heard.log.is_empty() && run.heard.rejected.is_empty());
+        assert!(sandbox.tables_with("shop", "gar").is_empty(), "{argument}");
+        assert!(sandbox.tables_with("shop", "lost").is_empty(), "{argument}");
+    }
+}
+
+#[test]
+fn garbled_text_is_no_answer_either() {
+    let sandbox = Sandbox::new();
+    let guest = sandbox.guest("garbled_text");
+    assert_crashed(guest.check());
+    assert_crashed(guest.choices("any"));
+}
+
+#[test]
+fn wrong_list_length_is_found_out() {
+    for argument in ["message", "wrapped", "value"] {
+        let sandbox = Sandbox::new();
+        let run = sandbox.guest("wrong_list_length").argument(argument).run();
+        run.assert_crashed(&["out of bounds"]);
+        assert!(sandbox.tables_with("shop", "lost").is_empty(), "{argument}");
+    }
+}
+
+#[test]
+fn wrong_list_length_is_no_answer_either() {
+    let sandbox = Sandbox::new();
+    let guest = sandbox.guest("wrong_list_length");
+    assert_crashed(guest.check());
+    assert_crashed(guest.choices("any"));
+}
+
+#[test]
+fn pass_huge_list_is_stopped_whatever_the_call() {
+    let sandbox = Sandbox::new();
+    for call in [
+        "products",
+        "save-products",
+        "save-categories",
+        "stock",
+        "partners",
+        "save-partners",
+        "balances",
+        "orders",
+        "save-orders",
+        "annotate",
+        "get",
+        "set",
+        "delete",
+        "by-origin",
+        "by-key",
+        "bind",
+        "unbind",
+        "wrote",
+    ] {
+        let guest = sandbox.guest("pass_huge_list").argument(call);
+        let run = guest.limits(json!({ "records": 999 })).run();
+        let error = run.report.error.as_deref().unwrap_or_default();
+        assert!(
+            error.contains("put 1000 records into one call"),
+            "{call}: {error}"
+        );
+        run.assert_crashed(&["999 are allowed"]);
+    }
+}

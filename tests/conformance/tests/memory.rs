@@ -1,0 +1,95 @@
+//! Attacks on the host's own memory: what is small in the guest, or on the wire, and huge in the
+//! host. Each would take gigabytes; the host must not even take a part of them.
+//!
+//! The process is measured as a whole, so these tests run one after the other.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use serde_json::json;
+use tenon_conformance::memory::bounded;
+use tenon_conformance::{Counterpart, Sandbox};
+use tenon_host::CallError;
+
+/// More than a host needs for one guest that behaves, and far less than any attack takes.
+const BOUND: u64 = 128 << 20;
+
+fn alone() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[test]
+fn return_huge_list_is_refused() {
+    let _alone = alone();
+    let sandbox = Sandbox::new();
+    let guest = sandbox.guest("return_huge_list");
+    for option in ["many", "aliased"] {
+        let answer = bounded(BOUND, || guest.choices(option));
+        assert!(matches!(answer, Err(CallError::Crashed(_))), "{option}");
+    }
+}
+
+#[test]
+fn pass_aliased_list_is_stopped_before_it_is_unfolded() {
+    let _alone = alone();
+    let sandbox = Sandbox::new();
+    // All those names are allowed here; their bytes are not.
+    let limits = json!({ "records": 10_000_000, "call": 32 << 20 });
+    let guest = sandbox.guest("pass_aliased_list").limits(limits);
+    let run = bounded(BOUND, || guest.run());
+    run.assert_crashed(&["passed more than 32 MiB to the host in one call"]);
+}
+
+#[test]
+fn ask_for_huge_random_is_refused() {
+    let _alone = alone();
+    let sandbox = Sandbox::new();
+    let guest = sandbox.guest("ask_for_huge_random");
+    bounded(BOUND, || guest.run()).assert_crashed(&["exceeds limit"]);
+}
+
+#[test]
+fn ask_for_huge_answer_is_refused_before_it_is_there() {
+    let _alone = alone();
+    let sandbox = Sandbox::new();
+    for question in [
+        "get",
+        "scan",
+        "products",
+        "changed",
+        "partners",
+        "orders",
+        "categories",
+        "directory",
+    ] {
+        let guest = sandbox.guest("ask_for_huge_answer").argument(question);
+        // Room for all of it in the guest, so that it is not the guest's memory that ends it.
+        let limits = json!({ "call": 8 << 20, "memory": 256 << 20 });
+        let guest = guest.tenant(question).limits(limits);
+        let run = bounded(BOUND, || guest.run());
+        run.assert_crashed(&["more than 8 MiB"]);
+    }
+}
+
+#[test]
+fn hold_bodies_is_answered_with_an_error_at_the_limit() {
+    let _alone = alone();
+    let (sandbox, counterpart) = (Sandbox::new(), Counterpart::start());
+    let guest = sandbox
+        .guest("hold_bodies")
+        .allowed(&counterpart.url("/mebibyte"));
+    let run = bounded(BOUND, || guest.limits(json!({ "bodies": 8 << 20 })).run());
+    run.assert_done();
+    assert!(run.logged(&["held 8, then:"]), "{run:?}");
+    assert!(run.logged(&["afterwards: Ok(1048576)"]), "{run:?}");
+}
+
+#[test]
+fn fetch_of_a_gzip_bomb_is_cut_at_the_limit() {
+    let _alone = alone();
+    let (sandbox, counterpart) = (Sandbox::new(), Counterpart::start());
+    let guest = sandbox.guest("fetch").allowed(&counterpart.url("/bomb"));
+    let run = bounded(BOUND, || guest.limits(json!({ "response": 4 << 20 })).run());
+    run.assert_done();
+    assert!(run.logged(&["HttpResponseBodySize"]), "{run:?}");
+}
