@@ -24,6 +24,9 @@ use flate2::{Compress, Compression, FlushCompress};
 use futures_util::stream;
 use tokio::sync::oneshot;
 
+/// What a counterpart gives for a login.
+pub const TOKEN: &str = "conformance-t0ken-4e5f6a7b";
+
 /// A request as it arrived.
 #[derive(Clone, Debug)]
 pub struct Seen {
@@ -57,6 +60,7 @@ type Log = Arc<Mutex<Vec<Seen>>>;
 /// | `/silent` | nothing, for ever |
 /// | `/redirect?to=URL` | a redirect |
 /// | `/cookie` | a cookie |
+/// | `/token` | JSON with the [`TOKEN`] |
 /// | `/echo/WHERE` | the headers of the request: in the `body`, compressed as `gzip`, in a `header`, in the place of a `redirect`, in the body of a `refusal` |
 pub struct Counterpart {
     address: SocketAddr,
@@ -149,7 +153,8 @@ fn routes(log: Log) -> Router {
             "/cookie",
             get(|| async { ([(header::SET_COOKIE, "visitor=tracked; Path=/")], "hello") }),
         )
-        .route("/echo/body", get(echo_in_body))
+        .route("/token", any(token))
+        .route("/echo/body", any(echo_in_body))
         .route("/echo/gzip", get(echo_in_gzip))
         .route("/echo/header", get(echo_in_header))
         .route("/echo/redirect", get(echo_in_redirect))
@@ -208,6 +213,10 @@ fn bomb() -> Response {
     let pieces = std::iter::once(head).chain(blocks);
     let body = Body::from_stream(stream::iter(pieces.map(Ok::<_, Infallible>)));
     ([(header::CONTENT_ENCODING, "gzip")], body).into_response()
+}
+
+async fn token() -> String {
+    format!(r#"{{"access_token":"{TOKEN}"}}"#)
 }
 
 async fn redirect(Query(mut query): Query<HashMap<String, String>>) -> Response {

@@ -33,12 +33,13 @@ use tenon_erp::EmbeddedErp;
 use tenon_host::observe::{LogLine, Observer, Progress, Written};
 use tenon_host::report::{Outcome, RejectedRecord, RunReport};
 use tenon_host::{
-    CallError, ConnectError, Connection, ConnectionSpec, Connector, EgressSettings, Host,
-    HostOptions, InstallError, JobRequest, Limits, NetworkOptions, RetryPolicy, Secret,
+    CallError, Compiler, CompilerProcess, ConnectError, Connection, ConnectionSpec, Connector,
+    EgressSettings, Host, HostOptions, InstallError, JobRequest, Limits, NetworkOptions,
+    RetryPolicy, Secret, WantedJob, Webhook,
 };
 
 pub use bystander::Bystander;
-pub use counterpart::{Counterpart, Seen};
+pub use counterpart::{Counterpart, Seen, TOKEN};
 pub use names::NameServer;
 
 /// What the credential of a guest is unless a test gives another.
@@ -63,6 +64,14 @@ fn component(name: &str) -> Vec<u8> {
     let file = target().join(format!("components/conformance/{name}.wasm"));
     std::fs::read(&file)
         .unwrap_or_else(|error| panic!("{}: {error}; run `cargo xtask build`", file.display()))
+}
+
+/// The compiler of the built `tenon`.
+fn compiler() -> Compiler {
+    Compiler::Child(CompilerProcess {
+        arguments: vec!["compile-component".into()],
+        ..CompilerProcess::new(target().join("release/tenon"))
+    })
 }
 
 /// A host over an embedded ERP, with a neighbour in it.
@@ -103,7 +112,7 @@ impl Sandbox {
         let options = HostOptions {
             runs: 8,
             network,
-            ..HostOptions::new(target().join("compiled"))
+            ..HostOptions::new(target().join("compiled"), compiler())
         };
         let host = Host::new(Arc::new(erp.clone()), options).expect("a host");
         let neighbour = runtime.block_on(host.install(&component("a_well_behaved")));
@@ -156,6 +165,7 @@ impl Sandbox {
                     first_wait: Duration::from_millis(1),
                     ..RetryPolicy::default()
                 },
+                ..EgressSettings::default()
             },
             argument: None,
             preview: false,
@@ -378,9 +388,9 @@ impl Guest<'_> {
             ..Recorder::default()
         });
         let request = JobRequest {
-            job: "run".to_owned(),
             argument: self.argument.clone(),
             preview: self.preview,
+            ..JobRequest::asked("run")
         };
         let host = &self.sandbox.host;
         let report = host.run(connection, &request, recorder.clone()).await;
@@ -406,6 +416,52 @@ impl Guest<'_> {
         let connection = self.connected();
         let choices = self.sandbox.host.choices(&connection, option);
         self.after_a_question(self.sandbox.block_on(choices))
+    }
+
+    /// Switches it on.
+    ///
+    /// # Errors
+    /// What came of it; always in one line.
+    pub fn enable(&self) -> Result<(), CallError> {
+        let connection = self.connected();
+        let enabled = (self.sandbox.host).enable(&connection, "https://shop.example/hooks/");
+        self.after_a_question(self.sandbox.block_on(enabled))
+    }
+
+    /// Switches it off.
+    ///
+    /// # Errors
+    /// What came of it; always in one line.
+    pub fn disable(&self) -> Result<(), CallError> {
+        let connection = self.connected();
+        let disabled = self.sandbox.host.disable(&connection);
+        self.after_a_question(self.sandbox.block_on(disabled))
+    }
+
+    /// Gives it a message of its counterpart.
+    ///
+    /// # Errors
+    /// What came of it; always in one line.
+    pub fn receive(&self, topic: &str) -> Result<Vec<WantedJob>, CallError> {
+        let connection = self.connected();
+        let webhook = Webhook {
+            topic: topic.to_owned(),
+            headers: Vec::new(),
+            query: String::new(),
+            body: Vec::new(),
+        };
+        let received = self.sandbox.host.receive(&connection, webhook);
+        self.after_a_question(self.sandbox.block_on(received))
+    }
+
+    /// Has it bring its storage to its own version.
+    ///
+    /// # Errors
+    /// What came of it; always in one line.
+    pub fn migrate(&self) -> Result<(), CallError> {
+        let connection = self.connected();
+        let migrated = self.sandbox.host.migrate(&connection, 0);
+        self.after_a_question(self.sandbox.block_on(migrated))
     }
 
     fn after_a_question<T>(&self, answer: Result<T, CallError>) -> Result<T, CallError> {

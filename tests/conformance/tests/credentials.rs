@@ -2,7 +2,10 @@
 //! and finds nothing else of the host's either.
 
 use serde_json::json;
-use tenon_conformance::{Counterpart, SECRET, Sandbox};
+use tenon_conformance::{Counterpart, SECRET, Sandbox, TOKEN};
+
+/// A login and a password, as a credential that is exchanged for a token.
+const LOGIN: &str = "login:conformance-passw0rd";
 
 #[test]
 fn send_own_headers_in_place_of_the_hosts_is_refused() {
@@ -24,6 +27,7 @@ fn send_own_headers_in_place_of_the_hosts_is_refused() {
         assert_eq!(1, run.lines_with(&named), "{run:?}");
     }
     for (header, value) in [
+        ("Cookie", "session=mine"),
         ("Proxy-Authorization", "Basic bWluZQ=="),
         ("Host", "collector.example"),
         ("Transfer-Encoding", "chunked"),
@@ -76,6 +80,54 @@ fn steal_credential_gets_an_answer_that_does_not_tell_it() {
     run.assert_done();
     assert!(run.logged(&["answered 200"]), "{run:?}");
     assert_eq!(vec!["storage"], sandbox.tables_with("shop", "hello"));
+}
+
+/// Asks for a path as a connector that signs with a token; passes when the host sends nothing.
+fn ask_for_a_token(path: &str) {
+    let (sandbox, counterpart) = (Sandbox::new(), Counterpart::start());
+    let guest = sandbox.guest("steal_token").key(LOGIN);
+    let guest = guest.allowed(&counterpart.url("")).argument(path);
+    let run = guest.run();
+    run.assert_done();
+    let refused = run.logged(&["request refused", "gets tokens"]);
+    assert!(refused, "{path}: {run:?}");
+    assert_eq!(2, run.lines_with(&["no answer"]), "{path}: {run:?}");
+    assert_eq!(0, counterpart.hits(), "{path}");
+}
+
+#[test]
+fn steal_token_does_not_get_where_the_host_gets_it() {
+    for path in ["/token", "/token?again", "/./token", "/elsewhere/../token"] {
+        ask_for_a_token(path);
+    }
+}
+
+#[test]
+fn steal_token_does_not_get_there_in_another_spelling_either() {
+    for path in ["/%74oken", "/tok%65n"] {
+        ask_for_a_token(path);
+    }
+}
+
+#[test]
+fn steal_token_finds_neither_token_nor_login_in_an_answer() {
+    let counterpart = Counterpart::start();
+    let sandbox = Sandbox::new();
+    let guest = sandbox.guest("steal_token").key(LOGIN);
+    let run = guest
+        .allowed(&counterpart.url(""))
+        .argument("/echo/body")
+        .run();
+    run.assert_done();
+    assert_eq!(2, run.lines_with(&["no answer"]), "{run:?}");
+    assert!(run.logged(&["repeats the credential"]), "{run:?}");
+    assert!(!format!("{run:?}").contains(TOKEN), "{run:?}");
+    // The host got it, once, and signed with it.
+    let seen = counterpart.seen();
+    let paths: Vec<_> = seen.iter().map(|seen| seen.path.as_str()).collect();
+    assert_eq!(vec!["/token", "/echo/body", "/echo/body"], paths);
+    assert!(seen[0].header("authorization").starts_with("Basic "));
+    assert_eq!(format!("Bearer {TOKEN}"), seen[2].header("authorization"));
 }
 
 #[test]

@@ -116,9 +116,30 @@ fn trap_in_check_is_told_to_who_asked() {
 
 #[test]
 fn trap_in_choices_is_told_to_who_asked() {
-    let guest = Sandbox::new();
-    let error = guest.guest("trap_in_choices").choices("any").unwrap_err();
+    let sandbox = Sandbox::new();
+    let error = sandbox.guest("trap_in_choices").choices("any").unwrap_err();
     assert!(error.to_string().contains("panicked"), "{error}");
+}
+
+#[test]
+fn trap_elsewhere_leaves_what_was_committed_and_nothing_else() {
+    let sandbox = Sandbox::new();
+    let guest = |tenant: &str| sandbox.guest("trap_elsewhere").tenant(tenant);
+    for (tenant, answer) in [
+        ("enabled", guest("enabled").enable()),
+        ("disabled", guest("disabled").disable()),
+        ("migrated", guest("migrated").migrate()),
+    ] {
+        let error = answer.unwrap_err();
+        assert!(error.to_string().contains("panicked"), "{error}");
+        let kept = sandbox.tables_with(tenant, "kept");
+        assert_eq!(TRACES.as_slice(), kept, "{tenant}");
+        assert!(sandbox.tables_with(tenant, "lost").is_empty(), "{tenant}");
+    }
+    // A webhook is only looked at; the jobs that it leads to do the work.
+    let error = guest("told").receive("orders").unwrap_err();
+    assert!(error.to_string().contains("panicked"), "{error}");
+    assert!(sandbox.tables_with("told", "kept").is_empty());
 }
 
 #[test]

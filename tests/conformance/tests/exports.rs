@@ -2,7 +2,7 @@
 //! stopped before anybody sees it.
 
 use serde_json::json;
-use tenon_conformance::Sandbox;
+use tenon_conformance::{Counterpart, Sandbox};
 use tenon_host::CallError;
 
 fn assert_crashed<T: std::fmt::Debug>(answer: Result<T, CallError>) {
@@ -47,6 +47,22 @@ fn wrong_list_length_is_no_answer_either() {
     let guest = sandbox.guest("wrong_list_length");
     assert_crashed(guest.check());
     assert_crashed(guest.choices("any"));
+}
+
+#[test]
+fn answer_webhooks_with_requests_sends_none() {
+    let (sandbox, counterpart) = (Sandbox::new(), Counterpart::start());
+    let guest = sandbox.guest("answer_webhooks_with_requests");
+    let wanted = guest
+        .allowed(&counterpart.url("/"))
+        .receive("orders")
+        .unwrap();
+    let arguments: Vec<_> = wanted
+        .iter()
+        .filter_map(|job| job.argument.as_deref())
+        .collect();
+    assert_eq!(vec!["orders: ErrorCode::HttpRequestDenied"], arguments);
+    assert_eq!(0, counterpart.hits());
 }
 
 #[test]

@@ -53,7 +53,7 @@ fn stolen(sandbox: &Sandbox, tenant: &str, mark: &str) -> Value {
 fn with_victim(counterpart: &Counterpart) -> Sandbox {
     let sandbox = Sandbox::new();
     let victim = sandbox.guest("a_well_behaved").tenant("victim");
-    fill(victim, counterpart, "indigo", "umber");
+    fill(victim, counterpart, "indigo", "saffron");
     let filled = sandbox.tables_with("victim", "indigo");
     for table in [
         "products",
@@ -65,7 +65,7 @@ fn with_victim(counterpart: &Counterpart) -> Sandbox {
     ] {
         assert!(filled.iter().any(|name| name == table), "{filled:?}");
     }
-    let state = sandbox.tables_with("victim", "umber");
+    let state = sandbox.tables_with("victim", "saffron");
     assert_eq!(vec!["bindings", "storage", "timers"], state);
     sandbox
 }
@@ -85,7 +85,7 @@ fn trespass_in_another_tenant_learns_nothing_and_changes_nothing() {
         sandbox.guest("a_well_behaved"),
         &counterpart,
         "ochre",
-        "slate",
+        "cobalt",
     );
     let like_it = intruder.connection("other").run();
 
@@ -94,7 +94,7 @@ fn trespass_in_another_tenant_learns_nothing_and_changes_nothing() {
         assert!(run.heard.log.len() > 30, "{run:?}");
         let learnt = format!("{run:?} {:?}", sandbox.contents(tenant));
         assert!(learnt.contains("trespassed"), "{learnt}");
-        for word in ["indigo", "umber"] {
+        for word in ["indigo", "saffron"] {
             assert!(!learnt.contains(word), "{tenant}: {learnt}");
         }
     }
@@ -135,7 +135,7 @@ fn trespass_in_another_connection_of_the_tenant_finds_none_of_its_state() {
     run.assert_done();
     assert!(run.logged(&["by-origin: [None]"]), "{run:?}");
     assert!(run.logged(&["get: [None]"]), "{run:?}");
-    assert!(!format!("{run:?}").contains("umber"), "{run:?}");
+    assert!(!format!("{run:?}").contains("saffron"), "{run:?}");
     assert_eq!(before, state(&tables));
 }
 

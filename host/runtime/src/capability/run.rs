@@ -73,17 +73,22 @@ impl wire::Host for RunState {
 
     async fn wrote(&mut self, written: Vec<wire::Written>) -> Result<()> {
         self.admit(&written)?;
+        let most = self.limits.log_line;
+        let shown = |mut text: String| {
+            tidy(&mut text, most);
+            text
+        };
         for record in written {
             self.observer.wrote(&Written {
-                record_kind: record.record_kind,
-                origin: record.origin,
+                record_kind: shown(record.record_kind),
+                origin: shown(record.origin),
                 changes: record
                     .changes
                     .into_iter()
                     .map(|change| FieldChange {
-                        field: change.field,
-                        before: change.before,
-                        after: change.after,
+                        field: shown(change.field),
+                        before: change.before.map(shown),
+                        after: change.after.map(shown),
                     })
                     .collect(),
             });

@@ -19,9 +19,6 @@ impl Host for RunState {
     ) -> Result<()> {
         admit_names("timer", [&name, &job].into_iter().chain(&argument))?;
         let most = self.limits.timers;
-        if self.work()?.timers().await? >= most {
-            return Err(Breach::Timers(most).into());
-        }
         let due = jiff::Timestamp::now()
             .checked_add(Duration::from_millis(delay_ms))
             .unwrap_or(jiff::Timestamp::MAX);
@@ -31,7 +28,14 @@ impl Host for RunState {
             due,
             argument,
         };
-        Ok(self.work()?.set_timer(timer).await?)
+        let work = self.work()?;
+        work.set_timer(timer).await?;
+        // Counted afterwards, because the same name again is no more than before. A timer too many
+        // ends the run, which undoes it.
+        if work.timers().await? > most {
+            return Err(Breach::Timers(most).into());
+        }
+        Ok(())
     }
 
     async fn cancel(&mut self, name: String) -> Result<()> {

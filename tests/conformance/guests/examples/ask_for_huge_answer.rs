@@ -96,8 +96,8 @@ impl Attack for Guest {
                 drop(catalog::categories()?);
             }
             "directory" => {
-                for number in 0..RECORDS {
-                    let name = format!("{number}{}", large());
+                for number in 0..100 * RECORDS {
+                    let name = format!("{number}{}", "x".repeat(1_000));
                     directories::ensure(Directory::Units, &name, &number.to_string())?;
                 }
                 drop(directories::list(Directory::Units)?);

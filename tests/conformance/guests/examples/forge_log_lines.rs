@@ -2,7 +2,7 @@
 //! looks like several, or like the host's.
 
 use tenon_hostile_guests::{Attack, guest};
-use tenon_sdk::model::{Fault, Level};
+use tenon_sdk::model::{Choice, Fault, FieldChange, Level, Request, Webhook, Written};
 use tenon_sdk::runtime::run;
 
 guest!(Guest);
@@ -13,8 +13,31 @@ impl Attack for Guest {
     fn run(_argument: &str) -> Result<(), Fault> {
         run::log(Level::Info, FORGED, Some(FORGED));
         println!("{FORGED}");
+        run::wrote(&[Written {
+            record_kind: FORGED.to_owned(),
+            origin: FORGED.to_owned(),
+            changes: vec![FieldChange {
+                field: FORGED.to_owned(),
+                before: Some(FORGED.to_owned()),
+                after: Some(FORGED.to_owned()),
+            }],
+        }]);
         run::reject(FORGED, FORGED, FORGED);
         Err(Fault::Configuration(FORGED.to_owned()))
+    }
+
+    fn choices(_option: &str) -> Result<Vec<Choice>, Fault> {
+        Ok(vec![Choice {
+            value: FORGED.to_owned(),
+            label: FORGED.to_owned(),
+        }])
+    }
+
+    fn receive(_webhook: &Webhook) -> Result<Vec<Request>, Fault> {
+        Ok(vec![Request {
+            job: FORGED.to_owned(),
+            argument: None,
+        }])
     }
 
     fn check() -> Result<String, Fault> {

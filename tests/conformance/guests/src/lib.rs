@@ -13,7 +13,7 @@ use serde_json::Value;
 use tenon_sdk::erp::catalog;
 use tenon_sdk::model::{
     AuthScheme, Binding, Choice, ConnectorManifest, Credential, Endpoint, Fault, Job, Product,
-    ProductFields, Progress,
+    ProductFields, Progress, Request, Webhook,
 };
 use tenon_sdk::runtime::{bindings, run, schedule, storage};
 use tenon_sdk::text;
@@ -42,6 +42,38 @@ pub trait Attack {
     /// As the attack wants it.
     fn check() -> Result<String, Fault> {
         Ok("an account".to_owned())
+    }
+
+    /// Sets its counterpart up.
+    ///
+    /// # Errors
+    /// As the attack wants it.
+    fn enable(_callback: &str) -> Result<(), Fault> {
+        Ok(())
+    }
+
+    /// Cleans its counterpart up.
+    ///
+    /// # Errors
+    /// As the attack wants it.
+    fn disable() -> Result<(), Fault> {
+        Ok(())
+    }
+
+    /// Turns a message of its counterpart into work.
+    ///
+    /// # Errors
+    /// As the attack wants it.
+    fn receive(_webhook: &Webhook) -> Result<Vec<Request>, Fault> {
+        Ok(Vec::new())
+    }
+
+    /// Brings its storage to its own version.
+    ///
+    /// # Errors
+    /// As the attack wants it.
+    fn migrate(_from_version: u32) -> Result<(), Fault> {
+        Ok(())
     }
 
     /// Does its one job; the argument is empty when there is none.
@@ -75,6 +107,25 @@ macro_rules! guest {
 
             fn check() -> Result<String, $crate::tenon_sdk::model::Fault> {
                 <$guest as $crate::Attack>::check()
+            }
+
+            fn enable(callback: &str) -> Result<(), $crate::tenon_sdk::model::Fault> {
+                <$guest as $crate::Attack>::enable(callback)
+            }
+
+            fn disable() -> Result<(), $crate::tenon_sdk::model::Fault> {
+                <$guest as $crate::Attack>::disable()
+            }
+
+            fn receive(
+                webhook: &$crate::tenon_sdk::model::Webhook,
+            ) -> Result<Vec<$crate::tenon_sdk::model::Request>, $crate::tenon_sdk::model::Fault>
+            {
+                <$guest as $crate::Attack>::receive(webhook)
+            }
+
+            fn migrate(from_version: u32) -> Result<(), $crate::tenon_sdk::model::Fault> {
+                <$guest as $crate::Attack>::migrate(from_version)
             }
 
             fn run(
