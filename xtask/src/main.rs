@@ -10,7 +10,7 @@ use clap::{Parser, Subcommand};
 const WASM: &str = "wasm32-wasip2";
 
 /// The crates of the connectors, and the file that each is installed as.
-const CONNECTORS: &[(&str, &str)] = &[("tenon-keycrm", "keycrm")];
+const CONNECTORS: &[(&str, &str)] = &[("tenon-keycrm", "keycrm"), ("tenon-moysklad", "moysklad")];
 
 #[derive(Parser)]
 #[command(
