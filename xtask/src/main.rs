@@ -10,7 +10,7 @@ use clap::{Parser, Subcommand};
 const WASM: &str = "wasm32-wasip2";
 
 /// The crates of the connectors, and the file that each is installed as.
-const CONNECTORS: &[(&str, &str)] = &[("tenon-keycrm", "keycrm")];
+const CONNECTORS: &[(&str, &str)] = &[("tenon-keycrm", "keycrm"), ("tenon-moysklad", "moysklad")];
 
 /// The crate of the guests that attack the host, one in each of its examples.
 const HOSTILE_GUESTS: &str = "tenon-hostile-guests";

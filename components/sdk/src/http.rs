@@ -12,8 +12,9 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::model::Fault;
+use crate::model::{Fault, Instant};
 use crate::text::one_line;
+use crate::time;
 
 /// What RFC 3986 leaves as it is in a query.
 const QUERY: &AsciiSet = &NON_ALPHANUMERIC
@@ -89,12 +90,15 @@ pub enum Unsent {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{place} answered {code}{message}")]
 pub struct Status {
-    /// HTTP status: 400, 404, 409, 422…
+    /// HTTP status: 400, 403, 404, 409, 422…
     pub code: u16,
     /// `: ` and the counterpart's own words, or nothing.
     pub message: String,
     /// Method and URL without the query.
     pub place: String,
+    /// Whole body, for counterparts that tell more in it than a status can. It may hold personal
+    /// data, so it belongs into no message.
+    pub body: Vec<u8>,
 }
 
 /// Why a call brought no usable answer.
@@ -123,15 +127,28 @@ impl From<Error> for Fault {
 pub struct Api {
     base: String,
     credential: &'static str,
+    accept: &'static str,
 }
 
 impl Api {
-    /// `base` is what all paths are put behind; `credential` is its name in the manifest.
+    /// `base` is what all paths are put behind; `credential` is its name in the manifest, or words
+    /// for where it is signed with one of several.
     pub fn new(base: &str, credential: &'static str) -> Self {
         Api {
             base: base.trim_end_matches('/').to_owned(),
             credential,
+            accept: "application/json",
         }
+    }
+
+    /// The same API, asked for another kind of answer than plain `application/json`.
+    pub fn accepting(self, accept: &'static str) -> Self {
+        Api { accept, ..self }
+    }
+
+    /// What all paths are put behind, without a slash at its end.
+    pub fn base(&self) -> &str {
+        &self.base
     }
 
     /// A call that reads `path`.
@@ -147,7 +164,7 @@ impl Api {
             request: Request {
                 method,
                 url: format!("{}{path}", self.base),
-                headers: vec![("accept".to_owned(), "application/json".to_owned())],
+                headers: vec![("accept".to_owned(), self.accept.to_owned())],
                 body: Vec::new(),
             },
         }
@@ -192,19 +209,48 @@ impl Call<'_> {
         Ok(self.header("content-type", "application/json"))
     }
 
+    /// Says that the counterpart recognises a repetition of this request, so that the host may send
+    /// it again when its outcome is unknown. Only for methods that are not idempotent by themselves.
+    pub fn repeatable(self) -> Self {
+        self.header("tenon-repeatable", "true")
+    }
+
     /// Sends the request and waits for the whole answer.
     ///
     /// # Errors
     /// [`Error::Status`] for a refusal of the request itself, [`Error::Fault`] for all else.
     pub fn send(self) -> Result<Answer, Error> {
-        let place = format!(
-            "{} {}",
-            self.request.method.name(),
-            &self.request.url[..self.path_end]
-        );
+        let place = self.place();
         let outcome = exchange(self.request);
         let response = judge(&place, self.api, outcome)?;
         Ok(Answer { place, response })
+    }
+
+    /// Sends a request that is answered with a redirect; gives the address that it leads to. The
+    /// host follows none: another place may be another endpoint, or none of this connector's.
+    ///
+    /// # Errors
+    /// As [`Call::send`]; `transient` when the answer leads nowhere.
+    pub fn location(self) -> Result<String, Error> {
+        let place = self.place();
+        let outcome = exchange(self.request);
+        if let Ok(response) = &outcome
+            && matches!(response.status, 301 | 302 | 303 | 307 | 308)
+            && let Some(location) = header(response, "location")
+        {
+            return Ok(location.to_owned());
+        }
+        judge(&place, self.api, outcome)?;
+        Err(Fault::Transient(format!("{place} answered without the address of a file")).into())
+    }
+
+    /// Method and URL without the query.
+    fn place(&self) -> String {
+        format!(
+            "{} {}",
+            self.request.method.name(),
+            &self.request.url[..self.path_end]
+        )
     }
 }
 
@@ -219,6 +265,16 @@ impl Answer {
     /// A header by its name in lower case.
     pub fn header(&self, name: &str) -> Option<&str> {
         header(&self.response, name)
+    }
+
+    /// When the counterpart answered, by its own clock.
+    pub fn date(&self) -> Option<Instant> {
+        time::parse_http(self.header("date")?)
+    }
+
+    /// The body as it is.
+    pub fn bytes(&self) -> &[u8] {
+        &self.response.body
     }
 
     /// The body as text, to be read by [`Answer::json`] or piece by piece.
@@ -287,8 +343,8 @@ fn judge(place: &str, api: &Api, outcome: Result<Response, Unsent>) -> Result<Re
             }
             Ok(response)
         }
-        code @ (401 | 403) => Err(Fault::Configuration(format!(
-            "credential `{}` was not accepted: {place} answered {code}{}",
+        401 => Err(Fault::Configuration(format!(
+            "credential `{}` was not accepted: {place} answered 401{}",
             api.credential,
             said(&response)
         ))
@@ -300,6 +356,7 @@ fn judge(place: &str, api: &Api, outcome: Result<Response, Unsent>) -> Result<Re
             code,
             message: said(&response),
             place: place.to_owned(),
+            body: response.body,
         }
         .into()),
     }
@@ -493,6 +550,21 @@ mod tests {
         assert_eq!(
             message,
             r#": The given data was invalid. {"page":["too large"]}"#
+        );
+    }
+
+    #[test]
+    fn a_missing_right_is_for_the_caller_to_judge_and_else_for_the_admin() {
+        let refused = answered(403, "application/json", r#"{"message":"No right."}"#);
+        let Some(Error::Status(status)) = refused.err() else {
+            panic!("403 is a status");
+        };
+        assert_eq!(status.body, br#"{"message":"No right."}"#);
+        assert_eq!(
+            Fault::from(Error::Status(status)),
+            Fault::Configuration(
+                "GET https://crm.example/v1/order answered 403: No right.".to_owned()
+            )
         );
     }
 

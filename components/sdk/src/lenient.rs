@@ -195,6 +195,11 @@ impl<'de> Deserialize<'de> for Id {
 pub struct Flag(Option<bool>);
 
 impl Flag {
+    /// What it says, unless it is absent.
+    pub fn get(self) -> Option<bool> {
+        self.0
+    }
+
     /// Whether it is there and says yes.
     pub fn is_set(self) -> bool {
         self.0 == Some(true)

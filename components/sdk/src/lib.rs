@@ -9,7 +9,7 @@
 //! - [`http`]: requests to the counterpart, JSON in and out, failures as [`model::Fault`]s;
 //!   [`paging`]: which page comes next;
 //! - [`lenient`]: JSON as it is really met: numbers as strings, objects as `[]`, missing keys;
-//! - [`settings`], [`manifest`] and the log macros;
+//! - [`settings`], [`state`], [`manifest`] and the log macros;
 //! - [`import`]: the steps that every importing job is composed of.
 //!
 //! A connector implements [`Connector`] and says `tenon_sdk::export!(ItsType);` once.
@@ -33,6 +33,7 @@ pub mod native;
 pub mod paging;
 mod seam;
 pub mod settings;
+pub mod state;
 pub mod text;
 pub mod time;
 

@@ -46,6 +46,12 @@ pub fn parse(text: &str) -> Result<Instant, NotATime> {
         .map_err(|_| NotATime(crate::text::one_line(text)))
 }
 
+/// Reads the moment of an HTTP header: `Sun, 22 Nov 2026 04:54:00 GMT`.
+pub fn parse_http(text: &str) -> Option<Instant> {
+    let parsed = jiff::fmt::rfc2822::parse(text.trim()).ok()?;
+    Some(parsed.timestamp().as_millisecond())
+}
+
 /// Whether [`parse`] would take the text for a day without a time.
 pub fn is_date(text: &str) -> bool {
     text.parse::<jiff::civil::Date>().is_ok() && text.len() == "2026-03-01".len()
@@ -72,7 +78,7 @@ pub fn utc_text(at: Instant) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{DAY, is_date, now, parse, utc_text};
+    use super::{DAY, is_date, now, parse, parse_http, utc_text};
 
     #[test]
     fn all_ways_to_write_one_moment_are_equal() {
@@ -102,6 +108,15 @@ mod tests {
         ] {
             assert!(parse(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn the_moment_of_a_header_is_read() {
+        assert_eq!(
+            parse_http("Sun, 01 Mar 2026 10:00:00 GMT"),
+            parse("2026-03-01 10:00:00").ok()
+        );
+        assert_eq!(parse_http("soon"), None);
     }
 
     #[test]

@@ -284,6 +284,13 @@ impl Host {
         let answer = export!(call, call_receive, &webhook.into());
         let wanted = said(&connection.limits, answer)?;
         admit(&connection.limits, &wanted)?;
+        let jobs = &connection.connector.manifest.jobs;
+        let is_unknown = |wanted: &&sync::Request| !jobs.iter().any(|job| job.id == wanted.job);
+        if let Some(unknown) = wanted.iter().find(is_unknown) {
+            let job = one_line(&unknown.job);
+            let reason = format!("the component asked for `{job}`, which is no job of its own");
+            return Err(CallError::Crashed(reason));
+        }
         Ok(wanted.into_iter().map(WantedJob::from).collect())
     }
 

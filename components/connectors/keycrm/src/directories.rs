@@ -7,12 +7,11 @@ use tenon_sdk::erp::directories;
 use tenon_sdk::import::{bound, pair};
 use tenon_sdk::model::{Directory, Fault, Key};
 use tenon_sdk::runtime::{bindings, storage};
-use tenon_sdk::warn;
+use tenon_sdk::{state, warn};
 
 use crate::api::{Crm, Named, Order};
 use crate::map::origin;
 use crate::settings::Booking;
-use crate::state;
 
 const STAGE: &str = "stage";
 const SOURCE: &str = "source";

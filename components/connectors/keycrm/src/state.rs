@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use serde::{Deserialize, Serialize};
 use tenon_sdk::model::{Fault, Instant};
 use tenon_sdk::runtime::storage;
+use tenon_sdk::state::{each, set};
 
 use crate::plan::{Cursor, Leg, Newest, OVERLAP, Window};
 
@@ -16,9 +17,6 @@ const PROGRESS: &str = "progress";
 const OPEN: &str = "open/";
 const FAILED: &str = "failed/";
 const SEEN: &str = "seen/";
-
-/// How many entries are read from storage at a time.
-const SCAN: u32 = 1_000;
 
 /// How far a run has come.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -269,38 +267,7 @@ impl State {
     }
 }
 
-/// Writes to storage.
-///
-/// # Errors
-/// `configuration` when it is full.
-pub fn set(entries: &[(String, Vec<u8>)]) -> Result<(), Fault> {
-    if entries.is_empty() {
-        return Ok(());
-    }
-    storage::set(entries).map_err(|full| {
-        Fault::Configuration(format!(
-            "the connector's storage is full: {} of {} bytes are in use",
-            full.used, full.limit
-        ))
-    })
-}
-
 fn unseal<T: for<'de> Deserialize<'de>>(settings: &str, stored: &[u8]) -> Option<T> {
     let sealed: Sealed<T> = serde_json::from_slice(stored).ok()?;
     (sealed.settings == settings).then_some(sealed.value)
-}
-
-/// Gives every entry below `prefix`, by the rest of its key.
-fn each(prefix: &str, mut take: impl FnMut(&str, &[u8])) {
-    let mut after = None;
-    loop {
-        let entries = storage::scan(prefix, after.as_deref(), SCAN);
-        for (key, value) in &entries {
-            take(key.strip_prefix(prefix).unwrap_or_default(), value);
-        }
-        match entries.into_iter().nth(SCAN as usize - 1) {
-            Some((last, _)) => after = Some(last),
-            None => return,
-        }
-    }
 }

@@ -8,7 +8,6 @@ use wasmtime::Result;
 
 use super::{RunState, admit_names};
 use crate::contract::tenon::erp::{catalog, directories, orders, partners, stock};
-use crate::limits::Breach;
 use crate::model::{
     Category, Cursor, Directory, Entry, Fault, Image, Keep, Key, LinkedDocument, Money, Order,
     OrderDirection, OrderFields, OrderLookup, OrderPage, Origin, Partner, PartnerFields,
@@ -76,7 +75,6 @@ fn merge<T>(
 macro_rules! find {
     ($state:ident, $find:ident, $lookups:ident) => {{
         $state.admit(&$lookups)?;
-        let most = $state.limits.call;
         let mut found = Vec::with_capacity($lookups.len());
         let mut weight = 0;
         let mut left = $lookups.into_iter();
@@ -89,9 +87,7 @@ macro_rules! find {
                 Ok(page) => found.extend(page.into_iter().inspect(|it| weight += it.weight())),
                 Err(fault) => return Ok(Err(fault)),
             }
-            if weight > most {
-                return Err(Breach::Answer(most).into());
-            }
+            $state.admit_answer(weight)?;
         }
     }};
 }
@@ -107,6 +103,16 @@ macro_rules! save {
     }};
 }
 
+/// Passes an answer that is no larger than one call may answer.
+macro_rules! weigh_answer {
+    ($state:ident, $answer:ident) => {{
+        if let Ok(answer) = &$answer {
+            $state.admit_answer(answer.weight())?;
+        }
+        Ok($answer)
+    }};
+}
+
 /// No more than a page.
 fn page(limit: u32) -> u32 {
     limit.min(PAGE as u32)
@@ -114,7 +120,8 @@ fn page(limit: u32) -> u32 {
 
 impl directories::Host for RunState {
     async fn list(&mut self, directory: Directory) -> Answer<Vec<Entry>> {
-        Ok(self.work()?.list(directory).await)
+        let entries = self.work()?.list(directory).await;
+        weigh_answer!(self, entries)
     }
 
     async fn ensure(&mut self, directory: Directory, name: String, origin: Origin) -> Answer<Key> {
@@ -133,11 +140,13 @@ impl catalog::Host for RunState {
     }
 
     async fn changed(&mut self, after: Option<Cursor>, limit: u32) -> Answer<ProductPage> {
-        Ok(self.work()?.changed_products(after, page(limit)).await)
+        let products = self.work()?.changed_products(after, page(limit)).await;
+        weigh_answer!(self, products)
     }
 
     async fn categories(&mut self) -> Answer<Vec<Category>> {
-        Ok(self.work()?.categories().await)
+        let categories = self.work()?.categories().await;
+        weigh_answer!(self, categories)
     }
 
     async fn save_categories(&mut self, categories: Vec<Category>) -> Each<Saved> {
@@ -162,7 +171,8 @@ impl stock::Host for RunState {
     }
 
     async fn changed(&mut self, after: Option<Cursor>, limit: u32) -> Answer<StockPage> {
-        Ok(self.work()?.changed_stock(after, page(limit)).await)
+        let stock = self.work()?.changed_stock(after, page(limit)).await;
+        weigh_answer!(self, stock)
     }
 }
 
@@ -176,7 +186,8 @@ impl partners::Host for RunState {
     }
 
     async fn changed(&mut self, after: Option<Cursor>, limit: u32) -> Answer<PartnerPage> {
-        Ok(self.work()?.changed_partners(after, page(limit)).await)
+        let partners = self.work()?.changed_partners(after, page(limit)).await;
+        weigh_answer!(self, partners)
     }
 
     async fn set_balances(&mut self, balances: Vec<(Key, Money)>) -> Each<()> {
@@ -201,7 +212,8 @@ impl orders::Host for RunState {
         limit: u32,
     ) -> Answer<OrderPage> {
         let limit = page(limit);
-        Ok(self.work()?.changed_orders(direction, after, limit).await)
+        let orders = self.work()?.changed_orders(direction, after, limit).await;
+        weigh_answer!(self, orders)
     }
 
     async fn annotate(

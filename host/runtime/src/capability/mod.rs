@@ -125,6 +125,15 @@ impl RunState {
         }
         Ok(())
     }
+
+    /// Passes an answer of so many bytes.
+    fn admit_answer(&self, bytes: usize) -> Result<(), Breach> {
+        let most = self.limits.call;
+        if bytes > most {
+            return Err(Breach::Answer(most));
+        }
+        Ok(())
+    }
 }
 
 /// Passes keys, origins and other names that are no longer than names are.

@@ -6,12 +6,10 @@ use wasmtime::Result;
 
 use super::{RunState, admit_names};
 use crate::contract::tenon::runtime::storage::{Host, Quota};
-use crate::limits::Breach;
 
 impl Host for RunState {
     async fn get(&mut self, keys: Vec<String>) -> Result<Vec<Option<Vec<u8>>>> {
         self.admit(&keys)?;
-        let most = self.limits.call;
         let mut seen = HashSet::new();
         let unique: Vec<String> = (keys.iter())
             .filter(|key| seen.insert(key.as_str()))
@@ -20,14 +18,12 @@ impl Host for RunState {
         // Different values never take more than the quota; the same one many times would.
         let values = self.work()?.get(unique.clone()).await?;
         if unique.len() == keys.len() {
+            self.admit_answer(values.iter().flatten().map(Vec::len).sum())?;
             return Ok(values);
         }
         let found: HashMap<String, Option<Vec<u8>>> = unique.into_iter().zip(values).collect();
         let value = |key| found.get(key).and_then(Option::as_ref);
-        let bytes: usize = keys.iter().filter_map(value).map(Vec::len).sum();
-        if bytes > most {
-            return Err(Breach::Answer(most).into());
-        }
+        self.admit_answer(keys.iter().filter_map(value).map(Vec::len).sum())?;
         Ok(keys.iter().map(|key| value(key).cloned()).collect())
     }
 
@@ -60,6 +56,13 @@ impl Host for RunState {
         limit: u32,
     ) -> Result<Vec<(String, Vec<u8>)>> {
         let most = u32::try_from(self.limits.records).unwrap_or(u32::MAX);
-        Ok(self.work()?.scan(prefix, after, limit.min(most)).await?)
+        let found = self.work()?.scan(prefix, after, limit.min(most)).await?;
+        self.admit_answer(
+            found
+                .iter()
+                .map(|(key, value)| key.len() + value.len())
+                .sum(),
+        )?;
+        Ok(found)
     }
 }

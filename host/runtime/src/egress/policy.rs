@@ -83,8 +83,10 @@ pub(super) fn admit(
     if !url.username().is_empty() || url.password().is_some() {
         return Err(Refusal::LoginInUrl);
     }
-    if endpoint.token_path.as_deref() == Some(url.path()) {
-        return Err(Refusal::TokenPath(url.path().to_owned()));
+    if let Some(token) = &endpoint.token_path
+        && plain(token) == plain(url.path())
+    {
+        return Err(Refusal::TokenPath(token.clone()));
     }
     // A connector has no credential of its own, so what it sets is somebody's whom it does not say.
     let carriers = [AUTHORIZATION, PROXY_AUTHORIZATION, COOKIE];
@@ -96,6 +98,15 @@ pub(super) fn admit(
         Some(header) => Err(Refusal::OwnCredential(header.clone())),
         None => Ok(index),
     }
+}
+
+/// A path as a server may read it, whatever of it is percent-encoded, doubled or left hanging.
+fn plain(path: &str) -> String {
+    let decoded = percent_encoding::percent_decode_str(path).decode_utf8_lossy();
+    let segments = decoded
+        .split(['/', '\\'])
+        .filter(|segment| !segment.is_empty());
+    segments.collect::<Vec<_>>().join("/").to_lowercase()
 }
 
 #[cfg(test)]
@@ -198,6 +209,10 @@ mod tests {
             "/security/token",
             "/security/./token",
             "/x/../security/token?a=1",
+            "/%73ecurity/tok%65n",
+            "/security%2ftoken",
+            "//security//token/",
+            "/Security/Token",
         ] {
             let asked = ask(&allowed, &format!("https://api.example{path}"));
             assert!(matches!(asked, Err(Refusal::TokenPath(_))), "{path}");

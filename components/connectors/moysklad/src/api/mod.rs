@@ -1,0 +1,501 @@
+//! MoySklad's JSON API remap 1.2, as far as this connector needs it: lists that are walked, arrays
+//! that are written, and what refusals mean.
+//!
+//! The vendor bans accounts that repeat failing requests, so nothing is repeated here but what was
+//! refused for a change at the same moment (code 1065); all other waiting and repeating is the
+//! host's.
+
+pub mod fields;
+pub mod meta;
+pub mod moscow;
+pub mod records;
+pub mod walk;
+
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
+use tenon_sdk::http::{Answer, Api, Call, Error, Method, Status};
+use tenon_sdk::lenient::Text;
+use tenon_sdk::model::Fault;
+use tenon_sdk::runtime::run;
+use tenon_sdk::text::one_line;
+use uuid::Uuid;
+
+use fields::Fields;
+use meta::Kind;
+use records::{Doc, Listed};
+use walk::{Place, Walked};
+
+/// Credential: the token of an application or a user.
+pub const TOKEN: &str = "token";
+/// Credential: login and password, for which the host gets a token.
+pub const LOGIN: &str = "login";
+/// Where it gets it, below the origin.
+pub const TOKEN_PATH: &str = "/api/remap/1.2/security/token";
+
+/// The largest page.
+pub const PAGE: usize = 1_000;
+/// The largest page whose references are expanded.
+pub const EXPANDED_PAGE: usize = 100;
+/// As many objects as a filter can name: the address of a request has at most 8 KB.
+pub const NAMED: usize = 100;
+
+/// Somebody changed the object at the same moment (Remap 1.2, "Errors").
+const CHANGED_MEANWHILE: u32 = 1065;
+/// How often a request is sent at most when that happens.
+const ATTEMPTS: usize = 3;
+
+/// The kinds of answer that the API gives; it takes no other value of the header.
+const ACCEPT: &str = "application/json;charset=utf-8";
+
+/// The API of one account.
+#[derive(Clone, Debug)]
+pub struct MoySklad {
+    api: Api,
+    preview: bool,
+}
+
+/// Why MoySklad does not take one object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// Number in the vendor's table of errors.
+    pub code: Option<u32>,
+    /// The field that is to blame.
+    pub field: Option<String>,
+    words: String,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.words)?;
+        match self.code {
+            Some(code) => write!(f, " (MoySklad's error {code})"),
+            None => Ok(()),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct Errors<'a> {
+    #[serde(borrow)]
+    errors: Vec<Problem<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Problem<'a> {
+    #[serde(borrow, default)]
+    error: Text<'a>,
+    code: Option<u32>,
+    #[serde(borrow, default)]
+    parameter: Text<'a>,
+}
+
+impl Refusal {
+    /// The first problem that a body tells of; none when it is no refusal.
+    fn read(body: &str) -> Option<Refusal> {
+        let Errors { errors } = serde_json::from_str(body).ok()?;
+        let first = errors.into_iter().next()?;
+        Some(Refusal {
+            code: first.code,
+            field: first.parameter.owned(),
+            words: one_line(first.error.get().unwrap_or("it was refused")),
+        })
+    }
+
+    /// What a status without any words comes to.
+    fn of(status: &Status) -> Refusal {
+        let body = std::str::from_utf8(&status.body).unwrap_or_default();
+        Refusal::read(body).unwrap_or_else(|| Refusal {
+            code: None,
+            field: None,
+            words: status.to_string(),
+        })
+    }
+
+    fn is_haste(&self) -> bool {
+        self.code == Some(CHANGED_MEANWHILE)
+    }
+}
+
+/// What an unexpected refusal means: an admin has to look at it.
+fn fault(error: Error) -> Fault {
+    match error {
+        Error::Fault(fault) => fault,
+        Error::Status(status) => {
+            let refusal = Refusal::of(&status);
+            if refusal.is_haste() {
+                Fault::Transient(format!("{}: {refusal}", status.place))
+            } else {
+                Fault::Configuration(format!("{}: {refusal}", status.place))
+            }
+        }
+    }
+}
+
+/// An object that was written.
+#[derive(Debug, Deserialize)]
+pub struct Written {
+    /// Its id.
+    pub id: Uuid,
+}
+
+impl MoySklad {
+    /// The account behind the credential, at this address.
+    pub fn new(base_url: &str) -> MoySklad {
+        MoySklad {
+            api: Api::new(base_url, "token` or `login").accepting(ACCEPT),
+            preview: run::is_preview(),
+        }
+    }
+
+    /// Whether nothing may be written.
+    pub fn is_preview(&self) -> bool {
+        self.preview
+    }
+
+    /// `{"meta":…}` of an object.
+    pub fn meta(&self, kind: Kind, id: Uuid) -> Box<RawValue> {
+        meta::meta(self.api.base(), kind, id)
+    }
+
+    /// The part of an address behind this API's own; none when it leads elsewhere.
+    pub fn path_of<'a>(&self, href: &'a str) -> Option<&'a str> {
+        let start = href.find(meta::ROOT)? + meta::ROOT.len();
+        let host = &href[..start];
+        let ours = host == self.api.base() || host.ends_with("moysklad.ru/api/remap/1.2");
+        ours.then(|| &href[start..])
+    }
+
+    /// Sends what `call` writes, again when the object was changed at the same moment.
+    fn send(&self, call: impl Fn(&Api) -> Result<Call<'_>, Fault>) -> Result<Answer, Error> {
+        let mut attempt = 1;
+        loop {
+            match call(&self.api)?.send() {
+                Err(Error::Status(status))
+                    if attempt < ATTEMPTS && Refusal::of(&status).is_haste() =>
+                {
+                    attempt += 1;
+                }
+                outcome => return outcome,
+            }
+        }
+    }
+
+    /// Reads.
+    ///
+    /// # Errors
+    /// [`Error::Status`] for a refusal of the request itself, [`Error::Fault`] for all else.
+    pub fn try_get(&self, path: &str, query: &[(&str, &str)]) -> Result<Answer, Error> {
+        self.send(|api| {
+            let call = api.get(path);
+            Ok(query
+                .iter()
+                .fold(call, |call, (name, value)| call.query(name, value)))
+        })
+    }
+
+    /// Reads.
+    ///
+    /// # Errors
+    /// The fault that the answer came to.
+    pub fn get(&self, path: &str, query: &[(&str, &str)]) -> Result<Answer, Fault> {
+        self.try_get(path, query).map_err(fault)
+    }
+
+    /// Where a file really lies.
+    ///
+    /// # Errors
+    /// [`Error::Status`] when it is gone.
+    pub fn location(&self, path: &str) -> Result<String, Error> {
+        let mut attempt = 1;
+        loop {
+            match self.api.get(path).location() {
+                Err(Error::Status(status))
+                    if attempt < ATTEMPTS && Refusal::of(&status).is_haste() =>
+                {
+                    attempt += 1;
+                }
+                outcome => return outcome,
+            }
+        }
+    }
+
+    /// A POST that only reads.
+    ///
+    /// # Errors
+    /// The fault that the answer came to.
+    pub fn ask(&self, path: &str, body: &impl serde::Serialize) -> Result<Answer, Fault> {
+        self.send(|api| api.call(Method::Post, path).repeatable().json(body))
+            .map_err(fault)
+    }
+
+    /// All entries of a short list.
+    ///
+    /// # Errors
+    /// The fault that an answer came to.
+    pub fn all<T: DeserializeOwned>(&self, path: &str, filter: &str) -> Result<Vec<T>, Fault> {
+        #[derive(Deserialize)]
+        struct List<T> {
+            rows: Vec<T>,
+        }
+
+        let mut all = Vec::new();
+        loop {
+            let (limit, offset) = (PAGE.to_string(), all.len().to_string());
+            let mut query = vec![("limit", limit.as_str()), ("offset", offset.as_str())];
+            if !filter.is_empty() {
+                query.push(("filter", filter));
+            }
+            let answer = self.get(path, &query)?;
+            let List { rows } = answer.json::<List<T>>()?;
+            let last = rows.len() < PAGE;
+            all.extend(rows);
+            if last {
+                return Ok(all);
+            }
+        }
+    }
+
+    /// A page of a list, oldest change first, archived objects included.
+    ///
+    /// # Errors
+    /// The fault that the answer came to.
+    pub fn page(&self, list: &Listed, place: &Place) -> Result<Answer, Fault> {
+        let limit = list.limit.to_string();
+        let offset = place.skip.to_string();
+        let mut filter = list.filter.to_owned();
+        if let Some(updated) = &place.updated {
+            filter = format!("{filter};updated>={updated}");
+        }
+        let mut query = vec![
+            ("limit", limit.as_str()),
+            ("order", "updated,asc;id,asc"),
+            ("filter", filter.trim_start_matches(';')),
+        ];
+        query.retain(|(_, value)| !value.is_empty());
+        if place.skip > 0 {
+            query.push(("offset", &offset));
+        }
+        if let Some(expand) = list.expand {
+            query.push(("expand", expand));
+        }
+        self.get(list.path, &query)
+    }
+
+    /// The rows of a page, and where the next one begins.
+    ///
+    /// # Errors
+    /// `transient` when the answer is no list.
+    pub fn rows<'a>(
+        &self,
+        list: &Listed,
+        place: &Place,
+        answer: &'a Answer,
+    ) -> Result<Walked<'a>, Fault> {
+        Walked::read(answer.text()?, place, list.limit).map_err(|error| answer.misread(&error))
+    }
+
+    /// Those of the given products that are still there.
+    ///
+    /// # Errors
+    /// The fault that an answer came to.
+    pub fn alive(&self, products: &[Uuid]) -> Result<Vec<Uuid>, Fault> {
+        let mut alive = Vec::new();
+        for some in products.chunks(NAMED) {
+            let named = any_of("id", some);
+            let filter = format!("{named};archived=true;archived=false");
+            let found: Vec<Written> = self.all("/entity/product", &filter)?;
+            alive.extend(found.into_iter().map(|one| one.id));
+        }
+        Ok(alive)
+    }
+
+    /// The documents of these `syncId`s, with their positions.
+    ///
+    /// # Errors
+    /// The fault that an answer came to.
+    pub fn documents(&self, kind: Kind, sync_ids: &[Uuid]) -> Result<Vec<Doc>, Fault> {
+        let mut documents: Vec<Doc> = Vec::new();
+        for some in sync_ids.chunks(NAMED) {
+            let filter = any_of("syncId", some);
+            let limit = EXPANDED_PAGE.to_string();
+            let answer = self.get(
+                kind.path(),
+                &[
+                    ("filter", filter.as_str()),
+                    ("limit", limit.as_str()),
+                    ("expand", "positions"),
+                ],
+            )?;
+            documents.extend(answer.json::<records::List<Doc>>()?.rows);
+        }
+        for document in &mut documents {
+            if !document.positions.is_whole() {
+                let path = format!("{}/{}/positions", kind.path(), document.id);
+                document.positions.rows = self.all(&path, "")?;
+            }
+        }
+        Ok(documents)
+    }
+
+    /// Makes or changes objects: those that carry a `meta` are changed. Each has its outcome, at
+    /// its place. In a preview nothing is sent, and all objects have no id.
+    ///
+    /// # Errors
+    /// A fault that is not that of an object.
+    pub fn write(
+        &self,
+        path: &str,
+        objects: &[Fields],
+    ) -> Result<Vec<Result<Written, Refusal>>, Fault> {
+        if self.preview {
+            let nobody = |_| Ok(Written { id: Uuid::nil() });
+            return Ok(objects.iter().map(nobody).collect());
+        }
+        let mut outcomes = Vec::with_capacity(objects.len());
+        for some in objects.chunks(PAGE) {
+            outcomes.extend(self.write_some(path, some)?);
+        }
+        for _ in 1..ATTEMPTS {
+            let hasty: Vec<usize> = (0..outcomes.len())
+                .filter(|place| matches!(&outcomes[*place], Err(refusal) if refusal.is_haste()))
+                .collect();
+            if hasty.is_empty() {
+                break;
+            }
+            let again: Vec<Fields> = hasty.iter().map(|place| objects[*place].clone()).collect();
+            let answered = self.write_some(path, &again)?;
+            for (place, outcome) in hasty.into_iter().zip(answered) {
+                outcomes[place] = outcome;
+            }
+        }
+        Ok(outcomes)
+    }
+
+    fn write_some(
+        &self,
+        path: &str,
+        objects: &[Fields],
+    ) -> Result<Vec<Result<Written, Refusal>>, Fault> {
+        if objects.is_empty() {
+            return Ok(Vec::new());
+        }
+        let sent = self.send(|api| api.call(Method::Post, path).repeatable().json(&objects));
+        let refused = match sent {
+            Ok(answer) => {
+                let text = answer.text()?;
+                return read_outcomes(text, objects.len()).map_err(|error| answer.misread(&error));
+            }
+            Err(Error::Fault(fault)) => return Err(fault),
+            Err(Error::Status(status)) => status,
+        };
+        // Of an array in which some objects were refused, the others are saved nevertheless.
+        let text = std::str::from_utf8(&refused.body).unwrap_or_default();
+        if let Ok(outcomes) = read_outcomes(text, objects.len()) {
+            return Ok(outcomes);
+        }
+        match refused.code {
+            // The rights or the address are wrong, whatever the objects are.
+            403..=405 => Err(fault(refused.into())),
+            _ if objects.len() == 1 => Ok(vec![Err(Refusal::of(&refused))]),
+            // One of them spoils the request for all.
+            _ => {
+                let mut outcomes = Vec::with_capacity(objects.len());
+                for one in objects {
+                    outcomes.extend(self.write_some(path, std::slice::from_ref(one))?);
+                }
+                Ok(outcomes)
+            }
+        }
+    }
+
+    /// Deletes an object. One that is gone already is no error.
+    ///
+    /// # Errors
+    /// A fault; the inner error is why this object cannot be deleted.
+    pub fn delete(&self, path: &str) -> Result<Result<(), Refusal>, Fault> {
+        if self.preview {
+            return Ok(Ok(()));
+        }
+        match self.send(|api| Ok(api.call(Method::Delete, path))) {
+            Ok(_) => Ok(Ok(())),
+            Err(Error::Status(status)) if status.code == 404 => Ok(Ok(())),
+            Err(Error::Status(status)) if status.code == 403 => Err(fault(status.into())),
+            Err(Error::Status(status)) => Ok(Err(Refusal::of(&status))),
+            Err(Error::Fault(fault)) => Err(fault),
+        }
+    }
+}
+
+/// A filter that any of these values of a field passes.
+pub fn any_of(field: &str, values: &[Uuid]) -> String {
+    let conditions: Vec<String> = values
+        .iter()
+        .map(|value| format!("{field}={value}"))
+        .collect();
+    conditions.join(";")
+}
+
+/// Reads the answer to an array: an object or its problems at each place.
+fn read_outcomes(
+    text: &str,
+    asked: usize,
+) -> Result<Vec<Result<Written, Refusal>>, serde_json::Error> {
+    let elements: Vec<&RawValue> = serde_json::from_str(text)?;
+    if elements.len() != asked {
+        return Err(serde::de::Error::custom(format_args!(
+            "{} outcomes for {asked} objects",
+            elements.len()
+        )));
+    }
+    elements
+        .into_iter()
+        .map(|element| match Refusal::read(element.get()) {
+            Some(refusal) => Ok(Err(refusal)),
+            None => serde_json::from_str(element.get()).map(Ok),
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Refusal, any_of, read_outcomes};
+    use uuid::Uuid;
+
+    #[test]
+    fn of_a_mixed_answer_each_object_has_its_own_outcome() {
+        let text = r#"[{"id":"7d6f8c02-1f4c-4a4b-9d0e-000000000001","name":"1"},
+            {"errors":[{"error":"Ошибка: значение не уникально","code":3006,"parameter":"name"}]}]"#;
+        let outcomes = read_outcomes(text, 2).expect("two outcomes");
+        assert!(outcomes[0].is_ok());
+        let refusal = outcomes[1].as_ref().expect_err("the second was refused");
+        assert_eq!(refusal.code, Some(3006));
+        assert_eq!(refusal.field.as_deref(), Some("name"));
+        assert_eq!(
+            refusal.to_string(),
+            "Ошибка: значение не уникально (MoySklad's error 3006)"
+        );
+        assert!(read_outcomes(text, 3).is_err());
+        assert!(read_outcomes(r#"{"errors":[]}"#, 1).is_err());
+    }
+
+    #[test]
+    fn a_refusal_without_a_code_still_has_words() {
+        let refusal = Refusal::read(r#"{"errors":[{"error":"Доступ\nзапрещён"}]}"#);
+        assert_eq!(
+            refusal.map(|refusal| refusal.to_string()).as_deref(),
+            Some("Доступ запрещён")
+        );
+        assert_eq!(Refusal::read("<html>"), None);
+    }
+
+    #[test]
+    fn several_values_of_one_field_are_alternatives() {
+        assert_eq!(
+            any_of("id", &[Uuid::nil(), Uuid::max()]),
+            "id=00000000-0000-0000-0000-000000000000;id=ffffffff-ffff-ffff-ffff-ffffffffffff"
+        );
+    }
+}

@@ -1,0 +1,453 @@
+//! Objects of MoySklad, with the fields that this connector reads. They borrow from the answer;
+//! the hash of a product is its fingerprint, so what must not count as a change is an [`Aside`].
+
+use std::collections::BTreeMap;
+use std::hash::{Hash, Hasher};
+
+use rust_decimal::Decimal;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use tenon_sdk::decimal;
+use tenon_sdk::lenient::{Flag, List as Many, Number, Object, Text};
+use uuid::Uuid;
+
+use super::fields::Fields;
+use super::meta;
+
+/// A list that is walked through.
+#[derive(Clone, Copy, Debug)]
+pub struct Listed {
+    /// Its path.
+    pub path: &'static str,
+    /// What of it; more conditions may follow.
+    pub filter: &'static str,
+    /// Rows in a page.
+    pub limit: usize,
+    /// References that are read with it.
+    pub expand: Option<&'static str>,
+}
+
+/// All products. The filter names both, because it is not said which are left out without it.
+pub const PRODUCTS: Listed = Listed {
+    path: "/entity/product",
+    filter: "archived=true;archived=false",
+    limit: super::PAGE,
+    expand: None,
+};
+
+/// Products that are sold, with their pictures.
+pub const PICTURED: Listed = Listed {
+    path: "/entity/product",
+    filter: "archived=false",
+    limit: super::EXPANDED_PAGE,
+    expand: Some("images"),
+};
+
+/// Counterparties that are not archived.
+pub const COUNTERPARTIES: Listed = Listed {
+    path: "/entity/counterparty",
+    filter: "archived=false",
+    limit: super::PAGE,
+    expand: None,
+};
+
+/// The rows of a list.
+#[derive(Debug, Deserialize)]
+pub struct List<T> {
+    /// The rows.
+    pub rows: Vec<T>,
+}
+
+/// A reference to another object.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Ref<'a> {
+    #[serde(borrow)]
+    meta: Object<Href<'a>>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+struct Href<'a> {
+    #[serde(borrow)]
+    href: Text<'a>,
+}
+
+impl Ref<'_> {
+    /// The id of what it refers to.
+    pub fn id(&self) -> Option<Uuid> {
+        meta::id_in(self.meta.get()?.href.get()?)
+    }
+}
+
+impl Hash for Ref<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.id().map(Uuid::into_bytes).hash(state);
+    }
+}
+
+/// A product.
+#[derive(Debug, Default, Deserialize, Hash)]
+#[serde(default, rename_all = "camelCase")]
+pub struct Product<'a> {
+    /// Name.
+    #[serde(borrow)]
+    pub name: Text<'a>,
+    /// Brand and article.
+    #[serde(borrow)]
+    pub code: Text<'a>,
+    /// Article.
+    #[serde(borrow)]
+    pub article: Text<'a>,
+    /// Description.
+    #[serde(borrow)]
+    pub description: Text<'a>,
+    /// Whether it is out of sale.
+    pub archived: Flag,
+    /// Rate of VAT that holds, its folder's included.
+    pub effective_vat: Number,
+    /// Whether it has VAT at all.
+    pub effective_vat_enabled: Flag,
+    /// Rate of its own.
+    pub vat: Number,
+    /// Whether it has VAT at all by itself.
+    pub vat_enabled: Flag,
+    /// Its folder.
+    #[serde(borrow)]
+    pub product_folder: Object<Ref<'a>>,
+    /// Its unit.
+    #[serde(borrow)]
+    pub uom: Object<Ref<'a>>,
+    /// Its prices.
+    #[serde(borrow)]
+    pub sale_prices: Many<SalePrice<'a>>,
+    /// Its barcodes, each under the name of its kind.
+    #[serde(borrow)]
+    pub barcodes: Many<BTreeMap<&'a str, Text<'a>>>,
+}
+
+/// A price of a product.
+#[derive(Debug, Default, Deserialize, Hash)]
+#[serde(default, rename_all = "camelCase")]
+pub struct SalePrice<'a> {
+    /// In hundredths.
+    pub value: Number,
+    /// Its currency.
+    #[serde(borrow)]
+    pub currency: Object<Ref<'a>>,
+    /// Its type.
+    #[serde(borrow)]
+    pub price_type: Object<PriceType<'a>>,
+}
+
+/// A type of price.
+#[derive(Debug, Default, Deserialize, Hash)]
+#[serde(default)]
+pub struct PriceType<'a> {
+    /// Its id.
+    pub id: Option<Uuid>,
+    /// Its name.
+    #[serde(borrow)]
+    pub name: Text<'a>,
+}
+
+/// The pictures of a product.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Pictured<'a> {
+    /// Its pictures.
+    #[serde(borrow)]
+    pub images: Object<Images<'a>>,
+}
+
+/// A list of pictures.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Images<'a> {
+    meta: Size,
+    /// The pictures, where they were read with the product.
+    #[serde(borrow)]
+    pub rows: Many<Image<'a>>,
+}
+
+/// How long a list is.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Size {
+    size: Option<usize>,
+}
+
+impl Images<'_> {
+    /// Whether all are there.
+    pub fn is_whole(&self) -> bool {
+        self.meta.size.unwrap_or(self.rows.len()) <= self.rows.len()
+    }
+}
+
+/// A picture.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Image<'a> {
+    /// Name of its file.
+    #[serde(borrow)]
+    pub filename: Text<'a>,
+    /// Bytes of its file.
+    pub size: Number,
+    /// When it was put there.
+    #[serde(borrow)]
+    pub updated: Text<'a>,
+    /// Where it is.
+    #[serde(borrow)]
+    pub meta: Object<Download<'a>>,
+}
+
+/// Where a file can be fetched.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct Download<'a> {
+    /// Address.
+    #[serde(borrow)]
+    pub download_href: Text<'a>,
+}
+
+/// An entry of a dictionary.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Named {
+    /// Its id.
+    pub id: Uuid,
+    /// Its name.
+    #[serde(default)]
+    pub name: String,
+}
+
+/// A currency.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Currency {
+    /// Its id.
+    pub id: Uuid,
+    /// Its code of three letters.
+    #[serde(default)]
+    pub iso_code: String,
+    /// Whether books are kept in it.
+    #[serde(default)]
+    pub default: bool,
+}
+
+/// A folder of products.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Folder {
+    /// Its id.
+    pub id: Uuid,
+    /// Its name.
+    #[serde(default)]
+    pub name: String,
+    /// Whether it is out of use.
+    #[serde(default)]
+    pub archived: bool,
+    #[serde(default)]
+    product_folder: Option<Above>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Above {
+    meta: AboveMeta,
+}
+
+#[derive(Debug, Deserialize)]
+struct AboveMeta {
+    href: String,
+}
+
+impl Folder {
+    /// The folder above it.
+    pub fn parent(&self) -> Option<Uuid> {
+        meta::id_in(&self.product_folder.as_ref()?.meta.href)
+    }
+}
+
+/// A customer or supplier.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Counterparty<'a> {
+    /// Name.
+    #[serde(borrow)]
+    pub name: Text<'a>,
+    /// ИНН.
+    #[serde(borrow)]
+    pub inn: Text<'a>,
+    /// E-mail.
+    #[serde(borrow)]
+    pub email: Text<'a>,
+    /// Phone, as somebody wrote it.
+    #[serde(borrow)]
+    pub phone: Text<'a>,
+    /// Groups.
+    #[serde(borrow)]
+    pub tags: Many<Text<'a>>,
+}
+
+/// An order, with its positions.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Doc {
+    /// Its id.
+    pub id: Uuid,
+    /// The id that we gave it.
+    #[serde(default)]
+    pub sync_id: Option<Uuid>,
+    /// Its number.
+    #[serde(default)]
+    pub name: String,
+    /// Where people see it.
+    #[serde(default)]
+    pub meta: DocMeta,
+    /// Its positions.
+    #[serde(default)]
+    pub positions: Positions,
+}
+
+/// Addresses of a document.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DocMeta {
+    /// The one for people.
+    #[serde(default)]
+    pub uuid_href: Option<String>,
+}
+
+/// The positions of an order.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Positions {
+    meta: Size,
+    /// The positions.
+    pub rows: Vec<Position>,
+}
+
+impl Positions {
+    /// Whether all are there.
+    pub fn is_whole(&self) -> bool {
+        self.meta.size.unwrap_or(self.rows.len()) <= self.rows.len()
+    }
+}
+
+/// A position of an order. Its figures are kept as they are: a position that is not ours is given
+/// back unchanged with every change of the others.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct Position {
+    /// Its id.
+    pub id: Uuid,
+    assortment: Option<Box<RawValue>>,
+    quantity: Option<Box<RawValue>>,
+    price: Option<Box<RawValue>>,
+    discount: Option<Box<RawValue>>,
+    vat: Option<Box<RawValue>>,
+    vat_enabled: Option<Box<RawValue>>,
+    reserve: Option<Box<RawValue>>,
+}
+
+impl Position {
+    /// The id of what is ordered.
+    pub fn product(&self) -> Option<Uuid> {
+        let above: Above = serde_json::from_str(self.assortment.as_ref()?.get()).ok()?;
+        meta::id_in(&above.meta.href)
+    }
+
+    /// Whether it has the figures of a position that was sent.
+    pub fn is_like(&self, sent: &Fields) -> bool {
+        let figures = [
+            ("quantity", &self.quantity),
+            ("price", &self.price),
+            ("discount", &self.discount),
+        ];
+        figures.iter().all(|(name, own)| {
+            let number = |raw: &RawValue| decimal::parse(raw.get());
+            let own = own.as_deref().map_or(Some(Decimal::ZERO), number);
+            sent.get(name).map_or(Some(Decimal::ZERO), number) == own
+        })
+    }
+
+    /// The position as it is sent back.
+    pub fn as_it_is(&self) -> Fields {
+        let figures = [
+            ("quantity", &self.quantity),
+            ("price", &self.price),
+            ("discount", &self.discount),
+            ("vat", &self.vat),
+            ("vatEnabled", &self.vat_enabled),
+            ("reserve", &self.reserve),
+        ];
+        let mut fields = Fields::default().with("id", self.id);
+        if let Some(product) = &self.assortment {
+            fields = fields.with_raw("assortment", product.clone());
+        }
+        for (name, figure) in figures {
+            if let Some(figure) = figure {
+                fields = fields.with_raw(name, figure.clone());
+            }
+        }
+        fields
+    }
+}
+
+/// A row of a short report on stock. It has the figure that was asked for.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct StockRow {
+    /// The product, or another thing that can be sold.
+    pub assortment_id: Option<Uuid>,
+    /// The store; none for what no store answers for.
+    pub store_id: Option<Uuid>,
+    /// What lies there.
+    pub stock: Number,
+    /// What of it is reserved.
+    pub reserve: Number,
+}
+
+/// A row of the report on counterparties.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct BalanceRow<'a> {
+    /// Whose it is.
+    #[serde(borrow)]
+    pub counterparty: Ref<'a>,
+    /// In hundredths.
+    pub balance: Number,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Pictured, Product};
+    use tenon_sdk::import::fingerprint;
+
+    #[test]
+    fn a_product_is_unchanged_while_what_we_take_of_it_is() {
+        let read = |json: &str| {
+            let product: Product = serde_json::from_str(json).expect("a product");
+            fingerprint(1, &product)
+        };
+        let first = read(
+            r#"{"id":"x","updated":"1","name":"A","uom":{"meta":{"href":"https://a/7d6f8c02-1f4c-4a4b-9d0e-000000000001"}}}"#,
+        );
+        let moved = read(
+            r#"{"id":"x","updated":"2","name":"A","weight":2,"uom":{"meta":{"href":"https://b/7d6f8c02-1f4c-4a4b-9d0e-000000000001"}}}"#,
+        );
+        let renamed = read(r#"{"name":"B"}"#);
+        assert_eq!(first, moved);
+        assert_ne!(first, renamed);
+    }
+
+    #[test]
+    fn pictures_that_were_not_read_with_the_product_are_missed() {
+        let bare: Pictured =
+            serde_json::from_str(r#"{"images":{"meta":{"size":2}}}"#).expect("a product");
+        assert!(bare.images.get().is_some_and(|images| !images.is_whole()));
+        let none: Pictured =
+            serde_json::from_str(r#"{"images":{"meta":{"size":0}}}"#).expect("a product");
+        assert!(none.images.get().is_some_and(|images| images.is_whole()));
+    }
+}

@@ -1,0 +1,220 @@
+//! A look before the first synchronisation: which products and partners of the two sides are one,
+//! which are new, and what nobody can decide. Nothing is written on either side, nothing is bound.
+
+use std::collections::HashMap;
+
+use serde::{Deserialize, Serialize};
+use tenon_sdk::erp::{catalog, partners};
+use tenon_sdk::import::{Tally, bound};
+use tenon_sdk::model::{Directive, Fault, Key, Outcome};
+use tenon_sdk::runtime::bindings;
+use tenon_sdk::{info, state};
+use uuid::Uuid;
+
+use super::importer::{claim, lookup};
+use super::partners::{index, tags};
+use super::{Context, PARTNER, PRODUCT};
+use crate::api::meta::origin;
+use crate::api::records::{self, PRODUCTS};
+use crate::api::walk::{Place, Row};
+use crate::map::brand;
+use crate::map::partner::Decision;
+
+/// How far a run that was cut has come.
+const PROGRESS: &str = "match";
+
+/// Partners in a page.
+const PAGE: u32 = 100;
+
+#[derive(Default, Serialize, Deserialize)]
+struct Progress {
+    /// None once all products were looked at.
+    products: Option<Place>,
+    partners: Option<String>,
+    counts: [Counts; 2],
+}
+
+#[derive(Clone, Copy, Default, Serialize, Deserialize)]
+struct Counts {
+    bound: u64,
+    matched: u64,
+    new: u64,
+    open: u64,
+}
+
+/// Runs the job, or goes on with it.
+///
+/// # Errors
+/// The fault that keeps it from going on.
+pub fn run(context: &Context) -> Result<Outcome, Fault> {
+    let mut progress: Progress = state::load(PROGRESS).unwrap_or_else(|| Progress {
+        products: Some(Place::default()),
+        ..Progress::default()
+    });
+    let mut tally = Tally::default();
+    let mut claimed: HashMap<(String, String), Uuid> = HashMap::new();
+    while let Some(place) = progress.products.take() {
+        let answer = context.api.page(&PRODUCTS, &place)?;
+        let page = context.api.rows(&PRODUCTS, &place, &answer)?;
+        products(
+            &page.rows,
+            &mut claimed,
+            &mut progress.counts[0],
+            &mut tally,
+        )?;
+        progress.products = page.next;
+        state::save(PROGRESS, &progress)?;
+        if tally.checkpoint() == Directive::Stop {
+            return Ok(Outcome::Suspended);
+        }
+    }
+    let index = index(context)?;
+    let tags = tags(context);
+    loop {
+        let page = partners::changed(progress.partners.as_deref(), PAGE)?;
+        let keys: Vec<Key> = page
+            .partners
+            .iter()
+            .filter_map(|one| one.key.clone())
+            .collect();
+        let known = bindings::by_key(PARTNER, &keys);
+        let counts = &mut progress.counts[1];
+        let with_keys = page.partners.iter().filter(|one| one.key.is_some());
+        for ((partner, key), binding) in with_keys.zip(keys).zip(known) {
+            if binding.is_some() {
+                counts.bound += 1;
+                tally.passed();
+                continue;
+            }
+            match index.decide(partner, &tags) {
+                Decision::Is(found, rule) => {
+                    counts.matched += 1;
+                    tally.passed();
+                    info!(
+                        record = key,
+                        "partner `{}`: `{}` by {rule}", partner.name, found.name
+                    );
+                }
+                Decision::New => {
+                    counts.new += 1;
+                    tally.passed();
+                    info!(record = key, "partner `{}`: new in MoySklad", partner.name);
+                }
+                Decision::Open(reason) => {
+                    counts.open += 1;
+                    tally.reject(PARTNER, &key, &reason);
+                }
+            }
+        }
+        progress.partners = Some(page.next);
+        if !page.more {
+            break;
+        }
+        state::save(PROGRESS, &progress)?;
+        if tally.checkpoint() == Directive::Stop {
+            return Ok(Outcome::Suspended);
+        }
+    }
+    state::forget(PROGRESS);
+    for (what, counts) in ["products", "partners"].iter().zip(progress.counts) {
+        let Counts {
+            bound,
+            matched,
+            new,
+            open,
+        } = counts;
+        info!(
+            "{what}: {bound} bound, {matched} matched, {new} new, {open} to be decided by people"
+        );
+    }
+    tally.checkpoint();
+    Ok(Outcome::Done)
+}
+
+fn products(
+    rows: &[Row<'_>],
+    claimed: &mut HashMap<(String, String), Uuid>,
+    counts: &mut Counts,
+    tally: &mut Tally,
+) -> Result<(), Fault> {
+    let origins: Vec<String> = rows
+        .iter()
+        .map(|row| origin(PRODUCT, row.id.unwrap_or_default()))
+        .collect();
+    let known = bound(PRODUCT, &origins);
+    let mut open = Vec::new();
+    for (row, origin) in rows.iter().zip(&origins) {
+        let Some(id) = row.id else { continue };
+        let read: records::Product<'_> = match serde_json::from_str(row.json.get()) {
+            Ok(read) => read,
+            Err(error) => {
+                counts.open += 1;
+                tally.reject(
+                    PRODUCT,
+                    &id.to_string(),
+                    &format!("it cannot be read: {error}"),
+                );
+                continue;
+            }
+        };
+        match brand::part(read.code.get(), read.article.get()) {
+            Err(reason) => {
+                counts.open += 1;
+                tally.reject(PRODUCT, &id.to_string(), &reason);
+            }
+            Ok(_) if known.contains_key(origin) => {
+                counts.bound += 1;
+                tally.passed();
+            }
+            Ok(_) if read.archived.is_set() => tally.passed(),
+            Ok(part) => match claimed.insert(claim(&part), id) {
+                Some(other) => {
+                    counts.open += 1;
+                    let reason = format!(
+                        "another product of MoySklad has the same brand and article: {other}"
+                    );
+                    tally.reject(PRODUCT, &id.to_string(), &reason);
+                }
+                None => open.push((id, part)),
+            },
+        }
+    }
+    let lookups: Vec<_> = open.iter().map(|(_, part)| lookup(part)).collect();
+    let cards = catalog::find(&lookups)?;
+    let keys: Vec<Key> = cards
+        .iter()
+        .flatten()
+        .filter_map(|card| card.key.clone())
+        .collect();
+    let owners: HashMap<Key, String> = bindings::by_key(PRODUCT, &keys)
+        .into_iter()
+        .flatten()
+        .map(|binding| (binding.key, binding.origin))
+        .collect();
+    for ((id, part), card) in open.iter().zip(cards) {
+        let name = format!("{} {}", part.brand, part.sku);
+        match card.and_then(|card| card.key) {
+            Some(key) => match owners.get(&key) {
+                Some(owner) => {
+                    counts.open += 1;
+                    let reason = format!("the card of `{name}` in the shop is that of {owner}");
+                    tally.reject(PRODUCT, &id.to_string(), &reason);
+                }
+                None => {
+                    counts.matched += 1;
+                    tally.passed();
+                    info!(
+                        record = key,
+                        "product `{name}`: in the shop, by brand and article"
+                    );
+                }
+            },
+            None => {
+                counts.new += 1;
+                tally.passed();
+                info!("product `{name}`: new in the shop");
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,656 @@
+//! Orders of the shop as documents of MoySklad: made once, later changed in place, up to a hundred
+//! with each request.
+//!
+//! An order's `syncId` follows from its key, so a request whose outcome nobody knows can be sent
+//! again, and an order whose binding was lost is found before it is made. Documents belong to their
+//! keepers, too: only what changed in the shop is written over, and positions that people added stay.
+
+use std::collections::{HashMap, HashSet};
+
+use tenon_sdk::erp::orders;
+use tenon_sdk::import::{Tally, pair};
+use tenon_sdk::model::{
+    Binding, Directive, DocumentKind, Effect, Fault, FieldChange, Key, LinkedDocument, Order,
+    OrderLookup, Outcome, Written,
+};
+use tenon_sdk::runtime::{bindings, run, storage};
+use tenon_sdk::{info, state, warn};
+use uuid::Uuid;
+
+use super::outbox::Outbox;
+use super::{Context, PARTNER, PRODUCT, partners};
+use crate::api::Refusal;
+use crate::api::fields::Fields;
+use crate::api::meta::{self, origin};
+use crate::api::records::{Doc, Position};
+use crate::map::order::{self, Agreed, Draft, Flow, Given, Pairing, Places};
+use crate::settings::AllRefused;
+
+/// Orders in a page of changes, and in a request.
+const PAGE: u32 = 100;
+
+/// Bindings in one call.
+const BATCH: usize = 5_000;
+
+/// A value that has to be unique is not (Remap 1.2, "Errors").
+const NOT_UNIQUE: u32 = 3006;
+
+/// Runs the job.
+///
+/// # Errors
+/// The fault that keeps it from going on.
+pub fn run(context: &Context) -> Result<Outcome, Fault> {
+    let organization = context.settings.organization()?;
+    let mut tally = Tally::default();
+    if partners::send(context, &mut tally)? == Directive::Stop {
+        return Ok(Outcome::Suspended);
+    }
+    let mut flows = vec![Flow::Sale];
+    if context.settings.supplier_orders {
+        flows.push(Flow::Purchase);
+    }
+    for flow in flows {
+        let sender = Sender {
+            context,
+            flow,
+            organization,
+            outbox: Outbox::of(flow.name()),
+        };
+        if sender.send_all(&mut tally)? == Directive::Stop {
+            return Ok(Outcome::Suspended);
+        }
+    }
+    Ok(Outcome::Done)
+}
+
+struct Sender<'c> {
+    context: &'c Context,
+    flow: Flow,
+    organization: Uuid,
+    outbox: Outbox,
+}
+
+/// An order on its way.
+struct Parcel {
+    order: Order,
+    key: Key,
+    draft: Draft,
+    sync_id: Uuid,
+    /// The document, once it is known.
+    id: Option<Uuid>,
+    /// What was agreed on.
+    print: Option<Vec<u8>>,
+    /// What was agreed on its lines.
+    agreed: HashMap<String, Agreed>,
+    /// What is written: all of a new document, else what differs.
+    fields: Fields,
+    changes: Vec<FieldChange>,
+    gone: Vec<String>,
+    /// Positions that are somebody else's.
+    others: Vec<Uuid>,
+    /// Whether positions were written, and so have ids that are not known yet.
+    positions: bool,
+}
+
+/// What a batch of orders points at.
+struct Known {
+    documents: HashMap<Key, Binding>,
+    partners: HashMap<Key, Uuid>,
+    products: HashMap<Key, Uuid>,
+    lines: HashMap<Key, Agreed>,
+    again: HashMap<Key, String>,
+}
+
+impl Sender<'_> {
+    /// Where changes were read up to.
+    fn cursor(&self) -> String {
+        format!("cursor/{}", self.flow.name())
+    }
+
+    fn again(&self, key: &str) -> String {
+        format!("again/{}/{key}", self.flow.name())
+    }
+
+    fn send_all(&self, tally: &mut Tally) -> Result<Directive, Fault> {
+        let waiting = self.outbox.waiting();
+        if !waiting.is_empty() {
+            let lookups: Vec<OrderLookup> = waiting
+                .iter()
+                .map(|key| OrderLookup::Key(key.clone()))
+                .collect();
+            let found: Vec<Order> = orders::find(&lookups)?.into_iter().flatten().collect();
+            self.outbox.settle(&waiting);
+            self.send(found, tally)?;
+            if tally.checkpoint() == Directive::Stop {
+                return Ok(Directive::Stop);
+            }
+        }
+        let mut cursor: Option<String> = state::load(&self.cursor());
+        loop {
+            let page = orders::changed(self.flow.direction(), cursor.as_deref(), PAGE)?;
+            if page.orders.is_empty() && !page.more {
+                return Ok(Directive::Proceed);
+            }
+            self.send(page.orders, tally)?;
+            state::save(&self.cursor(), &page.next)?;
+            let directive = tally.checkpoint();
+            if directive == Directive::Stop || !page.more {
+                return Ok(directive);
+            }
+            cursor = Some(page.next);
+        }
+    }
+
+    /// Whether an order is one of this region and of our time.
+    fn is_ours(&self, order: &Order) -> bool {
+        let settings = &self.context.settings;
+        let here = settings.region.is_none() || order.organization == settings.region;
+        let placed = order.created_at.or(order.changed_at);
+        let in_time = match (settings.orders_from, placed) {
+            (Some(from), Some(placed)) => placed >= from,
+            _ => true,
+        };
+        here && in_time
+    }
+
+    fn send(&self, orders: Vec<Order>, tally: &mut Tally) -> Result<(), Fault> {
+        let (ours, others): (Vec<Order>, Vec<Order>) =
+            orders.into_iter().partition(|order| self.is_ours(order));
+        for _ in others {
+            tally.passed();
+        }
+        let ours: Vec<(Key, Order)> = ours
+            .into_iter()
+            .filter_map(|order| Some((order.key.clone()?, order)))
+            .collect();
+        let mut known = self.look_up(&ours);
+        let mut parcels = Vec::new();
+        for (key, order) in ours {
+            match self.draw(&key, &order, &known) {
+                Ok(draft) => parcels.extend(self.sort(key, order, draft, &mut known, tally)?),
+                Err(reason) => self.refuse(&key, &order, &reason, tally)?,
+            }
+        }
+        let parcels = self.meet(parcels, tally)?;
+        let written = self.write(parcels, tally)?;
+        self.settle(written)
+    }
+
+    fn look_up(&self, orders: &[(Key, Order)]) -> Known {
+        let keys: Vec<Key> = orders.iter().map(|(key, _)| key.clone()).collect();
+        let lines = orders
+            .iter()
+            .flat_map(|(key, order)| order.lines.iter().map(move |line| line_key(key, &line.id)));
+        let products = orders
+            .iter()
+            .flat_map(|(_, order)| order.lines.iter().filter_map(|line| line.product.clone()));
+        let partners = orders.iter().filter_map(|(_, order)| order.partner.clone());
+        let ids = |kind: &str, keys: Vec<Key>| -> HashMap<Key, Uuid> {
+            by_key(kind, keys)
+                .into_iter()
+                .filter_map(|(key, binding)| Some((key, meta::id_of(&binding.origin)?)))
+                .collect()
+        };
+        let again: Vec<Key> = keys.iter().map(|key| self.again(key)).collect();
+        let again = keys
+            .iter()
+            .cloned()
+            .zip(storage::get(&again))
+            .filter_map(|(key, count)| Some((key, String::from_utf8(count?).ok()?)))
+            .collect();
+        Known {
+            documents: by_key(self.flow.name(), keys),
+            partners: ids(PARTNER, unique(partners)),
+            products: ids(PRODUCT, unique(products)),
+            lines: by_key(self.flow.position(), lines.collect())
+                .into_iter()
+                .map(|(key, binding)| {
+                    let agreed = Agreed {
+                        position: meta::id_of(&binding.origin),
+                        print: binding.fingerprint,
+                    };
+                    (key, agreed)
+                })
+                .collect(),
+            again,
+        }
+    }
+
+    /// Maps an order.
+    fn draw(&self, key: &str, order: &Order, known: &Known) -> Result<Draft, String> {
+        let agent = match &order.partner {
+            Some(partner) => known.partners.get(partner).copied().ok_or_else(|| {
+                format!("its partner {partner} is not in MoySklad; see what keeps the partner back")
+            })?,
+            None => return Err("it has no partner".to_owned()),
+        };
+        let settings = &self.context.settings;
+        let places = Places {
+            base: &settings.base_url,
+            agent,
+            products: &known.products,
+            reserve: settings.reserve,
+        };
+        let mut draft = order::draft(order, self.flow, &places)?;
+        let to_state = settings.delete_refused && settings.all_refused == AllRefused::State;
+        if to_state
+            && !draft.is_wanted()
+            && self.flow == Flow::Sale
+            && let Some(state) = settings.refused_state
+        {
+            let state = self.context.api.meta(self.flow.state_kind(), state);
+            draft.header = draft.header.with_raw("state", state);
+        }
+        for remark in &draft.remarks {
+            warn!(record = key, "{remark}");
+        }
+        Ok(draft)
+    }
+
+    /// Decides whether an order has to be sent.
+    fn sort(
+        &self,
+        key: Key,
+        order: Order,
+        draft: Draft,
+        known: &mut Known,
+        tally: &mut Tally,
+    ) -> Result<Option<Parcel>, Fault> {
+        let settings = &self.context.settings;
+        let document = known.documents.remove(&key);
+        let id = document.as_ref().and_then(|one| meta::id_of(&one.origin));
+        if !draft.is_wanted() {
+            match id {
+                // Nobody wants anything of it, and nobody ever learnt of it.
+                None => {
+                    tally.passed();
+                    return Ok(None);
+                }
+                Some(id)
+                    if settings.delete_refused && settings.all_refused == AllRefused::Delete =>
+                {
+                    self.delete(&key, &order, id, known, tally)?;
+                    return Ok(None);
+                }
+                Some(_) => {}
+            }
+        }
+        let agreed: HashMap<String, Agreed> = order
+            .lines
+            .iter()
+            .filter_map(|line| {
+                let agreed = known.lines.remove(&line_key(&key, &line.id))?;
+                Some((line.id.clone(), agreed))
+            })
+            .collect();
+        let print = document.and_then(|document| document.fingerprint);
+        let differs = draft.kept().since(print.as_deref());
+        let lines = order::lines_differ(&draft, &agreed, settings.delete_refused);
+        if id.is_some() && differs.is_empty() && !lines {
+            tally.count(Effect::Unchanged);
+            return Ok(None);
+        }
+        let again = known.again.get(&key).map_or("", String::as_str);
+        let organization = self.organization.to_string();
+        let sync_id = meta::sync_id(&[self.flow.name(), &organization, &key, again]);
+        let lines = lines || differs.has("lines");
+        Ok(Some(Parcel {
+            changes: Vec::new(),
+            gone: Vec::new(),
+            others: Vec::new(),
+            fields: differs.without("lines"),
+            positions: lines,
+            order,
+            key,
+            draft,
+            sync_id,
+            id,
+            print,
+            agreed,
+        }))
+    }
+
+    /// Reads the documents that are new, to learn whether they are there already, and those whose
+    /// positions change; then decides what is written.
+    fn meet(&self, parcels: Vec<Parcel>, tally: &mut Tally) -> Result<Vec<Parcel>, Fault> {
+        let asked: Vec<Uuid> = parcels
+            .iter()
+            .filter(|parcel| parcel.id.is_none() || parcel.positions)
+            .map(|parcel| parcel.sync_id)
+            .collect();
+        let mut present = self.documents(&asked)?;
+        let mut met = Vec::new();
+        for mut parcel in parcels {
+            match (present.remove(&parcel.sync_id), parcel.id) {
+                (Some(document), _) => {
+                    if parcel.id.is_none() {
+                        info!(
+                            record = parcel.key,
+                            "found in MoySklad as {}", document.name
+                        );
+                    }
+                    parcel.id = Some(document.id);
+                    self.change(&mut parcel, &document.positions.rows);
+                    met.push(parcel);
+                }
+                (None, None) => {
+                    self.begin(&mut parcel);
+                    met.push(parcel);
+                }
+                (None, Some(id)) if !parcel.positions => {
+                    let meta = self.context.api.meta(self.flow.kind(), id);
+                    parcel.changes = parcel.fields.changes(parcel.print.as_deref());
+                    parcel.fields = std::mem::take(&mut parcel.fields).of(&meta);
+                    met.push(parcel);
+                }
+                (None, Some(_)) => {
+                    let reason = "somebody deleted it in MoySklad; it is not made again";
+                    self.refuse(&parcel.key, &parcel.order, reason, tally)?;
+                }
+            }
+        }
+        Ok(met)
+    }
+
+    fn documents(&self, sync_ids: &[Uuid]) -> Result<HashMap<Uuid, Doc>, Fault> {
+        let documents = self.context.api.documents(self.flow.kind(), sync_ids)?;
+        Ok(documents
+            .into_iter()
+            .filter_map(|document| Some((document.sync_id?, document)))
+            .collect())
+    }
+
+    /// A document that is made.
+    fn begin(&self, parcel: &mut Parcel) {
+        let settings = &self.context.settings;
+        let given = Given {
+            store: settings.store,
+            owner: settings.owner,
+            state: match self.flow {
+                Flow::Sale => settings.state,
+                Flow::Purchase => settings.supplier_state,
+            },
+        };
+        let lines = parcel.draft.lines.iter().filter(|line| !line.refused);
+        let positions: Vec<Fields> = lines.map(|line| line.fields.clone()).collect();
+        let mut fields = parcel.draft.header.clone();
+        fields.extend(order::birth(
+            &parcel.order,
+            self.flow,
+            &settings.base_url,
+            self.organization,
+            parcel.sync_id,
+            &given,
+        ));
+        fields.set("positions", positions);
+        parcel.changes = fields.changes(None);
+        parcel.fields = fields;
+        parcel.positions = true;
+    }
+
+    /// A document that is there, with these positions.
+    fn change(&self, parcel: &mut Parcel, rows: &[Position]) {
+        // Lines that the order does not have any more are known by their positions alone.
+        let origins: Vec<String> = rows
+            .iter()
+            .map(|row| origin(self.flow.position(), row.id))
+            .collect();
+        for (row, binding) in rows
+            .iter()
+            .zip(bindings::by_origin(self.flow.position(), &origins))
+        {
+            let Some(binding) = binding else { continue };
+            let line = binding.key.strip_prefix(&parcel.key);
+            if let Some(line) = line.and_then(|rest| rest.strip_prefix('/')) {
+                parcel.agreed.entry(line.to_owned()).or_insert(Agreed {
+                    position: Some(row.id),
+                    print: binding.fingerprint,
+                });
+            }
+        }
+        let delete_refused = self.context.settings.delete_refused;
+        let pairing = match parcel.print {
+            Some(_) => Pairing::Figures,
+            None => Pairing::Product(&[]),
+        };
+        let outcome =
+            order::positions(&parcel.draft, &parcel.agreed, rows, pairing, delete_refused);
+        let mut changes = parcel.fields.changes(parcel.print.as_deref());
+        let mut fields = std::mem::take(&mut parcel.fields);
+        parcel.positions = !outcome.changes.is_empty();
+        if parcel.positions {
+            fields.set("positions", outcome.positions);
+            changes.extend(outcome.changes);
+        }
+        if let Some(id) = parcel.id {
+            let meta = self.context.api.meta(self.flow.kind(), id);
+            fields = fields.of(&meta);
+        }
+        parcel.gone = outcome.gone;
+        parcel.others = outcome.others;
+        parcel.changes = changes;
+        parcel.fields = fields;
+    }
+
+    /// Writes, and answers with what was taken.
+    fn write(&self, parcels: Vec<Parcel>, tally: &mut Tally) -> Result<Vec<Parcel>, Fault> {
+        // One whose document was right all along has nothing but the document's name in it.
+        let (open, mut done): (Vec<Parcel>, Vec<Parcel>) = parcels
+            .into_iter()
+            .partition(|parcel| !parcel.changes.is_empty());
+        for _ in &done {
+            tally.count(Effect::Unchanged);
+        }
+        let path = self.flow.kind().path();
+        let fields: Vec<Fields> = open.iter().map(|parcel| parcel.fields.clone()).collect();
+        let outcomes = self.context.api.write(path, &fields)?;
+        let mut numbered = Vec::new();
+        for (parcel, outcome) in open.into_iter().zip(outcomes) {
+            match outcome {
+                Ok(written) => done.push(self.taken(parcel, written.id, tally)),
+                Err(refusal) if is_number_taken(&refusal, &parcel) => numbered.push(parcel),
+                Err(refusal) => {
+                    self.refuse(&parcel.key, &parcel.order, &refusal.to_string(), tally)?;
+                }
+            }
+        }
+        for parcel in &mut numbered {
+            let number = parcel.order.number.as_deref().unwrap_or_default();
+            warn!(
+                record = parcel.key,
+                "the number {number} is taken in MoySklad, which gives it another"
+            );
+            parcel.fields = std::mem::take(&mut parcel.fields).without("name");
+        }
+        let fields: Vec<Fields> = numbered
+            .iter()
+            .map(|parcel| parcel.fields.clone())
+            .collect();
+        let outcomes = self.context.api.write(path, &fields)?;
+        for (parcel, outcome) in numbered.into_iter().zip(outcomes) {
+            match outcome {
+                Ok(written) => done.push(self.taken(parcel, written.id, tally)),
+                Err(refusal) => {
+                    self.refuse(&parcel.key, &parcel.order, &refusal.to_string(), tally)?;
+                }
+            }
+        }
+        Ok(done)
+    }
+
+    fn taken(&self, mut parcel: Parcel, id: Uuid, tally: &mut Tally) -> Parcel {
+        tally.count(if parcel.id.is_some() {
+            Effect::Updated
+        } else {
+            Effect::Created
+        });
+        let preview = self.context.api.is_preview();
+        let id = if preview { parcel.sync_id } else { id };
+        run::wrote(&[Written {
+            record_kind: self.flow.name().to_owned(),
+            origin: origin(self.flow.kind().word(), parcel.id.unwrap_or(id)),
+            changes: std::mem::take(&mut parcel.changes),
+        }]);
+        parcel.id = parcel.id.or(Some(id));
+        parcel
+    }
+
+    /// Binds what was written: the documents, and their positions, whose ids are read for that.
+    fn settle(&self, parcels: Vec<Parcel>) -> Result<(), Fault> {
+        let preview = self.context.api.is_preview();
+        let asked: Vec<Uuid> = parcels
+            .iter()
+            .filter(|parcel| parcel.positions && !preview)
+            .map(|parcel| parcel.sync_id)
+            .collect();
+        let documents = self.documents(&asked)?;
+        let position = self.flow.position();
+        let mut pairs = Vec::new();
+        let mut gone = Vec::new();
+        for parcel in &parcels {
+            let Some(id) = parcel.id else { continue };
+            pairs.push(Binding {
+                fingerprint: Some(parcel.draft.kept().print()),
+                ..pair(
+                    self.flow.name(),
+                    &parcel.key,
+                    &origin(self.flow.kind().word(), id),
+                )
+            });
+            gone.extend(parcel.gone.iter().map(|line| line_key(&parcel.key, line)));
+            let Some(document) = documents.get(&parcel.sync_id) else {
+                annotate(&parcel.key, &parcel.order.documents, None)?;
+                continue;
+            };
+            let rows = &document.positions.rows;
+            let pairing = Pairing::Product(&parcel.others);
+            let places = order::pair(&parcel.draft.lines, &parcel.agreed, rows, pairing);
+            for (line, place) in parcel.draft.lines.iter().zip(places) {
+                let row = place.map(|place| &rows[place]);
+                if let Some(row) = row
+                    && !line.refused
+                {
+                    pairs.push(Binding {
+                        fingerprint: Some(line.fields.print()),
+                        ..pair(
+                            position,
+                            &line_key(&parcel.key, &line.id),
+                            &origin(position, row.id),
+                        )
+                    });
+                }
+            }
+            self.tell(&parcel.key, &parcel.order, Some(document))?;
+        }
+        if !gone.is_empty() {
+            bindings::unbind(position, &gone);
+        }
+        for some in pairs.chunks(BATCH) {
+            bindings::bind(some);
+        }
+        Ok(())
+    }
+
+    /// Deletes a document that nobody wants anything of. Should somebody want something later, it
+    /// is made anew, under another `syncId`.
+    fn delete(
+        &self,
+        key: &Key,
+        order: &Order,
+        id: Uuid,
+        known: &Known,
+        tally: &mut Tally,
+    ) -> Result<(), Fault> {
+        let path = format!("{}/{id}", self.flow.kind().path());
+        match self.context.api.delete(&path)? {
+            Ok(()) => {}
+            Err(refusal) => return self.refuse(key, order, &refusal.to_string(), tally),
+        }
+        info!(
+            record = key,
+            "deleted in MoySklad: all of its lines are refused"
+        );
+        run::wrote(&[Written {
+            record_kind: self.flow.name().to_owned(),
+            origin: origin(self.flow.kind().word(), id),
+            changes: vec![FieldChange {
+                field: "document".to_owned(),
+                before: order.number.clone().or_else(|| Some(key.clone())),
+                after: None,
+            }],
+        }]);
+        let again = known.again.get(key).and_then(|count| count.parse().ok());
+        let again: u32 = again.unwrap_or(0) + 1;
+        state::set(&[(self.again(key), again.to_string().into_bytes())])?;
+        let lines: Vec<Key> = order
+            .lines
+            .iter()
+            .map(|line| line_key(key, &line.id))
+            .collect();
+        bindings::unbind(self.flow.name(), std::slice::from_ref(key));
+        bindings::unbind(self.flow.position(), &lines);
+        tally.count(Effect::Updated);
+        self.tell(key, order, None)
+    }
+
+    /// Lists an order that cannot be sent, tells people on it, and tries it again next time.
+    fn refuse(
+        &self,
+        key: &Key,
+        order: &Order,
+        reason: &str,
+        tally: &mut Tally,
+    ) -> Result<(), Fault> {
+        tally.reject(self.flow.name(), key, reason);
+        self.outbox.keep(key)?;
+        annotate(key, &order.documents, Some(reason))
+    }
+
+    /// Shows people the document of an order, beside those of other counterparts.
+    fn tell(&self, key: &Key, order: &Order, document: Option<&Doc>) -> Result<(), Fault> {
+        let word = self.flow.kind().word();
+        let ours = format!("moysklad:{word}:");
+        let mut documents: Vec<LinkedDocument> = order.documents.clone();
+        documents.retain(|document| !document.origin.starts_with(&ours));
+        documents.extend(document.map(|document| LinkedDocument {
+            kind: DocumentKind::Order,
+            origin: origin(word, document.id),
+            number: (!document.name.is_empty()).then(|| document.name.clone()),
+            url: document.meta.uuid_href.clone(),
+        }));
+        annotate(key, &documents, None)
+    }
+}
+
+/// Puts documents and an error on an order, unless the platform has no place for them.
+fn annotate(key: &str, documents: &[LinkedDocument], error: Option<&str>) -> Result<(), Fault> {
+    match orders::annotate(key, documents, error) {
+        Err(fault @ (Fault::Transient(_) | Fault::Configuration(_))) => Err(fault),
+        _ => Ok(()),
+    }
+}
+
+/// Whether a document is refused for its number alone.
+fn is_number_taken(refusal: &Refusal, parcel: &Parcel) -> bool {
+    let about_name = refusal.field.as_deref().is_none_or(|field| field == "name");
+    refusal.code == Some(NOT_UNIQUE) && about_name && parcel.fields.has("name")
+}
+
+/// The key that a line is bound by.
+fn line_key(order: &str, line: &str) -> Key {
+    format!("{order}/{line}")
+}
+
+fn unique(keys: impl Iterator<Item = Key>) -> Vec<Key> {
+    let keys: HashSet<Key> = keys.collect();
+    keys.into_iter().collect()
+}
+
+fn by_key(kind: &str, keys: Vec<Key>) -> HashMap<Key, Binding> {
+    let mut known = HashMap::new();
+    for some in keys.chunks(BATCH) {
+        let found = bindings::by_key(kind, some).into_iter().flatten();
+        known.extend(found.map(|binding| (binding.key.clone(), binding)));
+    }
+    known
+}

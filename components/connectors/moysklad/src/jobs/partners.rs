@@ -1,0 +1,352 @@
+//! Customers and suppliers of the shop as counterparties. Those that are there already are found by
+//! what identifies them and bound; from then on the binding alone counts. Counterparties that were
+//! born in MoySklad do not come into the shop.
+
+use tenon_sdk::erp::partners;
+use tenon_sdk::import::{Tally, bound, pair, split_rivals};
+use tenon_sdk::model::{
+    Binding, Directive, Effect, Fault, Key, Outcome, Partner, PartnerLookup, PartnerRole, Written,
+};
+use tenon_sdk::runtime::{bindings, run};
+use tenon_sdk::{info, state, warn};
+use uuid::Uuid;
+
+use super::outbox::Outbox;
+use super::{Context, PARTNER};
+use crate::api::fields::Fields;
+use crate::api::meta::{self, Kind, origin};
+use crate::api::records::{COUNTERPARTIES, Counterparty};
+use crate::api::walk::Place;
+use crate::map::contact;
+use crate::map::partner::{Candidate, Decision, Index, Tags, birth, card};
+
+/// Up to where changes in the shop were read.
+const CURSOR: &str = "partners";
+
+/// Counterparties in origins.
+const PARTNER_WORD: &str = "counterparty";
+
+/// Partners in a page of changes.
+const PAGE: u32 = 100;
+
+/// Runs the job.
+///
+/// # Errors
+/// The fault that keeps it from going on.
+pub fn run(context: &Context) -> Result<Outcome, Fault> {
+    let mut tally = Tally::default();
+    Ok(match send(context, &mut tally)? {
+        Directive::Proceed => Outcome::Done,
+        Directive::Stop => Outcome::Suspended,
+    })
+}
+
+/// The groups of the settings.
+pub fn tags(context: &Context) -> Tags {
+    Tags {
+        customer: context.settings.customer_tag.clone(),
+        supplier: context.settings.supplier_tag.clone(),
+    }
+}
+
+/// Sends what changed in the shop, and what could not be sent before.
+///
+/// # Errors
+/// The fault that keeps it from going on.
+pub fn send(context: &Context, tally: &mut Tally) -> Result<Directive, Fault> {
+    let mut sender = Sender {
+        context,
+        tags: tags(context),
+        index: None,
+        outbox: Outbox::of(PARTNER),
+    };
+    let waiting = sender.outbox.waiting();
+    if !waiting.is_empty() {
+        let lookups: Vec<PartnerLookup> = waiting
+            .iter()
+            .map(|key| PartnerLookup::Key(key.clone()))
+            .collect();
+        let found: Vec<Partner> = partners::find(&lookups)?.into_iter().flatten().collect();
+        sender.outbox.settle(&waiting);
+        sender.send(found, tally)?;
+    }
+    let mut cursor: Option<String> = state::load(CURSOR);
+    loop {
+        let page = partners::changed(cursor.as_deref(), PAGE)?;
+        if page.partners.is_empty() && !page.more {
+            return Ok(Directive::Proceed);
+        }
+        sender.send(page.partners, tally)?;
+        state::save(CURSOR, &page.next)?;
+        let directive = tally.checkpoint();
+        if directive == Directive::Stop || !page.more {
+            return Ok(directive);
+        }
+        cursor = Some(page.next);
+    }
+}
+
+/// Reads all counterparties. One look at a few pages tells more exactly who is there than any
+/// filter: phones are free text.
+///
+/// # Errors
+/// The fault of a request.
+pub fn index(context: &Context) -> Result<Index, Fault> {
+    let mut index = Index::default();
+    let mut next = Some(Place::default());
+    while let Some(place) = next {
+        let answer = context.api.page(&COUNTERPARTIES, &place)?;
+        let page = context.api.rows(&COUNTERPARTIES, &place, &answer)?;
+        for row in &page.rows {
+            let read: Result<Counterparty<'_>, _> = serde_json::from_str(row.json.get());
+            if let (Some(id), Ok(read)) = (row.id, read) {
+                index.add(id, &read);
+            }
+        }
+        next = page.next;
+    }
+    Ok(index)
+}
+
+struct Sender<'c> {
+    context: &'c Context,
+    tags: Tags,
+    index: Option<Index>,
+    outbox: Outbox,
+}
+
+/// A counterparty that is about to be written.
+struct Draft {
+    partner: Partner,
+    key: Key,
+    /// None for a new one.
+    origin: Option<String>,
+    /// What is agreed once it is written.
+    print: Vec<u8>,
+    /// What is written.
+    fields: Fields,
+    before: Option<Vec<u8>>,
+    sync_id: Uuid,
+}
+
+impl Sender<'_> {
+    fn send(&mut self, partners: Vec<Partner>, tally: &mut Tally) -> Result<(), Fault> {
+        let keys: Vec<Key> = partners
+            .iter()
+            .filter_map(|partner| partner.key.clone())
+            .collect();
+        let known = bindings::by_key(PARTNER, &keys);
+        let mut changed = Vec::new();
+        let mut open = Vec::new();
+        let with_keys = partners.into_iter().filter(|partner| partner.key.is_some());
+        for ((partner, key), binding) in with_keys.zip(keys).zip(known) {
+            match binding {
+                Some(binding) => changed.extend(self.changed(partner, key, binding, tally)),
+                None => open.push((partner, key)),
+            }
+        }
+        self.write(changed, tally)?;
+        // Of two new partners who may be one, the second is looked up when the first is there.
+        while !open.is_empty() {
+            let (now, later) = split_rivals(open, |(partner, _)| claims(partner));
+            let drafts = self.decide(now, tally)?;
+            self.write(drafts, tally)?;
+            open = later;
+        }
+        Ok(())
+    }
+
+    /// What differs on the card of a partner that is bound.
+    fn changed(
+        &self,
+        partner: Partner,
+        key: Key,
+        binding: Binding,
+        tally: &mut Tally,
+    ) -> Option<Draft> {
+        let card = card(&partner);
+        let before = binding.fingerprint;
+        let fields = card.since(before.as_deref());
+        let id = meta::id_of(&binding.origin)?;
+        // Of several partners who are one counterparty, the first one's card counts.
+        if fields.is_empty() || binding.origin.contains('/') {
+            tally.count(Effect::Unchanged);
+            return None;
+        }
+        Some(Draft {
+            fields: fields.of(&self.context.api.meta(Kind::Counterparty, id)),
+            print: card.print(),
+            origin: Some(binding.origin),
+            sync_id: id,
+            partner,
+            key,
+            before,
+        })
+    }
+
+    /// Finds those that are there already, and draws the others.
+    fn decide(
+        &mut self,
+        partners: Vec<(Partner, Key)>,
+        tally: &mut Tally,
+    ) -> Result<Vec<Draft>, Fault> {
+        let index = match self.index.take() {
+            Some(index) => index,
+            None => index(self.context)?,
+        };
+        let mut drafts = Vec::new();
+        let mut pairs = Vec::new();
+        for (partner, key) in partners {
+            match index.decide(&partner, &self.tags) {
+                Decision::Is(found, rule) => {
+                    let own = origin(PARTNER_WORD, found.id);
+                    let taken = bound(PARTNER, std::slice::from_ref(&own)).remove(&own);
+                    let taken = taken.map(|binding| binding.key).or_else(|| {
+                        let mut pairs = pairs.iter();
+                        let same = pairs.find(|pair: &&Binding| pair.origin == own);
+                        same.map(|pair| pair.key.clone())
+                    });
+                    let origin = match taken {
+                        Some(other) => {
+                            warn!(record = key, "`{}` is the partner {other}, too", found.name);
+                            format!("{own}/{key}")
+                        }
+                        None => own,
+                    };
+                    info!(record = key, "`{}` matched by {rule}", found.name);
+                    let print = card(&partner).print();
+                    if found.has(self.tags.of(partner.role)) {
+                        tally.count(Effect::Unchanged);
+                        pairs.push(Binding {
+                            fingerprint: Some(print),
+                            ..pair(PARTNER, &key, &origin)
+                        });
+                    } else {
+                        drafts.push(self.marked(partner, key, origin, found, print));
+                    }
+                }
+                Decision::New => drafts.push(self.newcomer(partner, key)),
+                Decision::Open(reason) => {
+                    tally.reject(PARTNER, &key, &reason);
+                    self.outbox.keep(&key)?;
+                }
+            }
+        }
+        self.index = Some(index);
+        bindings::bind(&pairs);
+        Ok(drafts)
+    }
+
+    /// One that is there, and gets its group.
+    fn marked(
+        &self,
+        partner: Partner,
+        key: Key,
+        origin: String,
+        found: &Candidate,
+        print: Vec<u8>,
+    ) -> Draft {
+        let mut groups = found.tags.clone();
+        groups.push(self.tags.of(partner.role).to_owned());
+        let before = Fields::default().with("tags", &found.tags).print();
+        let fields = Fields::default().with("tags", groups);
+        Draft {
+            fields: fields.of(&self.context.api.meta(Kind::Counterparty, found.id)),
+            origin: Some(origin),
+            before: Some(before),
+            sync_id: found.id,
+            partner,
+            key,
+            print,
+        }
+    }
+
+    /// One that is not there yet.
+    fn newcomer(&self, partner: Partner, key: Key) -> Draft {
+        let role = match partner.role {
+            PartnerRole::Customer => "customer",
+            PartnerRole::Supplier => "supplier",
+        };
+        let sync_id = meta::sync_id(&["counterparty", role, &key, &partner.name]);
+        let card = card(&partner);
+        let print = card.print();
+        let mut fields = card;
+        fields.extend(birth(&partner, sync_id, &self.tags));
+        Draft {
+            origin: None,
+            before: None,
+            partner,
+            key,
+            print,
+            fields,
+            sync_id,
+        }
+    }
+
+    fn write(&mut self, drafts: Vec<Draft>, tally: &mut Tally) -> Result<(), Fault> {
+        if drafts.is_empty() {
+            return Ok(());
+        }
+        let fields: Vec<Fields> = drafts.iter().map(|draft| draft.fields.clone()).collect();
+        let outcomes = self.context.api.write(Kind::Counterparty.path(), &fields)?;
+        let mut pairs = Vec::new();
+        let mut told = Vec::new();
+        for (draft, outcome) in drafts.into_iter().zip(outcomes) {
+            match outcome {
+                Ok(written) => {
+                    let id = if self.context.api.is_preview() {
+                        draft.sync_id
+                    } else {
+                        written.id
+                    };
+                    let effect = if draft.origin.is_some() {
+                        Effect::Updated
+                    } else {
+                        info!(record = draft.key, "made in MoySklad");
+                        Effect::Created
+                    };
+                    tally.count(effect);
+                    let origin = match draft.origin {
+                        Some(origin) => origin,
+                        None => {
+                            if let Some(index) = &mut self.index {
+                                index.add_partner(id, &draft.partner, &self.tags);
+                            }
+                            origin(PARTNER_WORD, id)
+                        }
+                    };
+                    told.push(Written {
+                        record_kind: PARTNER.to_owned(),
+                        origin: origin.clone(),
+                        changes: draft.fields.changes(draft.before.as_deref()),
+                    });
+                    pairs.push(Binding {
+                        fingerprint: Some(draft.print),
+                        ..pair(PARTNER, &draft.key, &origin)
+                    });
+                }
+                Err(refusal) => {
+                    tally.reject(PARTNER, &draft.key, &refusal.to_string());
+                    self.outbox.keep(&draft.key)?;
+                }
+            }
+        }
+        run::wrote(&told);
+        bindings::bind(&pairs);
+        Ok(())
+    }
+}
+
+/// What another new partner must not share to be certainly another one.
+fn claims(partner: &Partner) -> Vec<String> {
+    let tax_id = partner.tax_id.as_deref().and_then(contact::tax_id);
+    let emails = partner
+        .emails
+        .iter()
+        .filter_map(|email| contact::email(email));
+    let phones = partner
+        .phones
+        .iter()
+        .flat_map(|phone| contact::phones(phone));
+    tax_id.into_iter().chain(emails).chain(phones).collect()
+}

@@ -1,0 +1,467 @@
+//! Stock per store into the shop's price lists. In between only what changed is read; at times, and
+//! when somebody asks for it, everything, and then a level that MoySklad does not know becomes zero.
+//!
+//! The short report gives one figure at a time, so what lies in a store and what of it is reserved
+//! are two requests, for all stores at once.
+
+use std::collections::{HashMap, HashSet};
+
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+use tenon_sdk::erp::{directories, stock};
+use tenon_sdk::import::{Tally, bound};
+use tenon_sdk::model::{
+    self, Cause, Directive, Directory, Fault, Instant, Key, Outcome, StockLevel,
+};
+use tenon_sdk::time::{self, MINUTE, SECOND};
+use tenon_sdk::{info, state};
+use uuid::Uuid;
+
+use super::{Context, PRODUCT, importer};
+use crate::api::meta::origin;
+use crate::api::moscow::{self, OVERLAP};
+use crate::api::records::StockRow;
+use crate::settings::PriceList;
+
+const REPORT: &str = "/report/stock/bystore/current";
+
+/// Everything is read again after so long; the report of changes goes back no more than a day.
+const WHOLE_EVERY: Instant = 20 * 60 * MINUTE;
+
+/// A run that comes a little early counts as in time.
+const EARLY: Instant = 30 * SECOND;
+
+/// Levels in one call.
+const BATCH: usize = 1_000;
+
+/// Products that a filter of the report names at most, and how many are asked for so at most.
+const NAMED: usize = 100;
+const MOST_NAMED: usize = 300;
+
+/// Price lists that a run which was cut has done.
+const DONE: &str = "stock-done";
+
+/// When a price list was synchronised.
+#[derive(Clone, Copy, Serialize, Deserialize)]
+struct Synchronised {
+    /// By MoySklad's clock: what changed later is read next time.
+    at: Instant,
+    /// By MoySklad's clock: when everything was read.
+    whole: Instant,
+    /// By ours.
+    looked: Instant,
+    /// Cards that were bound then: the stock of later ones may never have been read.
+    cards: u64,
+}
+
+impl Synchronised {
+    /// Whether so many minutes have passed. A clock that was set back makes it due, too.
+    fn is_due(&self, minutes: u32, now: Instant) -> bool {
+        let wait = Instant::from(minutes) * MINUTE - EARLY;
+        now - self.looked >= wait || self.looked > now
+    }
+}
+
+/// What a store has of a product.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+struct Level {
+    stock: Option<Decimal>,
+    reserve: Option<Decimal>,
+}
+
+type Levels = HashMap<(Uuid, Uuid), Level>;
+
+/// Runs the job. An argument or an action names one price list, which is done at once.
+///
+/// # Errors
+/// The fault that keeps it from going on.
+pub fn run(context: &Context, argument: Option<&str>, cause: &Cause) -> Result<Outcome, Fault> {
+    let only = match (argument, cause) {
+        (Some(key), _) => Some(key),
+        (None, Cause::Action(call)) => Some(call.target.key.as_str()),
+        _ => None,
+    };
+    let at_once = only.is_some() || matches!(cause, Cause::Asked);
+    let names = names(context, only)?;
+    let mut done: Vec<Key> = state::load(DONE).unwrap_or_default();
+    state::forget(DONE);
+    let now = time::now();
+    let mut due: Vec<(&PriceList, Option<Synchronised>)> = Vec::new();
+    for list in &context.settings.price_lists.0 {
+        let chosen = only.is_none_or(|only| only == list.price_list);
+        let last: Option<Synchronised> = state::load(&kept(list));
+        let in_time = last.is_none_or(|last| last.is_due(list.minutes, now));
+        if chosen && !done.contains(&list.price_list) && (at_once || in_time) {
+            due.push((list, last));
+        }
+    }
+    let mut tally = Tally::default();
+    if due.is_empty() {
+        return Ok(Outcome::Done);
+    }
+    let cards = importer::cards_bound();
+    let stores: HashSet<Uuid> = due.iter().map(|(list, _)| list.store).collect();
+    let more = due
+        .iter()
+        .any(|(_, last)| last.is_some_and(|last| last.cards != cards));
+    let reading = read(context, &due, &stores, only.is_some() || more, now)?;
+    let mut seen: HashMap<&str, HashSet<Key>> = HashMap::new();
+    let last = due.len();
+    for (number, (list, before)) in (1..).zip(&due) {
+        let products = write(list, &names, &reading, &mut tally)?;
+        seen.insert(&list.price_list, products);
+        if reading.whole {
+            let zeroed = zero(list, &seen[list.price_list.as_str()])?;
+            if zeroed > 0 {
+                let key = &list.price_list;
+                info!(
+                    record = key,
+                    "{zeroed} levels that MoySklad does not know are zero now"
+                );
+            }
+        }
+        let whole = match before {
+            Some(before) if !reading.whole => before.whole,
+            _ => reading.at,
+        };
+        let kept_now = Synchronised {
+            at: reading.at,
+            whole,
+            looked: now,
+            cards,
+        };
+        state::save(&kept(list), &kept_now)?;
+        done.push(list.price_list.clone());
+        if number < last {
+            state::save(DONE, &done)?;
+        } else {
+            state::forget(DONE);
+        }
+        if tally.checkpoint() == Directive::Stop && number < last {
+            return Ok(Outcome::Suspended);
+        }
+    }
+    Ok(Outcome::Done)
+}
+
+fn kept(list: &PriceList) -> String {
+    format!("stock/{}", list.price_list)
+}
+
+/// Names of the price lists.
+fn names(context: &Context, only: Option<&str>) -> Result<HashMap<Key, String>, Fault> {
+    let names: HashMap<Key, String> = directories::list(Directory::Warehouses)?
+        .into_iter()
+        .map(|entry| (entry.key, entry.name))
+        .collect();
+    let lists = &context.settings.price_lists.0;
+    if let Some(list) = lists
+        .iter()
+        .find(|list| !names.contains_key(&list.price_list))
+    {
+        return Err(Fault::Configuration(format!(
+            "settings.price_lists: the shop has no price list `{}`",
+            list.price_list
+        )));
+    }
+    if let Some(only) = only
+        && !lists.iter().any(|list| list.price_list == only)
+    {
+        return Err(Fault::Configuration(format!(
+            "the price list `{only}` has no store; choose one in settings.price_lists"
+        )));
+    }
+    Ok(names)
+}
+
+/// What was read.
+struct Reading {
+    levels: Levels,
+    whole: bool,
+    at: Instant,
+}
+
+fn read(
+    context: &Context,
+    due: &[(&PriceList, Option<Synchronised>)],
+    stores: &HashSet<Uuid>,
+    at_large: bool,
+    now: Instant,
+) -> Result<Reading, Fault> {
+    let oldest = |pick: fn(&Synchronised) -> Instant| {
+        let times = due.iter().map(|(_, last)| last.as_ref().map(pick));
+        times.min().flatten()
+    };
+    let since = oldest(|last| last.at);
+    let stale = oldest(|last| last.whole).is_none_or(|whole| now - whole >= WHOLE_EVERY);
+    let late = since.is_none_or(|since| now - since >= WHOLE_EVERY);
+    if let Some(since) = since
+        && !at_large
+        && !stale
+        && !late
+        && let Some(reading) = read_changes(context, stores, since)?
+    {
+        return Ok(reading);
+    }
+    let mut levels = Levels::new();
+    let zeros = ("include", "zeroLines");
+    let at = figure(context, "stock", &[zeros], stores, &mut levels)?;
+    figure(context, "reserve", &[zeros], stores, &mut levels)?;
+    Ok(Reading {
+        levels,
+        whole: true,
+        at,
+    })
+}
+
+/// What changed since a moment; none when that is so much that all is read sooner.
+fn read_changes(
+    context: &Context,
+    stores: &HashSet<Uuid>,
+    since: Instant,
+) -> Result<Option<Reading>, Fault> {
+    let since = moscow::text(since - OVERLAP);
+    let changed = ("changedSince", since.as_str());
+    let mut levels = Levels::new();
+    let at = figure(context, "stock", &[changed], stores, &mut levels)?;
+    figure(context, "reserve", &[changed], stores, &mut levels)?;
+    // A product whose stock changed may be missing where only its reserve is told, and vice versa.
+    for (name, missing) in [
+        ("stock", half_known(&levels, |level| level.stock)),
+        ("reserve", half_known(&levels, |level| level.reserve)),
+    ] {
+        if missing.len() > MOST_NAMED {
+            return Ok(None);
+        }
+        for some in missing.chunks(NAMED) {
+            let ids: Vec<String> = some.iter().map(Uuid::to_string).collect();
+            let filter = format!("assortmentId={}", ids.join(","));
+            let query = [("include", "zeroLines"), ("filter", filter.as_str())];
+            figure(context, name, &query, stores, &mut levels)?;
+        }
+    }
+    Ok(Some(Reading {
+        levels,
+        whole: false,
+        at,
+    }))
+}
+
+/// Products of which a figure is not known in some store.
+fn half_known(levels: &Levels, figure: fn(&Level) -> Option<Decimal>) -> Vec<Uuid> {
+    let missing = levels.iter().filter(|(_, level)| figure(level).is_none());
+    let mut products: Vec<Uuid> = missing.map(|((_, product), _)| *product).collect();
+    products.sort_unstable();
+    products.dedup();
+    products
+}
+
+/// Reads one figure of the stores; answers with the time by MoySklad's clock.
+fn figure(
+    context: &Context,
+    name: &str,
+    query: &[(&str, &str)],
+    stores: &HashSet<Uuid>,
+    levels: &mut Levels,
+) -> Result<Instant, Fault> {
+    let mut all = vec![("stockType", name)];
+    all.extend_from_slice(query);
+    let begun = time::now();
+    let answer = context.api.get(REPORT, &all)?;
+    let rows: Vec<StockRow> = answer.json()?;
+    for row in rows {
+        let (Some(store), Some(product)) = (row.store_id, row.assortment_id) else {
+            continue;
+        };
+        if !stores.contains(&store) {
+            continue;
+        }
+        let level = levels.entry((store, product)).or_default();
+        match name {
+            "reserve" => level.reserve = row.reserve.get().or(level.reserve),
+            _ => level.stock = row.stock.get().or(level.stock),
+        }
+    }
+    // Cut to the second, so it is never ahead of what was read.
+    Ok(answer.date().unwrap_or(begun).min(begun))
+}
+
+/// Writes the levels of one price list; answers with the products it has.
+fn write(
+    list: &PriceList,
+    names: &HashMap<Key, String>,
+    reading: &Reading,
+    tally: &mut Tally,
+) -> Result<HashSet<Key>, Fault> {
+    let mut own: Vec<(Uuid, Level)> = reading
+        .levels
+        .iter()
+        .filter(|((store, _), _)| *store == list.store)
+        .map(|((_, product), level)| (*product, *level))
+        .collect();
+    own.sort_unstable_by_key(|(product, _)| *product);
+    let (mut written, mut unknown) = (0_u64, 0_u64);
+    let mut products = HashSet::new();
+    for some in own.chunks(BATCH) {
+        let origins: Vec<String> = some.iter().map(|(id, _)| origin(PRODUCT, *id)).collect();
+        let known = bound(PRODUCT, &origins);
+        let mut levels = Vec::with_capacity(some.len());
+        for ((_, level), origin) in some.iter().zip(&origins) {
+            let Some(binding) = known.get(origin) else {
+                unknown += 1;
+                continue;
+            };
+            match stock_level(&list.price_list, &binding.key, *level) {
+                Ok(level) => levels.push(level),
+                Err(reason) => tally.reject("stock", &binding.key, &reason),
+            }
+            products.insert(binding.key.clone());
+        }
+        for (level, outcome) in levels.iter().zip(stock::set(&levels)?) {
+            match outcome {
+                Ok(()) => {
+                    written += 1;
+                    tally.passed();
+                }
+                Err(fault @ (Fault::Transient(_) | Fault::Configuration(_))) => return Err(fault),
+                Err(fault) => tally.reject("stock", &level.product, &words(fault)),
+            }
+        }
+    }
+    let key = &list.price_list;
+    let name = names.get(key).map_or(key.as_str(), String::as_str);
+    let what = if reading.whole {
+        "all levels"
+    } else {
+        "changes"
+    };
+    info!(
+        record = key,
+        "price list `{name}`: {what} read, {written} levels set, {unknown} products unknown in the shop"
+    );
+    Ok(products)
+}
+
+fn words(fault: Fault) -> String {
+    match fault {
+        Fault::Rejected(reason)
+        | Fault::Unsupported(reason)
+        | Fault::Conflict(reason)
+        | Fault::Transient(reason)
+        | Fault::Configuration(reason) => reason,
+    }
+}
+
+fn stock_level(warehouse: &Key, product: &Key, level: Level) -> Result<StockLevel, String> {
+    let stock = level.stock.unwrap_or_default();
+    let reserve = level.reserve.unwrap_or_default();
+    let wire = |number: Decimal| {
+        model::Decimal::try_from(number.normalize()).map_err(|error| error.to_string())
+    };
+    Ok(StockLevel {
+        product: product.clone(),
+        product_variant: None,
+        warehouse: warehouse.clone(),
+        on_hand: wire(stock)?,
+        reserved: wire(reserve)?,
+        available: wire(stock - reserve)?,
+    })
+}
+
+/// Makes the levels of a price list zero that the report of everything did not have.
+fn zero(list: &PriceList, reported: &HashSet<Key>) -> Result<u64, Fault> {
+    let nothing = model::Decimal::default();
+    let is_nothing = |level: &StockLevel| {
+        [level.on_hand, level.reserved, level.available]
+            .iter()
+            .all(|number| number.units == 0)
+    };
+    let mut cursor: Option<String> = None;
+    let mut zeroed = 0;
+    loop {
+        let page = stock::changed(cursor.as_deref(), 100)?;
+        let stale: Vec<StockLevel> = page
+            .levels
+            .into_iter()
+            .filter(|level| level.warehouse == list.price_list)
+            .filter(|level| !reported.contains(&level.product) && !is_nothing(level))
+            .map(|level| StockLevel {
+                on_hand: nothing,
+                reserved: nothing,
+                available: nothing,
+                ..level
+            })
+            .collect();
+        for outcome in stock::set(&stale)? {
+            outcome?;
+            zeroed += 1;
+        }
+        cursor = Some(page.next);
+        if !page.more {
+            return Ok(zeroed);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{EARLY, Level, Levels, MINUTE, Synchronised, half_known, stock_level};
+    use rust_decimal::Decimal;
+    use uuid::Uuid;
+
+    #[test]
+    fn what_is_free_is_what_lies_there_less_what_is_reserved() {
+        let level = Level {
+            stock: Some(Decimal::new(125, 1)),
+            reserve: Some(Decimal::from(2)),
+        };
+        let level = stock_level(&"w".to_owned(), &"p".to_owned(), level).expect("a level");
+        assert_eq!((level.on_hand.units, level.on_hand.scale), (125, 1));
+        assert_eq!((level.reserved.units, level.reserved.scale), (2, 0));
+        assert_eq!((level.available.units, level.available.scale), (105, 1));
+    }
+
+    #[test]
+    fn a_price_list_is_due_by_its_own_frequency() {
+        let looked = 1_000 * MINUTE;
+        let last = Synchronised {
+            at: 0,
+            whole: 0,
+            looked,
+            cards: 0,
+        };
+        assert!(!last.is_due(60, looked + 15 * MINUTE));
+        assert!(last.is_due(15, looked + 15 * MINUTE));
+        assert!(
+            last.is_due(15, looked + 15 * MINUTE - EARLY),
+            "a little early"
+        );
+        assert!(!last.is_due(15, looked + 14 * MINUTE));
+        assert!(last.is_due(15, looked - 1), "the clock was set back");
+    }
+
+    #[test]
+    fn a_product_of_which_half_is_told_is_asked_for_again() {
+        let (store, whole, half) = (Uuid::nil(), Uuid::from_u128(1), Uuid::from_u128(2));
+        let one = Some(Decimal::ONE);
+        let levels: Levels = [
+            (
+                (store, whole),
+                Level {
+                    stock: one,
+                    reserve: one,
+                },
+            ),
+            (
+                (store, half),
+                Level {
+                    stock: one,
+                    reserve: None,
+                },
+            ),
+        ]
+        .into();
+        assert!(half_known(&levels, |level| level.stock).is_empty());
+        assert_eq!(half_known(&levels, |level| level.reserve), [half]);
+    }
+}

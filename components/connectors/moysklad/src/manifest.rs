@@ -1,0 +1,288 @@
+//! How the connector presents itself: what admins set, what the host grants, what people choose.
+
+use serde::Deserialize;
+use tenon_sdk::http::Error;
+use tenon_sdk::model::{
+    Action, AuthScheme, Choice, ConnectorManifest, Credential, Endpoint, Fault, Job, TokenExchange,
+};
+use tenon_sdk::text;
+
+use crate::api::meta::Kind;
+use crate::api::records::{Folder, Named};
+use crate::api::{LOGIN, MoySklad, TOKEN, TOKEN_PATH};
+use crate::jobs;
+use crate::map::tree;
+use crate::settings;
+
+/// Units of a request that reads an extended report on stock (Remap 1.2, "Restrictions").
+const REPORT_COST: u32 = 5;
+
+/// Credentials, limits, jobs and the one button.
+pub fn manifest() -> ConnectorManifest {
+    ConnectorManifest {
+        name: "moysklad".to_owned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        title: text!(en: "MoySklad", uk: "МойСклад", ru: "МойСклад"),
+        settings_schema: include_str!("settings.schema.json").to_owned(),
+        credentials: vec![
+            Credential {
+                name: TOKEN.to_owned(),
+                title: text!(en: "Access token", uk: "Токен доступу", ru: "Токен доступа"),
+                scheme: AuthScheme::Bearer,
+            },
+            Credential {
+                name: LOGIN.to_owned(),
+                title: text!(
+                    en: "Login and password, as `login:password`",
+                    uk: "Логін і пароль, як `login:password`",
+                    ru: "Логин и пароль, как `login:password`",
+                ),
+                scheme: AuthScheme::Token(TokenExchange {
+                    path: TOKEN_PATH.to_owned(),
+                    member: "access_token".to_owned(),
+                }),
+            },
+        ],
+        endpoints: vec![
+            Endpoint {
+                origin: "{settings.base_url}".to_owned(),
+                credentials: vec![TOKEN.to_owned(), LOGIN.to_owned()],
+                // 45 units in 3 seconds, of which a login or a user's token pays 4 for a request
+                // from December 2026 on. An application may do more; its answers do not say so.
+                units_per_window: 11,
+                window_ms: 3_100,
+                // Of the 5 at once, one is left to people.
+                parallel: 4,
+                costs: vec![
+                    ("/api/remap/1.2/report/stock/all".to_owned(), REPORT_COST),
+                    (
+                        "/api/remap/1.2/report/stock/bystore".to_owned(),
+                        REPORT_COST,
+                    ),
+                    ("/api/remap/1.2/report/stock/all/current".to_owned(), 1),
+                    ("/api/remap/1.2/report/stock/bystore/current".to_owned(), 1),
+                ],
+            },
+            Endpoint {
+                origin: "{settings.files_url}".to_owned(),
+                credentials: Vec::new(),
+                units_per_window: 20,
+                window_ms: 1_000,
+                parallel: 4,
+                costs: Vec::new(),
+            },
+        ],
+        jobs: manifest_jobs(),
+        actions: vec![Action {
+            id: jobs::STOCK.to_owned(),
+            title: text!(
+                en: "Synchronise with MoySklad now",
+                uk: "Синхронізувати з МойСклад зараз",
+                ru: "Синхронизировать с МойСклад сейчас",
+            ),
+            record_kind: "warehouse".to_owned(),
+        }],
+        state_version: 1,
+    }
+}
+
+fn manifest_jobs() -> Vec<Job> {
+    let job = |id: &str, schedule: Option<&str>, title| Job {
+        id: id.to_owned(),
+        title,
+        schedule: schedule.map(str::to_owned),
+        listens_to: Vec::new(),
+    };
+    vec![
+        job(
+            jobs::CATEGORIES,
+            Some("5 0 * * *"),
+            text!(en: "Categories", uk: "Категорії", ru: "Категории"),
+        ),
+        job(
+            jobs::PRODUCTS,
+            Some("10 0 * * *"),
+            text!(
+                en: "All products",
+                uk: "Повна синхронізація номенклатури",
+                ru: "Полная синхронизация номенклатуры",
+            ),
+        ),
+        job(
+            jobs::CHANGES,
+            Some("*/15 1-23 * * *"),
+            text!(en: "Changed products", uk: "Зміни номенклатури", ru: "Изменения номенклатуры"),
+        ),
+        job(
+            jobs::IMAGES,
+            Some("*/30 1-23 * * *"),
+            text!(en: "Photos", uk: "Фотографії", ru: "Фотографии"),
+        ),
+        job(
+            jobs::STOCK,
+            Some("*/5 * * * *"),
+            text!(en: "Stock in price lists", uk: "Залишки прайс-листів", ru: "Остатки прайс-листов"),
+        ),
+        job(
+            jobs::PARTNERS,
+            None,
+            text!(en: "Customers and suppliers", uk: "Контрагенти", ru: "Контрагенты"),
+        ),
+        Job {
+            listens_to: vec!["order".to_owned()],
+            ..job(
+                jobs::ORDERS,
+                Some("*/5 * * * *"),
+                text!(en: "Orders", uk: "Замовлення", ru: "Заказы"),
+            )
+        },
+        job(
+            jobs::BALANCE,
+            None,
+            text!(en: "Balances of customers", uk: "Баланс клієнтів", ru: "Баланс клиентов"),
+        ),
+        job(
+            jobs::MATCH,
+            None,
+            text!(
+                en: "Report what would be matched",
+                uk: "Показати, що буде зіставлено",
+                ru: "Показать, что будет сопоставлено",
+            ),
+        ),
+    ]
+}
+
+/// The API, by no more than its address, so that the settings form can offer choices before all of
+/// it is filled in.
+fn api() -> Result<MoySklad, Fault> {
+    #[derive(Deserialize)]
+    struct Address {
+        base_url: Option<String>,
+    }
+
+    let address: Address = tenon_sdk::settings::load()?;
+    let base_url = address.base_url.as_deref();
+    Ok(MoySklad::new(base_url.unwrap_or(settings::BASE_URL)))
+}
+
+/// Tries the credentials.
+///
+/// # Errors
+/// `configuration` when MoySklad does not accept them.
+pub fn check() -> Result<String, Fault> {
+    let api = api()?;
+    match api.try_get("/context/employee", &[]) {
+        Ok(answer) => Ok(format!("MoySklad, {}", answer.json::<Named>()?.name)),
+        // An application is nobody's; it can read what the connector needs instead.
+        Err(Error::Status(_)) => {
+            let organizations: Vec<Named> = api.all(Kind::Organization.path(), "")?;
+            Ok(format!("MoySklad, {} organizations", organizations.len()))
+        }
+        Err(Error::Fault(fault)) => Err(fault),
+    }
+}
+
+/// The dictionaries of the account, for the settings form.
+///
+/// # Errors
+/// `unsupported` for an option that the schema does not name; else what MoySklad's answer came to.
+pub fn choices(option: &str) -> Result<Vec<Choice>, Fault> {
+    let api = api()?;
+    let named = |path: &str| -> Result<Vec<Named>, Fault> { api.all(path, "") };
+    let entries = match option {
+        "organizations" => named(Kind::Organization.path())?,
+        "stores" => named(Kind::Store.path())?,
+        "employees" => named(Kind::Employee.path())?,
+        "price-types" => api.get(Kind::PriceType.path(), &[])?.json()?,
+        "states" => states(&api, Kind::CustomerOrder)?,
+        "supplier-states" => states(&api, Kind::PurchaseOrder)?,
+        "product-folders" => {
+            let folders: Vec<Folder> = api.all(Kind::ProductFolder.path(), "")?;
+            let paths = tree::paths(&folders).into_iter();
+            return Ok(paths
+                .map(|(id, label)| Choice {
+                    value: id.to_string(),
+                    label,
+                })
+                .collect());
+        }
+        other => {
+            return Err(Fault::Unsupported(format!(
+                "there are no choices for `{other}`"
+            )));
+        }
+    };
+    Ok(entries
+        .into_iter()
+        .map(|entry| Choice {
+            value: entry.id.to_string(),
+            label: entry.name,
+        })
+        .collect())
+}
+
+fn states(api: &MoySklad, documents: Kind) -> Result<Vec<Named>, Fault> {
+    #[derive(Deserialize)]
+    struct Metadata {
+        #[serde(default)]
+        states: Vec<Named>,
+    }
+
+    let answer = api.get(&format!("{}/metadata", documents.path()), &[])?;
+    Ok(answer.json::<Metadata>()?.states)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::manifest;
+    use crate::settings::{BASE_URL, CUSTOMER_TAG, FILES_URL, MINUTES, SUPPLIER_TAG, Settings};
+
+    fn schema() -> serde_json::Value {
+        serde_json::from_str(&manifest().settings_schema).expect("the schema is JSON")
+    }
+
+    #[test]
+    fn the_schema_agrees_with_the_defaults() {
+        let schema = schema();
+        let default = |name: &str| schema["properties"][name]["default"].clone();
+        assert_eq!(default("base_url"), BASE_URL);
+        assert_eq!(default("files_url"), FILES_URL);
+        assert_eq!(default("customer_tag"), CUSTOMER_TAG);
+        assert_eq!(default("supplier_tag"), SUPPLIER_TAG);
+        let lists = &schema["properties"]["price_lists"]["items"]["properties"];
+        assert_eq!(lists["minutes"]["default"], MINUTES);
+        let defaults = schema["properties"].as_object().expect("properties").iter();
+        let defaults: serde_json::Map<_, _> = defaults
+            .filter_map(|(name, one)| Some((name.clone(), one.get("default")?.clone())))
+            .collect();
+        let json = serde_json::Value::Object(defaults).to_string();
+        tenon_sdk::settings::parse::<Settings>(&json).expect("the defaults are good settings");
+    }
+
+    #[test]
+    fn every_setting_has_a_title_in_each_language() {
+        for (name, property) in schema()["properties"].as_object().expect("properties") {
+            for language in ["en", "uk", "ru"] {
+                assert!(
+                    property["x-titles"][language].is_string(),
+                    "{name} {language}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn the_short_report_on_stock_costs_no_more_than_other_requests() {
+        let manifest = manifest();
+        let cost = |path: &str| {
+            let costs = manifest.endpoints[0].costs.iter();
+            let fit = costs.filter(|(prefix, _)| path.starts_with(prefix.as_str()));
+            fit.max_by_key(|(prefix, _)| prefix.len())
+                .map_or(1, |(_, cost)| *cost)
+        };
+        assert_eq!(cost("/api/remap/1.2/report/stock/bystore/current"), 1);
+        assert_eq!(cost("/api/remap/1.2/report/stock/bystore"), 5);
+        assert_eq!(cost("/api/remap/1.2/entity/product"), 1);
+    }
+}

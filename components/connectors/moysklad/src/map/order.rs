@@ -1,0 +1,468 @@
+//! An order of the shop as a document of MoySklad.
+//!
+//! A position is known by its line, never by its product, so two lines with one product stay two.
+//! MoySklad takes discounts in percent of a position; so a line's own discount and its share of the
+//! order's become one percentage, exact enough that sums agree to the kopeck.
+
+use std::collections::HashMap;
+
+use rust_decimal::Decimal;
+use tenon_sdk::decimal::round_money;
+use tenon_sdk::model::{Key, Order, OrderDirection, OrderLine};
+use uuid::Uuid;
+
+use super::partner::short;
+use super::product::to_minor;
+use crate::api::fields::Fields;
+use crate::api::meta::{self, Kind};
+use crate::api::moscow;
+use crate::api::records::Position;
+
+/// Longest comment that MoySklad takes, in characters.
+const LONGEST: usize = 4_096;
+
+/// Digits of a percentage behind the point: enough for a kopeck of a billion.
+const PERCENT_DIGITS: u32 = 12;
+
+/// The two streams of orders.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flow {
+    /// Orders of customers.
+    Sale,
+    /// Orders to suppliers.
+    Purchase,
+}
+
+impl Flow {
+    /// The shop's stream.
+    pub fn direction(self) -> OrderDirection {
+        match self {
+            Flow::Sale => OrderDirection::Sale,
+            Flow::Purchase => OrderDirection::Purchase,
+        }
+    }
+
+    /// The documents.
+    pub fn kind(self) -> Kind {
+        match self {
+            Flow::Sale => Kind::CustomerOrder,
+            Flow::Purchase => Kind::PurchaseOrder,
+        }
+    }
+
+    /// The documents' states.
+    pub fn state_kind(self) -> Kind {
+        match self {
+            Flow::Sale => Kind::CustomerOrderState,
+            Flow::Purchase => Kind::PurchaseOrderState,
+        }
+    }
+
+    /// Its name in storage, bindings and reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Flow::Sale => "order",
+            Flow::Purchase => "supplier-order",
+        }
+    }
+
+    /// The name of its positions.
+    pub fn position(self) -> &'static str {
+        match self {
+            Flow::Sale => "order-line",
+            Flow::Purchase => "supplier-order-line",
+        }
+    }
+}
+
+/// What an order points at, at MoySklad.
+#[derive(Debug)]
+pub struct Places<'p> {
+    /// Address of the API, which references are made of.
+    pub base: &'p str,
+    /// The partner.
+    pub agent: Uuid,
+    /// Products by their keys in the shop.
+    pub products: &'p HashMap<Key, Uuid>,
+    /// Whether goods are reserved.
+    pub reserve: bool,
+}
+
+/// A line on its way.
+#[derive(Debug)]
+pub struct Line {
+    /// Its id within the order.
+    pub id: String,
+    /// Nobody wants it any more.
+    pub refused: bool,
+    /// What is ordered; none where it does not matter.
+    pub product: Option<Uuid>,
+    /// The position.
+    pub fields: Fields,
+}
+
+/// An order on its way.
+#[derive(Debug)]
+pub struct Draft {
+    /// What of the document is kept up.
+    pub header: Fields,
+    /// Its lines.
+    pub lines: Vec<Line>,
+    /// What people should know.
+    pub remarks: Vec<String>,
+}
+
+impl Draft {
+    /// Whether somebody still wants something of it.
+    pub fn is_wanted(&self) -> bool {
+        self.lines.iter().any(|line| !line.refused)
+    }
+
+    /// What is kept of the order: the header, and which lines it has.
+    pub fn kept(&self) -> Fields {
+        let lines: Vec<&str> = self.lines.iter().map(|line| line.id.as_str()).collect();
+        self.header.clone().with("lines", lines)
+    }
+}
+
+/// Maps an order.
+///
+/// # Errors
+/// Why it cannot be sent.
+pub fn draft(order: &Order, flow: Flow, places: &Places<'_>) -> Result<Draft, String> {
+    let agent = meta::meta(places.base, Kind::Counterparty, places.agent);
+    let comment: String = order
+        .comment
+        .as_deref()
+        .unwrap_or_default()
+        .trim()
+        .chars()
+        .take(LONGEST)
+        .collect();
+    let mut header = Fields::default()
+        .with_raw("agent", agent)
+        .with("description", comment);
+    let delivery = order.delivery.as_ref();
+    if flow == Flow::Sale {
+        let address = delivery.and_then(|delivery| delivery.address.as_deref());
+        header.set("shipmentAddress", address.map(short).unwrap_or_default());
+    }
+    let off = discounts(order)?;
+    let lines = order.lines.iter().zip(off);
+    let lines = lines.map(|(given, off)| line(given, off, flow, places));
+    let mut remarks = Vec::new();
+    let on_top = delivery
+        .and_then(|delivery| delivery.cost)
+        .into_iter()
+        .chain(order.charges.iter().map(|charge| charge.amount));
+    if on_top.into_iter().any(|amount| amount.units != 0) {
+        remarks.push(
+            "delivery and other charges are no goods; they are not in MoySklad's sum".to_owned(),
+        );
+    }
+    Ok(Draft {
+        header,
+        lines: lines.collect::<Result<_, _>>()?,
+        remarks,
+    })
+}
+
+fn line(given: &OrderLine, off: Decimal, flow: Flow, places: &Places<'_>) -> Result<Line, String> {
+    let product = given
+        .product
+        .as_ref()
+        .and_then(|key| places.products.get(key).copied());
+    let mut line = Line {
+        id: given.id.clone(),
+        refused: given.refused,
+        product,
+        fields: Fields::default(),
+    };
+    if given.refused {
+        return Ok(line);
+    }
+    let name = match &given.sku {
+        Some(sku) => format!("{} ({sku})", given.name),
+        None => given.name.clone(),
+    };
+    let product = product.ok_or_else(|| {
+        format!("line `{name}`: its product is not synchronised with MoySklad; check its Code and Article there")
+    })?;
+    let (quantity, price) = (exact(given.quantity)?, exact(given.price)?);
+    if quantity <= Decimal::ZERO {
+        return Err(format!("line `{name}`: its quantity is {quantity}"));
+    }
+    let whole = quantity * price;
+    let percent = if whole.is_zero() {
+        Decimal::ZERO
+    } else {
+        (off * Decimal::ONE_HUNDRED / whole).round_dp(PERCENT_DIGITS)
+    };
+    let vat = given.vat.map(exact).transpose()?;
+    line.fields = Fields::default()
+        .with_raw(
+            "assortment",
+            meta::meta(places.base, Kind::Product, product),
+        )
+        .with_number("quantity", quantity)
+        .with_number("price", to_minor(price))
+        .with_number("discount", percent)
+        .with_number("vat", vat.unwrap_or_default())
+        .with("vatEnabled", vat.is_some());
+    if flow == Flow::Sale {
+        let reserve = if places.reserve {
+            quantity
+        } else {
+            Decimal::ZERO
+        };
+        line.fields = std::mem::take(&mut line.fields).with_number("reserve", reserve);
+    }
+    Ok(line)
+}
+
+/// What is taken off each line: its own discount and its share of the order's. The last line takes
+/// what rounding left.
+fn discounts(order: &Order) -> Result<Vec<Decimal>, String> {
+    let mut off = Vec::with_capacity(order.lines.len());
+    let mut sums = Vec::with_capacity(order.lines.len());
+    for line in &order.lines {
+        let own = exact(line.discount)?;
+        let sum = exact(line.quantity)? * exact(line.price)? - own;
+        off.push(own);
+        sums.push(if line.refused { Decimal::ZERO } else { sum });
+    }
+    let (mut left, total) = (exact(order.discount)?, sums.iter().sum::<Decimal>());
+    let mut left_total = total;
+    for (off, sum) in off.iter_mut().zip(sums) {
+        if left_total.is_zero() || left.is_zero() || sum.is_zero() {
+            continue;
+        }
+        let share = round_money(left * sum / left_total);
+        *off += share;
+        left -= share;
+        left_total -= sum;
+    }
+    Ok(off)
+}
+
+fn exact(wire: tenon_sdk::model::Decimal) -> Result<Decimal, String> {
+    Decimal::try_from(wire).map_err(|error| error.to_string())
+}
+
+/// What a new document has on top of its header.
+pub fn birth(
+    order: &Order,
+    flow: Flow,
+    base: &str,
+    organization: Uuid,
+    sync_id: Uuid,
+    given: &Given,
+) -> Fields {
+    let key = order.key.as_deref().unwrap_or_default();
+    let mut birth = Fields::default()
+        .with("syncId", sync_id)
+        .with("externalCode", short(key))
+        .with("vatIncluded", true)
+        .with(
+            "vatEnabled",
+            order.lines.iter().any(|line| line.vat.is_some()),
+        )
+        .with_raw(
+            "organization",
+            meta::meta(base, Kind::Organization, organization),
+        );
+    if let Some(number) = order
+        .number
+        .as_deref()
+        .filter(|number| !number.trim().is_empty())
+    {
+        birth.set("name", short(number));
+    }
+    if let Some(placed) = order.created_at {
+        birth.set("moment", moscow::text(placed));
+    }
+    for (name, kind, id) in [
+        ("store", Kind::Store, given.store),
+        ("owner", Kind::Employee, given.owner),
+        ("state", flow.state_kind(), given.state),
+    ] {
+        if let Some(id) = id {
+            birth = birth.with_raw(name, meta::meta(base, kind, id));
+        }
+    }
+    birth
+}
+
+/// What the settings give to new documents.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Given {
+    /// Store.
+    pub store: Option<Uuid>,
+    /// Employee who answers for it.
+    pub owner: Option<Uuid>,
+    /// State.
+    pub state: Option<Uuid>,
+}
+
+/// A line as a document was last given it.
+#[derive(Clone, Debug, Default)]
+pub struct Agreed {
+    /// Its position, as far as that is known.
+    pub position: Option<Uuid>,
+    /// What was sent.
+    pub print: Option<Vec<u8>>,
+}
+
+/// The positions that a document should have.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// All of them, because what is not named is deleted.
+    pub positions: Vec<Fields>,
+    /// What changes, in words: name of the field, before and after.
+    pub changes: Vec<tenon_sdk::model::FieldChange>,
+    /// Lines whose position is gone or goes.
+    pub gone: Vec<String>,
+    /// Positions that are somebody else's.
+    pub others: Vec<Uuid>,
+}
+
+/// How lines that are not known are paired with positions that nobody has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pairing<'p> {
+    /// By product, one after the other, except for these positions, which are somebody else's.
+    Product(&'p [Uuid]),
+    /// By product and figures: the document is known to us, so what is not known is most probably
+    /// somebody else's, or ours from a try whose outcome was lost.
+    Figures,
+}
+
+/// Pairs lines with the positions of a document; those that are known by what is known.
+pub fn pair(
+    lines: &[Line],
+    agreed: &HashMap<String, Agreed>,
+    rows: &[Position],
+    pairing: Pairing<'_>,
+) -> Vec<Option<usize>> {
+    let known = |line: &Line| agreed.get(&line.id).and_then(|agreed| agreed.position);
+    let taken: Vec<Uuid> = agreed
+        .values()
+        .filter_map(|agreed| agreed.position)
+        .collect();
+    let others = match pairing {
+        Pairing::Product(others) => others,
+        Pairing::Figures => &[],
+    };
+    let mut free: Vec<bool> = rows
+        .iter()
+        .map(|row| !taken.contains(&row.id) && !others.contains(&row.id))
+        .collect();
+    lines
+        .iter()
+        .map(|line| match known(line) {
+            Some(position) => rows.iter().position(|row| row.id == position),
+            None => {
+                let product = line.product?;
+                let fits = |row: &Position| {
+                    row.product() == Some(product)
+                        && (pairing != Pairing::Figures || row.is_like(&line.fields))
+                };
+                let place = (0..rows.len()).find(|place| free[*place] && fits(&rows[*place]))?;
+                free[place] = false;
+                Some(place)
+            }
+        })
+        .collect()
+}
+
+/// Whether the lines ask for another set of positions than was agreed.
+pub fn lines_differ(draft: &Draft, agreed: &HashMap<String, Agreed>, delete_refused: bool) -> bool {
+    let gone = agreed
+        .keys()
+        .any(|id| !draft.lines.iter().any(|line| line.id == *id));
+    gone || draft.lines.iter().any(|line| match agreed.get(&line.id) {
+        Some(_) if line.refused => delete_refused,
+        Some(agreed) => !line.fields.since(agreed.print.as_deref()).is_empty(),
+        None => !line.refused,
+    })
+}
+
+/// Decides which positions a document should have. Positions that people put there stay as they
+/// are; one that people took away comes back only when its line changes.
+pub fn positions(
+    draft: &Draft,
+    agreed: &HashMap<String, Agreed>,
+    rows: &[Position],
+    pairing: Pairing<'_>,
+    delete_refused: bool,
+) -> Outcome {
+    let pairs = pair(&draft.lines, agreed, rows, pairing);
+    let mut outcome = Outcome::default();
+    let mut claimed: Vec<Uuid> = agreed
+        .values()
+        .filter_map(|agreed| agreed.position)
+        .collect();
+    for (line, place) in draft.lines.iter().zip(&pairs) {
+        let row = place.map(|place| &rows[place]);
+        claimed.extend(row.map(|row| row.id));
+        let known = agreed.get(&line.id);
+        let kept = known.and_then(|agreed| agreed.print.as_deref());
+        match (row, line.refused) {
+            (Some(row), true) if !delete_refused => outcome.positions.push(row.as_it_is()),
+            (_, true) => {
+                if row.is_some() || known.is_some() {
+                    outcome.say(line, kept, None);
+                    outcome.gone.push(line.id.clone());
+                }
+            }
+            (Some(row), false) => {
+                if line.fields.since(kept).is_empty() {
+                    outcome.positions.push(row.as_it_is());
+                } else {
+                    outcome.say(line, kept, Some(&line.fields));
+                    outcome
+                        .positions
+                        .push(line.fields.clone().with("id", row.id));
+                }
+            }
+            (None, false) => {
+                let unchanged = known.is_some() && line.fields.since(kept).is_empty();
+                if !unchanged {
+                    outcome.say(line, kept, Some(&line.fields));
+                    outcome.positions.push(line.fields.clone());
+                }
+            }
+        }
+    }
+    for (id, was) in agreed {
+        if !draft.lines.iter().any(|line| line.id == *id) {
+            outcome.gone.push(id.clone());
+            outcome.changes.push(tenon_sdk::model::FieldChange {
+                field: format!("line {id}"),
+                before: was
+                    .print
+                    .as_ref()
+                    .map(|print| String::from_utf8_lossy(print).into_owned()),
+                after: None,
+            });
+        }
+    }
+    for row in rows.iter().filter(|row| !claimed.contains(&row.id)) {
+        outcome.positions.push(row.as_it_is());
+        outcome.others.push(row.id);
+    }
+    outcome
+}
+
+impl Outcome {
+    fn say(&mut self, line: &Line, kept: Option<&[u8]>, after: Option<&Fields>) {
+        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+        self.changes.push(tenon_sdk::model::FieldChange {
+            field: format!("line {}", line.id),
+            before: kept.map(|kept| text(kept.to_owned())),
+            after: after.map(|fields| text(fields.print())),
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,348 @@
+use std::collections::HashMap;
+
+use rust_decimal::Decimal;
+use tenon_sdk::decimal::{self, round_money};
+use tenon_sdk::model::{self, Order, OrderLine};
+use uuid::Uuid;
+
+use super::{
+    Agreed, Draft, Flow, Given, Outcome, Pairing, Places, birth, draft, lines_differ, pair,
+};
+use crate::api::records::{List, Position};
+
+const BASE: &str = "https://x/api/remap/1.2";
+
+fn money(text: &str) -> model::Decimal {
+    let exact = decimal::parse(text).unwrap_or_else(|| panic!("{text} is a number"));
+    exact.try_into().expect("it fits")
+}
+
+fn line(id: &str, product: &str, quantity: &str, price: &str, discount: &str) -> OrderLine {
+    OrderLine {
+        id: id.to_owned(),
+        product: Some(product.to_owned()),
+        name: product.to_owned(),
+        quantity: money(quantity),
+        price: money(price),
+        discount: money(discount),
+        ..OrderLine::default()
+    }
+}
+
+fn order(lines: Vec<OrderLine>, discount: &str) -> Order {
+    Order {
+        key: Some("42".to_owned()),
+        currency: "RUB".to_owned(),
+        discount: money(discount),
+        lines,
+        ..Order::default()
+    }
+}
+
+fn products() -> HashMap<String, Uuid> {
+    [
+        ("filter".to_owned(), Uuid::from_u128(1)),
+        ("belt".to_owned(), Uuid::from_u128(2)),
+    ]
+    .into()
+}
+
+fn drafted(order: &Order, flow: Flow, reserve: bool) -> Result<Draft, String> {
+    let places = Places {
+        base: BASE,
+        agent: Uuid::from_u128(9),
+        products: &products(),
+        reserve,
+    };
+    draft(order, flow, &places)
+}
+
+fn json(fields: &crate::api::fields::Fields) -> serde_json::Value {
+    let text = serde_json::to_string(fields).expect("JSON");
+    serde_json::from_str(&text).expect("JSON")
+}
+
+/// What MoySklad makes of positions, in hundredths.
+fn vendor_sum(draft: &Draft) -> Decimal {
+    let number = |value: &serde_json::Value| {
+        decimal::parse(&value.to_string()).unwrap_or_else(|| panic!("{value}"))
+    };
+    draft
+        .lines
+        .iter()
+        .filter(|line| !line.refused)
+        .map(|line| {
+            let position = json(&line.fields);
+            let sum = number(&position["price"]) * number(&position["quantity"]);
+            let left = Decimal::ONE_HUNDRED - number(&position["discount"]);
+            round_money(sum * left / Decimal::ONE_HUNDRED).round_dp(0)
+        })
+        .sum()
+}
+
+#[test]
+fn discounts_of_lines_and_of_the_order_add_up_to_the_kopeck() {
+    for (lines, discount, kopecks) in [
+        (vec![line("1", "filter", "2", "450.50", "0")], "0", 90_100),
+        (vec![line("1", "filter", "3", "33.33", "10")], "0", 8_999),
+        (
+            vec![
+                line("1", "filter", "3", "33.33", "0.01"),
+                line("2", "belt", "7", "1999.99", "0"),
+            ],
+            "100",
+            1_399_991,
+        ),
+        (
+            vec![
+                line("1", "filter", "1", "0.01", "0"),
+                line("2", "belt", "1", "0.02", "0"),
+            ],
+            "0.01",
+            2,
+        ),
+    ] {
+        let draft = drafted(&order(lines, discount), Flow::Sale, false).expect("a draft");
+        assert_eq!(vendor_sum(&draft), Decimal::from(kopecks), "{discount}");
+    }
+}
+
+#[test]
+fn a_position_has_exact_figures_and_its_vat_and_reserve() {
+    let mut given = line("1", "filter", "2", "199.90", "0");
+    given.vat = Some(money("20"));
+    let sale = drafted(&order(vec![given.clone()], "0"), Flow::Sale, true).expect("a draft");
+    assert_eq!(
+        json(&sale.lines[0].fields),
+        serde_json::json!({
+            "assortment": { "meta": {
+                "href": format!("{BASE}/entity/product/{}", Uuid::from_u128(1)),
+                "type": "product",
+                "mediaType": "application/json",
+            }},
+            "quantity": 2, "price": 19990, "discount": 0, "vat": 20, "vatEnabled": true,
+            "reserve": 2,
+        })
+    );
+    let purchase = drafted(&order(vec![given], "0"), Flow::Purchase, true).expect("a draft");
+    assert!(json(&purchase.lines[0].fields).get("reserve").is_none());
+}
+
+#[test]
+fn a_line_whose_product_moysklad_does_not_have_keeps_the_order_back() {
+    let unknown = line("1", "tyre", "1", "10", "0");
+    let reason = drafted(&order(vec![unknown.clone()], "0"), Flow::Sale, false).expect_err("tyre");
+    assert!(reason.contains("line `tyre`"), "{reason}");
+    let refused = OrderLine {
+        refused: true,
+        ..unknown
+    };
+    let good = line("2", "belt", "1", "10", "0");
+    assert!(drafted(&order(vec![refused, good], "0"), Flow::Sale, false).is_ok());
+}
+
+#[test]
+fn a_new_document_has_the_settings_and_the_shops_number() {
+    let mut order = order(vec![line("1", "belt", "1", "10", "0")], "0");
+    order.number = Some("A-17".to_owned());
+    order.created_at = tenon_sdk::time::parse("2026-03-01T21:30:00Z").ok();
+    let given = Given {
+        store: Some(Uuid::from_u128(5)),
+        owner: None,
+        state: Some(Uuid::from_u128(6)),
+    };
+    let id = Uuid::from_u128(7);
+    let born = json(&birth(
+        &order,
+        Flow::Sale,
+        BASE,
+        Uuid::from_u128(8),
+        id,
+        &given,
+    ));
+    assert_eq!(born["name"], "A-17");
+    assert_eq!(born["externalCode"], "42");
+    assert_eq!(born["moment"], "2026-03-02 00:30:00");
+    assert_eq!(born["syncId"], id.to_string());
+    assert_eq!(born["state"]["meta"]["type"], "state");
+    assert!(born.get("owner").is_none());
+}
+
+fn rows(rows: &[(u128, u128, &str)]) -> Vec<Position> {
+    let rows: Vec<String> = rows
+        .iter()
+        .map(|(id, product, quantity)| {
+            let (id, product) = (Uuid::from_u128(*id), Uuid::from_u128(*product));
+            format!(
+                r#"{{"id":"{id}","quantity":{quantity},"price":100.0,
+                    "assortment":{{"meta":{{"href":"{BASE}/entity/product/{product}"}}}}}}"#
+            )
+        })
+        .collect();
+    let text = format!(r#"{{"rows":[{}]}}"#, rows.join(","));
+    serde_json::from_str::<List<Position>>(&text)
+        .expect("rows")
+        .rows
+}
+
+/// What a known document should have.
+fn positions(
+    draft: &Draft,
+    agreed: &HashMap<String, Agreed>,
+    rows: &[Position],
+    delete_refused: bool,
+) -> Outcome {
+    super::positions(draft, agreed, rows, Pairing::Figures, delete_refused)
+}
+
+/// What is agreed once a draft was sent and its positions got these ids.
+fn agreed(draft: &Draft, ids: &[u128]) -> HashMap<String, Agreed> {
+    let lines = draft.lines.iter().zip(ids);
+    lines
+        .map(|(line, id)| {
+            let agreed = Agreed {
+                position: Some(Uuid::from_u128(*id)),
+                print: Some(line.fields.print()),
+            };
+            (line.id.clone(), agreed)
+        })
+        .collect()
+}
+
+fn ids(outcome: &Outcome) -> Vec<Option<u128>> {
+    outcome
+        .positions
+        .iter()
+        .map(|fields| {
+            let id = json(fields).get("id")?.as_str()?.parse::<Uuid>().ok()?;
+            Some(id.as_u128())
+        })
+        .collect()
+}
+
+#[test]
+fn two_lines_with_one_product_stay_two_positions() {
+    let two = order(
+        vec![
+            line("a", "filter", "1", "1", "0"),
+            line("b", "filter", "5", "1", "0"),
+        ],
+        "0",
+    );
+    let draft = drafted(&two, Flow::Sale, false).expect("a draft");
+    let present = rows(&[(11, 1, "1"), (12, 1, "5")]);
+    let pairs = pair(
+        &draft.lines,
+        &HashMap::new(),
+        &present,
+        Pairing::Product(&[]),
+    );
+    assert_eq!(pairs, [Some(0), Some(1)]);
+
+    let known = agreed(&draft, &[12, 11]);
+    let pairs = pair(&draft.lines, &known, &present, Pairing::Figures);
+    assert_eq!(pairs, [Some(1), Some(0)], "what is known counts");
+}
+
+#[test]
+fn only_what_changed_is_written_and_what_people_put_there_stays() {
+    let before = order(
+        vec![
+            line("a", "filter", "1", "1", "0"),
+            line("b", "belt", "5", "1", "0"),
+        ],
+        "0",
+    );
+    let sent = drafted(&before, Flow::Sale, false).expect("a draft");
+    let known = agreed(&sent, &[11, 12]);
+    assert!(!lines_differ(&sent, &known, true));
+
+    let mut after = before;
+    after.lines[1].quantity = money("6");
+    after.lines.push(line("c", "belt", "1", "1", "0"));
+    let draft = drafted(&after, Flow::Sale, false).expect("a draft");
+    assert!(lines_differ(&draft, &known, true));
+    let present = rows(&[(11, 1, "1"), (12, 2, "5"), (99, 2, "7")]);
+    let outcome = positions(&draft, &known, &present, true);
+    assert_eq!(ids(&outcome), [Some(11), Some(12), None, Some(99)]);
+    assert_eq!(outcome.others, [Uuid::from_u128(99)]);
+    assert_eq!(json(&outcome.positions[1])["quantity"], 6);
+    assert_eq!(json(&outcome.positions[0])["quantity"], 1);
+}
+
+#[test]
+fn a_line_that_was_added_in_a_try_without_an_answer_is_not_added_again() {
+    let mut given = order(vec![line("a", "filter", "1", "1", "0")], "0");
+    let known = agreed(&drafted(&given, Flow::Sale, false).expect("a draft"), &[11]);
+    given.lines.push(line("b", "belt", "5", "1", "0"));
+    let draft = drafted(&given, Flow::Sale, false).expect("a draft");
+    // The rows of these tests cost 100 kopecks.
+    let present = rows(&[(11, 1, "1"), (12, 2, "5.0")]);
+    assert_eq!(
+        ids(&positions(&draft, &known, &present, false)),
+        [Some(11), Some(12)]
+    );
+}
+
+#[test]
+fn a_refused_line_goes_only_when_that_is_wanted() {
+    let mut given = order(
+        vec![
+            line("a", "filter", "1", "1", "0"),
+            line("b", "belt", "5", "1", "0"),
+        ],
+        "0",
+    );
+    let known = agreed(
+        &drafted(&given, Flow::Sale, false).expect("a draft"),
+        &[11, 12],
+    );
+    given.lines[0].refused = true;
+    let draft = drafted(&given, Flow::Sale, false).expect("a draft");
+    let present = rows(&[(11, 1, "1"), (12, 2, "5"), (99, 1, "3")]);
+
+    assert!(!lines_differ(&draft, &known, false));
+    let kept = positions(&draft, &known, &present, false);
+    assert_eq!(ids(&kept), [Some(11), Some(12), Some(99)]);
+
+    assert!(lines_differ(&draft, &known, true));
+    let deleted = positions(&draft, &known, &present, true);
+    assert_eq!(
+        ids(&deleted),
+        [Some(12), Some(99)],
+        "a foreign position stays"
+    );
+    assert_eq!(deleted.gone, ["a"]);
+}
+
+#[test]
+fn a_position_that_people_took_away_comes_back_only_with_a_change_of_its_line() {
+    let mut given = order(vec![line("a", "filter", "1", "1", "0")], "0");
+    let sent = drafted(&given, Flow::Sale, false).expect("a draft");
+    let known = agreed(&sent, &[11]);
+    assert!(positions(&sent, &known, &[], true).positions.is_empty());
+    given.lines[0].quantity = money("2");
+    let draft = drafted(&given, Flow::Sale, false).expect("a draft");
+    assert_eq!(ids(&positions(&draft, &known, &[], true)), [None]);
+}
+
+#[test]
+fn a_line_that_is_gone_in_the_shop_goes_in_moysklad() {
+    let mut given = order(
+        vec![
+            line("a", "filter", "1", "1", "0"),
+            line("b", "belt", "5", "1", "0"),
+        ],
+        "0",
+    );
+    let known = agreed(
+        &drafted(&given, Flow::Sale, false).expect("a draft"),
+        &[11, 12],
+    );
+    given.lines.remove(0);
+    let draft = drafted(&given, Flow::Sale, false).expect("a draft");
+    assert!(lines_differ(&draft, &known, false));
+    let outcome = positions(&draft, &known, &rows(&[(11, 1, "1"), (12, 2, "5")]), false);
+    assert_eq!(ids(&outcome), [Some(12)]);
+    assert_eq!(outcome.gone, ["a"]);
+}

@@ -1,0 +1,219 @@
+//! Webhooks make changes of products come sooner. They carry no signature, so they are no more than
+//! a hint: what changed is read, and what is said to be gone is looked for, before anything is done.
+//! Where the tariff or the rights allow none, everything still works, later.
+
+use serde::Deserialize;
+use tenon_sdk::http::Error;
+use tenon_sdk::lenient::Text;
+use tenon_sdk::model::{Fault, Request, Webhook};
+use tenon_sdk::{info, state, warn};
+use uuid::Uuid;
+
+use crate::api::fields::Fields;
+use crate::api::{MoySklad, meta};
+use crate::jobs;
+use crate::settings::Settings;
+
+/// What is put behind the callback.
+const TOPIC: &str = "products";
+
+const PATH: &str = "/entity/webhook";
+
+/// Where webhooks were asked for.
+const CALLBACK: &str = "callback";
+
+const ACTIONS: [&str; 3] = ["CREATE", "UPDATE", "DELETE"];
+
+/// Products in one request; more make another.
+const NAMED: usize = 100;
+
+#[derive(Deserialize)]
+struct Existing {
+    id: Uuid,
+    #[serde(default)]
+    url: String,
+    #[serde(default, rename = "entityType")]
+    entity: String,
+    #[serde(default)]
+    action: String,
+}
+
+/// Asks for webhooks, unless they are there from before.
+///
+/// # Errors
+/// A fault that has nothing to do with webhooks, such as a wrong credential.
+pub fn enable(callback: &str) -> Result<(), Fault> {
+    let settings = Settings::load()?;
+    let api = MoySklad::new(&settings.base_url);
+    let url = format!("{callback}{TOPIC}");
+    let existing = match read(&api)? {
+        Some(existing) => existing,
+        None => return Ok(()),
+    };
+    let is_there = |action: &str| {
+        let mut ours = existing.iter().filter(|one| one.url == url);
+        ours.any(|one| one.entity == "product" && one.action == action)
+    };
+    let wanted: Vec<Fields> = ACTIONS
+        .into_iter()
+        .filter(|action| !is_there(action))
+        .map(|action| {
+            Fields::default()
+                .with("url", &url)
+                .with("action", action)
+                .with("entityType", "product")
+        })
+        .collect();
+    for outcome in api.write(PATH, &wanted)? {
+        if let Err(refusal) = outcome {
+            warn!("no webhooks: {refusal}; changes are found by asking every few minutes");
+        }
+    }
+    state::save(CALLBACK, &url)
+}
+
+/// Takes our webhooks away.
+///
+/// # Errors
+/// A fault that has nothing to do with webhooks.
+pub fn disable() -> Result<(), Fault> {
+    let Some(url) = state::load::<String>(CALLBACK) else {
+        return Ok(());
+    };
+    let settings = Settings::load()?;
+    let api = MoySklad::new(&settings.base_url);
+    let existing = read(&api)?.unwrap_or_default();
+    for ours in existing.iter().filter(|one| one.url == url) {
+        if let Err(refusal) = api.delete(&format!("{PATH}/{}", ours.id))? {
+            warn!("a webhook stays: {refusal}");
+        }
+    }
+    state::forget(CALLBACK);
+    Ok(())
+}
+
+/// All webhooks; none when this account cannot have any.
+fn read(api: &MoySklad) -> Result<Option<Vec<Existing>>, Fault> {
+    #[derive(Deserialize)]
+    struct List {
+        rows: Vec<Existing>,
+    }
+
+    match api.try_get(PATH, &[("limit", "1000")]) {
+        Ok(answer) => Ok(Some(answer.json::<List>()?.rows)),
+        Err(Error::Status(status)) => {
+            info!("no webhooks: {status}; changes are found by asking every few minutes");
+            Ok(None)
+        }
+        Err(Error::Fault(fault)) => Err(fault),
+    }
+}
+
+#[derive(Deserialize)]
+struct Notice<'a> {
+    #[serde(borrow, default)]
+    events: Vec<Event<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Event<'a> {
+    #[serde(borrow)]
+    meta: EventMeta<'a>,
+    #[serde(borrow, default)]
+    action: Text<'a>,
+}
+
+#[derive(Deserialize)]
+struct EventMeta<'a> {
+    #[serde(borrow, default, rename = "type")]
+    kind: Text<'a>,
+    #[serde(borrow, default)]
+    href: Text<'a>,
+}
+
+/// Turns a webhook into work.
+///
+/// # Errors
+/// `rejected` when it is none of MoySklad's.
+pub fn receive(webhook: &Webhook) -> Result<Vec<Request>, Fault> {
+    if webhook.topic != TOPIC {
+        return Err(Fault::Rejected(format!(
+            "nobody asked for `{}`",
+            webhook.topic
+        )));
+    }
+    let notice: Notice<'_> = serde_json::from_slice(&webhook.body)
+        .map_err(|error| Fault::Rejected(format!("it is no notice of MoySklad: {error}")))?;
+    let products = notice.events.iter();
+    let products = products.filter(|event| event.meta.kind.get() == Some("product"));
+    let (gone, changed): (Vec<_>, Vec<_>) =
+        products.partition(|event| event.action.get() == Some("DELETE"));
+    let mut requests = Vec::new();
+    if !changed.is_empty() {
+        requests.push(request(None));
+    }
+    let gone: Vec<String> = gone
+        .into_iter()
+        .filter_map(|event| Some(meta::id_in(event.meta.href.get()?)?.to_string()))
+        .collect();
+    requests.extend(gone.chunks(NAMED).map(|some| request(Some(some.join(",")))));
+    Ok(requests)
+}
+
+fn request(argument: Option<String>) -> Request {
+    Request {
+        job: jobs::CHANGES.to_owned(),
+        argument,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Webhook, receive};
+
+    fn received(topic: &str, body: &str) -> Result<Vec<(String, Option<String>)>, String> {
+        let webhook = Webhook {
+            topic: topic.to_owned(),
+            headers: Vec::new(),
+            query: "requestId=1".to_owned(),
+            body: body.as_bytes().to_vec(),
+        };
+        let requests = receive(&webhook).map_err(|fault| fault.to_string())?;
+        Ok(requests
+            .into_iter()
+            .map(|request| (request.job, request.argument))
+            .collect())
+    }
+
+    fn event(kind: &str, action: &str, id: u8) -> String {
+        format!(
+            r#"{{"meta":{{"type":"{kind}","href":"https://x/entity/{kind}/7d6f8c02-1f4c-4a4b-9d0e-00000000000{id}"}},"action":"{action}"}}"#
+        )
+    }
+
+    #[test]
+    fn changes_are_read_and_deletions_are_named() {
+        let body = format!(
+            r#"{{"auditContext":{{"uid":"a"}},"events":[{},{},{},{}]}}"#,
+            event("product", "UPDATE", 1),
+            event("product", "DELETE", 2),
+            event("product", "DELETE", 3),
+            event("demand", "DELETE", 4),
+        );
+        let ids = "7d6f8c02-1f4c-4a4b-9d0e-000000000002,7d6f8c02-1f4c-4a4b-9d0e-000000000003";
+        assert_eq!(
+            received("products", &body),
+            Ok(vec![
+                ("changes".to_owned(), None),
+                ("changes".to_owned(), Some(ids.to_owned())),
+            ])
+        );
+        assert_eq!(received("products", r#"{"events":[]}"#), Ok(vec![]));
+    }
+
+    #[test]
+    fn what_is_no_notice_is_refused() {
+        assert!(received("products", "<html>").is_err());
+        assert!(received("orders", r#"{"events":[]}"#).is_err());
+    }
+}

@@ -1,0 +1,93 @@
+//! How many requests large accounts take.
+
+use serde_json::json;
+use tenon_simulators::moysklad::{Account, Config, Kind};
+
+use crate::orders::line;
+use crate::world::{World, config};
+
+#[test]
+fn ten_thousand_products_take_at_most_twelve_requests_and_their_stock_three() {
+    let world = World::seeded(Config {
+        products: 10_000,
+        counterparties: 0,
+        orders: 0,
+        ..config()
+    });
+    let run = world.run("products", json!({}));
+    assert_eq!(9_996, run.report.created, "{:?}", run.report);
+    let pages = world.sim.requests_to("GET /entity/product");
+    assert!(pages <= 12, "{:?}", world.sim.requests());
+    assert!(
+        world.sim.total_requests() <= 12,
+        "{:?}",
+        world.sim.requests()
+    );
+
+    world.sim.reset_counts();
+    let run = world.run("products", json!({}));
+    assert_eq!((0, 0, 9_996, 3), run.counts(), "{:?}", run.report);
+    assert!(
+        world.sim.total_requests() <= 12,
+        "{:?}",
+        world.sim.requests()
+    );
+
+    let stores = world.objects(Kind::Store, |_, store| store.id.to_string());
+    assert_eq!(3, stores.len());
+    let lists: Vec<_> = (stores.iter().enumerate())
+        .map(|(number, store)| json!({ "price_list": format!("w{number}"), "store": store }))
+        .collect();
+    for number in 0..3 {
+        let key = format!("w{number}");
+        world.load("warehouses", json!([{ "key": key, "name": key }]));
+    }
+    world.sim.reset_counts();
+    let run = world.run("stock", json!({ "price_lists": lists })).clean();
+    assert!(
+        world.sim.total_requests() <= 3,
+        "{:?}",
+        world.sim.requests()
+    );
+    let levels = world.records("stock").len();
+    assert!(levels > 22_000, "{levels}: {:#?}", run.log);
+}
+
+#[test]
+fn a_hundred_orders_of_a_hundred_new_customers_take_at_most_eight_writes() {
+    let world = World::of(Account::empty());
+    let (_, part) = world.product("MAHLE A1");
+    for number in 0..100 {
+        let customer = format!("c{number}");
+        world.load(
+            "partners",
+            json!([{ "key": customer, "name": customer, "phones": [format!("+7912{number:07}")] }]),
+        );
+        let order = (1_000 + number).to_string();
+        world.load(
+            "orders",
+            json!([{
+                "key": order, "number": order, "partner": customer, "currency": "RUB",
+                "lines": [line("1", &part, "1", "100"), line("2", &part, "2", "90")],
+            }]),
+        );
+    }
+    world.sim.reset_counts();
+    let run = world.run("orders", json!({})).clean();
+    assert_eq!(200, run.report.created, "{:?}", run.report);
+    assert!(world.writes() <= 8, "{:?}", world.sim.requests());
+    assert!(
+        world.sim.total_requests() <= 12,
+        "{:?}",
+        world.sim.requests()
+    );
+    let orders = world.objects(Kind::CustomerOrder, |_, order| {
+        order.rows("positions").len()
+    });
+    assert_eq!(vec![2; 100], orders);
+
+    world.sim.reset_counts();
+    let run = world.run("orders", json!({})).clean();
+    assert_eq!((0, 0, 100, 0), run.counts());
+    assert_eq!(0, world.sim.total_requests());
+}

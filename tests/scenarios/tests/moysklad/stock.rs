@@ -1,0 +1,271 @@
+//! Stock per store → price lists of the shop.
+
+use jiff::SignedDuration;
+use serde_json::{Value, json};
+use tenon_host::report::Outcome;
+use tenon_host::{Cause, RecordRef};
+use tenon_simulators::moysklad::{Account, Id, Kind, NewCounterparty, NewOrder, NewProduct};
+
+use crate::world::{Ask, Run, World, decimal};
+
+/// A shop with two price lists, and two parts in two stores.
+struct Shop {
+    world: World,
+    parts: [Id; 2],
+    stores: [Id; 2],
+}
+
+fn shop() -> Shop {
+    let mut account = Account::empty();
+    let part = |code: &str| {
+        NewProduct::new(code)
+            .code(&format!("MAHLE {code}"))
+            .article(code)
+    };
+    let parts = [
+        account.add_product(part("A1")),
+        account.add_product(part("B2")),
+    ];
+    let stores = [
+        account.home.store,
+        account.add_named(Kind::Store, "Магазин"),
+    ];
+    account.set_stock(parts[0], stores[0], "12");
+    account.set_stock(parts[1], stores[0], "1.5");
+    account.set_stock(parts[0], stores[1], "3");
+    let world = World::of(account);
+    world.load(
+        "warehouses",
+        json!([{ "key": "main", "name": "Центральный" }, { "key": "second", "name": "Филиал" }]),
+    );
+    world.run("products", json!({})).clean();
+    Shop {
+        world,
+        parts,
+        stores,
+    }
+}
+
+impl Shop {
+    fn lists(&self) -> Value {
+        json!({ "price_lists": [
+            { "price_list": "main", "store": self.stores[0].to_string(), "minutes": 5 },
+            { "price_list": "second", "store": self.stores[1].to_string(), "minutes": 60 },
+        ]})
+    }
+
+    /// On hand, reserved and free of a part in a price list; none where it has no level.
+    fn level(&self, sku: &str, list: &str) -> Option<(String, String, String)> {
+        let key = self.world.record("products", "sku", sku)["key"].clone();
+        let mut levels = self.world.records("stock");
+        levels.retain(|level| level["product"] == key && level["warehouse"] == list);
+        let level = levels.pop()?;
+        let text = |name: &str| decimal(&level[name]).normalize().to_string();
+        Some((text("on_hand"), text("reserved"), text("available")))
+    }
+
+    fn now(&self) -> Run {
+        let ask = Ask {
+            cause: Cause::Asked,
+            ..Ask::default()
+        };
+        self.world.ask("stock", self.lists(), &ask).clean()
+    }
+}
+
+fn level(on_hand: &str, reserved: &str, available: &str) -> Option<(String, String, String)> {
+    Some((
+        on_hand.to_owned(),
+        reserved.to_owned(),
+        available.to_owned(),
+    ))
+}
+
+#[test]
+fn each_price_list_shows_the_stock_of_its_store_with_reserve_and_free_apart() {
+    let shop = shop();
+    shop.world.sim.account(|account| {
+        let buyer = account.add_counterparty(NewCounterparty::new("Иванов"));
+        let order = NewOrder::of(buyer)
+            .store(shop.stores[0])
+            .line(shop.parts[0], "5", "100");
+        account.add_order(order.reserve("4"));
+    });
+    shop.world.sim.reset_counts();
+    let run = shop.world.run("stock", shop.lists()).clean();
+    assert_eq!(level("12", "4", "8"), shop.level("A1", "main"));
+    assert_eq!(level("1.5", "0", "1.5"), shop.level("B2", "main"));
+    assert_eq!(level("3", "0", "3"), shop.level("A1", "second"));
+    assert_eq!(
+        2,
+        shop.world.sim.total_requests(),
+        "{:?}",
+        shop.world.sim.requests()
+    );
+    let line = |name: &str| {
+        let mut lines = run.log.iter();
+        lines
+            .find(|line| line.message.contains(name))
+            .expect("a line per price list")
+    };
+    assert_eq!(Some("main"), line("`Центральный`").record.as_deref());
+    assert!(
+        line("`Центральный`")
+            .message
+            .contains("2 levels set, 0 products unknown")
+    );
+    assert_eq!(Some("second"), line("`Филиал`").record.as_deref());
+}
+
+#[test]
+fn between_times_only_changes_are_read() {
+    let shop = shop();
+    shop.now();
+    shop.world.sim.account(|account| {
+        account.wait(SignedDuration::from_mins(30));
+        account.set_stock(shop.parts[0], shop.stores[0], "0");
+    });
+    shop.world.sim.reset_counts();
+    let run = shop.now();
+    assert_eq!(level("0", "0", "0"), shop.level("A1", "main"));
+    assert!(run.logged(&["`Центральный`", "changes read"]), "{run:#?}");
+    for seen in shop.world.sim.recent_requests() {
+        assert!(seen.parameter("changedSince").is_some(), "{seen:?}");
+    }
+}
+
+#[test]
+fn each_price_list_has_its_own_frequency() {
+    let shop = shop();
+    shop.world.run("stock", shop.lists()).clean();
+    shop.world.sim.reset_counts();
+    // Nothing is due so soon.
+    shop.world.run("stock", shop.lists()).clean();
+    assert_eq!(0, shop.world.sim.total_requests());
+}
+
+#[test]
+fn a_price_list_can_be_synchronised_at_once() {
+    let shop = shop();
+    shop.world.run("stock", shop.lists()).clean();
+    shop.world.sim.account(|account| {
+        account.set_stock(shop.parts[0], shop.stores[0], "7");
+        account.set_stock(shop.parts[0], shop.stores[1], "8");
+    });
+    let action = Ask {
+        cause: Cause::Action {
+            action: "stock".to_owned(),
+            target: RecordRef {
+                kind: "warehouse".to_owned(),
+                key: "second".to_owned(),
+            },
+        },
+        ..Ask::default()
+    };
+    shop.world.ask("stock", shop.lists(), &action).clean();
+    assert_eq!(level("8", "0", "8"), shop.level("A1", "second"));
+    assert_eq!(
+        level("12", "0", "12"),
+        shop.level("A1", "main"),
+        "only the one that was asked for"
+    );
+
+    let named = Ask {
+        argument: Some("main".to_owned()),
+        ..Ask::default()
+    };
+    shop.world.ask("stock", shop.lists(), &named).clean();
+    assert_eq!(level("7", "0", "7"), shop.level("A1", "main"));
+}
+
+#[test]
+fn a_product_that_the_shop_does_not_know_is_counted_and_is_no_error() {
+    let shop = shop();
+    shop.world.sim.account(|account| {
+        let strange = account.add_product(NewProduct::new("Без кода"));
+        account.set_stock(strange, shop.stores[0], "5");
+    });
+    let run = shop.now();
+    assert!(
+        run.logged(&["`Центральный`", "2 levels set, 1 products unknown"]),
+        "{run:#?}"
+    );
+}
+
+#[test]
+fn levels_that_moysklad_does_not_know_become_zero() {
+    let shop = shop();
+    let key = shop.world.record("products", "sku", "B2")["key"].clone();
+    let stale = json!([{
+        "product": key, "warehouse": "second",
+        "on_hand": "9", "reserved": "0", "available": "9",
+    }]);
+    shop.world.load("stock", stale);
+    let run = shop.now();
+    assert_eq!(level("0", "0", "0"), shop.level("B2", "second"));
+    assert!(
+        run.logged(&["1 levels that MoySklad does not know are zero now"]),
+        "{run:#?}"
+    );
+}
+
+#[test]
+fn a_reserve_that_changes_alone_is_seen_with_the_stock_that_did_not() {
+    let shop = shop();
+    shop.now();
+    shop.world.sim.account(|account| {
+        account.wait(SignedDuration::from_mins(30));
+        let buyer = account.add_counterparty(NewCounterparty::new("Иванов"));
+        let order = NewOrder::of(buyer)
+            .store(shop.stores[0])
+            .line(shop.parts[0], "5", "100");
+        account.add_order(order.reserve("5"));
+    });
+    shop.now();
+    assert_eq!(level("12", "5", "7"), shop.level("A1", "main"));
+}
+
+#[test]
+fn a_product_that_came_into_the_shop_later_gets_the_stock_it_had_all_along() {
+    let shop = shop();
+    let late = shop.world.sim.account(|account| {
+        let late = account.add_product(NewProduct::new("C3").article("C3"));
+        account.set_stock(late, shop.stores[0], "5");
+        late
+    });
+    shop.now();
+    shop.world.sim.account(|account| {
+        account.wait(SignedDuration::from_hours(2));
+        account.set_text(late, "code", "MAHLE C3");
+    });
+    shop.world.run("changes", json!({})).clean();
+    shop.now();
+    assert_eq!(level("5", "0", "5"), shop.level("C3", "main"));
+}
+
+#[test]
+fn a_price_list_that_is_not_there_is_a_matter_for_the_admin() {
+    let shop = shop();
+    let wrong = json!({ "price_lists": [
+        { "price_list": "none", "store": shop.stores[0].to_string() },
+    ]});
+    let run = shop.world.run("stock", wrong);
+    assert_eq!(Outcome::Configuration, run.report.outcome);
+    assert!(run.report.error.unwrap().contains("no price list `none`"));
+}
+
+#[test]
+fn a_run_that_is_stopped_after_one_price_list_goes_on_with_the_next() {
+    let shop = shop();
+    let ask = Ask {
+        cause: Cause::Asked,
+        checkpoints: 1,
+        ..Ask::default()
+    };
+    let run = shop.world.ask("stock", shop.lists(), &ask);
+    assert_eq!(Outcome::Suspended, run.report.outcome);
+    assert_eq!(None, shop.level("A1", "second"));
+    let run = shop.world.ask("stock", shop.lists(), &ask);
+    assert_eq!(Outcome::Done, run.report.outcome);
+    assert_eq!(level("3", "0", "3"), shop.level("A1", "second"));
+}

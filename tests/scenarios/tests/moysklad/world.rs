@@ -1,0 +1,406 @@
+//! A shop with its ERP, a host that runs the connector for it, and the MoySklad it talks to.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
+
+use rust_decimal::Decimal;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tenon_erp::EmbeddedErp;
+use tenon_host::ids::TenantId;
+use tenon_host::observe::{LogLine, Observer, Progress, Written};
+use tenon_host::report::{Outcome, RunReport};
+use tenon_host::{
+    Cause, Connection, ConnectionSpec, Connector, EgressSettings, Host, HostOptions, JobRequest,
+    Limits, RetryPolicy, Secret, Webhook,
+};
+use tenon_scenarios::{all_records, compiler, component, target};
+use tenon_simulators::moysklad::{self, Account, Config, Id, Kind, NewProduct, Record, Simulator};
+
+/// Everything of one scenario.
+pub struct World {
+    runtime: tokio::runtime::Runtime,
+    pub folder: TempDir,
+    tenant: TenantId,
+    erp: EmbeddedErp,
+    host: Host,
+    connector: Arc<Connector>,
+    pub sim: Simulator,
+    credential: (String, String),
+    budget: bool,
+}
+
+/// A finished run.
+#[derive(Debug)]
+pub struct Run {
+    pub report: RunReport,
+    pub log: Vec<LogLine>,
+    pub written: Vec<Written>,
+}
+
+impl Run {
+    /// Created, updated, unchanged and failed records.
+    pub fn counts(&self) -> (u64, u64, u64, u64) {
+        let report = &self.report;
+        (
+            report.created,
+            report.updated,
+            report.unchanged,
+            report.failed,
+        )
+    }
+
+    /// The run, which has to have come to its end without a rejected record.
+    pub fn clean(self) -> Run {
+        assert_eq!(Outcome::Done, self.report.outcome, "{self:#?}");
+        assert_eq!(0, self.report.failed, "{:#?}", self.report.records);
+        self
+    }
+
+    /// Whether a line of the log holds all of these words.
+    pub fn logged(&self, words: &[&str]) -> bool {
+        (self.log.iter()).any(|line| words.iter().all(|word| line.message.contains(word)))
+    }
+
+    /// The reason why a record was rejected.
+    pub fn reason(&self, id: &str) -> &str {
+        let mut listed = self.report.records.iter();
+        let record = listed.find(|record| record.id == id);
+        &record
+            .unwrap_or_else(|| panic!("{id}: {:#?}", self.report.records))
+            .reason
+    }
+}
+
+/// How a run is asked for.
+#[derive(Clone)]
+pub struct Ask {
+    pub connection: &'static str,
+    pub argument: Option<String>,
+    pub cause: Cause,
+    pub preview: bool,
+    pub checkpoints: u64,
+}
+
+impl Default for Ask {
+    fn default() -> Self {
+        Ask {
+            connection: "moysklad",
+            argument: None,
+            cause: Cause::Scheduled,
+            preview: false,
+            checkpoints: u64::MAX,
+        }
+    }
+}
+
+/// A MoySklad without limits of requests. All of them begin at the same moment.
+pub fn config() -> Config {
+    static BEGIN: OnceLock<jiff::Timestamp> = OnceLock::new();
+    let usual = Config::default();
+    Config {
+        limits: moysklad::Limits::none(),
+        now: *BEGIN.get_or_init(|| usual.now),
+        ..usual
+    }
+}
+
+impl World {
+    /// A shop beside an account.
+    pub fn of(account: Account) -> World {
+        World::with(config(), Some(account))
+    }
+
+    /// A shop beside the account that a configuration describes.
+    pub fn seeded(config: Config) -> World {
+        World::with(config, None)
+    }
+
+    pub fn with(config: Config, account: Option<Account>) -> World {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .expect("a runtime");
+        let folder = tempfile::tempdir().expect("a folder");
+        let erp = EmbeddedErp::open(folder.path()).expect("an ERP");
+        let options = HostOptions::new(target().join("compiled"), compiler());
+        let host = Host::new(Arc::new(erp.clone()), options).expect("a host");
+        let connector = runtime
+            .block_on(host.install(&component("moysklad")))
+            .expect("a component that installs");
+        let credential = ("token".to_owned(), config.token.clone());
+        let sim = match account {
+            Some(mut account) => {
+                account.set_now(config.now);
+                moysklad::start_with(config, account)
+            }
+            None => moysklad::start(config),
+        };
+        let tenant: TenantId = "shop".parse().expect("a name");
+        runtime
+            .block_on(erp.set_country(&tenant, "RU"))
+            .expect("a country");
+        World {
+            runtime,
+            folder,
+            tenant,
+            erp,
+            host,
+            connector,
+            sim: sim.expect("a simulator"),
+            credential,
+            budget: false,
+        }
+    }
+
+    /// The same with another credential.
+    pub fn signed(mut self, name: &str, secret: &str) -> World {
+        self.credential = (name.to_owned(), secret.to_owned());
+        self
+    }
+
+    /// The same, kept to the request budget of the manifest.
+    pub fn budgeted(mut self) -> World {
+        self.budget = true;
+        self
+    }
+
+    /// Settings that let everything work, with more.
+    pub fn settings(&self, more: Value) -> Value {
+        let organization = self.sim.account(|account| account.home.organization);
+        let mut settings = json!({
+            "organization": organization.to_string(),
+            "active": true,
+            "base_url": self.sim.url(),
+            "files_url": self.sim.storage_url(),
+        });
+        for (name, value) in more.as_object().expect("an object") {
+            settings[name] = value.clone();
+        }
+        settings
+    }
+
+    pub fn connect(&self, id: &str, settings: &Value) -> Connection {
+        let origin = |url: &str| url::Url::parse(url).expect("a URL").origin();
+        let (name, secret) = &self.credential;
+        let spec = ConnectionSpec {
+            tenant: self.tenant.clone(),
+            id: id.parse().expect("a name"),
+            settings: settings.clone(),
+            credentials: HashMap::from([(name.clone(), Secret::new(secret.clone()))]),
+            egress: EgressSettings {
+                grants: vec![origin(self.sim.url()), origin(&self.sim.storage_url())],
+                no_budget: !self.budget,
+                retry: RetryPolicy {
+                    first_wait: Duration::from_millis(2),
+                    ..RetryPolicy::default()
+                },
+                ..EgressSettings::default()
+            },
+            limits: Limits::default(),
+        };
+        self.host
+            .connect(Arc::clone(&self.connector), spec)
+            .expect("settings that fit")
+    }
+
+    /// Runs a job with more settings than those that let everything work.
+    pub fn run(&self, job: &str, more: Value) -> Run {
+        self.ask(job, more, &Ask::default())
+    }
+
+    /// Runs a job in a certain way.
+    pub fn ask(&self, job: &str, more: Value, ask: &Ask) -> Run {
+        let connection = self.connect(ask.connection, &self.settings(more));
+        let observer = Arc::new(Recorder {
+            most: ask.checkpoints,
+            ..Recorder::default()
+        });
+        let request = JobRequest {
+            job: job.to_owned(),
+            argument: ask.argument.clone(),
+            cause: ask.cause.clone(),
+            preview: ask.preview,
+        };
+        let running = self.host.run(&connection, &request, observer.clone());
+        let report = self.runtime.block_on(running);
+        let take = |list: &Mutex<Vec<LogLine>>| std::mem::take(&mut *list.lock().expect("a list"));
+        Run {
+            report,
+            log: take(&observer.log),
+            written: std::mem::take(&mut *observer.written.lock().expect("a list")),
+        }
+    }
+
+    pub fn check(&self) -> Result<String, String> {
+        let connection = self.connect("moysklad", &self.settings(json!({})));
+        let checked = self.runtime.block_on(self.host.check(&connection));
+        checked.map_err(|error| error.to_string())
+    }
+
+    /// The labels of the values that a setting can have.
+    pub fn choices(&self, option: &str) -> Vec<(String, String)> {
+        let connection = self.connect("moysklad", &json!({ "base_url": self.sim.url() }));
+        let choices = self.host.choices(&connection, option);
+        self.runtime.block_on(choices).expect("choices")
+    }
+
+    pub fn enable(&self, callback: &str) -> Result<(), String> {
+        let connection = self.connect("moysklad", &self.settings(json!({})));
+        let enabled = self.host.enable(&connection, callback);
+        self.runtime
+            .block_on(enabled)
+            .map_err(|error| error.to_string())
+    }
+
+    pub fn disable(&self) {
+        let connection = self.connect("moysklad", &self.settings(json!({})));
+        self.runtime
+            .block_on(self.host.disable(&connection))
+            .expect("a clean end");
+    }
+
+    /// Hands a webhook to the connector, and runs what it asks for.
+    pub fn receive(&self, body: &str, more: Value) -> Vec<Run> {
+        let connection = self.connect("moysklad", &self.settings(more.clone()));
+        let webhook = Webhook {
+            topic: "products".to_owned(),
+            headers: Vec::new(),
+            query: "requestId=1".to_owned(),
+            body: body.as_bytes().to_vec(),
+        };
+        let wanted = self
+            .runtime
+            .block_on(self.host.receive(&connection, webhook));
+        let wanted = wanted.expect("work").into_iter();
+        wanted
+            .map(|one| {
+                let ask = Ask {
+                    argument: one.argument,
+                    cause: Cause::Webhook,
+                    ..Ask::default()
+                };
+                self.ask(&one.job, more.clone(), &ask)
+            })
+            .collect()
+    }
+
+    /// Puts records into the shop.
+    pub fn load(&self, kind: &str, records: Value) {
+        let kind = kind.parse().expect("a kind of record");
+        self.runtime
+            .block_on(self.erp.load(&self.tenant, kind, records))
+            .expect("records that load");
+    }
+
+    /// Removes a record from the shop.
+    pub fn remove(&self, kind: &str, key: &str) {
+        let kind = kind.parse().expect("a kind of record");
+        self.runtime
+            .block_on(self.erp.remove(&self.tenant, kind, key))
+            .expect("a record that goes");
+    }
+
+    /// All records of a kind, in the order they were made.
+    pub fn records(&self, kind: &str) -> Vec<Value> {
+        all_records(&self.erp, &self.tenant, kind)
+    }
+
+    /// The only record of a kind whose field has this value.
+    pub fn record(&self, kind: &str, field: &str, value: &str) -> Value {
+        let mut found = self.records(kind);
+        found.retain(|record| record[field] == value);
+        assert_eq!(1, found.len(), "{kind} with {field} {value}: {found:#?}");
+        found.remove(0)
+    }
+
+    /// Changes the fields of a record of the shop, as people do.
+    pub fn edit(&self, kind: &str, key: &str, changes: Value) {
+        let mut record = self.record(kind, "key", key);
+        for (name, value) in changes.as_object().expect("an object") {
+            record[name] = value.clone();
+        }
+        let fields = record.as_object_mut().expect("an object");
+        fields.remove("version");
+        fields.remove("changed_at");
+        self.load(kind, json!([record]));
+    }
+
+    /// All objects of a kind in MoySklad.
+    pub fn objects<T>(&self, kind: Kind, read: impl Fn(&Account, &Record) -> T) -> Vec<T> {
+        self.sim.account(|account| {
+            let all = account.all(kind).into_iter();
+            all.map(|record| read(account, record)).collect()
+        })
+    }
+
+    /// Requests that change something at MoySklad.
+    pub fn writes(&self) -> u64 {
+        let requests = self.sim.requests().into_iter();
+        requests
+            .filter(|(endpoint, _)| !endpoint.starts_with("GET "))
+            .map(|(_, count)| count)
+            .sum()
+    }
+
+    /// A shop's product that is synchronised with a new product of MoySklad, under its key.
+    pub fn product(&self, code: &str) -> (Id, String) {
+        let article = code.rsplit(' ').next().expect("an article");
+        let id = self.sim.account(|account| {
+            account.add_product(
+                NewProduct::new(code)
+                    .code(code)
+                    .article(article)
+                    .price("100"),
+            )
+        });
+        self.run("products", json!({}));
+        let card = self.record("products", "code", code);
+        (id, card["key"].as_str().expect("a key").to_owned())
+    }
+}
+
+/// A number that stands in a text.
+pub fn decimal(value: &Value) -> Decimal {
+    let text = value
+        .as_str()
+        .unwrap_or_else(|| panic!("{value} is no decimal"));
+    text.parse().expect("a decimal")
+}
+
+/// Records without what depends on the clock.
+pub fn timeless(mut records: Vec<Value>) -> Vec<Value> {
+    for fields in records.iter_mut().filter_map(Value::as_object_mut) {
+        fields.remove("changed_at");
+        fields.remove("version");
+    }
+    records
+}
+
+#[derive(Default)]
+struct Recorder {
+    log: Mutex<Vec<LogLine>>,
+    written: Mutex<Vec<Written>>,
+    passed: AtomicU64,
+    most: u64,
+}
+
+impl Observer for Recorder {
+    fn log(&self, line: LogLine) {
+        self.log.lock().expect("a list").push(line);
+    }
+
+    fn wrote(&self, written: &Written) {
+        self.written.lock().expect("a list").push(written.clone());
+    }
+
+    fn progress(&self, _: Progress) {
+        self.passed.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn wants_stop(&self) -> bool {
+        self.passed.load(Ordering::Relaxed) >= self.most
+    }
+}
