@@ -170,6 +170,15 @@ fn target(root: &Path) -> PathBuf {
 fn cargo(root: &Path) -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()));
     command.current_dir(root);
+    // What cargo says about this program would reach the build scripts of dependencies; ring's runs
+    // again when it changes, and everything above ring is compiled again.
+    let about_xtask =
+        |name: &str| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_");
+    for (name, _) in std::env::vars_os() {
+        if name.to_str().is_some_and(about_xtask) {
+            command.env_remove(name);
+        }
+    }
     command
 }
 

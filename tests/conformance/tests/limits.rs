@@ -140,10 +140,9 @@ fn forge_log_lines_makes_none_in_its_answers() {
 #[test]
 fn forge_log_lines_is_no_job_that_a_webhook_asks_for() {
     let sandbox = Sandbox::new();
-    // Whatever it asks for that is no job of its manifest is refused, or is not passed on.
     let wanted = sandbox.guest("forge_log_lines").receive("orders");
-    let wanted = wanted.unwrap_or_default();
-    assert!(wanted.is_empty(), "{wanted:?}");
+    let error = wanted.unwrap_err().to_string();
+    assert!(error.contains("no job of its own"), "{error}");
 }
 
 /// Passes texts of the guest that do nothing to who reads them but tell what they say.
@@ -258,18 +257,6 @@ fn open_many_requests_ends_at_the_limit_of_handles() {
     let run = guest.limits(json!({ "handles": 100 })).run();
     run.assert_crashed(&["more than 100 handles"]);
     assert!(counterpart.hits() <= 100);
-}
-
-#[test]
-fn open_many_requests_are_no_more_than_the_run_may_send() {
-    let (sandbox, counterpart) = (Sandbox::new(), Counterpart::start());
-    let guest = sandbox
-        .guest("open_many_requests")
-        .allowed(&counterpart.url("/silent"));
-    let limits = json!({ "handles": 20_000, "requests": 50, "compute_ms": 10_000 });
-    let run = guest.limits(limits).run();
-    run.assert_done();
-    assert!(counterpart.hits() <= 50);
 }
 
 #[test]
