@@ -11,6 +11,11 @@
 //! | `x-directory` | the value is a key of this ERP directory, e.g. `order-stages` |
 //! | `x-record` | the value is the key of an ERP record of this kind, e.g. `partner` |
 //!
+//! A host checks the schema before it installs the connector: references stay within it (`#/…`) and
+//! do not recurse, patterns are regular expressions without look-around or back-references,
+//! `$id`, `$dynamicRef` and `unevaluated…` are not for it, and it has an end: 256 KiB, and 20,000
+//! parts with all references written out.
+//!
 //! For an object whose keys are chosen, `x-options` stands in its `propertyNames` and
 //! `x-directory` in its `additionalProperties`.
 

@@ -22,7 +22,7 @@ pub mod memory;
 mod names;
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -33,10 +33,11 @@ use tenon_erp::EmbeddedErp;
 use tenon_host::observe::{LogLine, Observer, Progress, Written};
 use tenon_host::report::{Outcome, RejectedRecord, RunReport};
 use tenon_host::{
-    CallError, Compiler, CompilerProcess, ConnectError, Connection, ConnectionSpec, Connector,
-    EgressSettings, Host, HostOptions, InstallError, JobRequest, Limits, NetworkOptions,
-    RetryPolicy, Secret, WantedJob, Webhook,
+    CallError, ConnectError, Connection, ConnectionSpec, Connector, EgressSettings, Host,
+    HostOptions, InstallError, JobRequest, Limits, NetworkOptions, RetryPolicy, Secret, WantedJob,
+    Webhook,
 };
+use tenon_scenarios::{compiler, hostile_component, target};
 
 pub use bystander::Bystander;
 pub use counterpart::{Counterpart, Seen, TOKEN};
@@ -50,29 +51,6 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Longest error that a person reads, in bytes.
 const READABLE: usize = 5_000;
-
-/// Where the build puts its results.
-fn target() -> PathBuf {
-    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    match std::env::var_os("CARGO_TARGET_DIR") {
-        Some(folder) => workspace.join(folder),
-        None => workspace.join("target"),
-    }
-}
-
-fn component(name: &str) -> Vec<u8> {
-    let file = target().join(format!("components/conformance/{name}.wasm"));
-    std::fs::read(&file)
-        .unwrap_or_else(|error| panic!("{}: {error}; run `cargo xtask build`", file.display()))
-}
-
-/// The compiler of the built `tenon`.
-fn compiler() -> Compiler {
-    Compiler::Child(CompilerProcess {
-        arguments: vec!["compile-component".into()],
-        ..CompilerProcess::new(target().join("release/tenon"))
-    })
-}
 
 /// A host over an embedded ERP, with a neighbour in it.
 pub struct Sandbox {
@@ -115,7 +93,7 @@ impl Sandbox {
             ..HostOptions::new(target().join("compiled"), compiler())
         };
         let host = Host::new(Arc::new(erp.clone()), options).expect("a host");
-        let neighbour = runtime.block_on(host.install(&component("a_well_behaved")));
+        let neighbour = runtime.block_on(host.install(&hostile_component("a_well_behaved")));
         Sandbox {
             neighbour: neighbour.expect("a component that installs"),
             counterpart: Counterpart::start(),
@@ -131,7 +109,7 @@ impl Sandbox {
     /// # Errors
     /// Why it cannot; always in one line.
     pub fn install(&self, name: &str) -> Result<Arc<Connector>, InstallError> {
-        let installed = self.block_on(self.host.install(&component(name)));
+        let installed = self.block_on(self.host.install(&hostile_component(name)));
         if let Err(error) = &installed {
             assert_readable(&error.to_string());
             self.neighbour_is_well();

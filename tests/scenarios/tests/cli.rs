@@ -168,6 +168,25 @@ fn failed_records_are_listed_and_end_with_1() {
 }
 
 #[test]
+fn a_limit_of_the_command_line_is_kept_and_an_unknown_one_is_refused() {
+    let site = Site::new(60);
+    let run = |limit: &str| {
+        let output = site.command().args(["--limit", limit]).output();
+        output.expect("tenon starts")
+    };
+    let crashed = refusal(&run("memory=1000000"));
+    assert!(crashed.contains("memory"), "{crashed}");
+    let unknown = refusal(&run("memmory=1000000"));
+    assert!(
+        unknown.contains("--limit") && unknown.contains("memmory"),
+        "{unknown}"
+    );
+    let too_much = refusal(&run("memory=99999999999"));
+    assert!(too_much.contains("a guest can have at most"), "{too_much}");
+    assert!(run("requests=1000").status.success());
+}
+
+#[test]
 fn a_wrong_key_ends_with_2_and_one_line_that_names_the_credential() {
     let site = Site::new(5);
     let output = (site.command().env("KEYCRM_KEY", "wrong").output()).unwrap();

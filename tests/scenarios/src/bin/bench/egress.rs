@@ -7,6 +7,7 @@ use anyhow::{Result, ensure};
 use axum::Router;
 use axum::routing::get;
 use serde_json::json;
+use tenon_host::Limits;
 use tenon_host::report::Outcome;
 
 use crate::hostile::Ring;
@@ -18,7 +19,8 @@ const REQUESTS: usize = 2_000;
 pub fn egress() -> Result<Vec<Figure>> {
     let url = counterpart()?;
     let ring = Ring::new()?;
-    let connection = ring.connect("fetch", json!({ "url": &url, "times": REQUESTS }))?;
+    let settings = json!({ "url": &url, "times": REQUESTS });
+    let connection = ring.connect("fetch", settings, Limits::default())?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;

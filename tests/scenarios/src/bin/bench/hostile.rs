@@ -54,8 +54,13 @@ impl Ring {
         })
     }
 
-    /// A connection of a hostile component to an address.
-    pub fn connect(&self, guest: &str, settings: serde_json::Value) -> Result<Connection> {
+    /// A connection of a hostile component to the address in its settings.
+    pub fn connect(
+        &self,
+        guest: &str,
+        settings: serde_json::Value,
+        limits: Limits,
+    ) -> Result<Connection> {
         let wasm = hostile_component(guest);
         let connector = self.runtime.block_on(self.host.install(&wasm))?;
         let url = settings["url"].as_str().context("the setting `url`")?;
@@ -69,10 +74,7 @@ impl Ring {
                 ..EgressSettings::default()
             },
             settings,
-            limits: Limits {
-                compute: Duration::from_millis(20),
-                ..Limits::default()
-            },
+            limits,
         };
         Ok(self.host.connect(connector, spec)?)
     }
@@ -90,7 +92,13 @@ pub fn hostile() -> Result<Vec<Figure>> {
     let ring = Ring::new()?;
     let nowhere = json!({ "url": "https://counterpart.example" });
     let connections = (CRASHING.iter())
-        .map(|guest| ring.connect(guest, nowhere.clone()))
+        .map(|guest| {
+            let limits = Limits {
+                compute: Duration::from_millis(20),
+                ..Limits::default()
+            };
+            ring.connect(guest, nowhere.clone(), limits)
+        })
         .collect::<Result<Vec<_>>>()?;
     let mut early = 0.0;
     let started = Instant::now();
