@@ -36,6 +36,8 @@ pub enum Command {
     Records(Records),
     /// Put records from a JSON file into a tenant's ERP.
     Load(Load),
+    /// Show what the runs of a tenant logged in the last 90 days.
+    Log(Log),
     /// Keep the credentials of connections, sealed.
     #[command(subcommand)]
     Credential(Credential),
@@ -179,6 +181,25 @@ pub struct Load {
     pub file: PathBuf,
     #[command(flatten)]
     pub place: Place,
+}
+
+/// `tenon log`.
+#[derive(Debug, ClapArgs)]
+pub struct Log {
+    #[command(flatten)]
+    pub place: Place,
+    /// Of one connection only.
+    #[arg(long, value_name = "NAME")]
+    pub connection: Option<ConnectionId>,
+    /// About one record only, by its key.
+    #[arg(long, value_name = "KEY")]
+    pub record: Option<String>,
+    /// The newest so many lines.
+    #[arg(long, value_name = "NUMBER", default_value_t = 200)]
+    pub lines: u32,
+    /// Print a JSON array.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `tenon credential`.

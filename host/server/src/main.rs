@@ -6,6 +6,7 @@ mod credential;
 mod inspect;
 mod key;
 mod load;
+mod log;
 mod records;
 mod run;
 mod site;
@@ -78,6 +79,7 @@ async fn execute(command: Command) -> anyhow::Result<Exit> {
         Command::Inspect(args) => inspect::inspect(args).await,
         Command::Records(args) => records::records(args).await,
         Command::Load(args) => load::load(args).await,
+        Command::Log(args) => log::log(&args),
         Command::Credential(args) => credential::credential(args),
         Command::Key(args::Key::Rotate(args)) => credential::rotate(args),
         Command::CompileComponent { .. } => unreachable!("`main` compiles before anything else"),

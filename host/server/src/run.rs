@@ -9,12 +9,13 @@ use anyhow::Context as _;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 use tenon_host::observe::{Level, LogLine, Observer, Progress};
-use tenon_host::report::{Outcome, RunReport};
+use tenon_host::report::{Outcome, RejectedRecord, RunReport};
 use tenon_host::{
     ConnectError, Connection, ConnectionSpec, EgressSettings, Host, JobRequest, Limits,
 };
 
 use crate::args::{self, Connect, Place};
+use crate::log::Journal;
 use crate::{Exit, site, vault};
 
 pub async fn run(args: args::Run) -> anyhow::Result<Exit> {
@@ -25,12 +26,19 @@ pub async fn run(args: args::Run) -> anyhow::Result<Exit> {
         let known = known.join(", ");
         anyhow::bail!("the connector has no job `{}`; it has: {known}", args.job);
     }
+    let which = &args.connect.which;
+    let journal = Journal::new(
+        which.place.data.clone(),
+        which.place.tenant.clone(),
+        which.id()?,
+        args.job.clone(),
+    );
     let request = JobRequest {
         argument: args.argument,
         preview: args.preview,
         ..JobRequest::asked(args.job)
     };
-    let watcher = Arc::new(Watcher::new(args.verbose, args.connect.json));
+    let watcher = Arc::new(Watcher::new(args.verbose, args.connect.json, journal));
     let listening = Arc::clone(&watcher);
     tokio::spawn(async move {
         if tokio::signal::ctrl_c().await.is_ok() {
@@ -39,6 +47,7 @@ pub async fn run(args: args::Run) -> anyhow::Result<Exit> {
     });
     let report = host.run(&connection, &request, watcher.clone()).await;
     watcher.bar.finish_and_clear();
+    watcher.written(watcher.journal.write());
     if args.connect.json {
         println!("{}", serde_json::to_string(&report)?);
     } else {
@@ -136,19 +145,21 @@ fn limits(given: &[(String, u64)]) -> anyhow::Result<Limits> {
 
 /// Shows a run on the terminal, on standard error.
 struct Watcher {
+    journal: Journal,
     bar: ProgressBar,
     lowest: Level,
     stop: AtomicBool,
 }
 
 impl Watcher {
-    fn new(verbose: bool, json: bool) -> Watcher {
+    fn new(verbose: bool, json: bool, journal: Journal) -> Watcher {
         let bar = if json || !std::io::stderr().is_terminal() {
             ProgressBar::hidden()
         } else {
             ProgressBar::no_length()
         };
         Watcher {
+            journal,
             bar,
             lowest: if verbose { Level::Debug } else { Level::Warn },
             stop: AtomicBool::new(false),
@@ -156,8 +167,24 @@ impl Watcher {
     }
 }
 
+impl Watcher {
+    /// A log that cannot be kept is no reason to end the run.
+    fn written(&self, outcome: anyhow::Result<()>) {
+        if let Err(error) = outcome {
+            (self.bar).suspend(|| eprintln!("warning: the log is not kept: {error:#}"));
+        }
+    }
+}
+
 impl Observer for Watcher {
+    fn rejected(&self, record: &RejectedRecord) {
+        let RejectedRecord { kind, id, reason } = record;
+        let message = format!("{kind} {id} was not taken: {reason}");
+        self.journal.note(Level::Warn, &message, Some(id));
+    }
+
     fn log(&self, line: LogLine) {
+        (self.journal).note(line.level, &line.message, line.record.as_deref());
         if line.level < self.lowest {
             return;
         }
@@ -173,6 +200,7 @@ impl Observer for Watcher {
     }
 
     fn progress(&self, progress: Progress) {
+        self.written(self.journal.write_some());
         if let (Some(total), None) = (progress.total, self.bar.length()) {
             self.bar.set_length(total);
             if let Ok(style) =

@@ -168,6 +168,31 @@ fn failed_records_are_listed_and_end_with_1() {
 }
 
 #[test]
+fn what_a_run_logged_can_be_read_afterwards_by_connection_and_record() {
+    let site = Site::new(60);
+    assert!(site.run().status.success());
+    let log = |more: &[&str]| -> Vec<Value> {
+        let place = ["--data", &site.path("data"), "--tenant", "shop", "--json"];
+        let output = tenon(&["log"], &[&place, more].concat());
+        assert!(output.status.success(), "{output:?}");
+        serde_json::from_slice(&output.stdout).expect("JSON")
+    };
+    let all = log(&["--connection", "keycrm", "--lines", "10000"]);
+    let about = all.iter().find_map(|line| line["record"].as_str());
+    let record = about.expect("a line that is about a record");
+    let lines = log(&["--record", record]);
+    assert!(!lines.is_empty() && lines.len() < all.len(), "{lines:?}");
+    assert!(
+        lines.iter().all(|line| line["record"] == record),
+        "{lines:?}"
+    );
+    assert_eq!(1, log(&["--lines", "1"]).len());
+    assert!(log(&["--connection", "other"]).is_empty());
+    let text = serde_json::to_string(&all).expect("JSON");
+    assert!(!text.contains(KEY));
+}
+
+#[test]
 fn a_limit_of_the_command_line_is_kept_and_an_unknown_one_is_refused() {
     let site = Site::new(60);
     let run = |limit: &str| {

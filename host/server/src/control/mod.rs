@@ -6,6 +6,7 @@
 //! sees inside.
 
 pub mod credentials;
+pub mod log;
 
 use std::fs::{DirBuilder, OpenOptions};
 use std::path::{Path, PathBuf};
@@ -16,7 +17,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavio
 use rusqlite_migration::{Error, M, MigrationDefinitionError, Migrations};
 
 /// Steps are only ever added: databases stand at any of them.
-const STEPS: &[M<'static>] = &[M::up(credentials::TABLE)];
+const STEPS: &[M<'static>] = &[M::up(credentials::TABLE), M::up(log::TABLE)];
 const MIGRATIONS: Migrations<'static> = Migrations::from_slice(STEPS);
 
 const FILE: &str = "control.sqlite";

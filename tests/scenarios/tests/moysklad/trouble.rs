@@ -205,6 +205,29 @@ fn the_request_budget_of_the_manifest_is_never_over_the_vendors() {
 }
 
 #[test]
+fn connections_on_one_login_stay_inside_its_budget_together() {
+    let world = World::seeded(Config {
+        products: 1_500,
+        ..Config::default()
+    })
+    .signed("login", "admin@autoparts:simulated-moysklad-password")
+    .budgeted();
+    let reports = world.run_together(&["north", "south", "west"], "products", json!({}));
+    for report in &reports {
+        assert_eq!(Outcome::Done, report.outcome, "{report:#?}");
+    }
+    // More than one window has room for.
+    assert!(
+        world.sim.total_requests() > 11,
+        "{:?}",
+        world.sim.requests()
+    );
+    assert_eq!((0, 0), world.sim.turned_away());
+    // One login, one token: another one would have revoked the first.
+    assert_eq!(1, world.sim.requests_to("POST /security/token"));
+}
+
+#[test]
 fn where_the_vendors_answers_may_differ_both_are_taken() {
     use tenon_simulators::moysklad::{Archived, KnownSyncId, UnknownFields};
 

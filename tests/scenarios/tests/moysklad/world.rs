@@ -211,6 +211,21 @@ impl World {
         self.ask(job, more, &Ask::default())
     }
 
+    /// Runs a job of several connections at the same time.
+    pub fn run_together(&self, ids: &[&str], job: &str, more: Value) -> Vec<RunReport> {
+        let settings = self.settings(more);
+        let connections: Vec<_> = ids.iter().map(|id| self.connect(id, &settings)).collect();
+        let request = JobRequest::asked(job);
+        let runs = connections.iter().map(|connection| {
+            let observer = Arc::new(Recorder {
+                most: u64::MAX,
+                ..Recorder::default()
+            });
+            self.host.run(connection, &request, observer)
+        });
+        self.runtime.block_on(futures_util::future::join_all(runs))
+    }
+
     /// Runs a job in a certain way.
     pub fn ask(&self, job: &str, more: Value, ask: &Ask) -> Run {
         let connection = self.connect(ask.connection, &self.settings(more));

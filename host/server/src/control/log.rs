@@ -1,0 +1,172 @@
+//! What runs logged, so that a shop's people can read it afterwards, for a connection or a record.
+
+use jiff::Timestamp;
+use rusqlite::{Connection, params};
+use serde::Serialize;
+use tenon_host::ids::{ConnectionId, TenantId};
+use tenon_host::observe::Level;
+
+/// `at` is in milliseconds since 1970.
+pub const TABLE: &str = "
+CREATE TABLE run_log (
+    tenant TEXT NOT NULL,
+    connection TEXT NOT NULL,
+    job TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    level TEXT NOT NULL,
+    record TEXT,
+    message TEXT NOT NULL
+) STRICT;
+CREATE INDEX run_log_by_time ON run_log (at);
+CREATE INDEX run_log_by_connection ON run_log (tenant, connection, at);
+CREATE INDEX run_log_by_record ON run_log (tenant, record) WHERE record IS NOT NULL;
+";
+
+/// Days that a line is kept.
+const KEPT_DAYS: i64 = 90;
+const DAY: i64 = 24 * 60 * 60 * 1000;
+
+/// A line of the log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Line {
+    /// When it was written.
+    pub at: Timestamp,
+    /// The connection.
+    pub connection: String,
+    /// The job that ran.
+    pub job: String,
+    /// `info`, `warn` or `error`.
+    pub level: String,
+    /// The record that it is about.
+    pub record: Option<String>,
+    /// What happened.
+    pub message: String,
+}
+
+/// Which lines are wanted.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted<'a> {
+    /// Whose.
+    pub tenant: &'a TenantId,
+    /// Of one connection only.
+    pub connection: Option<&'a ConnectionId>,
+    /// About one record only.
+    pub record: Option<&'a str>,
+    /// The newest so many.
+    pub most: u32,
+}
+
+/// The name of a level in the log.
+pub fn level(level: Level) -> &'static str {
+    match level {
+        Level::Debug => "debug",
+        Level::Info => "info",
+        Level::Warn => "warn",
+        Level::Error => "error",
+    }
+}
+
+/// Writes lines, and forgets those that are old.
+pub fn append(
+    db: &Connection,
+    tenant: &TenantId,
+    lines: &[Line],
+    now: Timestamp,
+) -> rusqlite::Result<()> {
+    db.execute(
+        "DELETE FROM run_log WHERE at < ?1",
+        [now.as_millisecond() - KEPT_DAYS * DAY],
+    )?;
+    let mut insert = db.prepare("INSERT INTO run_log VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")?;
+    for line in lines {
+        insert.execute(params![
+            tenant.as_str(),
+            line.connection,
+            line.job,
+            line.at.as_millisecond(),
+            line.level,
+            line.record,
+            line.message,
+        ])?;
+    }
+    Ok(())
+}
+
+/// The newest wanted lines, oldest first.
+pub fn read(db: &Connection, wanted: Wanted<'_>) -> rusqlite::Result<Vec<Line>> {
+    let mut select = db.prepare(
+        "SELECT at, connection, job, level, record, message FROM run_log
+         WHERE tenant = ?1 AND (?2 IS NULL OR connection = ?2) AND (?3 IS NULL OR record = ?3)
+         ORDER BY at DESC, rowid DESC LIMIT ?4",
+    )?;
+    let connection = wanted.connection.map(ConnectionId::as_str);
+    let rows = select.query_map(
+        params![
+            wanted.tenant.as_str(),
+            connection,
+            wanted.record,
+            wanted.most
+        ],
+        |row| {
+            Ok(Line {
+                at: Timestamp::from_millisecond(row.get(0)?).unwrap_or(Timestamp::UNIX_EPOCH),
+                connection: row.get(1)?,
+                job: row.get(2)?,
+                level: row.get(3)?,
+                record: row.get(4)?,
+                message: row.get(5)?,
+            })
+        },
+    )?;
+    let mut lines = rows.collect::<Result<Vec<_>, _>>()?;
+    lines.reverse();
+    Ok(lines)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(at: i64, connection: &str, record: Option<&str>) -> Line {
+        Line {
+            at: Timestamp::from_millisecond(at).unwrap(),
+            connection: connection.to_owned(),
+            job: "orders".to_owned(),
+            level: "info".to_owned(),
+            record: record.map(str::to_owned),
+            message: format!("at {at}"),
+        }
+    }
+
+    #[test]
+    fn lines_are_read_by_tenant_connection_and_record_and_old_ones_are_forgotten() {
+        let db = Connection::open_in_memory().unwrap();
+        db.execute_batch(TABLE).unwrap();
+        let now = Timestamp::from_millisecond(200 * DAY).unwrap();
+        let (shop, other): (TenantId, TenantId) =
+            ("shop".parse().unwrap(), "other".parse().unwrap());
+        let start = 199 * DAY;
+        append(&db, &other, &[line(start, "a", Some("7"))], now).unwrap();
+        let lines = [
+            line(start, "a", None),
+            line(start + 1, "a", Some("7")),
+            line(start + 2, "b", Some("7")),
+        ];
+        append(&db, &shop, &[line(DAY, "a", None)], now).unwrap();
+        append(&db, &shop, &lines, now).unwrap();
+        let read = |connection: Option<&str>, record, most| {
+            let connection = connection.map(|name| name.parse::<ConnectionId>().unwrap());
+            let wanted = Wanted {
+                tenant: &shop,
+                connection: connection.as_ref(),
+                record,
+                most,
+            };
+            read(&db, wanted).unwrap()
+        };
+        assert_eq!(lines.to_vec(), read(None, None, 10));
+        assert_eq!(lines[2..].to_vec(), read(None, None, 1));
+        assert_eq!(lines[..2].to_vec(), read(Some("a"), None, 10));
+        assert_eq!(lines[1..2].to_vec(), read(Some("a"), Some("7"), 10));
+    }
+}
