@@ -3,6 +3,7 @@
 
 use serde_json::json;
 use tenon_conformance::{Counterpart, Sandbox};
+use tenon_host::observe::LogLine;
 use tenon_host::report::Outcome;
 
 // ---- time, memory, stack
@@ -268,6 +269,16 @@ fn send_endless_body_is_refused_at_the_limit() {
     let run = guest.limits(json!({ "request": 1 << 20 })).run();
     run.assert_done();
     assert!(run.logged(&["HttpRequestBodySize"]), "{run:?}");
+    // What was written counts in steps of 4 KiB, and a few of them are on their way to the host.
+    let written = |line: &LogLine| {
+        let bytes = line.message.strip_prefix("wrote ")?.split(' ').next()?;
+        bytes.parse::<usize>().ok()
+    };
+    let written = run.heard.log.iter().find_map(written).expect("a count");
+    assert!(
+        (1 << 20..=(1 << 20) + (64 << 10)).contains(&written),
+        "{written}"
+    );
     assert_eq!(0, counterpart.hits());
 }
 
