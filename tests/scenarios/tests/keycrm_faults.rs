@@ -279,6 +279,23 @@ fn a_component_that_breaks_a_limit_is_stopped_and_keeps_what_it_committed() {
 }
 
 #[test]
+fn a_run_may_send_more_requests_than_it_may_have_handles() {
+    let handles = 24;
+    let sim = keycrm::start(config(2_000)).unwrap();
+    let shop = shop(&sim).limited(Limits {
+        handles,
+        ..Limits::default()
+    });
+    let run = shop.run("orders", year());
+    assert_eq!((2_000, 0, 0, 0), run.counts(), "{:?}", run.report);
+    assert!(
+        sim.total_requests() > handles as u64,
+        "{:?}",
+        sim.requests()
+    );
+}
+
+#[test]
 fn nothing_secret_is_in_the_report_the_log_or_the_files() {
     let sim = keycrm::start(config(60)).unwrap();
     sim.faults().fail_next(2, Fault::Status(500));

@@ -84,7 +84,10 @@ impl RunState {
             .stderr(output::GuestOutput::new(log.clone()))
             .max_random_size(MOST_RANDOM);
         let mut table = ResourceTable::new();
-        table.set_max_capacity(limits.handles);
+        // What a guest holds is counted by its store. The table also keeps the options of every
+        // request that was ever sent, because `wasi:http` of wasmtime 48 does not take them out.
+        let requests = usize::try_from(limits.requests).unwrap_or(usize::MAX);
+        table.set_max_capacity(limits.handles.saturating_add(requests));
         let mut http = WasiHttpCtx::new();
         http.set_field_size_limit(MOST_HEADERS);
         RunState {
