@@ -22,6 +22,7 @@ mod record;
 mod schema;
 mod settings;
 mod sql;
+pub mod sqlite_file;
 mod state;
 mod stock;
 mod tenant;

@@ -3,14 +3,14 @@
 //! One file holds the tenant's records, and the storage, bindings, timers and reports of all its
 //! connections: that is what lets one transaction commit them together.
 
-use std::fs::OpenOptions;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use rusqlite::{Connection, ErrorCode, OpenFlags};
+use rusqlite::{Connection, OpenFlags};
 use rusqlite_migration::{M, MigrationDefinitionError, Migrations};
 
 use crate::Error;
+use crate::sqlite_file::{log_ahead, make_private};
 
 /// Steps are only ever added: files of tenants stand at any of them.
 const STEPS: &[M<'static>] = &[M::up(RECORDS), M::up(STATE)];
@@ -245,7 +245,7 @@ pub(crate) fn open(path: &Path, patience: Duration) -> Result<Connection, Error>
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection = Connection::open_with_flags(path, flags).map_err(file)?;
     connection.busy_timeout(patience).map_err(file)?;
-    journal(&connection, patience).map_err(file)?;
+    log_ahead(&connection, patience).map_err(file)?;
     configure(&connection).map_err(file)?;
     if let Err(error) = MIGRATIONS.to_latest(&mut connection) {
         use rusqlite_migration::Error::{MigrationDefinition, RusqliteError};
@@ -264,23 +264,6 @@ pub(crate) fn open(path: &Path, patience: Duration) -> Result<Connection, Error>
         }
     }
     Ok(connection)
-}
-
-/// Sets write-ahead logging, with which people read while a run writes. The file keeps it, so this
-/// waits only while several processes make one file; SQLite itself does not wait for them here.
-fn journal(connection: &Connection, patience: Duration) -> rusqlite::Result<()> {
-    let deadline = Instant::now() + patience;
-    loop {
-        match connection.execute_batch("PRAGMA journal_mode = WAL") {
-            Err(error)
-                if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
-                    && Instant::now() < deadline =>
-            {
-                std::thread::sleep(Duration::from_millis(2));
-            }
-            outcome => return outcome,
-        }
-    }
 }
 
 fn configure(connection: &Connection) -> rusqlite::Result<()> {
@@ -307,13 +290,4 @@ fn configure(connection: &Connection) -> rusqlite::Result<()> {
          PRAGMA temp_store = MEMORY;
          PRAGMA trusted_schema = OFF;",
     )
-}
-
-/// SQLite gives its own files the mode of this one, so it is made before SQLite sees it.
-fn make_private(path: &Path) -> std::io::Result<()> {
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(false);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path).map(drop)
 }

@@ -66,7 +66,8 @@ fn merge<T>(
 ) -> Vec<std::result::Result<T, Fault>> {
     let mut results = saved;
     for (position, weight) in heavy {
-        results.insert(*position, Err(too_large(*weight, most)));
+        let place = results.len().min(*position);
+        results.insert(place, Err(too_large(*weight, most)));
     }
     results
 }

@@ -24,6 +24,7 @@ use crate::options::NetworkOptions;
 /// A request as the counterpart saw it.
 #[derive(Clone, Debug)]
 struct Seen {
+    at: std::time::Instant,
     peer: SocketAddr,
     path: String,
     headers: HeaderMap,
@@ -46,6 +47,7 @@ impl Counterpart {
                   request: axum::extract::Request,
                   next: axum::middleware::Next| {
                 log.lock().unwrap().push(Seen {
+                    at: std::time::Instant::now(),
                     peer,
                     path: request.uri().path().to_owned(),
                     headers: request.headers().clone(),
@@ -138,7 +140,7 @@ impl Plan<'_> {
                 units_per_window: 100,
                 window_ms: 1000,
                 parallel: 2,
-                costs: Vec::new(),
+                costs: vec![("/report".to_owned(), 60)],
             }],
             jobs: Vec::new(),
             actions: Vec::new(),
@@ -346,6 +348,63 @@ async fn identical_failures_open_the_breaker_for_every_connection_of_the_account
     let mut elsewhere = plan();
     elsewhere.tenant = "other";
     assert!(elsewhere.open(&accounts).get("/").await.is_ok());
+}
+
+/// The least time between two requests after which the counterpart saw the second.
+fn gap(server: &Counterpart) -> Duration {
+    let seen = server.seen();
+    seen[1].at - seen[0].at
+}
+
+#[tokio::test]
+async fn a_path_costs_what_the_manifest_says() {
+    let answer = || async { "stock" };
+    let server = Counterpart::start(|_| Router::new().route("/report/stock", get(answer))).await;
+    let way = Way::to(&server);
+    for _ in 0..2 {
+        way.get("/report/stock").await.unwrap();
+    }
+    // 60 of 100 units each: the second has to wait for the next window.
+    assert!(
+        gap(&server) >= Duration::from_millis(500),
+        "{:?}",
+        gap(&server)
+    );
+}
+
+#[tokio::test]
+async fn a_counterpart_that_asks_for_a_pause_gets_it() {
+    let busy = |hits: Arc<AtomicU64>| async move {
+        let first = hits.fetch_add(1, Ordering::Relaxed) == 0;
+        let status = if first {
+            StatusCode::TOO_MANY_REQUESTS
+        } else {
+            StatusCode::OK
+        };
+        (status, [("x-lognex-retry-after", "300")])
+    };
+    let server = Counterpart::start(|hits| Router::new().route("/", get(move || busy(hits)))).await;
+    assert_eq!(StatusCode::OK, Way::to(&server).get("/").await.unwrap().0);
+    assert!(
+        gap(&server) >= Duration::from_millis(290),
+        "{:?}",
+        gap(&server)
+    );
+}
+
+#[tokio::test]
+async fn an_answer_that_leaves_no_unit_holds_back_the_next_request() {
+    let last = || async { [("x-ratelimit-remaining", "0"), ("x-lognex-reset", "300")] };
+    let server = Counterpart::start(|_| Router::new().route("/", get(last))).await;
+    let way = Way::to(&server);
+    for _ in 0..2 {
+        way.get("/").await.unwrap();
+    }
+    assert!(
+        gap(&server) >= Duration::from_millis(290),
+        "{:?}",
+        gap(&server)
+    );
 }
 
 #[tokio::test]

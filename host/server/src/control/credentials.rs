@@ -6,18 +6,6 @@ use serde::Serialize;
 use tenon_host::CredentialPlace;
 use tenon_host::ids::{ConnectionId, TenantId};
 
-/// `changed_at` is in milliseconds since 1970; sealing anew with another key is no change.
-pub const TABLE: &str = "
-CREATE TABLE credentials (
-    tenant TEXT NOT NULL,
-    connection TEXT NOT NULL,
-    name TEXT NOT NULL,
-    sealed BLOB NOT NULL,
-    changed_at INTEGER NOT NULL,
-    PRIMARY KEY (tenant, connection, name)
-) STRICT, WITHOUT ROWID;
-";
-
 /// A stored credential.
 pub struct Stored {
     tenant: TenantId,

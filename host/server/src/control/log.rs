@@ -6,22 +6,6 @@ use serde::Serialize;
 use tenon_host::ids::{ConnectionId, TenantId};
 use tenon_host::observe::Level;
 
-/// `at` is in milliseconds since 1970.
-pub const TABLE: &str = "
-CREATE TABLE run_log (
-    tenant TEXT NOT NULL,
-    connection TEXT NOT NULL,
-    job TEXT NOT NULL,
-    at INTEGER NOT NULL,
-    level TEXT NOT NULL,
-    record TEXT,
-    message TEXT NOT NULL
-) STRICT;
-CREATE INDEX run_log_by_time ON run_log (at);
-CREATE INDEX run_log_by_connection ON run_log (tenant, connection, at);
-CREATE INDEX run_log_by_record ON run_log (tenant, record) WHERE record IS NOT NULL;
-";
-
 /// Days that a line is kept.
 const KEPT_DAYS: i64 = 90;
 const DAY: i64 = 24 * 60 * 60 * 1000;
@@ -41,6 +25,8 @@ pub struct Line {
     pub record: Option<String>,
     /// What happened.
     pub message: String,
+    /// The run, when a server started it.
+    pub run: Option<String>,
 }
 
 /// Which lines are wanted.
@@ -77,7 +63,10 @@ pub fn append(
         "DELETE FROM run_log WHERE at < ?1",
         [now.as_millisecond() - KEPT_DAYS * DAY],
     )?;
-    let mut insert = db.prepare("INSERT INTO run_log VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")?;
+    let mut insert = db.prepare(
+        "INSERT INTO run_log (tenant, connection, job, at, level, record, message, run)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+    )?;
     for line in lines {
         insert.execute(params![
             tenant.as_str(),
@@ -87,6 +76,7 @@ pub fn append(
             line.level,
             line.record,
             line.message,
+            line.run,
         ])?;
     }
     Ok(())
@@ -95,7 +85,7 @@ pub fn append(
 /// The newest wanted lines, oldest first.
 pub fn read(db: &Connection, wanted: Wanted<'_>) -> rusqlite::Result<Vec<Line>> {
     let mut select = db.prepare(
-        "SELECT at, connection, job, level, record, message FROM run_log
+        "SELECT at, connection, job, level, record, message, run FROM run_log
          WHERE tenant = ?1 AND (?2 IS NULL OR connection = ?2) AND (?3 IS NULL OR record = ?3)
          ORDER BY at DESC, rowid DESC LIMIT ?4",
     )?;
@@ -115,6 +105,7 @@ pub fn read(db: &Connection, wanted: Wanted<'_>) -> rusqlite::Result<Vec<Line>> 
                 level: row.get(3)?,
                 record: row.get(4)?,
                 message: row.get(5)?,
+                run: row.get(6)?,
             })
         },
     )?;
@@ -135,13 +126,16 @@ mod tests {
             level: "info".to_owned(),
             record: record.map(str::to_owned),
             message: format!("at {at}"),
+            run: None,
         }
     }
 
     #[test]
     fn lines_are_read_by_tenant_connection_and_record_and_old_ones_are_forgotten() {
-        let db = Connection::open_in_memory().unwrap();
-        db.execute_batch(TABLE).unwrap();
+        let mut db = Connection::open_in_memory().unwrap();
+        crate::control::schema::MIGRATIONS
+            .to_latest(&mut db)
+            .unwrap();
         let now = Timestamp::from_millisecond(200 * DAY).unwrap();
         let (shop, other): (TenantId, TenantId) =
             ("shop".parse().unwrap(), "other".parse().unwrap());

@@ -1,24 +1,26 @@
 //! The control database of a data folder, `control.sqlite`: what the host itself has to know, as
 //! opposed to the records of tenants, which lie in a file each.
 //!
-//! Every use of it is one transaction that holds the write lock from its start, also one that only
-//! reads: so what a transaction sees beside the database, such as the key file, belongs to what it
-//! sees inside.
+//! [`Control`] is for one piece of work at a time: a transaction of it holds the write lock from its
+//! start, also one that only reads, so what it sees beside the database, such as the key file,
+//! belongs to what it sees inside. [`SharedControl`] is for a server, where many read and write at
+//! once.
 
 pub mod credentials;
 pub mod log;
+mod schema;
+mod shared;
 
-use std::fs::{DirBuilder, OpenOptions};
+use std::fs::DirBuilder;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::Context as _;
-use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
-use rusqlite_migration::{Error, M, MigrationDefinitionError, Migrations};
-
-/// Steps are only ever added: databases stand at any of them.
-const STEPS: &[M<'static>] = &[M::up(credentials::TABLE), M::up(log::TABLE)];
-const MIGRATIONS: Migrations<'static> = Migrations::from_slice(STEPS);
+use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
+use rusqlite_migration::{Error, MigrationDefinitionError};
+use schema::MIGRATIONS;
+pub use shared::{Failure, SharedControl};
+use tenon_erp::sqlite_file::{log_ahead, make_private};
 
 const FILE: &str = "control.sqlite";
 
@@ -79,7 +81,7 @@ fn connect(path: &Path) -> anyhow::Result<Connection> {
     let mut db = Connection::open_with_flags(path, flags)?;
     db.busy_timeout(PATIENCE)?;
     db.set_transaction_behavior(TransactionBehavior::Immediate);
-    journal(&db)?;
+    log_ahead(&db, PATIENCE)?;
     // - synchronous FULL: what was answered for is durable, also when power fails.
     // - secure_delete: what was removed, or sealed with a key that was replaced, is overwritten.
     // - no memory map: a disk error seen through one would end the whole process.
@@ -106,36 +108,10 @@ fn connect(path: &Path) -> anyhow::Result<Connection> {
     Ok(db)
 }
 
-/// Sets write-ahead logging. The file keeps it, so this waits only while several processes make one
-/// file; SQLite itself does not wait for them here.
-fn journal(db: &Connection) -> rusqlite::Result<()> {
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        match db.execute_batch("PRAGMA journal_mode = WAL") {
-            Err(error)
-                if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
-                    && Instant::now() < deadline =>
-            {
-                std::thread::sleep(Duration::from_millis(2));
-            }
-            outcome => return outcome,
-        }
-    }
-}
-
 fn make_folder(path: &Path) -> std::io::Result<()> {
     let mut builder = DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(path)
-}
-
-/// SQLite gives its own files the mode of this one, so it is made before SQLite sees it.
-fn make_private(path: &Path) -> std::io::Result<()> {
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(false);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path).map(drop)
 }

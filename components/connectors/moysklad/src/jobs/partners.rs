@@ -339,14 +339,8 @@ impl Sender<'_> {
 
 /// What another new partner must not share to be certainly another one.
 fn claims(partner: &Partner) -> Vec<String> {
-    let tax_id = partner.tax_id.as_deref().and_then(contact::tax_id);
-    let emails = partner
-        .emails
-        .iter()
-        .filter_map(|email| contact::email(email));
-    let phones = partner
-        .phones
-        .iter()
-        .flat_map(|phone| contact::phones(phone));
-    tax_id.into_iter().chain(emails).chain(phones).collect()
+    (contact::tax_id_of(partner).into_iter())
+        .chain(contact::emails_of(partner))
+        .chain(contact::phones_of(partner))
+        .collect()
 }

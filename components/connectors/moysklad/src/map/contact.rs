@@ -1,5 +1,7 @@
 //! The forms in which what identifies a person or a firm is compared.
 
+use tenon_sdk::model::Partner;
+
 /// Digits of a phone that tell numbers apart; before them stand a country code or a trunk prefix.
 const PHONE: usize = 10;
 
@@ -25,6 +27,21 @@ pub fn phones(text: &str) -> impl Iterator<Item = String> {
         let from = digits.len().saturating_sub(PHONE);
         (digits.len() >= SHORTEST).then(|| digits[from..].to_owned())
     })
+}
+
+/// The tax number of a partner of the shop.
+pub fn tax_id_of(partner: &Partner) -> Option<String> {
+    partner.tax_id.as_deref().and_then(tax_id)
+}
+
+/// The e-mails of a partner of the shop.
+pub fn emails_of(partner: &Partner) -> impl Iterator<Item = String> {
+    partner.emails.iter().filter_map(|text| email(text))
+}
+
+/// The phones of a partner of the shop.
+pub fn phones_of(partner: &Partner) -> impl Iterator<Item = String> {
+    partner.phones.iter().flat_map(|text| phones(text))
 }
 
 #[cfg(test)]

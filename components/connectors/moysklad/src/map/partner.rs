@@ -103,17 +103,13 @@ impl Index {
             id,
             name: partner.name.clone(),
             tags: vec![tags.of(partner.role).to_owned()],
-            tax_id: partner.tax_id.as_deref().and_then(contact::tax_id),
+            tax_id: contact::tax_id_of(partner),
         };
-        let emails = partner
-            .emails
-            .iter()
-            .filter_map(|email| contact::email(email));
-        let phones = partner
-            .phones
-            .iter()
-            .flat_map(|phone| contact::phones(phone));
-        self.put(candidate, emails, phones);
+        self.put(
+            candidate,
+            contact::emails_of(partner),
+            contact::phones_of(partner),
+        );
     }
 
     fn put(
@@ -143,19 +139,11 @@ impl Index {
 
     /// Decides what a partner is.
     pub fn decide(&self, partner: &Partner, tags: &Tags) -> Decision<'_> {
-        let tax_id = partner.tax_id.as_deref().and_then(contact::tax_id);
-        let emails = partner
-            .emails
-            .iter()
-            .filter_map(|email| contact::email(email));
-        let phones = partner
-            .phones
-            .iter()
-            .flat_map(|phone| contact::phones(phone));
+        let tax_id = contact::tax_id_of(partner);
         let rules: [(&'static str, Vec<usize>); 3] = [
             ("ИНН", hits(&self.by_tax_id, tax_id.iter().cloned())),
-            ("e-mail", hits(&self.by_email, emails)),
-            ("phone", hits(&self.by_phone, phones)),
+            ("e-mail", hits(&self.by_email, contact::emails_of(partner))),
+            ("phone", hits(&self.by_phone, contact::phones_of(partner))),
         ];
         for (rule, hits) in rules {
             let others = |candidate: &&Candidate| match (&candidate.tax_id, &tax_id) {
@@ -222,7 +210,7 @@ fn choose<'i>(
 /// What of a partner's card is kept up in MoySklad.
 pub fn card(partner: &Partner) -> Fields {
     let mut card = Fields::default().with("name", short(&partner.name));
-    let tax_id = partner.tax_id.as_deref().and_then(contact::tax_id);
+    let tax_id = contact::tax_id_of(partner);
     card.set("inn", tax_id.unwrap_or_default());
     let emails = partner.emails.iter().map(|email| email.trim());
     let email = emails.filter(|email| email.contains('@')).map(short).next();
@@ -245,7 +233,7 @@ pub fn birth(partner: &Partner, sync_id: Uuid, tags: &Tags) -> Fields {
 
 /// A firm's ИНН has ten digits, a person's twelve; who trades under one's own name has one, too.
 fn company_type(partner: &Partner) -> &'static str {
-    let tax_id = partner.tax_id.as_deref().and_then(contact::tax_id);
+    let tax_id = contact::tax_id_of(partner);
     match tax_id {
         None => "individual",
         Some(number) if number.len() == 12 => "entrepreneur",

@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use tenon_erp::EmbeddedErp;
 use tenon_host::{Compiler, CompilerProcess, Connector, Host, HostOptions};
 
-use crate::args::COMPILE_COMPONENT;
+use super::args::COMPILE_COMPONENT;
 
 /// Variable that names the folder of built components.
 const COMPONENTS: &str = "TENON_COMPONENTS";

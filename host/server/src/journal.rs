@@ -1,17 +1,14 @@
-//! The log of runs: kept while they go on, and shown to a shop's people by `tenon log`.
+//! Keeps the log of a run while it goes on.
 
-use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use comfy_table::{Table, presets};
 use jiff::Timestamp;
 use tenon_host::ids::{ConnectionId, TenantId};
 use tenon_host::observe::Level;
 
 use crate::control::Control;
-use crate::control::log::{self, Line, Wanted};
-use crate::{Exit, args};
+use crate::control::log::{self, Line};
 
 /// Lines that wait at most until the next checkpoint writes them.
 const WAITING: usize = 500;
@@ -53,6 +50,7 @@ impl Journal {
             level: log::level(level).to_owned(),
             record: record.map(str::to_owned),
             message: message.to_owned(),
+            run: None,
         });
     }
 
@@ -78,46 +76,4 @@ impl Journal {
     fn lines(&self) -> MutexGuard<'_, Vec<Line>> {
         self.lines.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// `tenon log`.
-pub fn log(args: &args::Log) -> anyhow::Result<Exit> {
-    let wanted = Wanted {
-        tenant: &args.place.tenant,
-        connection: args.connection.as_ref(),
-        record: args.record.as_deref(),
-        most: args.lines,
-    };
-    let lines = match Control::open_existing(&args.place.data)? {
-        Some(mut control) => control.alone(|db| Ok(log::read(db, wanted)?))?,
-        None => Vec::new(),
-    };
-    let mut out = std::io::stdout().lock();
-    if args.json {
-        writeln!(out, "{}", serde_json::to_string(&lines)?)?;
-        return Ok(Exit::Done);
-    }
-    let mut table = Table::new();
-    table.load_preset(presets::NOTHING).set_header([
-        "at",
-        "connection",
-        "job",
-        "level",
-        "record",
-        "message",
-    ]);
-    for line in lines {
-        let record = line.record.unwrap_or_default();
-        let at = line.at.to_string();
-        table.add_row([
-            at,
-            line.connection,
-            line.job,
-            line.level,
-            record,
-            line.message,
-        ]);
-    }
-    writeln!(out, "{table}")?;
-    Ok(Exit::Done)
 }

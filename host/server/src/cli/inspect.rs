@@ -6,8 +6,8 @@ use std::sync::Arc;
 use serde_json::json;
 use tenon_host::{Connector, Host, HostOptions};
 
-use crate::Exit;
-use crate::{args, site};
+use super::Exit;
+use super::{args, site};
 
 pub async fn inspect(args: args::Inspect) -> anyhow::Result<Exit> {
     // Inspecting leaves nothing behind.

@@ -14,9 +14,10 @@ use tenon_host::{
     ConnectError, Connection, ConnectionSpec, EgressSettings, Host, JobRequest, Limits,
 };
 
-use crate::args::{self, Connect, Place};
-use crate::log::Journal;
-use crate::{Exit, site, vault};
+use super::args::{self, Connect, Place};
+use super::{Exit, site};
+use crate::journal::Journal;
+use crate::vault;
 
 pub async fn run(args: args::Run) -> anyhow::Result<Exit> {
     let (host, connection) = open(&args.connect).await?;

@@ -3,7 +3,7 @@
 use anyhow::Context as _;
 use tenon_erp::Kind;
 
-use crate::{Exit, args, site};
+use super::{Exit, args, site};
 
 pub async fn load(args: args::Load) -> anyhow::Result<Exit> {
     let kind: Kind = args.kind.parse()?;

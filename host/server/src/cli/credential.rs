@@ -7,9 +7,9 @@ use comfy_table::{Table, presets};
 use serde_json::json;
 use tenon_host::CredentialPlace;
 
-use crate::args::{Credential, ListCredentials, RemoveCredential, Rotate, SetCredential};
+use super::args::{Credential, ListCredentials, RemoveCredential, Rotate, SetCredential};
+use super::{Exit, args};
 use crate::vault::Vault;
-use crate::{Exit, args};
 
 pub fn credential(args: Credential) -> anyhow::Result<Exit> {
     match args {

@@ -6,7 +6,7 @@ use comfy_table::{Table, presets};
 use serde_json::Value;
 use tenon_erp::Kind;
 
-use crate::{Exit, args, site};
+use super::{Exit, args, site};
 
 pub async fn records(args: args::Records) -> anyhow::Result<Exit> {
     let kind: Kind = args.kind.parse()?;

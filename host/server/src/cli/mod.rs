@@ -1,0 +1,96 @@
+//! The command line of `tenon`.
+
+mod args;
+mod credential;
+mod inspect;
+mod load;
+mod log;
+mod records;
+mod run;
+mod site;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Args, Command};
+
+/// How a command ended, as its exit status.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Exit {
+    /// All was done.
+    Done = 0,
+    /// Finished, but some records could not be taken.
+    SomeFailed = 1,
+    /// Could not run or could not finish; the error says why.
+    CouldNotRun = 2,
+    /// Stopped by the user at a checkpoint; the next run goes on from there.
+    Stopped = 130,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        ExitCode::from(exit as u8)
+    }
+}
+
+/// Does what the arguments of this process say.
+pub fn main() -> ExitCode {
+    let command = Args::parse().command;
+    if let Command::CompileComponent { limits } = command {
+        return tenon_host::compile_stdin(limits);
+    }
+    // What a library has to say to operators, such as code that had to be compiled anew.
+    tracing_subscriber::fmt()
+        .with_max_level(tracing_subscriber::filter::LevelFilter::WARN)
+        .with_writer(std::io::stderr)
+        .compact()
+        .init();
+    // One thread: a run is one line of work, and hand-overs between threads cost more than they
+    // bring.
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let result = runtime
+        .map_err(anyhow::Error::from)
+        .and_then(|runtime| runtime.block_on(execute(command)));
+    match result {
+        Ok(exit) => exit.into(),
+        // Who reads the output, such as `head`, has seen enough.
+        Err(error) if is_broken_pipe(&error) => Exit::Done.into(),
+        Err(error) => {
+            eprintln!("tenon: {}", one_line(&error));
+            Exit::CouldNotRun.into()
+        }
+    }
+}
+
+async fn execute(command: Command) -> anyhow::Result<Exit> {
+    match command {
+        Command::Run(args) => run::run(args).await,
+        Command::Check(args) => run::check(args).await,
+        Command::Choices(args) => run::choices(args).await,
+        Command::Inspect(args) => inspect::inspect(args).await,
+        Command::Records(args) => records::records(args).await,
+        Command::Load(args) => load::load(args).await,
+        Command::Log(args) => log::log(&args),
+        Command::Credential(args) => credential::credential(args),
+        Command::Key(args::Key::Rotate(args)) => credential::rotate(args),
+        Command::CompileComponent { .. } => unreachable!("`main` compiles before anything else"),
+    }
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    (error.root_cause().downcast_ref::<std::io::Error>())
+        .is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+}
+
+/// The error with its causes, without line breaks.
+fn one_line(error: &anyhow::Error) -> String {
+    let text = format!("{error:#}");
+    text.split('\n')
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+        .collect::<Vec<_>>()
+        .join(" ")
+}

@@ -1,0 +1,285 @@
+//! The tables of the control database.
+//!
+//! Times are milliseconds since 1970; objects and lists are JSON. A row is a fact about one tenant
+//! wherever it has the column `tenant`.
+
+use rusqlite_migration::{M, Migrations};
+
+/// Steps are only ever added: databases stand at any of them.
+const STEPS: &[M<'static>] = &[M::up(CREDENTIALS), M::up(RUN_LOG), M::up(SERVER)];
+
+/// What brings a database up to date.
+pub const MIGRATIONS: Migrations<'static> = Migrations::from_slice(STEPS);
+
+/// `sealed` are bytes to everybody without the key. Sealing anew with another key is no change of
+/// `changed_at`.
+const CREDENTIALS: &str = "
+CREATE TABLE credentials (
+    tenant TEXT NOT NULL,
+    connection TEXT NOT NULL,
+    name TEXT NOT NULL,
+    sealed BLOB NOT NULL,
+    changed_at INTEGER NOT NULL,
+    PRIMARY KEY (tenant, connection, name)
+) STRICT, WITHOUT ROWID;
+";
+
+const RUN_LOG: &str = "
+CREATE TABLE run_log (
+    tenant TEXT NOT NULL,
+    connection TEXT NOT NULL,
+    job TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    level TEXT NOT NULL,
+    record TEXT,
+    message TEXT NOT NULL
+) STRICT;
+CREATE INDEX run_log_by_time ON run_log (at);
+CREATE INDEX run_log_by_connection ON run_log (tenant, connection, at);
+CREATE INDEX run_log_by_record ON run_log (tenant, record) WHERE record IS NOT NULL;
+";
+
+const SERVER: &str = "
+CREATE TABLE tenants (
+    id TEXT PRIMARY KEY,
+    name TEXT NOT NULL,
+    -- Name in the IANA database.
+    time_zone TEXT NOT NULL,
+    language TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    -- Virtual time up to which the tenant has been served; see `requests.turn`.
+    turn INTEGER NOT NULL DEFAULT 0
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE versions (
+    -- SHA-256 of the component, hexadecimal. Its bytes are a file of that name.
+    digest TEXT PRIMARY KEY,
+    connector TEXT NOT NULL,
+    version TEXT NOT NULL,
+    size INTEGER NOT NULL,
+    manifest TEXT NOT NULL,
+    imports TEXT NOT NULL,
+    source TEXT NOT NULL,
+    signed_by TEXT,
+    installed_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX versions_by_connector ON versions (connector, installed_at);
+
+CREATE TABLE connections (
+    tenant TEXT NOT NULL REFERENCES tenants (id),
+    id TEXT NOT NULL,
+    title TEXT NOT NULL,
+    connector TEXT NOT NULL,
+    digest TEXT NOT NULL REFERENCES versions (digest),
+    -- What a rollback goes back to.
+    previous TEXT REFERENCES versions (digest),
+    -- First runs of a new version that are still watched, and how many of them failed.
+    trial_left INTEGER NOT NULL DEFAULT 0,
+    trial_failed INTEGER NOT NULL DEFAULT 0,
+    state TEXT NOT NULL CHECK (state IN ('off', 'on', 'paused')),
+    paused_reason TEXT,
+    settings TEXT NOT NULL,
+    -- Grows with each change of the settings.
+    revision INTEGER NOT NULL DEFAULT 1,
+    grants TEXT NOT NULL DEFAULT '[]',
+    no_budget INTEGER NOT NULL DEFAULT 0,
+    limits TEXT NOT NULL DEFAULT '{}',
+    -- Schedules that an admin gave, by job.
+    schedules TEXT NOT NULL DEFAULT '{}',
+    -- Hours of the tenant's day in which scheduled runs begin, such as '08:00'.
+    window_from TEXT,
+    window_to TEXT,
+    -- SHA-256 of the secret in the address of its webhooks.
+    hook BLOB,
+    created_at INTEGER NOT NULL,
+    enabled_at INTEGER,
+    -- When the first of its timers comes due.
+    wake_at INTEGER,
+    PRIMARY KEY (tenant, id)
+) STRICT, WITHOUT ROWID;
+CREATE UNIQUE INDEX connections_by_hook ON connections (hook) WHERE hook IS NOT NULL;
+CREATE INDEX connections_by_wake ON connections (wake_at) WHERE wake_at IS NOT NULL;
+CREATE INDEX connections_by_digest ON connections (digest);
+
+-- When each job of a connection that is on runs next.
+CREATE TABLE schedules (
+    tenant TEXT NOT NULL,
+    connection TEXT NOT NULL,
+    job TEXT NOT NULL,
+    cron TEXT NOT NULL,
+    next_at INTEGER NOT NULL,
+    PRIMARY KEY (tenant, connection, job),
+    FOREIGN KEY (tenant, connection) REFERENCES connections (tenant, id) ON DELETE CASCADE
+) STRICT, WITHOUT ROWID;
+CREATE INDEX schedules_by_time ON schedules (next_at);
+
+CREATE TABLE requests (
+    -- Never used twice.
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    tenant TEXT NOT NULL,
+    connection TEXT NOT NULL,
+    job TEXT NOT NULL,
+    argument TEXT,
+    preview INTEGER NOT NULL,
+    cause TEXT NOT NULL,
+    -- Waiting requests of a connection with an equal one are one request.
+    merge_key BLOB NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('ready', 'later', 'running', 'dead')),
+    -- 0 comes first.
+    priority INTEGER NOT NULL,
+    -- Its place among the ready ones of a priority: virtual time, so that tenants take turns.
+    turn INTEGER NOT NULL,
+    due_at INTEGER NOT NULL,
+    created_at INTEGER NOT NULL,
+    attempts INTEGER NOT NULL DEFAULT 0,
+    error TEXT,
+    -- Of the claim that is under way.
+    fence INTEGER,
+    lease_until INTEGER,
+    FOREIGN KEY (tenant, connection) REFERENCES connections (tenant, id) ON DELETE CASCADE
+) STRICT;
+CREATE UNIQUE INDEX requests_merged ON requests (tenant, connection, merge_key)
+    WHERE state IN ('ready', 'later');
+CREATE UNIQUE INDEX requests_running ON requests (tenant, connection) WHERE state = 'running';
+CREATE INDEX requests_ready ON requests (priority, turn, id) WHERE state = 'ready';
+CREATE INDEX requests_later ON requests (due_at) WHERE state = 'later';
+CREATE INDEX requests_leased ON requests (lease_until) WHERE state = 'running';
+CREATE INDEX requests_by_connection ON requests (tenant, connection, state);
+
+-- One row: the last fence that was given out.
+CREATE TABLE fence (last INTEGER NOT NULL) STRICT;
+INSERT INTO fence VALUES (0);
+
+CREATE TABLE runs (
+    -- UUID of version 7: sorts by start.
+    id TEXT PRIMARY KEY,
+    tenant TEXT NOT NULL,
+    connection TEXT NOT NULL,
+    job TEXT NOT NULL,
+    argument TEXT,
+    cause TEXT NOT NULL,
+    preview INTEGER NOT NULL,
+    digest TEXT NOT NULL,
+    version TEXT NOT NULL,
+    request INTEGER NOT NULL,
+    fence INTEGER NOT NULL,
+    started_at INTEGER NOT NULL,
+    finished_at INTEGER,
+    outcome TEXT NOT NULL,
+    created INTEGER NOT NULL DEFAULT 0,
+    updated INTEGER NOT NULL DEFAULT 0,
+    unchanged INTEGER NOT NULL DEFAULT 0,
+    failed INTEGER NOT NULL DEFAULT 0,
+    requests INTEGER NOT NULL DEFAULT 0,
+    error TEXT,
+    -- Rejected records of this run.
+    records TEXT NOT NULL DEFAULT '[]'
+) STRICT, WITHOUT ROWID;
+CREATE INDEX runs_by_connection ON runs (tenant, connection, id);
+CREATE INDEX runs_by_time ON runs (started_at);
+
+-- What runs wrote, or in a preview would write, at the counterpart.
+CREATE TABLE changes (
+    run TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+    number INTEGER NOT NULL,
+    record_kind TEXT NOT NULL,
+    origin TEXT NOT NULL,
+    fields TEXT NOT NULL,
+    PRIMARY KEY (run, number)
+) STRICT, WITHOUT ROWID;
+
+-- Records that the last run that met them could not take.
+CREATE TABLE failed_records (
+    tenant TEXT NOT NULL,
+    connection TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    id TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    job TEXT NOT NULL,
+    run TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    PRIMARY KEY (tenant, connection, kind, id),
+    FOREIGN KEY (tenant, connection) REFERENCES connections (tenant, id) ON DELETE CASCADE
+) STRICT, WITHOUT ROWID;
+
+ALTER TABLE run_log ADD COLUMN run TEXT;
+CREATE INDEX run_log_by_run ON run_log (run) WHERE run IS NOT NULL;
+
+-- Webhooks that no connector has looked at yet.
+CREATE TABLE webhooks (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    tenant TEXT NOT NULL,
+    connection TEXT NOT NULL,
+    topic TEXT NOT NULL,
+    headers TEXT NOT NULL,
+    query TEXT NOT NULL,
+    body BLOB NOT NULL,
+    received_at INTEGER NOT NULL,
+    attempts INTEGER NOT NULL DEFAULT 0,
+    due_at INTEGER NOT NULL,
+    -- Set when no further attempt is made.
+    error TEXT,
+    FOREIGN KEY (tenant, connection) REFERENCES connections (tenant, id) ON DELETE CASCADE
+) STRICT;
+CREATE INDEX webhooks_waiting ON webhooks (due_at) WHERE error IS NULL;
+
+-- Webhooks that came lately, so that one that is sent again is dropped.
+CREATE TABLE webhooks_seen (
+    tenant TEXT NOT NULL,
+    connection TEXT NOT NULL,
+    key BLOB NOT NULL,
+    at INTEGER NOT NULL,
+    PRIMARY KEY (tenant, connection, key)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX webhooks_seen_by_time ON webhooks_seen (at);
+
+CREATE TABLE tokens (
+    id TEXT PRIMARY KEY,
+    name TEXT NOT NULL,
+    -- None for a token of the platform.
+    tenant TEXT REFERENCES tenants (id) ON DELETE CASCADE,
+    scopes TEXT NOT NULL,
+    -- SHA-256 of the token.
+    hash BLOB NOT NULL UNIQUE,
+    created_at INTEGER NOT NULL,
+    expires_at INTEGER,
+    last_used_at INTEGER
+) STRICT, WITHOUT ROWID;
+
+-- Answers that are given again to who repeats a write with its key.
+CREATE TABLE repeats (
+    token TEXT NOT NULL,
+    key TEXT NOT NULL,
+    -- SHA-256 of method, path and body.
+    request BLOB NOT NULL,
+    -- None while the first one is under way.
+    status INTEGER,
+    headers TEXT,
+    body BLOB,
+    at INTEGER NOT NULL,
+    PRIMARY KEY (token, key)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX repeats_by_time ON repeats (at);
+
+CREATE TABLE audit (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    at INTEGER NOT NULL,
+    -- Name of the token, or `host` for what happened by itself.
+    actor TEXT NOT NULL,
+    tenant TEXT,
+    connection TEXT,
+    action TEXT NOT NULL,
+    detail TEXT NOT NULL
+) STRICT;
+CREATE INDEX audit_by_tenant ON audit (tenant, id);
+";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_steps_make_tables() {
+        assert!(MIGRATIONS.validate().is_ok());
+    }
+}

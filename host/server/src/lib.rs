@@ -1,0 +1,11 @@
+//! The server around the host: what a platform's operators run, and what its admins use.
+//!
+//! It keeps tenants, connections, component versions, requests and runs in a control database, runs
+//! connectors when it is time or when somebody asks, takes the counterparts' webhooks, and offers all
+//! of it over HTTP. The program `tenon` is this library over the embedded ERP.
+
+pub mod cli;
+pub mod control;
+pub mod journal;
+pub mod key;
+pub mod vault;
