@@ -8,6 +8,7 @@
 //! [`faults`], the request [`traffic`] and the rate [`limit`]. One module per vendor describes its
 //! account and its answers: [`keycrm`], [`moysklad`].
 
+pub mod description;
 pub mod faults;
 pub mod keycrm;
 pub mod limit;

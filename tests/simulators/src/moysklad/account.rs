@@ -18,6 +18,7 @@ use super::access::Access;
 use super::audit::{Act, Action, Entry, Event};
 use super::config::Behaviour;
 use super::id::Id;
+use super::journal;
 use super::kind::Kind;
 use super::moscow;
 use super::record::Record;
@@ -94,6 +95,8 @@ pub struct Account {
     pub(super) figures: HashMap<Id, Figures>,
     pub(super) audit: Vec<Entry>,
     pub(super) notices: Vec<Notice>,
+    /// Requests, when they are written down.
+    pub(super) journal: Option<Vec<journal::Entry>>,
     /// Who is changing the account, for the traces of the changes.
     pub(super) act: Act,
     /// JSON texts of objects, kept while they do not change.
@@ -153,6 +156,7 @@ impl Account {
             figures: HashMap::new(),
             audit: Vec::new(),
             notices: Vec::new(),
+            journal: None,
             act: Act::default(),
             texts: RefCell::default(),
             choices: HashMap::new(),

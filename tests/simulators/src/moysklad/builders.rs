@@ -352,6 +352,16 @@ impl Account {
         self.change(id, |record| record.set(field, word(text)));
     }
 
+    /// Gives an object another moment of change, as an import does that enters many at once.
+    ///
+    /// # Panics
+    /// When there is no such object.
+    pub fn backdate(&mut self, id: Id, moment: Value) {
+        let mut record = self.get(id).clone();
+        record.set("updated", moment);
+        self.put(record);
+    }
+
     /// Puts an object into the archive.
     ///
     /// # Panics

@@ -25,6 +25,7 @@ mod home;
 mod id;
 mod image;
 mod input;
+pub mod journal;
 mod kind;
 mod lists;
 mod metadata;

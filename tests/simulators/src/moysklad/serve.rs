@@ -169,6 +169,7 @@ fn carry_out(api: &Api, route: &Route, method: &Method, call: &Call<'_>) -> Answ
         source: "jsonapi",
         muted,
     };
+    account.write_down(method.as_str(), call);
     let answer = route.answer(&mut account, method, call);
     account.settle();
     if api.webhooks_at_once {

@@ -8,9 +8,8 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context, Result};
 use serde_json::Value;
+use tenon_simulators::description::Description;
 use tenon_simulators::keycrm::{self, Config, Simulator};
-
-use crate::description::Description;
 
 /// Where live answers are known to differ from the description: the property (a path without array
 /// indices, any path that ends so), what comes instead, and why.
@@ -248,64 +247,62 @@ struct Findings {
     differences: BTreeMap<String, String>,
 }
 
-impl Description {
-    fn compare(
-        &self,
-        path: &str,
-        schema: &Value,
-        value: &Value,
-        findings: &mut Findings,
-    ) -> Result<()> {
-        *findings.occurred.entry(path.to_owned()).or_default() += 1;
-        let schema = self.resolve(schema)?;
-        if value.is_null() {
-            if schema["nullable"] != true && !is_exception(path, Instead::Null) {
-                let what = "is null without being nullable".to_owned();
-                findings.differences.insert(path.to_owned(), what);
-            }
-            return Ok(());
-        }
-        let kind = schema["type"].as_str().unwrap_or("object");
-        let fits = match kind {
-            "integer" => value.is_i64(),
-            "number" => value.is_number(),
-            "string" => value.is_string(),
-            "boolean" => value.is_boolean(),
-            "array" => value.is_array(),
-            _ => value.is_object(),
-        };
-        if !fits {
-            let number = value.as_str().and_then(|text| text.parse::<f64>().ok());
-            let instead = match value {
-                Value::Array(_) => Some(Instead::Array),
-                Value::Object(_) => Some(Instead::Object),
-                Value::String(_) if number.is_some() => Some(Instead::NumericString),
-                _ => None,
-            };
-            if !instead.is_some_and(|instead| is_exception(path, instead)) {
-                let what = format!("is {value} instead of {kind}");
-                findings.differences.insert(path.to_owned(), what);
-            }
-            return Ok(());
-        }
-        if let Some(words) = schema["enum"].as_array()
-            && !words.contains(value)
-        {
-            let what = format!("{value} is none of {words:?}");
+fn compare(
+    description: &Description,
+    path: &str,
+    schema: &Value,
+    value: &Value,
+    findings: &mut Findings,
+) -> Result<()> {
+    *findings.occurred.entry(path.to_owned()).or_default() += 1;
+    let schema = description.resolve(schema)?;
+    if value.is_null() {
+        if schema["nullable"] != true && !is_exception(path, Instead::Null) {
+            let what = "is null without being nullable".to_owned();
             findings.differences.insert(path.to_owned(), what);
         }
-        for element in value.as_array().into_iter().flatten() {
-            self.compare(path, &schema["items"], element, findings)?;
-        }
-        for (name, property) in schema["properties"].as_object().into_iter().flatten() {
-            let inner = format!("{path}.{name}");
-            findings.occurred.entry(inner.clone()).or_default();
-            if let Some(value) = value.get(name) {
-                self.compare(&inner, property, value, findings)?;
-            }
-        }
-        Ok(())
+        return Ok(());
     }
+    let kind = schema["type"].as_str().unwrap_or("object");
+    let fits = match kind {
+        "integer" => value.is_i64(),
+        "number" => value.is_number(),
+        "string" => value.is_string(),
+        "boolean" => value.is_boolean(),
+        "array" => value.is_array(),
+        _ => value.is_object(),
+    };
+    if !fits {
+        let number = value.as_str().and_then(|text| text.parse::<f64>().ok());
+        let instead = match value {
+            Value::Array(_) => Some(Instead::Array),
+            Value::Object(_) => Some(Instead::Object),
+            Value::String(_) if number.is_some() => Some(Instead::NumericString),
+            _ => None,
+        };
+        if !instead.is_some_and(|instead| is_exception(path, instead)) {
+            let what = format!("is {value} instead of {kind}");
+            findings.differences.insert(path.to_owned(), what);
+        }
+        return Ok(());
+    }
+    if let Some(words) = schema["enum"].as_array()
+        && !words.contains(value)
+    {
+        let what = format!("{value} is none of {words:?}");
+        findings.differences.insert(path.to_owned(), what);
+    }
+    for element in value.as_array().into_iter().flatten() {
+        compare(description, path, &schema["items"], element, findings)?;
+    }
+    for (name, property) in schema["properties"].as_object().into_iter().flatten() {
+        let inner = format!("{path}.{name}");
+        findings.occurred.entry(inner.clone()).or_default();
+        if let Some(value) = value.get(name) {
+            compare(description, &inner, property, value, findings)?;
+        }
+    }
+    Ok(())
 }
 
 fn is_exception(path: &str, instead: Instead) -> bool {
@@ -370,7 +367,7 @@ fn every_documented_property_comes_as_documented() -> Result<()> {
             .replace("ORDER", &order.to_string())
             .replace("BUYER", &buyer.to_string());
         let answer = ask(&sim, &key, &request)?;
-        description.compare(documented, schema, &answer, &mut findings)?;
+        compare(&description, documented, schema, &answer, &mut findings)?;
     }
     for (property, times) in &findings.occurred {
         // One record need not have everything; a list of them has to.

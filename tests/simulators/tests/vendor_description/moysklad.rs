@@ -5,13 +5,12 @@
 //! type, what is documented for the simulated objects has to be served, and both but for what is
 //! named here.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
+use tenon_simulators::description::{Description, Findings};
 use tenon_simulators::moysklad::{self, Account, Behaviour, Config, Kind, Limits, Simulator};
-
-use crate::description::Description;
 
 /// Properties in answers that the description does not have, and why they come all the same: the
 /// end of the property's path.
@@ -79,77 +78,6 @@ const CHANGES_OF_SETTINGS: &[(&str, &str)] = &[("/context/companysettings", "put
 const EXPANDED: &str = "limit=100&expand=productFolder,uom,owner,group,supplier,country,images,\
      components.assortment,product,agent,organization,store,state,accounts,contactpersons,\
      positions.assortment,parent";
-
-/// Differences by the property they were found at.
-type Findings = BTreeMap<String, String>;
-
-impl Description {
-    /// What in a value is not as documented.
-    fn differences(&self, path: &str, schema: &Value, value: &Value) -> Result<Findings> {
-        let schema = self.resolve(schema)?;
-        let mut findings = Findings::new();
-        let alternatives = ["oneOf", "anyOf"]
-            .iter()
-            .find_map(|word| schema[*word].as_array());
-        if let Some(alternatives) = alternatives {
-            let mut best: Option<Findings> = None;
-            for alternative in alternatives {
-                let mut whole = self.resolve(alternative)?;
-                // What stands beside the alternatives holds for each of them.
-                for (name, property) in schema["properties"].as_object().into_iter().flatten() {
-                    whole["properties"][name] = property.clone();
-                }
-                let found = self.differences(path, &whole, value)?;
-                if best.as_ref().is_none_or(|best| found.len() < best.len()) {
-                    best = Some(found);
-                }
-            }
-            return Ok(best.unwrap_or_default());
-        }
-        let kind = schema["type"].as_str().unwrap_or("any");
-        let fits = match kind {
-            "integer" => value.is_i64(),
-            "number" => value.is_number(),
-            "string" => value.is_string(),
-            "boolean" => value.is_boolean(),
-            "array" => value.is_array(),
-            "object" => value.is_object(),
-            _ => true,
-        };
-        if !fits {
-            findings.insert(path.to_owned(), format!("is {value} instead of {kind}"));
-            return Ok(findings);
-        }
-        if let Some(words) = schema["enum"].as_array()
-            && !words.contains(value)
-        {
-            findings.insert(path.to_owned(), format!("{value} is none of {words:?}"));
-        }
-        if let (Some(most), Some(text)) = (schema["maxLength"].as_u64(), value.as_str())
-            && text.chars().count() as u64 > most
-        {
-            findings.insert(path.to_owned(), format!("is longer than {most}"));
-        }
-        for element in value.as_array().into_iter().flatten() {
-            findings.extend(self.differences(path, &schema["items"], element)?);
-        }
-        let properties = schema["properties"].as_object();
-        for (name, inner) in value.as_object().into_iter().flatten() {
-            let inner_path = format!("{path}.{name}");
-            match properties.and_then(|known| known.get(name)) {
-                Some(property) => {
-                    findings.extend(self.differences(&inner_path, property, inner)?);
-                }
-                // An object without properties of its own may hold anything.
-                None if properties.is_none() => {}
-                None => {
-                    findings.insert(inner_path, "is not documented".to_owned());
-                }
-            }
-        }
-        Ok(findings)
-    }
-}
 
 fn description() -> Result<Option<Description>> {
     let Some(file) = std::env::var_os("MOYSKLAD_OPENAPI") else {
