@@ -73,6 +73,34 @@ impl Shop {
     }
 }
 
+impl Shop {
+    /// So many minutes go by for the connector.
+    fn let_pass(&self, minutes: i64) {
+        let file = self.world.folder.path().join("tenants/shop.sqlite");
+        let file = rusqlite::Connection::open(file).expect("the file of the tenant");
+        let mut kept = file
+            .prepare("SELECT key, value FROM storage WHERE key LIKE 'stock/%'")
+            .expect("a table");
+        let kept: Vec<(String, Vec<u8>)> = kept
+            .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))
+            .expect("what is kept")
+            .collect::<Result<_, _>>()
+            .expect("what is kept");
+        for (key, value) in kept {
+            let mut moments: Value = serde_json::from_slice(&value).expect("JSON");
+            for name in ["at", "whole", "looked"] {
+                let moment = moments[name].as_i64().expect("a moment");
+                moments[name] = json!(moment - minutes * 60_000);
+            }
+            let changed = file.execute(
+                "UPDATE storage SET value = ?1 WHERE key = ?2",
+                (moments.to_string().into_bytes(), key),
+            );
+            assert_eq!(Ok(1), changed);
+        }
+    }
+}
+
 fn level(on_hand: &str, reserved: &str, available: &str) -> Option<(String, String, String)> {
     Some((
         on_hand.to_owned(),
@@ -142,6 +170,70 @@ fn each_price_list_has_its_own_frequency() {
     // Nothing is due so soon.
     shop.world.run("stock", shop.lists()).clean();
     assert_eq!(0, shop.world.sim.total_requests());
+
+    let on_hand = |list: &str| shop.level("A1", list).map(|(on_hand, ..)| on_hand);
+    shop.world.sim.account(|account| {
+        account.set_stock(shop.parts[0], shop.stores[0], "7");
+        account.set_stock(shop.parts[0], shop.stores[1], "8");
+    });
+    shop.let_pass(10);
+    shop.world.run("stock", shop.lists()).clean();
+    assert_eq!(Some("7".to_owned()), on_hand("main"), "every 5 minutes");
+    assert_eq!(Some("3".to_owned()), on_hand("second"), "every hour");
+    shop.let_pass(50);
+    shop.world.run("stock", shop.lists()).clean();
+    assert_eq!(Some("8".to_owned()), on_hand("second"));
+}
+
+#[test]
+fn whoever_asks_for_a_price_list_gets_it_though_a_run_that_was_cut_has_done_it() {
+    let shop = shop();
+    let cut = Ask {
+        cause: Cause::Asked,
+        checkpoints: 1,
+        ..Ask::default()
+    };
+    let run = shop.world.ask("stock", shop.lists(), &cut);
+    assert_eq!(Outcome::Suspended, run.report.outcome);
+    shop.world
+        .sim
+        .account(|account| account.set_stock(shop.parts[0], shop.stores[0], "7"));
+    let named = Ask {
+        argument: Some("main".to_owned()),
+        ..Ask::default()
+    };
+    shop.world.ask("stock", shop.lists(), &named).clean();
+    assert_eq!(level("7", "0", "7"), shop.level("A1", "main"));
+    // And the run that was cut goes on with the other one.
+    shop.world.sim.reset_counts();
+    shop.now();
+    assert_eq!(level("3", "0", "3"), shop.level("A1", "second"));
+}
+
+#[test]
+fn an_empty_report_empties_no_price_list() {
+    let mut account = Account::empty();
+    account.add_product(NewProduct::new("A1").code("MAHLE A1").article("A1"));
+    let store = account.home.store.to_string();
+    let world = World::of(account);
+    world.load(
+        "warehouses",
+        json!([{ "key": "main", "name": "Центральный" }]),
+    );
+    world.run("products", json!({})).clean();
+    let key = world.records("products")[0]["key"].clone();
+    world.load(
+        "stock",
+        json!([{
+            "product": key, "warehouse": "main",
+            "on_hand": "9", "reserved": "0", "available": "9",
+        }]),
+    );
+    // It is what an account answers to who may see no stock.
+    let lists = json!({ "price_lists": [{ "price_list": "main", "store": store }] });
+    let run = world.run("stock", lists).clean();
+    assert!(run.logged(&["report on stock is empty"]), "{run:#?}");
+    assert_eq!("9", world.records("stock")[0]["on_hand"]);
 }
 
 #[test]

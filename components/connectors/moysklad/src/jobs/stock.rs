@@ -14,7 +14,7 @@ use tenon_sdk::model::{
     self, Cause, Directive, Directory, Fault, Instant, Key, Outcome, StockLevel,
 };
 use tenon_sdk::time::{self, MINUTE, SECOND};
-use tenon_sdk::{info, state};
+use tenon_sdk::{info, state, warn};
 use uuid::Uuid;
 
 use super::{Context, PRODUCT, importer};
@@ -83,8 +83,12 @@ pub fn run(context: &Context, argument: Option<&str>, cause: &Cause) -> Result<O
     };
     let at_once = only.is_some() || matches!(cause, Cause::Asked);
     let names = names(context, only)?;
-    let mut done: Vec<Key> = state::load(DONE).unwrap_or_default();
-    state::forget(DONE);
+    // Whoever asks for one price list means now, whatever a run that was cut has done.
+    let mut done: Vec<Key> = Vec::new();
+    if only.is_none() {
+        done = state::load(DONE).unwrap_or_default();
+        state::forget(DONE);
+    }
     let now = time::now();
     let mut due: Vec<(&PriceList, Option<Synchronised>)> = Vec::new();
     for list in &context.settings.price_lists.0 {
@@ -105,6 +109,17 @@ pub fn run(context: &Context, argument: Option<&str>, cause: &Cause) -> Result<O
         .iter()
         .any(|(_, last)| last.is_some_and(|last| last.cards != cards));
     let reading = read(context, &due, &stores, only.is_some() || more, now)?;
+    if reading.is_nothing && cards > 0 {
+        // A credential that may see no stock gets an empty report and no error.
+        for (list, _) in &due {
+            warn!(
+                record = list.price_list,
+                "MoySklad's report on stock is empty; the price list stays as it is. Check the \
+                 rights of the credential"
+            );
+        }
+        return Ok(Outcome::Done);
+    }
     let mut seen: HashMap<&str, HashSet<Key>> = HashMap::new();
     let last = due.len();
     for (number, (list, before)) in (1..).zip(&due) {
@@ -132,9 +147,9 @@ pub fn run(context: &Context, argument: Option<&str>, cause: &Cause) -> Result<O
         };
         state::save(&kept(list), &kept_now)?;
         done.push(list.price_list.clone());
-        if number < last {
+        if only.is_none() && number < last {
             state::save(DONE, &done)?;
-        } else {
+        } else if only.is_none() {
             state::forget(DONE);
         }
         if tally.checkpoint() == Directive::Stop && number < last {
@@ -178,6 +193,8 @@ fn names(context: &Context, only: Option<&str>) -> Result<HashMap<Key, String>, 
 struct Reading {
     levels: Levels,
     whole: bool,
+    /// Everything was asked for, and no store had anything.
+    is_nothing: bool,
     at: Instant,
 }
 
@@ -205,11 +222,12 @@ fn read(
     }
     let mut levels = Levels::new();
     let zeros = ("include", "zeroLines");
-    let at = figure(context, "stock", &[zeros], stores, &mut levels)?;
-    figure(context, "reserve", &[zeros], stores, &mut levels)?;
+    let (at, rows) = figure(context, "stock", &[zeros], stores, &mut levels)?;
+    let (_, reserves) = figure(context, "reserve", &[zeros], stores, &mut levels)?;
     Ok(Reading {
         levels,
         whole: true,
+        is_nothing: rows + reserves == 0,
         at,
     })
 }
@@ -223,7 +241,7 @@ fn read_changes(
     let since = moscow::text(since - OVERLAP);
     let changed = ("changedSince", since.as_str());
     let mut levels = Levels::new();
-    let at = figure(context, "stock", &[changed], stores, &mut levels)?;
+    let (at, _) = figure(context, "stock", &[changed], stores, &mut levels)?;
     figure(context, "reserve", &[changed], stores, &mut levels)?;
     // A product whose stock changed may be missing where only its reserve is told, and vice versa.
     for (name, missing) in [
@@ -243,6 +261,7 @@ fn read_changes(
     Ok(Some(Reading {
         levels,
         whole: false,
+        is_nothing: false,
         at,
     }))
 }
@@ -256,19 +275,21 @@ fn half_known(levels: &Levels, figure: fn(&Level) -> Option<Decimal>) -> Vec<Uui
     products
 }
 
-/// Reads one figure of the stores; answers with the time by MoySklad's clock.
+/// Reads one figure of the stores; answers with the time by MoySklad's clock, and how many rows the
+/// report has.
 fn figure(
     context: &Context,
     name: &str,
     query: &[(&str, &str)],
     stores: &HashSet<Uuid>,
     levels: &mut Levels,
-) -> Result<Instant, Fault> {
+) -> Result<(Instant, usize), Fault> {
     let mut all = vec![("stockType", name)];
     all.extend_from_slice(query);
     let begun = time::now();
     let answer = context.api.get(REPORT, &all)?;
     let rows: Vec<StockRow> = answer.json()?;
+    let number = rows.len();
     for row in rows {
         let (Some(store), Some(product)) = (row.store_id, row.assortment_id) else {
             continue;
@@ -283,7 +304,7 @@ fn figure(
         }
     }
     // Cut to the second, so it is never ahead of what was read.
-    Ok(answer.date().unwrap_or(begun).min(begun))
+    Ok((answer.date().unwrap_or(begun).min(begun), number))
 }
 
 /// Writes the levels of one price list; answers with the products it has.
