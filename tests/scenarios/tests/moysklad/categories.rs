@@ -96,6 +96,37 @@ fn a_category_of_the_site_that_is_not_there_is_a_matter_for_the_admin() {
 }
 
 #[test]
+fn folders_that_cannot_be_seen_any_more_archive_nothing() {
+    let (account, [engine, ..]) = tree();
+    let world = World::of(account);
+    world.run("categories", on()).clean();
+    let before = shown(&world);
+    world.sim.account(|account| {
+        let folders: Vec<_> = account
+            .all(Kind::ProductFolder)
+            .iter()
+            .map(|one| one.id)
+            .collect();
+        for folder in folders {
+            account.delete(folder);
+        }
+    });
+    let run = world.run("categories", on());
+    assert_eq!(Outcome::Configuration, run.report.outcome);
+    assert!(run.report.error.unwrap().contains("check the rights"));
+    let mut rooted = on();
+    rooted["root_category"] = json!(engine.to_string());
+    let run = world.run("categories", rooted);
+    assert!(run.report.error.unwrap().contains("settings.root_category"));
+    assert_eq!(before, shown(&world));
+    let archived = world.records("categories");
+    assert!(
+        archived.iter().all(|one| one["archived"] == false),
+        "{archived:?}"
+    );
+}
+
+#[test]
 fn moves_and_renames_are_followed_and_folders_that_are_gone_are_archived() {
     let (account, [_, filters, oil, body]) = tree();
     let world = World::of(account);

@@ -29,6 +29,24 @@ pub fn run(context: &Context) -> Result<Outcome, Fault> {
     }
     let filter = "archived=true;archived=false";
     let folders: Vec<Folder> = context.api.all(Kind::ProductFolder.path(), filter)?;
+    if let Some(root) = context.settings.root_category
+        && !folders.iter().any(|folder| folder.id == root)
+    {
+        return Err(Fault::Configuration(
+            "settings.root_category: MoySklad shows no such category; choose another. Nothing was \
+             archived"
+                .to_owned(),
+        ));
+    }
+    let before: Vec<String> = state::load(MADE).unwrap_or_default();
+    if folders.is_empty() && !before.is_empty() {
+        // Who may see no folders gets an empty list and no error.
+        return Err(Fault::Configuration(
+            "MoySklad shows no category at all; check the rights of the credential. Nothing was \
+             archived"
+                .to_owned(),
+        ));
+    }
     let branches = branches(&folders, context.settings.root_category);
     let present = catalog::categories()?;
     let site = &context.settings.site_category;
@@ -46,7 +64,7 @@ pub fn run(context: &Context) -> Result<Outcome, Fault> {
         tree.save(&level, site.as_ref(), &mut tally)?;
     }
     let made: Vec<String> = branches.iter().map(|branch| named(branch)).collect();
-    tree.archive(&made, &mut tally)?;
+    tree.archive(before, &made, &mut tally)?;
     state::save(MADE, &made)?;
     tally.checkpoint();
     Ok(Outcome::Done)
@@ -185,8 +203,12 @@ impl Tree {
     }
 
     /// Archives the categories of folders that were there last time and are not any more.
-    fn archive(&self, made: &[String], tally: &mut Tally) -> Result<(), Fault> {
-        let before: Vec<String> = state::load(MADE).unwrap_or_default();
+    fn archive(
+        &self,
+        before: Vec<String>,
+        made: &[String],
+        tally: &mut Tally,
+    ) -> Result<(), Fault> {
         let gone: Vec<String> = before
             .into_iter()
             .filter(|one| !made.contains(one))
