@@ -193,6 +193,7 @@ pub fn choices(option: &str) -> Result<Vec<Choice>, Fault> {
     let entries = match option {
         "organizations" => named(Kind::Organization.path())?,
         "stores" => named(Kind::Store.path())?,
+        "services" => named(Kind::Service.path())?,
         "employees" => named(Kind::Employee.path())?,
         "price-types" => api.get(Kind::PriceType.path(), &[])?.json()?,
         "states" => states(&api, Kind::CustomerOrder)?,
@@ -258,6 +259,30 @@ mod tests {
             .collect();
         let json = serde_json::Value::Object(defaults).to_string();
         tenon_sdk::settings::parse::<Settings>(&json).expect("the defaults are good settings");
+    }
+
+    #[test]
+    fn all_cards_and_categories_are_synchronised_once_a_day_soon_after_midnight() {
+        let manifest = manifest();
+        let at = |id: &str| {
+            let mut jobs = manifest.jobs.iter();
+            let job = jobs.find(|job| job.id == id).expect("a job");
+            job.schedule.clone().expect("a schedule")
+        };
+        let minute = |id: &str| -> u32 {
+            let schedule = at(id);
+            let minute = schedule
+                .strip_suffix(" 0 * * *")
+                .expect("in the first hour");
+            minute.parse().expect("at one minute")
+        };
+        // Categories come first: cards lie in them.
+        assert!(minute(crate::jobs::CATEGORIES) < minute(crate::jobs::PRODUCTS));
+        assert_eq!(
+            at(crate::jobs::STOCK),
+            "*/5 * * * *",
+            "as often as any price list may be"
+        );
     }
 
     #[test]

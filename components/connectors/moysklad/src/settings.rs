@@ -79,6 +79,9 @@ pub struct Settings {
     /// Whether the goods of customers' orders are reserved.
     #[serde(default)]
     pub reserve: bool,
+    /// The service under which delivery and other charges of orders are booked.
+    #[serde(default, deserialize_with = "chosen")]
+    pub delivery_service: Option<Uuid>,
     /// Orders placed earlier are not sent.
     #[serde(default, deserialize_with = "moment")]
     pub orders_from: Option<Instant>,

@@ -9,15 +9,14 @@ use tenon_sdk::model::{Fault, Request, Webhook};
 use tenon_sdk::{info, state, warn};
 use uuid::Uuid;
 
+use crate::api::MoySklad;
 use crate::api::fields::Fields;
-use crate::api::{MoySklad, meta};
+use crate::api::meta::{self, Kind};
 use crate::jobs;
 use crate::settings::Settings;
 
 /// What is put behind the callback.
 const TOPIC: &str = "products";
-
-const PATH: &str = "/entity/webhook";
 
 /// Where webhooks were asked for.
 const CALLBACK: &str = "callback";
@@ -36,9 +35,16 @@ struct Existing {
     entity: String,
     #[serde(default)]
     action: String,
+    #[serde(default = "yes")]
+    enabled: bool,
 }
 
-/// Asks for webhooks, unless they are there from before.
+fn yes() -> bool {
+    true
+}
+
+/// Asks for webhooks, unless they are there from before. Those that MoySklad has switched off are
+/// switched on again; those that an earlier callback got are taken away.
 ///
 /// # Errors
 /// A fault that has nothing to do with webhooks, such as a wrong credential.
@@ -50,21 +56,30 @@ pub fn enable(callback: &str) -> Result<(), Fault> {
         Some(existing) => existing,
         None => return Ok(()),
     };
-    let is_there = |action: &str| {
+    if let Some(earlier) = state::load::<String>(CALLBACK).filter(|earlier| *earlier != url) {
+        remove(&api, &existing, &earlier)?;
+    }
+    let there = |action: &str| {
         let mut ours = existing.iter().filter(|one| one.url == url);
-        ours.any(|one| one.entity == "product" && one.action == action)
+        ours.find(|one| one.entity == "product" && one.action == action)
     };
     let wanted: Vec<Fields> = ACTIONS
         .into_iter()
-        .filter(|action| !is_there(action))
-        .map(|action| {
-            Fields::default()
-                .with("url", &url)
-                .with("action", action)
-                .with("entityType", "product")
+        .filter_map(|action| match there(action) {
+            Some(one) if one.enabled => None,
+            Some(one) => {
+                let meta = api.meta(Kind::Webhook, one.id);
+                Some(Fields::default().with("enabled", true).of(&meta))
+            }
+            None => Some(
+                Fields::default()
+                    .with("url", &url)
+                    .with("action", action)
+                    .with("entityType", "product"),
+            ),
         })
         .collect();
-    for outcome in api.write(PATH, &wanted)? {
+    for outcome in api.write(Kind::Webhook.path(), &wanted)? {
         if let Err(refusal) = outcome {
             warn!("no webhooks: {refusal}; changes are found by asking every few minutes");
         }
@@ -83,12 +98,18 @@ pub fn disable() -> Result<(), Fault> {
     let settings = Settings::load()?;
     let api = MoySklad::new(&settings.base_url);
     let existing = read(&api)?.unwrap_or_default();
+    remove(&api, &existing, &url)?;
+    state::forget(CALLBACK);
+    Ok(())
+}
+
+/// Takes away the webhooks that go to an address.
+fn remove(api: &MoySklad, existing: &[Existing], url: &str) -> Result<(), Fault> {
     for ours in existing.iter().filter(|one| one.url == url) {
-        if let Err(refusal) = api.delete(&format!("{PATH}/{}", ours.id))? {
+        if let Err(refusal) = api.delete(&format!("{}/{}", Kind::Webhook.path(), ours.id))? {
             warn!("a webhook stays: {refusal}");
         }
     }
-    state::forget(CALLBACK);
     Ok(())
 }
 
@@ -99,7 +120,7 @@ fn read(api: &MoySklad) -> Result<Option<Vec<Existing>>, Fault> {
         rows: Vec<Existing>,
     }
 
-    match api.try_get(PATH, &[("limit", "1000")]) {
+    match api.try_get(Kind::Webhook.path(), &[("limit", "1000")]) {
         Ok(answer) => Ok(Some(answer.json::<List>()?.rows)),
         Err(Error::Status(status)) => {
             info!("no webhooks: {status}; changes are found by asking every few minutes");

@@ -81,6 +81,14 @@ impl Fields {
         self.0.is_empty()
     }
 
+    /// About how many bytes they take in a request.
+    pub fn size(&self) -> usize {
+        let fields = self.0.iter();
+        fields
+            .map(|(name, value)| name.len() + value.get().len() + 4)
+            .sum()
+    }
+
     /// An object that is changed, instead of one that is made.
     pub fn of(mut self, meta: &RawValue) -> Fields {
         if let Ok(inner) = serde_json::from_str::<BTreeMap<&str, &RawValue>>(meta.get())

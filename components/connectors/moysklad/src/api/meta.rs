@@ -13,8 +13,12 @@ pub const ROOT: &str = "/api/remap/1.2";
 pub enum Kind {
     /// A product.
     Product,
+    /// A service.
+    Service,
     /// A folder of products.
     ProductFolder,
+    /// A currency.
+    Currency,
     /// A type of price.
     PriceType,
     /// A customer or supplier.
@@ -29,6 +33,8 @@ pub enum Kind {
     CustomerOrder,
     /// An order to a supplier.
     PurchaseOrder,
+    /// A subscription to changes.
+    Webhook,
     /// A state of a customer's order.
     CustomerOrderState,
     /// A state of an order to a supplier.
@@ -40,7 +46,9 @@ impl Kind {
     pub fn path(self) -> &'static str {
         match self {
             Kind::Product => "/entity/product",
+            Kind::Service => "/entity/service",
             Kind::ProductFolder => "/entity/productfolder",
+            Kind::Currency => "/entity/currency",
             Kind::PriceType => "/context/companysettings/pricetype",
             Kind::Counterparty => "/entity/counterparty",
             Kind::Organization => "/entity/organization",
@@ -48,6 +56,7 @@ impl Kind {
             Kind::Employee => "/entity/employee",
             Kind::CustomerOrder => "/entity/customerorder",
             Kind::PurchaseOrder => "/entity/purchaseorder",
+            Kind::Webhook => "/entity/webhook",
             Kind::CustomerOrderState => "/entity/customerorder/metadata/states",
             Kind::PurchaseOrderState => "/entity/purchaseorder/metadata/states",
         }
@@ -57,7 +66,9 @@ impl Kind {
     pub fn word(self) -> &'static str {
         match self {
             Kind::Product => "product",
+            Kind::Service => "service",
             Kind::ProductFolder => "productfolder",
+            Kind::Currency => "currency",
             Kind::PriceType => "pricetype",
             Kind::Counterparty => "counterparty",
             Kind::Organization => "organization",
@@ -65,6 +76,7 @@ impl Kind {
             Kind::Employee => "employee",
             Kind::CustomerOrder => "customerorder",
             Kind::PurchaseOrder => "purchaseorder",
+            Kind::Webhook => "webhook",
             Kind::CustomerOrderState | Kind::PurchaseOrderState => "state",
         }
     }
@@ -74,6 +86,15 @@ impl Kind {
 pub fn meta(base: &str, kind: Kind, id: Uuid) -> Box<RawValue> {
     let href = format!("{base}{}/{id}", kind.path());
     let word = kind.word();
+    super::fields::raw(&serde_json::json!({
+        "meta": { "href": href, "type": word, "mediaType": "application/json" }
+    }))
+}
+
+/// `{"meta":…}` of a position of a document.
+pub fn position(base: &str, documents: Kind, document: Uuid, position: Uuid) -> Box<RawValue> {
+    let href = format!("{base}{}/{document}/positions/{position}", documents.path());
+    let word = format!("{}position", documents.word());
     super::fields::raw(&serde_json::json!({
         "meta": { "href": href, "type": word, "mediaType": "application/json" }
     }))

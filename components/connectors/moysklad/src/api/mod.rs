@@ -25,7 +25,7 @@ use uuid::Uuid;
 
 use fields::Fields;
 use meta::Kind;
-use records::{Doc, Listed};
+use records::{Doc, Listed, Position};
 use walk::{Place, Walked};
 
 /// Credential: the token of an application or a user.
@@ -42,8 +42,14 @@ pub const EXPANDED_PAGE: usize = 100;
 /// As many objects as a filter can name: the address of a request has at most 8 KB.
 pub const NAMED: usize = 100;
 
+/// Bytes of objects in one request: far below the 20 MB that MoySklad takes, and little enough to
+/// be worked through within its five minutes.
+const HEAVIEST: usize = 4 << 20;
+
 /// Somebody changed the object at the same moment (Remap 1.2, "Errors").
 const CHANGED_MEANWHILE: u32 = 1065;
+/// There is no such object (Remap 1.2, "Errors").
+const NOT_FOUND: u32 = 1021;
 /// How often a request is sent at most when that happens.
 const ATTEMPTS: usize = 3;
 
@@ -116,6 +122,11 @@ impl Refusal {
 
     fn is_haste(&self) -> bool {
         self.code == Some(CHANGED_MEANWHILE)
+    }
+
+    /// Whether an object is not there, be it the one that is written or one that it refers to.
+    pub fn is_not_found(&self) -> bool {
+        self.code == Some(NOT_FOUND)
     }
 }
 
@@ -264,7 +275,7 @@ impl MoySklad {
     /// The fault that the answer came to.
     pub fn page(&self, list: &Listed, place: &Place) -> Result<Answer, Fault> {
         let limit = list.limit.to_string();
-        let offset = place.skip.to_string();
+        let offset = place.offset().to_string();
         let mut filter = list.filter.to_owned();
         if let Some(updated) = &place.updated {
             filter = format!("{filter};updated>={updated}");
@@ -275,7 +286,7 @@ impl MoySklad {
             ("filter", filter.trim_start_matches(';')),
         ];
         query.retain(|(_, value)| !value.is_empty());
-        if place.skip > 0 {
+        if place.offset() > 0 {
             query.push(("offset", &offset));
         }
         if let Some(expand) = list.expand {
@@ -297,29 +308,50 @@ impl MoySklad {
         Walked::read(answer.text()?, place, list.limit).map_err(|error| answer.misread(&error))
     }
 
-    /// Those of the given products that are still there.
+    /// Those of the given objects that are still there.
     ///
     /// # Errors
     /// The fault that an answer came to.
-    pub fn alive(&self, products: &[Uuid]) -> Result<Vec<Uuid>, Fault> {
+    pub fn alive(&self, kind: Kind, ids: &[Uuid]) -> Result<Vec<Uuid>, Fault> {
         let mut alive = Vec::new();
-        for some in products.chunks(NAMED) {
+        for some in ids.chunks(NAMED) {
             let named = any_of("id", some);
             let filter = format!("{named};archived=true;archived=false");
-            let found: Vec<Written> = self.all("/entity/product", &filter)?;
+            let found: Vec<Written> = self.all(kind.path(), &filter)?;
             alive.extend(found.into_iter().map(|one| one.id));
         }
         Ok(alive)
     }
 
-    /// The documents of these `syncId`s, with their positions.
+    /// How many objects of a kind there are; none when this account or right does not show them.
+    ///
+    /// # Errors
+    /// A fault that has nothing to do with the kind.
+    pub fn count(&self, path: &str) -> Result<Option<u64>, Fault> {
+        #[derive(Deserialize)]
+        struct Head {
+            meta: Size,
+        }
+        #[derive(Deserialize)]
+        struct Size {
+            size: u64,
+        }
+
+        match self.try_get(path, &[("limit", "1")]) {
+            Ok(answer) => Ok(Some(answer.json::<Head>()?.meta.size)),
+            Err(Error::Status(_)) => Ok(None),
+            Err(Error::Fault(fault)) => Err(fault),
+        }
+    }
+
+    /// The documents that have one of these values in a field, with their positions.
     ///
     /// # Errors
     /// The fault that an answer came to.
-    pub fn documents(&self, kind: Kind, sync_ids: &[Uuid]) -> Result<Vec<Doc>, Fault> {
+    pub fn documents(&self, kind: Kind, field: &str, values: &[Uuid]) -> Result<Vec<Doc>, Fault> {
         let mut documents: Vec<Doc> = Vec::new();
-        for some in sync_ids.chunks(NAMED) {
-            let filter = any_of("syncId", some);
+        for some in values.chunks(NAMED) {
+            let filter = any_of(field, some);
             let limit = EXPANDED_PAGE.to_string();
             let answer = self.get(
                 kind.path(),
@@ -333,11 +365,90 @@ impl MoySklad {
         }
         for document in &mut documents {
             if !document.positions.is_whole() {
-                let path = format!("{}/{}/positions", kind.path(), document.id);
-                document.positions.rows = self.all(&path, "")?;
+                document.positions.rows = self.positions(kind, document.id)?;
             }
         }
         Ok(documents)
+    }
+
+    /// All positions of a document.
+    ///
+    /// # Errors
+    /// The fault that an answer came to.
+    pub fn positions(&self, kind: Kind, document: Uuid) -> Result<Vec<Position>, Fault> {
+        self.all(&format!("{}/{document}/positions", kind.path()), "")
+    }
+
+    /// Changes a position of a document.
+    ///
+    /// # Errors
+    /// A fault; the inner error is why MoySklad does not take it.
+    pub fn change_position(
+        &self,
+        kind: Kind,
+        document: Uuid,
+        position: Uuid,
+        fields: &Fields,
+    ) -> Result<Result<(), Refusal>, Fault> {
+        let path = format!("{}/{document}/positions/{position}", kind.path());
+        taken(self.send(|api| api.call(Method::Put, &path).json(fields)))
+    }
+
+    /// Adds positions to a document. MoySklad would add them again with a second request, so one
+    /// whose outcome is unknown is not repeated: it is a `transient` fault, and whoever wants to go
+    /// on has to look first.
+    ///
+    /// # Errors
+    /// A fault; the inner error is why MoySklad does not take them.
+    pub fn add_positions(
+        &self,
+        kind: Kind,
+        document: Uuid,
+        positions: &[Fields],
+    ) -> Result<Result<(), Refusal>, Fault> {
+        let path = format!("{}/{document}/positions", kind.path());
+        for some in positions.chunks(PAGE) {
+            let sent = taken(self.send(|api| api.call(Method::Post, &path).json(&some)))?;
+            if let Err(refusal) = sent {
+                return Ok(Err(refusal));
+            }
+        }
+        Ok(Ok(()))
+    }
+
+    /// Deletes positions of a document. Those that are gone already are no error.
+    ///
+    /// # Errors
+    /// A fault; the inner error is why one of them cannot be deleted.
+    pub fn delete_positions(
+        &self,
+        kind: Kind,
+        document: Uuid,
+        positions: &[Uuid],
+    ) -> Result<Result<(), Refusal>, Fault> {
+        let path = format!("{}/{document}/positions/delete", kind.path());
+        let name = |id: &Uuid| meta::position(self.api.base(), kind, document, *id);
+        for some in positions.chunks(PAGE) {
+            let named: Vec<Box<RawValue>> = some.iter().map(name).collect();
+            let sent = self.send(|api| api.call(Method::Post, &path).repeatable().json(&named));
+            let text = match sent {
+                Ok(answer) => answer.text()?.to_owned(),
+                Err(Error::Fault(fault)) => return Err(fault),
+                // Of an array of which some could not be deleted, the others are gone nevertheless.
+                Err(Error::Status(status)) => match String::from_utf8(status.body.clone()) {
+                    Ok(text) if text.trim_start().starts_with('[') => text,
+                    _ => return taken(Err(status.into())),
+                },
+            };
+            let elements: Vec<&RawValue> = serde_json::from_str(&text).unwrap_or_default();
+            let mut refusals = elements
+                .into_iter()
+                .filter_map(|element| Refusal::read(element.get()));
+            if let Some(refusal) = refusals.find(|refusal| !refusal.is_not_found()) {
+                return Ok(Err(refusal));
+            }
+        }
+        Ok(Ok(()))
     }
 
     /// Makes or changes objects: those that carry a `meta` are changed. Each has its outcome, at
@@ -355,7 +466,7 @@ impl MoySklad {
             return Ok(objects.iter().map(nobody).collect());
         }
         let mut outcomes = Vec::with_capacity(objects.len());
-        for some in objects.chunks(PAGE) {
+        for some in portions(objects) {
             outcomes.extend(self.write_some(path, some)?);
         }
         for _ in 1..ATTEMPTS {
@@ -429,6 +540,34 @@ impl MoySklad {
     }
 }
 
+/// What became of a request about one object.
+fn taken(sent: Result<Answer, Error>) -> Result<Result<(), Refusal>, Fault> {
+    match sent {
+        Ok(_) => Ok(Ok(())),
+        Err(Error::Status(status)) if matches!(status.code, 403 | 405) => Err(fault(status.into())),
+        Err(Error::Status(status)) => Ok(Err(Refusal::of(&status))),
+        Err(Error::Fault(fault)) => Err(fault),
+    }
+}
+
+/// Objects in as few portions as requests can hold.
+fn portions(objects: &[Fields]) -> Vec<&[Fields]> {
+    let mut portions = Vec::new();
+    let (mut begin, mut bytes) = (0, 0);
+    for (place, object) in objects.iter().enumerate() {
+        let own = object.size();
+        if place > begin && (place - begin == PAGE || bytes + own > HEAVIEST) {
+            portions.push(&objects[begin..place]);
+            (begin, bytes) = (place, 0);
+        }
+        bytes += own;
+    }
+    if begin < objects.len() {
+        portions.push(&objects[begin..]);
+    }
+    portions
+}
+
 /// A filter that any of these values of a field passes.
 pub fn any_of(field: &str, values: &[Uuid]) -> String {
     let conditions: Vec<String> = values
@@ -461,7 +600,8 @@ fn read_outcomes(
 
 #[cfg(test)]
 mod tests {
-    use super::{Refusal, any_of, read_outcomes};
+    use super::fields::Fields;
+    use super::{HEAVIEST, PAGE, Refusal, any_of, portions, read_outcomes};
     use uuid::Uuid;
 
     #[test]
@@ -479,6 +619,21 @@ mod tests {
         );
         assert!(read_outcomes(text, 3).is_err());
         assert!(read_outcomes(r#"{"errors":[]}"#, 1).is_err());
+    }
+
+    #[test]
+    fn objects_go_in_as_many_requests_as_their_number_and_weight_ask_for() {
+        let lengths = |objects: &[Fields]| -> Vec<usize> {
+            portions(objects).iter().map(|some| some.len()).collect()
+        };
+        let light = Fields::default().with("name", "x");
+        assert!(lengths(&[]).is_empty());
+        assert_eq!(lengths(&vec![light.clone(); PAGE]), [PAGE]);
+        assert_eq!(lengths(&vec![light.clone(); PAGE + 1]), [PAGE, 1]);
+        let heavy = Fields::default().with("name", "x".repeat(HEAVIEST / 2));
+        assert_eq!(lengths(&[heavy.clone(), light, heavy.clone()]), [2, 1]);
+        let huge = Fields::default().with("name", "x".repeat(HEAVIEST + 1));
+        assert_eq!(lengths(&[huge.clone(), huge]), [1, 1]);
     }
 
     #[test]

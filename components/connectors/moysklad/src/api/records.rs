@@ -251,12 +251,12 @@ pub struct Folder {
     product_folder: Option<Above>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 struct Above {
     meta: AboveMeta,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 struct AboveMeta {
     href: String,
 }
@@ -334,63 +334,44 @@ impl Positions {
     }
 }
 
-/// A position of an order. Its figures are kept as they are: a position that is not ours is given
-/// back unchanged with every change of the others.
+/// A position of an order.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct Position {
     /// Its id.
     pub id: Uuid,
-    assortment: Option<Box<RawValue>>,
+    assortment: Option<Above>,
     quantity: Option<Box<RawValue>>,
     price: Option<Box<RawValue>>,
     discount: Option<Box<RawValue>>,
     vat: Option<Box<RawValue>>,
-    vat_enabled: Option<Box<RawValue>>,
-    reserve: Option<Box<RawValue>>,
+    vat_enabled: bool,
 }
 
 impl Position {
-    /// The id of what is ordered.
+    /// The id of what is ordered: a product, or anything else that can be sold.
     pub fn product(&self) -> Option<Uuid> {
-        let above: Above = serde_json::from_str(self.assortment.as_ref()?.get()).ok()?;
-        meta::id_in(&above.meta.href)
+        meta::id_in(&self.assortment.as_ref()?.meta.href)
     }
 
-    /// Whether it has the figures of a position that was sent.
+    /// Whether it has the figures of a position that was sent. MoySklad keeps prices in whole
+    /// hundredths, and no document says how many digits of a percentage it keeps. The reserve does
+    /// not count: shipments use it up.
     pub fn is_like(&self, sent: &Fields) -> bool {
-        let figures = [
-            ("quantity", &self.quantity),
-            ("price", &self.price),
-            ("discount", &self.discount),
-        ];
-        figures.iter().all(|(name, own)| {
-            let number = |raw: &RawValue| decimal::parse(raw.get());
+        let number = |raw: &RawValue| decimal::parse(raw.get());
+        let near = |name: &str, own: &Option<Box<RawValue>>, most: Decimal| {
             let own = own.as_deref().map_or(Some(Decimal::ZERO), number);
-            sent.get(name).map_or(Some(Decimal::ZERO), number) == own
-        })
-    }
-
-    /// The position as it is sent back.
-    pub fn as_it_is(&self) -> Fields {
-        let figures = [
-            ("quantity", &self.quantity),
-            ("price", &self.price),
-            ("discount", &self.discount),
-            ("vat", &self.vat),
-            ("vatEnabled", &self.vat_enabled),
-            ("reserve", &self.reserve),
-        ];
-        let mut fields = Fields::default().with("id", self.id);
-        if let Some(product) = &self.assortment {
-            fields = fields.with_raw("assortment", product.clone());
-        }
-        for (name, figure) in figures {
-            if let Some(figure) = figure {
-                fields = fields.with_raw(name, figure.clone());
-            }
-        }
-        fields
+            let sent = sent.get(name).map_or(Some(Decimal::ZERO), number);
+            matches!((own, sent), (Some(own), Some(sent)) if (own - sent).abs() <= most)
+        };
+        let enabled = sent
+            .get("vatEnabled")
+            .is_some_and(|raw| raw.get() == "true");
+        near("quantity", &self.quantity, Decimal::ZERO)
+            && near("price", &self.price, Decimal::new(5, 1))
+            && near("discount", &self.discount, Decimal::new(1, 6))
+            && near("vat", &self.vat, Decimal::ZERO)
+            && self.vat_enabled == enabled
     }
 }
 

@@ -15,9 +15,9 @@ use tenon_sdk::time::{self, MINUTE};
 use tenon_sdk::{info, state};
 use uuid::Uuid;
 
-use super::{Context, PARTNER};
+use super::{Context, PARTNER, currency};
 use crate::api::meta::{self, Kind};
-use crate::api::records::{BalanceRow, Currency, List};
+use crate::api::records::{BalanceRow, List};
 use crate::map::product::from_minor;
 
 /// The shortest time between two looks at one customer.
@@ -25,9 +25,6 @@ const PAUSE: Instant = 30 * MINUTE;
 
 /// When a customer was looked at last.
 const LOOKED: &str = "balance/";
-
-/// The currency that books are kept in.
-const CURRENCY: &str = "currency";
 
 /// Partners in a page.
 const PAGE: u32 = 100;
@@ -94,7 +91,7 @@ fn show(context: &Context, keys: Vec<Key>, tally: &mut Tally) -> Result<(), Faul
         return Ok(());
     }
     let read = read(context, &ids)?;
-    let currency = currency(context)?;
+    let currency = currency::of_books(context)?;
     let mut balances = Vec::new();
     for (key, id) in &ids {
         let Some(minor) = read.get(id) else {
@@ -150,20 +147,6 @@ fn read(context: &Context, ids: &[(Key, Uuid)]) -> Result<HashMap<Uuid, Decimal>
     Ok(balances
         .filter_map(|row| Some((row.counterparty.id()?, row.balance.get()?)))
         .collect())
-}
-
-/// It is asked for once.
-fn currency(context: &Context) -> Result<String, Fault> {
-    if let Some(known) = state::load::<String>(CURRENCY) {
-        return Ok(known);
-    }
-    let all: Vec<Currency> = context.api.all("/entity/currency", "")?;
-    let own = all.into_iter().find(|currency| currency.default);
-    let code = own.map(|currency| currency.iso_code).ok_or_else(|| {
-        Fault::Configuration("MoySklad names no currency that books are kept in".to_owned())
-    })?;
-    state::save(CURRENCY, &code)?;
-    Ok(code)
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::importer::{self, Importer};
 use super::{Context, products};
+use crate::api::meta::Kind;
 use crate::api::moscow;
 use crate::api::records::PRODUCTS;
 use crate::api::walk::Place;
@@ -102,7 +103,7 @@ fn confirm(context: &Context, ids: &str) -> Result<Outcome, Fault> {
         .filter_map(|id| id.parse().ok())
         .filter(|id| known.contains(*id))
         .collect();
-    let alive = context.api.alive(&named)?;
+    let alive = context.api.alive(Kind::Product, &named)?;
     let gone: Vec<Uuid> = named.into_iter().filter(|id| !alive.contains(id)).collect();
     let mut tally = Tally::default();
     importer::archive(&gone, &mut tally)?;

@@ -224,7 +224,7 @@ impl<'c> Importer<'c> {
             Vec::new()
         } else {
             let owners: Vec<Uuid> = owners.values().copied().collect();
-            self.context.api.alive(&owners)?
+            self.context.api.alive(Kind::Product, &owners)?
         };
         for (mut draft, card) in found {
             let Some(key) = card.key else { continue };

@@ -3,6 +3,7 @@
 mod balance;
 mod categories;
 mod changes;
+mod currency;
 mod images;
 mod importer;
 mod matching;

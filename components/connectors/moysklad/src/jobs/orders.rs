@@ -2,8 +2,11 @@
 //! with each request.
 //!
 //! An order's `syncId` follows from its key, so a request whose outcome nobody knows can be sent
-//! again, and an order whose binding was lost is found before it is made. Documents belong to their
-//! keepers, too: only what changed in the shop is written over, and positions that people added stay.
+//! again, and an order whose binding was lost is found before it is made. Positions have nothing
+//! like it: before any is added, those that are there are read. Documents belong to their keepers,
+//! too: only what changed in the shop is written over, and positions that people added stay.
+
+mod moves;
 
 use std::collections::{HashMap, HashSet};
 
@@ -17,13 +20,16 @@ use tenon_sdk::runtime::{bindings, run, storage};
 use tenon_sdk::{info, state, warn};
 use uuid::Uuid;
 
+use moves::Moves;
+
+use super::currency::Currencies;
 use super::outbox::Outbox;
 use super::{Context, PARTNER, PRODUCT, partners};
-use crate::api::Refusal;
 use crate::api::fields::Fields;
-use crate::api::meta::{self, origin};
+use crate::api::meta::{self, Kind, origin};
 use crate::api::records::{Doc, Position};
-use crate::map::order::{self, Agreed, Draft, Flow, Given, Pairing, Places};
+use crate::api::{PAGE as ROWS, Refusal};
+use crate::map::order::{self, Agreed, Draft, Flow, Given, ON_TOP, Pairing, Places};
 use crate::settings::AllRefused;
 
 /// Orders in a page of changes, and in a request.
@@ -84,12 +90,12 @@ struct Parcel {
     agreed: HashMap<String, Agreed>,
     /// What is written: all of a new document, else what differs.
     fields: Fields,
+    /// What people are told of that, and of the positions.
     changes: Vec<FieldChange>,
-    gone: Vec<String>,
-    /// Positions that are somebody else's.
-    others: Vec<Uuid>,
-    /// Whether positions were written, and so have ids that are not known yet.
+    moves: Moves,
+    /// Whether the lines ask for other positions, whose ids are learnt once they are there.
     positions: bool,
+    is_new: bool,
 }
 
 /// What a batch of orders points at.
@@ -99,6 +105,7 @@ struct Known {
     products: HashMap<Key, Uuid>,
     lines: HashMap<Key, Agreed>,
     again: HashMap<Key, String>,
+    currencies: Currencies,
 }
 
 impl Sender<'_> {
@@ -112,7 +119,7 @@ impl Sender<'_> {
     }
 
     fn send_all(&self, tally: &mut Tally) -> Result<Directive, Fault> {
-        let waiting = self.outbox.waiting();
+        let waiting = self.outbox.waiting()?;
         if !waiting.is_empty() {
             let lookups: Vec<OrderLookup> = waiting
                 .iter()
@@ -128,8 +135,14 @@ impl Sender<'_> {
         let mut cursor: Option<String> = state::load(&self.cursor());
         loop {
             let page = orders::changed(self.flow.direction(), cursor.as_deref(), PAGE)?;
-            if page.orders.is_empty() && !page.more {
+            if page.orders.is_empty() && page.removed.is_empty() && !page.more {
                 return Ok(Directive::Proceed);
+            }
+            for key in by_key(self.flow.name(), page.removed).into_keys() {
+                warn!(
+                    record = key,
+                    "deleted in the shop; its document stays in MoySklad"
+                );
             }
             self.send(page.orders, tally)?;
             state::save(&self.cursor(), &page.next)?;
@@ -163,7 +176,10 @@ impl Sender<'_> {
             .into_iter()
             .filter_map(|order| Some((order.key.clone()?, order)))
             .collect();
-        let mut known = self.look_up(&ours);
+        if ours.is_empty() {
+            return Ok(());
+        }
+        let mut known = self.look_up(&ours)?;
         let mut parcels = Vec::new();
         for (key, order) in ours {
             match self.draw(&key, &order, &known) {
@@ -176,11 +192,13 @@ impl Sender<'_> {
         self.settle(written)
     }
 
-    fn look_up(&self, orders: &[(Key, Order)]) -> Known {
+    fn look_up(&self, orders: &[(Key, Order)]) -> Result<Known, Fault> {
+        let codes = orders.iter().map(|(_, order)| order.currency.as_str());
+        let currencies = Currencies::learn(self.context, codes)?;
         let keys: Vec<Key> = orders.iter().map(|(key, _)| key.clone()).collect();
         let lines = orders
             .iter()
-            .flat_map(|(key, order)| order.lines.iter().map(move |line| line_key(key, &line.id)));
+            .flat_map(|(key, order)| line_ids(order).map(move |line| line_key(key, line)));
         let products = orders
             .iter()
             .flat_map(|(_, order)| order.lines.iter().filter_map(|line| line.product.clone()));
@@ -198,7 +216,7 @@ impl Sender<'_> {
             .zip(storage::get(&again))
             .filter_map(|(key, count)| Some((key, String::from_utf8(count?).ok()?)))
             .collect();
-        Known {
+        Ok(Known {
             documents: by_key(self.flow.name(), keys),
             partners: ids(PARTNER, unique(partners)),
             products: ids(PRODUCT, unique(products)),
@@ -213,7 +231,8 @@ impl Sender<'_> {
                 })
                 .collect(),
             again,
-        }
+            currencies,
+        })
     }
 
     /// Maps an order.
@@ -230,6 +249,8 @@ impl Sender<'_> {
             agent,
             products: &known.products,
             reserve: settings.reserve,
+            delivery: settings.delivery_service,
+            currency: known.currencies.named(&order.currency)?,
         };
         let mut draft = order::draft(order, self.flow, &places)?;
         let to_state = settings.delete_refused && settings.all_refused == AllRefused::State;
@@ -275,12 +296,10 @@ impl Sender<'_> {
                 Some(_) => {}
             }
         }
-        let agreed: HashMap<String, Agreed> = order
-            .lines
-            .iter()
+        let agreed: HashMap<String, Agreed> = line_ids(&order)
             .filter_map(|line| {
-                let agreed = known.lines.remove(&line_key(&key, &line.id))?;
-                Some((line.id.clone(), agreed))
+                let agreed = known.lines.remove(&line_key(&key, line))?;
+                Some((line.to_owned(), agreed))
             })
             .collect();
         let print = document.and_then(|document| document.fingerprint);
@@ -296,10 +315,10 @@ impl Sender<'_> {
         let lines = lines || differs.has("lines");
         Ok(Some(Parcel {
             changes: Vec::new(),
-            gone: Vec::new(),
-            others: Vec::new(),
+            moves: Moves::default(),
             fields: differs.without("lines"),
             positions: lines,
+            is_new: false,
             order,
             key,
             draft,
@@ -313,54 +332,52 @@ impl Sender<'_> {
     /// Reads the documents that are new, to learn whether they are there already, and those whose
     /// positions change; then decides what is written.
     fn meet(&self, parcels: Vec<Parcel>, tally: &mut Tally) -> Result<Vec<Parcel>, Fault> {
-        let asked: Vec<Uuid> = parcels
-            .iter()
-            .filter(|parcel| parcel.id.is_none() || parcel.positions)
-            .map(|parcel| parcel.sync_id)
+        let unknown = parcels.iter().filter(|parcel| parcel.id.is_none());
+        let unknown: Vec<Uuid> = unknown.map(|parcel| parcel.sync_id).collect();
+        let found = self.documents("syncId", &unknown)?;
+        let mut found: HashMap<Uuid, Doc> = found
+            .into_iter()
+            .filter_map(|document| Some((document.sync_id?, document)))
             .collect();
-        let mut present = self.documents(&asked)?;
+        let known = parcels.iter().filter(|parcel| parcel.positions);
+        let known: Vec<Uuid> = known.filter_map(|parcel| parcel.id).collect();
+        let mut present = by_id(self.documents("id", &known)?);
         let mut met = Vec::new();
         for mut parcel in parcels {
-            match (present.remove(&parcel.sync_id), parcel.id) {
-                (Some(document), _) => {
-                    if parcel.id.is_none() {
+            match parcel.id {
+                None => match found.remove(&parcel.sync_id) {
+                    Some(document) => {
                         info!(
                             record = parcel.key,
                             "found in MoySklad as {}", document.name
                         );
+                        parcel.id = Some(document.id);
+                        self.change(&mut parcel, &document.positions.rows);
                     }
-                    parcel.id = Some(document.id);
-                    self.change(&mut parcel, &document.positions.rows);
-                    met.push(parcel);
-                }
-                (None, None) => {
-                    self.begin(&mut parcel);
-                    met.push(parcel);
-                }
-                (None, Some(id)) if !parcel.positions => {
-                    let meta = self.context.api.meta(self.flow.kind(), id);
-                    parcel.changes = parcel.fields.changes(parcel.print.as_deref());
-                    parcel.fields = std::mem::take(&mut parcel.fields).of(&meta);
-                    met.push(parcel);
-                }
-                (None, Some(_)) => {
-                    let reason = "somebody deleted it in MoySklad; it is not made again";
-                    self.refuse(&parcel.key, &parcel.order, reason, tally)?;
-                }
+                    None => self.begin(&mut parcel),
+                },
+                Some(id) if parcel.positions => match present.remove(&id) {
+                    Some(document) => self.change(&mut parcel, &document.positions.rows),
+                    None => {
+                        // It will not come back, so there is nothing to try again.
+                        let reason = "somebody deleted it in MoySklad; it is not made again";
+                        tally.reject(self.flow.name(), &parcel.key, reason);
+                        annotate(&parcel.key, &parcel.order.documents, Some(reason))?;
+                        continue;
+                    }
+                },
+                Some(_) => parcel.changes = parcel.fields.changes(parcel.print.as_deref()),
             }
+            met.push(parcel);
         }
         Ok(met)
     }
 
-    fn documents(&self, sync_ids: &[Uuid]) -> Result<HashMap<Uuid, Doc>, Fault> {
-        let documents = self.context.api.documents(self.flow.kind(), sync_ids)?;
-        Ok(documents
-            .into_iter()
-            .filter_map(|document| Some((document.sync_id?, document)))
-            .collect())
+    fn documents(&self, field: &str, values: &[Uuid]) -> Result<Vec<Doc>, Fault> {
+        self.context.api.documents(self.flow.kind(), field, values)
     }
 
-    /// A document that is made.
+    /// A document that is made, with as many positions as one request can have.
     fn begin(&self, parcel: &mut Parcel) {
         let settings = &self.context.settings;
         let given = Given {
@@ -372,7 +389,7 @@ impl Sender<'_> {
             },
         };
         let lines = parcel.draft.lines.iter().filter(|line| !line.refused);
-        let positions: Vec<Fields> = lines.map(|line| line.fields.clone()).collect();
+        let positions: Vec<&Fields> = lines.map(|line| &line.fields).collect();
         let mut fields = parcel.draft.header.clone();
         fields.extend(order::birth(
             &parcel.order,
@@ -382,10 +399,12 @@ impl Sender<'_> {
             parcel.sync_id,
             &given,
         ));
-        fields.set("positions", positions);
+        fields.set("positions", &positions);
         parcel.changes = fields.changes(None);
+        fields.set("positions", &positions[..positions.len().min(ROWS)]);
         parcel.fields = fields;
         parcel.positions = true;
+        parcel.is_new = true;
     }
 
     /// A document that is there, with these positions.
@@ -408,51 +427,70 @@ impl Sender<'_> {
                 });
             }
         }
-        let delete_refused = self.context.settings.delete_refused;
-        let pairing = match parcel.print {
-            Some(_) => Pairing::Figures,
-            None => Pairing::Product(&[]),
-        };
-        let outcome =
-            order::positions(&parcel.draft, &parcel.agreed, rows, pairing, delete_refused);
-        let mut changes = parcel.fields.changes(parcel.print.as_deref());
-        let mut fields = std::mem::take(&mut parcel.fields);
-        parcel.positions = !outcome.changes.is_empty();
-        if parcel.positions {
-            fields.set("positions", outcome.positions);
-            changes.extend(outcome.changes);
-        }
-        if let Some(id) = parcel.id {
-            let meta = self.context.api.meta(self.flow.kind(), id);
-            fields = fields.of(&meta);
-        }
-        parcel.gone = outcome.gone;
-        parcel.others = outcome.others;
-        parcel.changes = changes;
-        parcel.fields = fields;
+        parcel.changes = parcel.fields.changes(parcel.print.as_deref());
+        let changes = self.plan(parcel, rows);
+        parcel.changes.extend(changes);
     }
 
     /// Writes, and answers with what was taken.
     fn write(&self, parcels: Vec<Parcel>, tally: &mut Tally) -> Result<Vec<Parcel>, Fault> {
-        // One whose document was right all along has nothing but the document's name in it.
+        // One whose document was right all along has nothing to write.
         let (open, mut done): (Vec<Parcel>, Vec<Parcel>) = parcels
             .into_iter()
             .partition(|parcel| !parcel.changes.is_empty());
         for _ in &done {
             tally.count(Effect::Unchanged);
         }
-        let path = self.flow.kind().path();
-        let fields: Vec<Fields> = open.iter().map(|parcel| parcel.fields.clone()).collect();
-        let outcomes = self.context.api.write(path, &fields)?;
-        let mut numbered = Vec::new();
-        for (parcel, outcome) in open.into_iter().zip(outcomes) {
-            match outcome {
-                Ok(written) => done.push(self.taken(parcel, written.id, tally)),
-                Err(refusal) if is_number_taken(&refusal, &parcel) => numbered.push(parcel),
+        let (fields, only_positions): (Vec<Parcel>, Vec<Parcel>) = open
+            .into_iter()
+            .partition(|parcel| !parcel.fields.is_empty());
+        let mut written = self.write_fields(fields, tally)?;
+        written.extend(only_positions);
+        for mut parcel in written {
+            match self.write_positions(&mut parcel)? {
+                Ok(()) => done.push(self.taken(parcel, tally)),
+                // A document that was made is found by the next run, which goes on with it.
                 Err(refusal) => {
                     self.refuse(&parcel.key, &parcel.order, &refusal.to_string(), tally)?;
                 }
             }
+        }
+        Ok(done)
+    }
+
+    /// Writes documents without a look at positions that are there, and answers with those taken.
+    fn write_fields(&self, parcels: Vec<Parcel>, tally: &mut Tally) -> Result<Vec<Parcel>, Fault> {
+        let path = self.flow.kind().path();
+        let fields = |parcels: &[Parcel]| -> Vec<Fields> {
+            let fields = parcels.iter().map(|parcel| match parcel.id {
+                Some(id) => {
+                    let meta = self.context.api.meta(self.flow.kind(), id);
+                    parcel.fields.clone().of(&meta)
+                }
+                None => parcel.fields.clone(),
+            });
+            fields.collect()
+        };
+        let outcomes = self.context.api.write(path, &fields(&parcels))?;
+        let mut written = Vec::new();
+        let mut numbered = Vec::new();
+        for (mut parcel, outcome) in parcels.into_iter().zip(outcomes) {
+            match outcome {
+                Ok(document) => {
+                    parcel.id = parcel.id.or(Some(document.id));
+                    written.push(parcel);
+                }
+                Err(refusal) if is_number_taken(&refusal, &parcel) => numbered.push(parcel),
+                Err(refusal) => {
+                    if refusal.is_not_found() {
+                        self.doubt_partner(&parcel)?;
+                    }
+                    self.refuse(&parcel.key, &parcel.order, &refusal.to_string(), tally)?;
+                }
+            }
+        }
+        if numbered.is_empty() {
+            return Ok(written);
         }
         for parcel in &mut numbered {
             let number = parcel.order.number.as_deref().unwrap_or_default();
@@ -462,36 +500,49 @@ impl Sender<'_> {
             );
             parcel.fields = std::mem::take(&mut parcel.fields).without("name");
         }
-        let fields: Vec<Fields> = numbered
-            .iter()
-            .map(|parcel| parcel.fields.clone())
-            .collect();
-        let outcomes = self.context.api.write(path, &fields)?;
-        for (parcel, outcome) in numbered.into_iter().zip(outcomes) {
-            match outcome {
-                Ok(written) => done.push(self.taken(parcel, written.id, tally)),
-                Err(refusal) => {
-                    self.refuse(&parcel.key, &parcel.order, &refusal.to_string(), tally)?;
-                }
-            }
-        }
-        Ok(done)
+        written.extend(self.write_fields(numbered, tally)?);
+        Ok(written)
     }
 
-    fn taken(&self, mut parcel: Parcel, id: Uuid, tally: &mut Tally) -> Parcel {
-        tally.count(if parcel.id.is_some() {
-            Effect::Updated
-        } else {
+    /// Forgets who the partner of an order is at MoySklad when that one is gone: the next run looks
+    /// for the partner anew before it sends the order.
+    fn doubt_partner(&self, parcel: &Parcel) -> Result<(), Fault> {
+        let Some(partner) = &parcel.order.partner else {
+            return Ok(());
+        };
+        let known = by_key(PARTNER, vec![partner.clone()]);
+        let id = known.get(partner).and_then(|one| meta::id_of(&one.origin));
+        let Some(id) = id else { return Ok(()) };
+        if self
+            .context
+            .api
+            .alive(Kind::Counterparty, &[id])?
+            .is_empty()
+        {
+            warn!(
+                record = partner,
+                "its counterparty was deleted in MoySklad; the next run looks for it anew"
+            );
+            bindings::unbind(PARTNER, std::slice::from_ref(partner));
+            Outbox::of(PARTNER).keep(partner)?;
+        }
+        Ok(())
+    }
+
+    fn taken(&self, mut parcel: Parcel, tally: &mut Tally) -> Parcel {
+        tally.count(if parcel.is_new {
             Effect::Created
+        } else {
+            Effect::Updated
         });
-        let preview = self.context.api.is_preview();
-        let id = if preview { parcel.sync_id } else { id };
+        if parcel.is_new && self.context.api.is_preview() {
+            parcel.id = Some(parcel.sync_id);
+        }
         run::wrote(&[Written {
             record_kind: self.flow.name().to_owned(),
-            origin: origin(self.flow.kind().word(), parcel.id.unwrap_or(id)),
+            origin: origin(self.flow.kind().word(), parcel.id.unwrap_or(parcel.sync_id)),
             changes: std::mem::take(&mut parcel.changes),
         }]);
-        parcel.id = parcel.id.or(Some(id));
         parcel
     }
 
@@ -501,9 +552,9 @@ impl Sender<'_> {
         let asked: Vec<Uuid> = parcels
             .iter()
             .filter(|parcel| parcel.positions && !preview)
-            .map(|parcel| parcel.sync_id)
+            .filter_map(|parcel| parcel.id)
             .collect();
-        let documents = self.documents(&asked)?;
+        let documents = by_id(self.documents("id", &asked)?);
         let position = self.flow.position();
         let mut pairs = Vec::new();
         let mut gone = Vec::new();
@@ -517,21 +568,32 @@ impl Sender<'_> {
                     &origin(self.flow.kind().word(), id),
                 )
             });
-            gone.extend(parcel.gone.iter().map(|line| line_key(&parcel.key, line)));
-            let Some(document) = documents.get(&parcel.sync_id) else {
+            let moves = &parcel.moves;
+            gone.extend(moves.gone.iter().map(|line| line_key(&parcel.key, line)));
+            let Some(document) = documents.get(&id) else {
                 annotate(&parcel.key, &parcel.order.documents, None)?;
                 continue;
             };
             let rows = &document.positions.rows;
-            let pairing = Pairing::Product(&parcel.others);
+            let pairing = Pairing::Product(&moves.others);
             let places = order::pair(&parcel.draft.lines, &parcel.agreed, rows, pairing);
             for (line, place) in parcel.draft.lines.iter().zip(places) {
                 let row = place.map(|place| &rows[place]);
                 if let Some(row) = row
                     && !line.refused
                 {
+                    let agreed = parcel.agreed.get(&line.id);
+                    let before = agreed.and_then(|agreed| agreed.position);
+                    if before.is_some_and(|before| before != row.id) {
+                        // People took the position away, and it came back as another one.
+                        gone.push(line_key(&parcel.key, &line.id));
+                    }
+                    let fingerprint = match moves.left.contains(&line.id) {
+                        true => agreed.and_then(|agreed| agreed.print.clone()),
+                        false => Some(line.fields.print()),
+                    };
                     pairs.push(Binding {
-                        fingerprint: Some(line.fields.print()),
+                        fingerprint,
                         ..pair(
                             position,
                             &line_key(&parcel.key, &line.id),
@@ -539,6 +601,14 @@ impl Sender<'_> {
                         )
                     });
                 }
+            }
+            if !moves.left.is_empty() {
+                info!(
+                    record = parcel.key,
+                    "{} of its lines change with the next run",
+                    moves.left.len()
+                );
+                self.outbox.keep(&parcel.key)?;
             }
             self.tell(&parcel.key, &parcel.order, Some(document))?;
         }
@@ -582,11 +652,7 @@ impl Sender<'_> {
         let again = known.again.get(key).and_then(|count| count.parse().ok());
         let again: u32 = again.unwrap_or(0) + 1;
         state::set(&[(self.again(key), again.to_string().into_bytes())])?;
-        let lines: Vec<Key> = order
-            .lines
-            .iter()
-            .map(|line| line_key(key, &line.id))
-            .collect();
+        let lines: Vec<Key> = line_ids(order).map(|line| line_key(key, line)).collect();
         bindings::unbind(self.flow.name(), std::slice::from_ref(key));
         bindings::unbind(self.flow.position(), &lines);
         tally.count(Effect::Updated);
@@ -639,6 +705,17 @@ fn is_number_taken(refusal: &Refusal, parcel: &Parcel) -> bool {
 /// The key that a line is bound by.
 fn line_key(order: &str, line: &str) -> Key {
     format!("{order}/{line}")
+}
+
+/// The lines of an order, and that of what comes on top.
+fn line_ids(order: &Order) -> impl Iterator<Item = &str> {
+    let own = order.lines.iter().map(|line| line.id.as_str());
+    own.chain([ON_TOP])
+}
+
+fn by_id(documents: Vec<Doc>) -> HashMap<Uuid, Doc> {
+    let documents = documents.into_iter();
+    documents.map(|document| (document.id, document)).collect()
 }
 
 fn unique(keys: impl Iterator<Item = Key>) -> Vec<Key> {

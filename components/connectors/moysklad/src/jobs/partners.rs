@@ -60,7 +60,7 @@ pub fn send(context: &Context, tally: &mut Tally) -> Result<Directive, Fault> {
         index: None,
         outbox: Outbox::of(PARTNER),
     };
-    let waiting = sender.outbox.waiting();
+    let waiting = sender.outbox.waiting()?;
     if !waiting.is_empty() {
         let lookups: Vec<PartnerLookup> = waiting
             .iter()

@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use super::importer::{self, Importer};
 use super::{Context, PRODUCT, changes, images};
+use crate::api::meta::Kind;
 use crate::api::records::PRODUCTS;
 use crate::api::walk::Place;
 use crate::known::Known;
@@ -88,7 +89,7 @@ pub fn run(context: &Context) -> Result<Outcome, Fault> {
         ));
     }
     let missed: Vec<Uuid> = known.iter().filter(|id| !seen.contains(*id)).collect();
-    let alive = context.api.alive(&missed)?;
+    let alive = context.api.alive(Kind::Product, &missed)?;
     let gone: Vec<Uuid> = missed
         .into_iter()
         .filter(|id| !alive.contains(id))
@@ -107,9 +108,25 @@ pub fn run(context: &Context) -> Result<Outcome, Fault> {
     changes::read_up_to(pass.newest)?;
     images::start_over();
     info!("{} products passed, {} gone", tally.done(), gone.len());
+    tell_of_others(context)?;
     // There is nothing left that a stop could cut.
     tally.checkpoint();
     Ok(Outcome::Done)
+}
+
+/// Tells what else is in MoySklad's assortment. A card is one part of one brand and has a level of
+/// stock: a service and a set have none, and modifications of a product share its brand and article.
+fn tell_of_others(context: &Context) -> Result<(), Fault> {
+    for (path, what) in [
+        ("/entity/service", "services"),
+        ("/entity/bundle", "sets"),
+        ("/entity/variant", "modifications"),
+    ] {
+        if let Some(number) = context.api.count(path)?.filter(|number| *number > 0) {
+            info!("{number} {what} are no cards: only products with brand and article are");
+        }
+    }
+    Ok(())
 }
 
 /// Reads what people changed in the shop since the last pass.

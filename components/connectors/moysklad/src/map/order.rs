@@ -1,13 +1,17 @@
 //! An order of the shop as a document of MoySklad.
 //!
 //! A position is known by its line, never by its product, so two lines with one product stay two.
+//! Positions are changed, added and deleted one by one: the whole list, written over, would take
+//! away what people at MoySklad have entered meanwhile.
+//!
 //! MoySklad takes discounts in percent of a position; so a line's own discount and its share of the
 //! order's become one percentage, exact enough that sums agree to the kopeck.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet, VecDeque};
 
 use rust_decimal::Decimal;
 use tenon_sdk::decimal::round_money;
+use tenon_sdk::import::fingerprint;
 use tenon_sdk::model::{Key, Order, OrderDirection, OrderLine};
 use uuid::Uuid;
 
@@ -23,6 +27,9 @@ const LONGEST: usize = 4_096;
 
 /// Digits of a percentage behind the point: enough for a kopeck of a billion.
 const PERCENT_DIGITS: u32 = 12;
+
+/// The line that has delivery and other charges, when they are sent. No shop names its own so.
+pub const ON_TOP: &str = "+charges";
 
 /// The two streams of orders.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,6 +93,10 @@ pub struct Places<'p> {
     pub products: &'p HashMap<Key, Uuid>,
     /// Whether goods are reserved.
     pub reserve: bool,
+    /// The service under which delivery and other charges are booked.
+    pub delivery: Option<Uuid>,
+    /// The order's currency, where it is not the one that books are kept in.
+    pub currency: Option<Uuid>,
 }
 
 /// A line on its way.
@@ -118,10 +129,11 @@ impl Draft {
         self.lines.iter().any(|line| !line.refused)
     }
 
-    /// What is kept of the order: the header, and which lines it has.
+    /// What is kept of the order: the header, and by a digest, however many there are, which lines
+    /// it has.
     pub fn kept(&self) -> Fields {
         let lines: Vec<&str> = self.lines.iter().map(|line| line.id.as_str()).collect();
-        self.header.clone().with("lines", lines)
+        self.header.clone().with("lines", fingerprint(0, &lines))
     }
 }
 
@@ -141,30 +153,74 @@ pub fn draft(order: &Order, flow: Flow, places: &Places<'_>) -> Result<Draft, St
         .collect();
     let mut header = Fields::default()
         .with_raw("agent", agent)
-        .with("description", comment);
+        .with("description", comment)
+        .with(
+            "vatEnabled",
+            order.lines.iter().any(|line| line.vat.is_some()),
+        );
     let delivery = order.delivery.as_ref();
     if flow == Flow::Sale {
         let address = delivery.and_then(|delivery| delivery.address.as_deref());
         header.set("shipmentAddress", address.map(short).unwrap_or_default());
     }
+    if let Some(currency) = places.currency {
+        let currency = meta::meta(places.base, Kind::Currency, currency);
+        header.set("rate", Fields::default().with_raw("currency", currency));
+    }
     let off = discounts(order)?;
     let lines = order.lines.iter().zip(off);
     let lines = lines.map(|(given, off)| line(given, off, flow, places));
+    let mut lines: Vec<Line> = lines.collect::<Result<_, _>>()?;
     let mut remarks = Vec::new();
-    let on_top = delivery
-        .and_then(|delivery| delivery.cost)
-        .into_iter()
-        .chain(order.charges.iter().map(|charge| charge.amount));
-    if on_top.into_iter().any(|amount| amount.units != 0) {
-        remarks.push(
-            "delivery and other charges are no goods; they are not in MoySklad's sum".to_owned(),
-        );
+    let amount = on_top(order)?;
+    match places.delivery {
+        _ if amount.is_zero() => {}
+        Some(service) if amount > Decimal::ZERO => {
+            let wanted = lines.iter().any(|line| !line.refused);
+            lines.push(charges(service, amount, wanted, places));
+        }
+        Some(_) => remarks.push(format!(
+            "delivery and other charges come to {amount}, which is no price; they are not in \
+             MoySklad's sum"
+        )),
+        None => remarks.push(
+            "delivery and other charges are not in MoySklad's sum; choose a service for them in \
+             settings.delivery_service"
+                .to_owned(),
+        ),
     }
     Ok(Draft {
         header,
-        lines: lines.collect::<Result<_, _>>()?,
+        lines,
         remarks,
     })
+}
+
+/// What an order costs on top of its goods.
+fn on_top(order: &Order) -> Result<Decimal, String> {
+    let delivery = order.delivery.as_ref().and_then(|delivery| delivery.cost);
+    let charges = order.charges.iter().map(|charge| charge.amount);
+    delivery.into_iter().chain(charges).map(exact).sum()
+}
+
+/// The line of what comes on top. With the last of the goods it is refused, too.
+fn charges(service: Uuid, amount: Decimal, wanted: bool, places: &Places<'_>) -> Line {
+    let fields = Fields::default()
+        .with_raw(
+            "assortment",
+            meta::meta(places.base, Kind::Service, service),
+        )
+        .with_number("quantity", Decimal::ONE)
+        .with_number("price", to_minor(amount))
+        .with_number("discount", Decimal::ZERO)
+        .with_number("vat", Decimal::ZERO)
+        .with("vatEnabled", false);
+    Line {
+        id: ON_TOP.to_owned(),
+        refused: !wanted,
+        product: Some(service),
+        fields: if wanted { fields } else { Fields::default() },
+    }
 }
 
 fn line(given: &OrderLine, off: Decimal, flow: Flow, places: &Places<'_>) -> Result<Line, String> {
@@ -263,10 +319,6 @@ pub fn birth(
         .with("syncId", sync_id)
         .with("externalCode", short(key))
         .with("vatIncluded", true)
-        .with(
-            "vatEnabled",
-            order.lines.iter().any(|line| line.vat.is_some()),
-        )
         .with_raw(
             "organization",
             meta::meta(base, Kind::Organization, organization),
@@ -313,11 +365,15 @@ pub struct Agreed {
     pub print: Option<Vec<u8>>,
 }
 
-/// The positions that a document should have.
+/// What has to be done to the positions of a document.
 #[derive(Debug, Default)]
 pub struct Outcome {
-    /// All of them, because what is not named is deleted.
-    pub positions: Vec<Fields>,
+    /// Positions that get other figures.
+    pub changed: Vec<Changed>,
+    /// Positions that are new.
+    pub added: Vec<Fields>,
+    /// Positions that go.
+    pub removed: Vec<Uuid>,
     /// What changes, in words: name of the field, before and after.
     pub changes: Vec<tenon_sdk::model::FieldChange>,
     /// Lines whose position is gone or goes.
@@ -326,17 +382,30 @@ pub struct Outcome {
     pub others: Vec<Uuid>,
 }
 
+/// A position that gets other figures.
+#[derive(Debug)]
+pub struct Changed {
+    /// Its line.
+    pub line: String,
+    /// Its id.
+    pub position: Uuid,
+    /// All that it should have.
+    pub fields: Fields,
+}
+
 /// How lines that are not known are paired with positions that nobody has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pairing<'p> {
-    /// By product, one after the other, except for these positions, which are somebody else's.
+    /// By product and figures and then by product, one after the other, except for these positions,
+    /// which are somebody else's.
     Product(&'p [Uuid]),
     /// By product and figures: the document is known to us, so what is not known is most probably
     /// somebody else's, or ours from a try whose outcome was lost.
     Figures,
 }
 
-/// Pairs lines with the positions of a document; those that are known by what is known.
+/// Pairs lines with the positions of a document; those that are known by what is known. A line whose
+/// position is gone may have got another one in a try whose outcome was lost.
 pub fn pair(
     lines: &[Line],
     agreed: &HashMap<String, Agreed>,
@@ -344,41 +413,53 @@ pub fn pair(
     pairing: Pairing<'_>,
 ) -> Vec<Option<usize>> {
     let known = |line: &Line| agreed.get(&line.id).and_then(|agreed| agreed.position);
-    let taken: Vec<Uuid> = agreed
+    let mut taken: HashSet<Uuid> = agreed
         .values()
         .filter_map(|agreed| agreed.position)
         .collect();
-    let others = match pairing {
-        Pairing::Product(others) => others,
-        Pairing::Figures => &[],
-    };
-    let mut free: Vec<bool> = rows
-        .iter()
-        .map(|row| !taken.contains(&row.id) && !others.contains(&row.id))
+    if let Pairing::Product(others) = pairing {
+        taken.extend(others);
+    }
+    let by_id: HashMap<Uuid, usize> = (0..)
+        .zip(rows)
+        .map(|(place, row)| (row.id, place))
         .collect();
-    lines
+    let mut free: HashMap<Uuid, VecDeque<usize>> = HashMap::new();
+    for (place, row) in rows.iter().enumerate() {
+        if let Some(product) = row.product().filter(|_| !taken.contains(&row.id)) {
+            free.entry(product).or_default().push_back(place);
+        }
+    }
+    let mut places: Vec<Option<usize>> = lines
         .iter()
-        .map(|line| match known(line) {
-            Some(position) => rows.iter().position(|row| row.id == position),
-            None => {
-                let product = line.product?;
-                let fits = |row: &Position| {
-                    row.product() == Some(product)
-                        && (pairing != Pairing::Figures || row.is_like(&line.fields))
-                };
-                let place = (0..rows.len()).find(|place| free[*place] && fits(&rows[*place]))?;
-                free[place] = false;
-                Some(place)
+        .map(|line| by_id.get(&known(line)?).copied())
+        .collect();
+    let mut round = |wants: &dyn Fn(&Line) -> bool, fits: &dyn Fn(&Line, &Position) -> bool| {
+        for (line, place) in lines.iter().zip(&mut places) {
+            if place.is_none()
+                && wants(line)
+                && let Some(free) = line.product.and_then(|product| free.get_mut(&product))
+                && let Some(first) = free.iter().position(|place| fits(line, &rows[*place]))
+            {
+                *place = free.remove(first);
             }
-        })
-        .collect()
+        }
+    };
+    round(&|line| !line.refused, &|line, row| {
+        row.is_like(&line.fields)
+    });
+    if pairing != Pairing::Figures {
+        round(&|line| !line.refused && known(line).is_none(), &|_, _| true);
+        // What is refused was mostly never sent, so it comes last.
+        round(&|line| line.refused && known(line).is_none(), &|_, _| true);
+    }
+    places
 }
 
 /// Whether the lines ask for another set of positions than was agreed.
 pub fn lines_differ(draft: &Draft, agreed: &HashMap<String, Agreed>, delete_refused: bool) -> bool {
-    let gone = agreed
-        .keys()
-        .any(|id| !draft.lines.iter().any(|line| line.id == *id));
+    let lines: HashSet<&str> = draft.lines.iter().map(|line| line.id.as_str()).collect();
+    let gone = agreed.keys().any(|id| !lines.contains(id.as_str()));
     gone || draft.lines.iter().any(|line| match agreed.get(&line.id) {
         Some(_) if line.refused => delete_refused,
         Some(agreed) => !line.fields.since(agreed.print.as_deref()).is_empty(),
@@ -386,8 +467,8 @@ pub fn lines_differ(draft: &Draft, agreed: &HashMap<String, Agreed>, delete_refu
     })
 }
 
-/// Decides which positions a document should have. Positions that people put there stay as they
-/// are; one that people took away comes back only when its line changes.
+/// Decides what has to be done to the positions of a document. Those that people put there stay as
+/// they are; one that people took away comes back only when its line changes.
 pub fn positions(
     draft: &Draft,
     agreed: &HashMap<String, Agreed>,
@@ -397,7 +478,7 @@ pub fn positions(
 ) -> Outcome {
     let pairs = pair(&draft.lines, agreed, rows, pairing);
     let mut outcome = Outcome::default();
-    let mut claimed: Vec<Uuid> = agreed
+    let mut claimed: HashSet<Uuid> = agreed
         .values()
         .filter_map(|agreed| agreed.position)
         .collect();
@@ -407,35 +488,44 @@ pub fn positions(
         let known = agreed.get(&line.id);
         let kept = known.and_then(|agreed| agreed.print.as_deref());
         match (row, line.refused) {
-            (Some(row), true) if !delete_refused => outcome.positions.push(row.as_it_is()),
+            (Some(_), true) if !delete_refused => {}
             (_, true) => {
                 if row.is_some() || known.is_some() {
                     outcome.say(line, kept, None);
                     outcome.gone.push(line.id.clone());
+                    outcome.removed.extend(row.map(|row| row.id));
                 }
             }
             (Some(row), false) => {
-                if line.fields.since(kept).is_empty() {
-                    outcome.positions.push(row.as_it_is());
-                } else {
+                let unchanged = match kept {
+                    Some(_) => line.fields.since(kept).is_empty(),
+                    None => row.is_like(&line.fields),
+                };
+                if !unchanged {
                     outcome.say(line, kept, Some(&line.fields));
-                    outcome
-                        .positions
-                        .push(line.fields.clone().with("id", row.id));
+                    outcome.changed.push(Changed {
+                        line: line.id.clone(),
+                        position: row.id,
+                        fields: line.fields.clone(),
+                    });
                 }
             }
             (None, false) => {
                 let unchanged = known.is_some() && line.fields.since(kept).is_empty();
                 if !unchanged {
                     outcome.say(line, kept, Some(&line.fields));
-                    outcome.positions.push(line.fields.clone());
+                    outcome.added.push(line.fields.clone());
                 }
             }
         }
     }
+    let present: HashSet<Uuid> = rows.iter().map(|row| row.id).collect();
+    let lines: HashSet<&str> = draft.lines.iter().map(|line| line.id.as_str()).collect();
     for (id, was) in agreed {
-        if !draft.lines.iter().any(|line| line.id == *id) {
+        if !lines.contains(id.as_str()) {
             outcome.gone.push(id.clone());
+            let there = was.position.filter(|position| present.contains(position));
+            outcome.removed.extend(there);
             outcome.changes.push(tenon_sdk::model::FieldChange {
                 field: format!("line {id}"),
                 before: was
@@ -446,10 +536,8 @@ pub fn positions(
             });
         }
     }
-    for row in rows.iter().filter(|row| !claimed.contains(&row.id)) {
-        outcome.positions.push(row.as_it_is());
-        outcome.others.push(row.id);
-    }
+    let others = rows.iter().map(|row| row.id);
+    outcome.others = others.filter(|id| !claimed.contains(id)).collect();
     outcome
 }
 

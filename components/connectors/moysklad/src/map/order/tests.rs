@@ -53,6 +53,8 @@ fn drafted(order: &Order, flow: Flow, reserve: bool) -> Result<Draft, String> {
         agent: Uuid::from_u128(9),
         products: &products(),
         reserve,
+        delivery: None,
+        currency: None,
     };
     draft(order, flow, &places)
 }
@@ -209,15 +211,15 @@ fn agreed(draft: &Draft, ids: &[u128]) -> HashMap<String, Agreed> {
         .collect()
 }
 
-fn ids(outcome: &Outcome) -> Vec<Option<u128>> {
-    outcome
-        .positions
-        .iter()
-        .map(|fields| {
-            let id = json(fields).get("id")?.as_str()?.parse::<Uuid>().ok()?;
-            Some(id.as_u128())
-        })
-        .collect()
+/// Numbers of the positions that change and that go, and how many are added.
+fn moves(outcome: &Outcome) -> (Vec<u128>, Vec<u128>, usize) {
+    let changed = outcome.changed.iter();
+    let removed = outcome.removed.iter();
+    (
+        changed.map(|one| one.position.as_u128()).collect(),
+        removed.map(Uuid::as_u128).collect(),
+        outcome.added.len(),
+    )
 }
 
 #[test]
@@ -238,6 +240,16 @@ fn two_lines_with_one_product_stay_two_positions() {
         Pairing::Product(&[]),
     );
     assert_eq!(pairs, [Some(0), Some(1)]);
+
+    // The rows of these tests cost 100 kopecks.
+    let turned = rows(&[(12, 1, "5"), (11, 1, "1")]);
+    let pairs = pair(
+        &draft.lines,
+        &HashMap::new(),
+        &turned,
+        Pairing::Product(&[]),
+    );
+    assert_eq!(pairs, [Some(1), Some(0)], "in whatever order they come");
 
     let known = agreed(&draft, &[12, 11]);
     let pairs = pair(&draft.lines, &known, &present, Pairing::Figures);
@@ -264,10 +276,9 @@ fn only_what_changed_is_written_and_what_people_put_there_stays() {
     assert!(lines_differ(&draft, &known, true));
     let present = rows(&[(11, 1, "1"), (12, 2, "5"), (99, 2, "7")]);
     let outcome = positions(&draft, &known, &present, true);
-    assert_eq!(ids(&outcome), [Some(11), Some(12), None, Some(99)]);
+    assert_eq!(moves(&outcome), (vec![12], vec![], 1));
     assert_eq!(outcome.others, [Uuid::from_u128(99)]);
-    assert_eq!(json(&outcome.positions[1])["quantity"], 6);
-    assert_eq!(json(&outcome.positions[0])["quantity"], 1);
+    assert_eq!(json(&outcome.changed[0].fields)["quantity"], 6);
 }
 
 #[test]
@@ -276,12 +287,9 @@ fn a_line_that_was_added_in_a_try_without_an_answer_is_not_added_again() {
     let known = agreed(&drafted(&given, Flow::Sale, false).expect("a draft"), &[11]);
     given.lines.push(line("b", "belt", "5", "1", "0"));
     let draft = drafted(&given, Flow::Sale, false).expect("a draft");
-    // The rows of these tests cost 100 kopecks.
     let present = rows(&[(11, 1, "1"), (12, 2, "5.0")]);
-    assert_eq!(
-        ids(&positions(&draft, &known, &present, false)),
-        [Some(11), Some(12)]
-    );
+    let outcome = positions(&draft, &known, &present, false);
+    assert_eq!(moves(&outcome), (vec![], vec![], 0));
 }
 
 #[test]
@@ -303,13 +311,13 @@ fn a_refused_line_goes_only_when_that_is_wanted() {
 
     assert!(!lines_differ(&draft, &known, false));
     let kept = positions(&draft, &known, &present, false);
-    assert_eq!(ids(&kept), [Some(11), Some(12), Some(99)]);
+    assert_eq!(moves(&kept), (vec![], vec![], 0));
 
     assert!(lines_differ(&draft, &known, true));
     let deleted = positions(&draft, &known, &present, true);
     assert_eq!(
-        ids(&deleted),
-        [Some(12), Some(99)],
+        moves(&deleted),
+        (vec![], vec![11], 0),
         "a foreign position stays"
     );
     assert_eq!(deleted.gone, ["a"]);
@@ -320,10 +328,95 @@ fn a_position_that_people_took_away_comes_back_only_with_a_change_of_its_line() 
     let mut given = order(vec![line("a", "filter", "1", "1", "0")], "0");
     let sent = drafted(&given, Flow::Sale, false).expect("a draft");
     let known = agreed(&sent, &[11]);
-    assert!(positions(&sent, &known, &[], true).positions.is_empty());
+    let untouched = positions(&sent, &known, &[], true);
+    assert_eq!(moves(&untouched), (vec![], vec![], 0));
     given.lines[0].quantity = money("2");
     let draft = drafted(&given, Flow::Sale, false).expect("a draft");
-    assert_eq!(ids(&positions(&draft, &known, &[], true)), [None]);
+    let back = positions(&draft, &known, &[], true);
+    assert_eq!(moves(&back), (vec![], vec![], 1));
+    // It came back in a try without an answer.
+    let there = rows(&[(13, 1, "2")]);
+    let again = positions(&draft, &known, &there, true);
+    assert_eq!(again.added.len(), 0);
+}
+
+#[test]
+fn a_line_that_was_refused_before_it_was_sent_claims_no_position_of_another_line() {
+    let mut given = order(
+        vec![
+            line("a", "filter", "1", "1", "0"),
+            line("b", "filter", "1", "1", "0"),
+        ],
+        "0",
+    );
+    given.lines[0].refused = true;
+    let draft = drafted(&given, Flow::Sale, false).expect("a draft");
+    let present = rows(&[(11, 1, "3")]);
+    let pairs = pair(
+        &draft.lines,
+        &HashMap::new(),
+        &present,
+        Pairing::Product(&[]),
+    );
+    assert_eq!(pairs, [None, Some(0)]);
+}
+
+#[test]
+fn delivery_and_other_charges_are_a_position_of_their_own_while_goods_are_wanted() {
+    let mut given = order(vec![line("a", "filter", "1", "1000", "0")], "0");
+    given.delivery = Some(model::Delivery {
+        cost: Some(money("300")),
+        ..model::Delivery::default()
+    });
+    given.charges = vec![model::Charge {
+        name: "Упаковка".to_owned(),
+        amount: money("49.50"),
+    }];
+    let products = products();
+    let places = |delivery| Places {
+        base: BASE,
+        agent: Uuid::from_u128(9),
+        products: &products,
+        reserve: true,
+        delivery,
+        currency: None,
+    };
+    let unsent = draft(&given, Flow::Sale, &places(None)).expect("a draft");
+    assert_eq!(unsent.lines.len(), 1);
+    assert!(unsent.remarks[0].contains("settings.delivery_service"));
+
+    let service = Some(Uuid::from_u128(7));
+    let sent = draft(&given, Flow::Sale, &places(service)).expect("a draft");
+    assert!(sent.remarks.is_empty());
+    assert_eq!(vendor_sum(&sent), Decimal::from(134_950));
+    let position = json(&sent.lines[1].fields);
+    assert_eq!(position["assortment"]["meta"]["type"], "service");
+    assert!(position.get("reserve").is_none(), "nothing to reserve");
+
+    given.lines[0].refused = true;
+    let refused = draft(&given, Flow::Sale, &places(service)).expect("a draft");
+    assert!(!refused.is_wanted());
+    assert!(refused.lines[1].refused);
+}
+
+#[test]
+fn a_document_names_its_currency_when_it_is_not_that_of_the_books() {
+    let given = order(vec![line("a", "filter", "1", "1", "0")], "0");
+    let products = products();
+    let rate = |currency| {
+        let places = Places {
+            base: BASE,
+            agent: Uuid::from_u128(9),
+            products: &products,
+            reserve: false,
+            delivery: None,
+            currency,
+        };
+        let draft = draft(&given, Flow::Sale, &places).expect("a draft");
+        json(&draft.header)["rate"]["currency"]["meta"]["type"].clone()
+    };
+    assert_eq!(rate(None), serde_json::Value::Null);
+    assert_eq!(rate(Some(Uuid::from_u128(3))), "currency");
 }
 
 #[test]
@@ -343,6 +436,6 @@ fn a_line_that_is_gone_in_the_shop_goes_in_moysklad() {
     let draft = drafted(&given, Flow::Sale, false).expect("a draft");
     assert!(lines_differ(&draft, &known, false));
     let outcome = positions(&draft, &known, &rows(&[(11, 1, "1"), (12, 2, "5")]), false);
-    assert_eq!(ids(&outcome), [Some(12)]);
+    assert_eq!(moves(&outcome), (vec![], vec![11], 0));
     assert_eq!(outcome.gone, ["a"]);
 }
