@@ -467,3 +467,16 @@ fn orders_placed_before_the_first_day_are_not_sent() {
     assert_eq!(2, run.report.created, "the partners alone");
     assert_eq!(0, shop.world.objects(Kind::CustomerOrder, |_, _| ()).len());
 }
+
+#[test]
+fn an_order_that_is_deleted_in_the_shop_stays_in_moysklad_and_the_log_says_so() {
+    let shop = shop();
+    shop.order("42", json!([line("1", &shop.keys[0], "1", "100")]));
+    shop.world.run("orders", json!({})).clean();
+    shop.world.remove("orders", "42");
+    let run = shop.world.run("orders", json!({})).clean();
+    let mut lines = run.log.iter();
+    let line = lines.find(|line| line.message.contains("deleted in the shop"));
+    assert_eq!(Some("42"), line.and_then(|line| line.record.as_deref()));
+    assert_eq!(1, shop.positions().len());
+}

@@ -225,3 +225,22 @@ fn a_card_that_moysklad_refuses_is_listed_with_its_words_and_the_others_are_take
     assert_eq!(2, created + failed, "{run:#?}");
     assert!(created >= 1);
 }
+
+#[test]
+fn a_customer_whose_counterparty_was_deleted_is_made_anew_for_the_next_order() {
+    let shop = crate::orders::shop();
+    shop.world.run("partners", json!({})).clean();
+    shop.world.sim.account(|account| {
+        let all = account.all(Kind::Counterparty).into_iter();
+        let ivanov = all.filter(|one| one.name() == "Иванов").map(|one| one.id);
+        let ivanov = ivanov.collect::<Vec<_>>()[0];
+        account.delete(ivanov);
+    });
+    let lines = json!([crate::orders::line("1", &shop.keys[0], "1", "100")]);
+    shop.order("42", lines);
+    let run = shop.world.run("orders", json!({}));
+    assert_eq!(1, run.report.failed, "{run:#?}");
+    shop.world.run("orders", json!({})).clean();
+    assert_eq!(1, shop.positions().len());
+    assert_eq!(2, shop.world.objects(Kind::Counterparty, |_, _| ()).len());
+}

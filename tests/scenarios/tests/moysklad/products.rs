@@ -197,6 +197,35 @@ fn a_product_that_changes_while_a_pass_is_read_is_neither_skipped_nor_archived()
 }
 
 #[test]
+fn no_product_is_skipped_when_another_of_the_same_moment_goes_while_a_pass_is_read() {
+    let mut account = Account::empty();
+    // More than a page of them, entered in one import.
+    let entered: Vec<_> = (0..1_100)
+        .map(|number| account.add_product(part(&format!("MAHLE P{number}"), &format!("P{number}"))))
+        .collect();
+    let moment = account.get(entered[0]).get("updated").cloned().unwrap();
+    for id in &entered {
+        account.backdate(*id, moment.clone());
+    }
+    let mut entered = entered;
+    entered.sort();
+    let gone = entered[10];
+    let world = World::of(account);
+    world
+        .sim
+        .after_nth("GET /entity/product", 1, move |account| {
+            account.delete(gone)
+        });
+    world.run("products", json!({})).clean();
+    let cards = world.records("products");
+    let skus: std::collections::BTreeSet<_> = cards
+        .iter()
+        .filter_map(|card| card["sku"].as_str())
+        .collect();
+    assert_eq!(1_100, skus.len(), "the one that went was read before");
+}
+
+#[test]
 fn what_the_full_pass_does_not_see_is_archived_in_the_shop_and_never_deleted() {
     let mut account = Account::empty();
     let gone = account.add_product(part("MAHLE OC90", "OC90"));
@@ -375,6 +404,30 @@ fn webhooks_are_asked_for_once_and_taken_away_again() {
     assert!(hooks.iter().all(|(_, own)| *own == url));
     world.disable();
     assert_eq!(0, world.objects(Kind::Webhook, |_, _| ()).len());
+}
+
+#[test]
+fn webhooks_follow_the_callback_and_come_back_when_moysklad_has_switched_them_off() {
+    let world = World::of(Account::empty());
+    world.enable("https://old.example/hooks/1/").unwrap();
+    world.enable(CALLBACK).unwrap();
+    let urls = |world: &World| world.objects(Kind::Webhook, |_, hook| hook.text("url").to_owned());
+    assert_eq!(vec![format!("{CALLBACK}products"); 3], urls(&world));
+    world.sim.account(|account| {
+        let hooks: Vec<_> = account
+            .all(Kind::Webhook)
+            .iter()
+            .map(|one| one.id)
+            .collect();
+        for hook in hooks {
+            account.change(hook, |hook| {
+                hook.set("enabled", tenon_simulators::moysklad::Value::Flag(false));
+            });
+        }
+    });
+    world.enable(CALLBACK).unwrap();
+    let enabled = world.objects(Kind::Webhook, |_, hook| hook.flag("enabled"));
+    assert_eq!(vec![true; 3], enabled);
 }
 
 #[test]
