@@ -36,7 +36,7 @@ use async_trait::async_trait;
 use serde_json::Value;
 use tenon_host::ids::{ConnectionId, TenantId};
 use tenon_host::model::{Category, Fault, Order, Partner, Product};
-use tenon_host::platform::{Answer, Platform, Timer, UnitOfWork};
+use tenon_host::platform::{Answer, Platform, UnitOfWork};
 
 use book::{Book, refuse};
 pub use kind::Kind;
@@ -245,17 +245,6 @@ impl EmbeddedErp {
         let mut book = Book::new(self.folder.lease_existing(tenant)?);
         Ok(book.read(|db| reading::attachment(db, order, file_name))?)
     }
-
-    /// The timers of a tenant that have come due, the earliest first, each with its connection.
-    /// Whoever starts their work removes them, in the unit of that work.
-    pub fn due_timers(
-        &self,
-        tenant: &TenantId,
-        now: jiff::Timestamp,
-    ) -> Result<Vec<(ConnectionId, Timer)>, Error> {
-        let mut book = Book::new(self.folder.lease_existing(tenant)?);
-        Ok(book.read(|db| state::due_timers(db, now))?)
-    }
 }
 
 #[async_trait]
@@ -265,9 +254,7 @@ impl Platform for EmbeddedErp {
         tenant: &TenantId,
         connection: &ConnectionId,
     ) -> Answer<Box<dyn UnitOfWork>> {
-        Ok(Box::new(Unit {
-            book: Book::new(self.folder.lease(tenant)?),
-            connection: connection.to_string(),
-        }))
+        let book = Book::new(self.folder.lease(tenant)?);
+        Ok(Box::new(Unit::new(book, connection)))
     }
 }

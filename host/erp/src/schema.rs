@@ -13,7 +13,7 @@ use crate::Error;
 use crate::sqlite_file::{log_ahead, make_private};
 
 /// Steps are only ever added: files of tenants stand at any of them.
-const STEPS: &[M<'static>] = &[M::up(RECORDS), M::up(STATE)];
+const STEPS: &[M<'static>] = &[M::up(RECORDS), M::up(STATE), M::up(SERVING)];
 const MIGRATIONS: Migrations<'static> = Migrations::from_slice(STEPS);
 
 /// Records of the ERP.
@@ -224,6 +224,51 @@ CREATE TABLE runs (
     id TEXT PRIMARY KEY,
     connection TEXT NOT NULL,
     doc TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+";
+
+/// What a server needs beside that: whose the work of a connection is, its timers by their time, its
+/// reports to delete them, and what it had before its last upgrade. A snapshot is one row, which
+/// takes along what belongs to it when it goes.
+const SERVING: &str = "
+CREATE TABLE fences (
+    connection TEXT PRIMARY KEY,
+    token INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+DROP INDEX timers_by_due;
+CREATE INDEX timers_by_due ON timers (connection, due);
+
+CREATE INDEX runs_by_connection ON runs (connection);
+
+CREATE TABLE snapshots (
+    connection TEXT PRIMARY KEY
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE snapshot_storage (
+    connection TEXT NOT NULL REFERENCES snapshots (connection) ON DELETE CASCADE,
+    key TEXT NOT NULL,
+    value BLOB NOT NULL,
+    PRIMARY KEY (connection, key)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE snapshot_bindings (
+    connection TEXT NOT NULL REFERENCES snapshots (connection) ON DELETE CASCADE,
+    kind TEXT NOT NULL,
+    origin TEXT NOT NULL,
+    key TEXT NOT NULL,
+    fingerprint BLOB,
+    place INTEGER NOT NULL, -- the `id` it had: the order of making
+    PRIMARY KEY (connection, kind, origin)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE snapshot_timers (
+    connection TEXT NOT NULL REFERENCES snapshots (connection) ON DELETE CASCADE,
+    name TEXT NOT NULL,
+    job TEXT NOT NULL,
+    due INTEGER NOT NULL,
+    argument TEXT,
+    PRIMARY KEY (connection, name)
 ) STRICT, WITHOUT ROWID;
 ";
 

@@ -189,6 +189,15 @@ statements! {
         ON CONFLICT (connection, kind, origin)
         DO UPDATE SET key = excluded.key, fingerprint = excluded.fingerprint";
     UNBIND = "DELETE FROM bindings WHERE connection = ?1 AND kind = ?2 AND key = ?3";
+    UNBIND_ORIGIN = "DELETE FROM bindings WHERE connection = ?1 AND kind = ?2 AND origin = ?3";
+    SEARCH_BINDINGS = "SELECT kind, key, origin, fingerprint FROM bindings
+        WHERE connection = ?1 AND (kind, origin) >= (?2, ?3)
+            AND (instr(lower(key), lower(?4)) > 0 OR instr(lower(origin), lower(?4)) > 0)
+        ORDER BY kind, origin LIMIT ?5";
+    SEARCH_BINDINGS_OF_KIND = "SELECT kind, key, origin, fingerprint FROM bindings
+        WHERE connection = ?1 AND kind = ?2 AND origin >= ?3
+            AND (instr(lower(key), lower(?4)) > 0 OR instr(lower(origin), lower(?4)) > 0)
+        ORDER BY origin LIMIT ?5";
     BINDINGS_PAGE = "SELECT id, connection, kind, key, origin, fingerprint FROM bindings
         WHERE id > ?1 ORDER BY id LIMIT ?2";
 
@@ -198,8 +207,16 @@ statements! {
             argument = excluded.argument";
     COUNT_TIMERS = "SELECT count(*) FROM timers WHERE connection = ?1";
     CANCEL_TIMER = "DELETE FROM timers WHERE connection = ?1 AND name = ?2";
-    DUE_TIMERS = "SELECT connection, name, job, due, argument FROM timers
-        WHERE due <= ?1 ORDER BY due";
+    DUE_TIMERS = "SELECT name, job, due, argument FROM timers
+        WHERE connection = ?1 AND due <= ?2 ORDER BY due, name LIMIT ?3";
+    NEXT_TIMER = "SELECT due FROM timers WHERE connection = ?1 ORDER BY due LIMIT 1";
+    DROP_TIMER = "DELETE FROM timers WHERE connection = ?1 AND name = ?2 AND job = ?3
+        AND due = ?4 AND argument IS ?5";
+
+    FENCE = "SELECT token FROM fences WHERE connection = ?1";
+    RAISE_FENCE = "INSERT INTO fences VALUES (?1, ?2)
+        ON CONFLICT (connection) DO UPDATE SET token = excluded.token
+            WHERE excluded.token >= token";
 
     KEEP_RUN = "INSERT INTO runs (id, connection, doc) VALUES (?1, ?2, ?3)
         ON CONFLICT (id) DO UPDATE SET connection = excluded.connection, doc = excluded.doc";

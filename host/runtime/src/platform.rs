@@ -141,7 +141,9 @@ pub struct Timer {
     pub argument: Option<String>,
 }
 
-/// The durable state of one connection: `tenon:runtime`.
+/// The durable state of one connection: `tenon:runtime`. What has a default answers
+/// [`Fault::Unsupported`] until a platform implements it; the runs of a connector that needs none of
+/// that go without.
 #[async_trait]
 pub trait State {
     /// Values by key.
@@ -177,10 +179,68 @@ pub trait State {
     /// Removes all bindings of the keys.
     async fn unbind(&mut self, kind: String, keys: Vec<Key>) -> Answer<()>;
 
+    /// Bindings for people: of one kind or of all, whose key or origin has `text` in it, by kind and
+    /// origin. Answers with where the next page begins, which only its issuer reads; none after the
+    /// last.
+    async fn search_bindings(
+        &mut self,
+        kind: Option<String>,
+        text: Option<String>,
+        after: Option<String>,
+        limit: u32,
+    ) -> Answer<(Vec<Binding>, Option<String>)> {
+        let _ = (kind, text, after, limit);
+        unsupported("searching bindings")
+    }
+    /// Removes the bindings of the origins.
+    async fn unbind_origins(&mut self, kind: String, origins: Vec<Origin>) -> Answer<()> {
+        let _ = (kind, origins);
+        unsupported("removing bindings by hand")
+    }
+
     /// Sets a timer.
-    async fn set_timer(&mut self, timer: Timer) -> Answer<()>;
+    async fn set_timer(&mut self, timer: Timer) -> Answer<()> {
+        let _ = timer;
+        unsupported(TIMERS)
+    }
     /// How many timers the connection has set.
-    async fn timers(&mut self) -> Answer<u64>;
+    async fn timers(&mut self) -> Answer<u64> {
+        unsupported(TIMERS)
+    }
     /// Removes a timer.
-    async fn cancel_timer(&mut self, name: String) -> Answer<()>;
+    async fn cancel_timer(&mut self, name: String) -> Answer<()> {
+        let _ = name;
+        unsupported(TIMERS)
+    }
+    /// Timers that have come due, the earliest first.
+    async fn due_timers(&mut self, now: jiff::Timestamp, limit: u32) -> Answer<Vec<Timer>> {
+        let _ = (now, limit);
+        unsupported(TIMERS)
+    }
+    /// When the earliest timer comes due; none without timers.
+    async fn next_timer(&mut self) -> Answer<Option<jiff::Timestamp>> {
+        unsupported(TIMERS)
+    }
+    /// Removes timers that are still exactly these: one that was set anew meanwhile stays.
+    async fn drop_timers(&mut self, timers: Vec<Timer>) -> Answer<()> {
+        let _ = timers;
+        unsupported(TIMERS)
+    }
+
+    /// Called first, before the unit reads or writes: from now on the work of the connection belongs
+    /// to who holds `token`, a number that only grows. It is kept durably at once, and refused with
+    /// [`Fault::Transient`] when a higher one is known. A unit that called this commits only while
+    /// its token is the one that is kept, which the transaction of the commit itself makes sure of:
+    /// so a host whose lease ran out, and which does not know it yet, changes nothing any more.
+    async fn fence(&mut self, token: u64) -> Answer<()> {
+        let _ = token;
+        unsupported("fencing, which several hosts of one platform need")
+    }
+}
+
+const TIMERS: &str = "timers";
+
+fn unsupported<T>(what: &str) -> Answer<T> {
+    let reason = format!("this platform does not support {what}");
+    Err(Fault::Unsupported(reason))
 }

@@ -2,12 +2,15 @@
 
 mod changes;
 mod durability;
+mod fence;
 mod finding;
 mod loading;
 mod orders;
 mod products;
 mod reading;
 mod saving;
+mod search;
 mod state;
 mod support;
+mod timers;
 mod units;
