@@ -49,6 +49,7 @@ mod options;
 pub mod platform;
 pub mod report;
 mod request;
+pub mod schedule;
 pub mod seal;
 mod secret;
 
