@@ -78,6 +78,9 @@ pub enum Error {
     /// No file of this tenant.
     #[error("there is no tenant `{0}`")]
     NoTenant(TenantId),
+    /// Its file cannot be removed now.
+    #[error("the tenant `{0}` is in use; stop its runs and try again")]
+    InUse(TenantId),
     /// Not a kind of record.
     #[error("`{name}` is no kind of record; there are {all}", name = .0, all = kinds())]
     UnknownKind(String),
@@ -109,9 +112,10 @@ impl From<Error> for Fault {
     fn from(error: Error) -> Fault {
         match error {
             Error::Fault(fault) => fault,
-            Error::Folder { .. } | Error::File { .. } | Error::Migration { .. } => {
-                Fault::Transient(error.to_string())
-            }
+            Error::Folder { .. }
+            | Error::File { .. }
+            | Error::Migration { .. }
+            | Error::InUse(_) => Fault::Transient(error.to_string()),
             Error::Newer(_) | Error::NoTenant(_) => Fault::Configuration(error.to_string()),
             Error::UnknownKind(_)
             | Error::NotForPeople(_)
@@ -256,5 +260,20 @@ impl Platform for EmbeddedErp {
     ) -> Answer<Box<dyn UnitOfWork>> {
         let book = Book::new(self.folder.lease(tenant)?);
         Ok(Box::new(Unit::new(book, connection)))
+    }
+
+    /// The file of a tenant is removed once no unit of this process uses it; no other process may.
+    async fn forget(&self, tenant: &TenantId, connection: Option<&ConnectionId>) -> Answer<()> {
+        let Some(connection) = connection else {
+            return Ok(self.folder.remove(tenant).await?);
+        };
+        let mut book = match self.folder.lease_existing(tenant) {
+            Ok(lease) => Book::new(lease),
+            Err(Error::NoTenant(_)) => return Ok(()),
+            Err(error) => return Err(error.into()),
+        };
+        book.write(|writer| state::forget(writer.db, connection.as_str()))
+            .await?;
+        book.commit()
     }
 }

@@ -218,6 +218,38 @@ statements! {
         ON CONFLICT (connection) DO UPDATE SET token = excluded.token
             WHERE excluded.token >= token";
 
+    OPEN_SNAPSHOT = "INSERT INTO snapshots VALUES (?1)";
+    SNAPSHOT = "SELECT 1 FROM snapshots WHERE connection = ?1";
+    KEEP_STORAGE = "INSERT INTO snapshot_storage
+        SELECT connection, key, value FROM storage WHERE connection = ?1";
+    KEEP_BINDINGS = "INSERT INTO snapshot_bindings
+        SELECT connection, kind, origin, key, fingerprint, id FROM bindings WHERE connection = ?1";
+    KEEP_TIMERS = "INSERT INTO snapshot_timers
+        SELECT connection, name, job, due, argument FROM timers WHERE connection = ?1";
+    RESTORE_STORAGE = "INSERT INTO storage
+        SELECT connection, key, value FROM snapshot_storage WHERE connection = ?1";
+    DOUBT_BINDINGS = "UPDATE bindings SET fingerprint = NULL
+        WHERE connection = ?1 AND fingerprint IS NOT NULL AND NOT EXISTS (
+            SELECT 1 FROM snapshot_bindings AS s
+            WHERE s.connection = bindings.connection AND s.kind = bindings.kind
+                AND s.origin = bindings.origin AND s.key = bindings.key
+                AND s.fingerprint IS bindings.fingerprint
+        )";
+    RESTORE_BINDINGS = "INSERT INTO bindings (connection, kind, origin, key)
+        SELECT connection, kind, origin, key FROM snapshot_bindings
+        WHERE connection = ?1 ORDER BY place
+        ON CONFLICT (connection, kind, origin) DO NOTHING";
+    RESTORE_TIMERS = "INSERT INTO timers (connection, name, job, due, argument)
+        SELECT connection, name, job, due, argument FROM snapshot_timers WHERE connection = ?1";
+
+    REMOVE_STORAGE = "DELETE FROM storage WHERE connection = ?1";
+    REMOVE_STORAGE_SIZE = "DELETE FROM storage_sizes WHERE connection = ?1";
+    REMOVE_BINDINGS = "DELETE FROM bindings WHERE connection = ?1";
+    REMOVE_TIMERS = "DELETE FROM timers WHERE connection = ?1";
+    REMOVE_RUNS = "DELETE FROM runs WHERE connection = ?1";
+    REMOVE_FENCE = "DELETE FROM fences WHERE connection = ?1";
+    REMOVE_SNAPSHOT = "DELETE FROM snapshots WHERE connection = ?1";
+
     KEEP_RUN = "INSERT INTO runs (id, connection, doc) VALUES (?1, ?2, ?3)
         ON CONFLICT (id) DO UPDATE SET connection = excluded.connection, doc = excluded.doc";
     RUNS_PAGE = "SELECT id, doc FROM runs WHERE id > ?1 ORDER BY id LIMIT ?2";

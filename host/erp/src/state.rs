@@ -293,6 +293,61 @@ pub(crate) fn taken_over() -> Fault {
     )
 }
 
+/// Does these with the connection, in their order.
+fn each_of(db: &Connection, connection: &str, statements: &[&str]) -> Result<(), Halt> {
+    for sql in statements {
+        db.prepare_cached(sql)?.execute([connection])?;
+    }
+    Ok(())
+}
+
+pub(crate) fn snapshot(db: &Connection, connection: &str) -> Result<(), Halt> {
+    let keep = [
+        sql::REMOVE_SNAPSHOT,
+        sql::OPEN_SNAPSHOT,
+        sql::KEEP_STORAGE,
+        sql::KEEP_BINDINGS,
+        sql::KEEP_TIMERS,
+    ];
+    each_of(db, connection, &keep)
+}
+
+pub(crate) fn drop_snapshot(db: &Connection, connection: &str) -> Result<(), Halt> {
+    each_of(db, connection, &[sql::REMOVE_SNAPSHOT])
+}
+
+pub(crate) fn restore(db: &Connection, connection: &str) -> Result<bool, Halt> {
+    let snapshot: Option<i64> = record::value(db, sql::SNAPSHOT, &[&connection])?;
+    if snapshot.is_none() {
+        return Ok(false);
+    }
+    let restore = [
+        sql::REMOVE_STORAGE,
+        sql::RESTORE_STORAGE,
+        sql::DOUBT_BINDINGS,
+        sql::RESTORE_BINDINGS,
+        sql::REMOVE_TIMERS,
+        sql::RESTORE_TIMERS,
+        sql::REMOVE_SNAPSHOT,
+    ];
+    each_of(db, connection, &restore)?;
+    Ok(true)
+}
+
+/// Removes all that a connection keeps.
+pub(crate) fn forget(db: &Connection, connection: &str) -> Result<(), Halt> {
+    let all = [
+        sql::REMOVE_SNAPSHOT,
+        sql::REMOVE_STORAGE,
+        sql::REMOVE_STORAGE_SIZE,
+        sql::REMOVE_BINDINGS,
+        sql::REMOVE_TIMERS,
+        sql::REMOVE_RUNS,
+        sql::REMOVE_FENCE,
+    ];
+    each_of(db, connection, &all)
+}
+
 fn instant(row: &Row<'_>, column: usize) -> rusqlite::Result<jiff::Timestamp> {
     jiff::Timestamp::from_millisecond(row.get(column)?).map_err(|error| damaged(column, error))
 }

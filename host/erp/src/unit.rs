@@ -370,6 +370,27 @@ impl State for Unit {
             .await
     }
 
+    async fn snapshot(&mut self) -> Answer<()> {
+        let connection = &self.connection;
+        self.book
+            .write(|writer| state::snapshot(writer.db, connection))
+            .await
+    }
+
+    async fn restore(&mut self) -> Answer<bool> {
+        let connection = &self.connection;
+        self.book
+            .write(|writer| state::restore(writer.db, connection))
+            .await
+    }
+
+    async fn drop_snapshot(&mut self) -> Answer<()> {
+        let connection = &self.connection;
+        self.book
+            .write(|writer| state::drop_snapshot(writer.db, connection))
+            .await
+    }
+
     async fn fence(&mut self, token: u64) -> Answer<()> {
         let token = i64::try_from(token)
             .map_err(|_| Fault::Rejected(format!("the fence {token} is beyond 63 bits")))?;

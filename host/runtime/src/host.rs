@@ -309,15 +309,45 @@ impl Host {
         settle(call, connection, answer).await
     }
 
-    /// Lets the connector bring its storage from an older version of its state to its own.
+    /// Prepares a connection for a version that has just taken the place of another: keeps a
+    /// snapshot of its state for [`Host::restore`], and lets the connector bring the state to its own
+    /// version when it was of `from_version`. Both are kept as one, or neither: a checkpoint of the
+    /// connector commits nothing here.
     pub async fn migrate(
         &self,
         connection: &Connection,
         from_version: u32,
     ) -> Result<(), CallError> {
+        if from_version == connection.connector.manifest.state_version {
+            let mut work = self
+                .platform
+                .begin(&connection.tenant, &connection.id)
+                .await?;
+            work.snapshot().await?;
+            return Ok(work.commit().await?);
+        }
         let mut call = self.act(connection, "migrate").await?;
+        if let Some(run) = call.store.data_mut().run.as_mut() {
+            run.as_one = true;
+            run.work.snapshot().await?;
+        }
         let answer = export!(call, call_migrate, from_version);
         settle(call, connection, answer).await
+    }
+
+    /// Takes a connection back to what it kept before its last [`Host::migrate`], for the version that
+    /// it had then, and answers whether there was something to go back to. No binding is lost by
+    /// that, as [`State::restore`](crate::platform::State::restore) tells: the next run may do
+    /// work again, and doubles no record.
+    pub async fn restore(
+        &self,
+        tenant: &TenantId,
+        connection: &ConnectionId,
+    ) -> Result<bool, Fault> {
+        let mut work = self.platform.begin(tenant, connection).await?;
+        let restored = work.restore().await?;
+        work.commit().await?;
+        Ok(restored)
     }
 
     /// Runs a job until it is done, cut or failed. What its last checkpoint committed stays
@@ -460,11 +490,15 @@ impl Host {
         let work = (self.platform)
             .begin(&connection.tenant, &connection.id)
             .await?;
-        let report = begin_report(connection, job, preview);
+        let run = Run {
+            work,
+            report: begin_report(connection, job, preview),
+            as_one: false,
+        };
         let state = RunState::new(
             &connection.limits,
             egress,
-            Some(Run { work, report }),
+            Some(run),
             Arc::clone(&connection.settings),
             observer,
         );
