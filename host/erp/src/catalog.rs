@@ -10,7 +10,7 @@ use tenon_host::model::{
 
 use crate::book::{Halt, Target, Writer, refuse, variant_owner};
 use crate::feed::Stream;
-use crate::record::{self, By, Filed, Head, Identity, Lookups, Record, adopt};
+use crate::record::{self, By, Filed, Head, Identity, Lookups, Record};
 use crate::{check, normal, sql};
 
 impl Record for Product {
@@ -78,24 +78,7 @@ impl Record for Product {
     }
 
     fn adopt(&mut self, given: Product, owned: ProductFields) -> bool {
-        adopt!(self, given, owned: ProductFields {
-            KIND kind,
-            NAME name,
-            CODE code,
-            SKU sku,
-            BRAND brand,
-            EXTERNAL_CODE external_code,
-            BARCODES barcodes,
-            UNIT unit,
-            DESCRIPTION description,
-            CATEGORY category,
-            VAT vat,
-            PRICES prices,
-            VARIANTS variants,
-            IMAGES images,
-            ATTRIBUTES attributes,
-            ARCHIVED archived,
-        })
+        Product::adopt(self, given, owned)
     }
 
     fn check(&self, owned: ProductFields, writer: &mut Writer<'_>) -> Result<(), Halt> {

@@ -36,7 +36,7 @@ use async_trait::async_trait;
 use serde_json::Value;
 use tenon_host::ids::{ConnectionId, TenantId};
 use tenon_host::model::{Category, Fault, Order, Partner, Product};
-use tenon_host::platform::{Answer, Platform, Timer, UnitOfWork};
+use tenon_host::platform::{Answer, Platform, UnitOfWork};
 
 use book::{Book, refuse};
 pub use kind::Kind;
@@ -78,6 +78,9 @@ pub enum Error {
     /// No file of this tenant.
     #[error("there is no tenant `{0}`")]
     NoTenant(TenantId),
+    /// Its file cannot be removed now.
+    #[error("the tenant `{0}` is in use; stop its runs and try again")]
+    InUse(TenantId),
     /// Not a kind of record.
     #[error("`{name}` is no kind of record; there are {all}", name = .0, all = kinds())]
     UnknownKind(String),
@@ -109,9 +112,10 @@ impl From<Error> for Fault {
     fn from(error: Error) -> Fault {
         match error {
             Error::Fault(fault) => fault,
-            Error::Folder { .. } | Error::File { .. } | Error::Migration { .. } => {
-                Fault::Transient(error.to_string())
-            }
+            Error::Folder { .. }
+            | Error::File { .. }
+            | Error::Migration { .. }
+            | Error::InUse(_) => Fault::Transient(error.to_string()),
             Error::Newer(_) | Error::NoTenant(_) => Fault::Configuration(error.to_string()),
             Error::UnknownKind(_)
             | Error::NotForPeople(_)
@@ -245,17 +249,6 @@ impl EmbeddedErp {
         let mut book = Book::new(self.folder.lease_existing(tenant)?);
         Ok(book.read(|db| reading::attachment(db, order, file_name))?)
     }
-
-    /// The timers of a tenant that have come due, the earliest first, each with its connection.
-    /// Whoever starts their work removes them, in the unit of that work.
-    pub fn due_timers(
-        &self,
-        tenant: &TenantId,
-        now: jiff::Timestamp,
-    ) -> Result<Vec<(ConnectionId, Timer)>, Error> {
-        let mut book = Book::new(self.folder.lease_existing(tenant)?);
-        Ok(book.read(|db| state::due_timers(db, now))?)
-    }
 }
 
 #[async_trait]
@@ -265,9 +258,22 @@ impl Platform for EmbeddedErp {
         tenant: &TenantId,
         connection: &ConnectionId,
     ) -> Answer<Box<dyn UnitOfWork>> {
-        Ok(Box::new(Unit {
-            book: Book::new(self.folder.lease(tenant)?),
-            connection: connection.to_string(),
-        }))
+        let book = Book::new(self.folder.lease(tenant)?);
+        Ok(Box::new(Unit::new(book, connection)))
+    }
+
+    /// The file of a tenant is removed once no unit of this process uses it; no other process may.
+    async fn forget(&self, tenant: &TenantId, connection: Option<&ConnectionId>) -> Answer<()> {
+        let Some(connection) = connection else {
+            return Ok(self.folder.remove(tenant).await?);
+        };
+        let mut book = match self.folder.lease_existing(tenant) {
+            Ok(lease) => Book::new(lease),
+            Err(Error::NoTenant(_)) => return Ok(()),
+            Err(error) => return Err(error.into()),
+        };
+        book.write(|writer| state::forget(writer.db, connection.as_str()))
+            .await?;
+        book.commit()
     }
 }

@@ -7,7 +7,7 @@ use tenon_host::model::{
 
 use crate::book::{Halt, Target, Writer, refuse};
 use crate::feed::Stream;
-use crate::record::{self, Filed, Head, Identity, Lookups, Record, adopt};
+use crate::record::{self, Filed, Head, Identity, Lookups, Record};
 use crate::{check, normal, sql};
 
 impl Record for Order {
@@ -33,28 +33,7 @@ impl Record for Order {
     }
 
     fn adopt(&mut self, given: Order, owned: OrderFields) -> bool {
-        adopt!(self, given, owned: OrderFields {
-            NUMBER number,
-            CREATED_AT created_at,
-            STAGE stage,
-            SOURCE source,
-            PARTNER partner,
-            ORGANIZATION organization,
-            WAREHOUSE warehouse,
-            MANAGER manager,
-            AUTHOR author,
-            AGREEMENT agreement,
-            CURRENCY currency,
-            LINES lines,
-            DISCOUNT discount,
-            CHARGES charges,
-            DELIVERY delivery,
-            PAYMENTS payments,
-            RESERVE reserve,
-            COMMENT comment,
-            DOCUMENTS documents,
-            ATTRIBUTES attributes,
-        })
+        Order::adopt(self, given, owned)
     }
 
     /// Whoever reads one direction would never learn that an order went over to the other.

@@ -7,7 +7,7 @@ use tenon_host::model::{Money, Partner, PartnerFields, PartnerLookup};
 
 use crate::book::{Halt, Target, Writer};
 use crate::feed::Stream;
-use crate::record::{self, Filed, Head, Identity, Lookups, Record, adopt};
+use crate::record::{self, Filed, Head, Identity, Lookups, Record};
 use crate::{check, normal, settings, sql};
 
 const EMAIL: &str = "email";
@@ -36,14 +36,7 @@ impl Record for Partner {
     }
 
     fn adopt(&mut self, given: Partner, owned: PartnerFields) -> bool {
-        adopt!(self, given, owned: PartnerFields {
-            NAME name,
-            TAX_ID tax_id,
-            EMAILS emails,
-            PHONES phones,
-            ADDRESS address,
-            ATTRIBUTES attributes,
-        })
+        Partner::adopt(self, given, owned)
     }
 
     fn adopt_fixed(&mut self, given: &Partner) -> Result<bool, Halt> {

@@ -351,21 +351,6 @@ pub(crate) fn remove<R: Record>(writer: &mut Writer<'_>, key: &str, sql: &str) -
     Ok(())
 }
 
-/// Takes over the owned fields that differ, by the flags of the contract.
-macro_rules! adopt {
-    ($kept:ident, $given:ident, $owned:ident: $fields:ident { $($flag:ident $field:ident,)* }) => {{
-        let mut changed = false;
-        $(
-            if $owned.contains($fields::$flag) && $kept.$field != $given.$field {
-                $kept.$field = $given.$field;
-                changed = true;
-            }
-        )*
-        changed
-    }};
-}
-pub(crate) use adopt;
-
 /// The row of a single value, if any.
 pub(crate) fn value<T: rusqlite::types::FromSql>(
     db: &Connection,

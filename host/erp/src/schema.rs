@@ -13,7 +13,7 @@ use crate::Error;
 use crate::sqlite_file::{log_ahead, make_private};
 
 /// Steps are only ever added: files of tenants stand at any of them.
-const STEPS: &[M<'static>] = &[M::up(RECORDS), M::up(STATE)];
+const STEPS: &[M<'static>] = &[M::up(RECORDS), M::up(STATE), M::up(SERVING)];
 const MIGRATIONS: Migrations<'static> = Migrations::from_slice(STEPS);
 
 /// Records of the ERP.
@@ -227,6 +227,51 @@ CREATE TABLE runs (
 ) STRICT, WITHOUT ROWID;
 ";
 
+/// What a server needs beside that: whose the work of a connection is, its timers by their time, its
+/// reports to delete them, and what it had before its last upgrade. A snapshot is one row, which
+/// takes along what belongs to it when it goes.
+const SERVING: &str = "
+CREATE TABLE fences (
+    connection TEXT PRIMARY KEY,
+    token INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+DROP INDEX timers_by_due;
+CREATE INDEX timers_by_due ON timers (connection, due);
+
+CREATE INDEX runs_by_connection ON runs (connection);
+
+CREATE TABLE snapshots (
+    connection TEXT PRIMARY KEY
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE snapshot_storage (
+    connection TEXT NOT NULL REFERENCES snapshots (connection) ON DELETE CASCADE,
+    key TEXT NOT NULL,
+    value BLOB NOT NULL,
+    PRIMARY KEY (connection, key)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE snapshot_bindings (
+    connection TEXT NOT NULL REFERENCES snapshots (connection) ON DELETE CASCADE,
+    kind TEXT NOT NULL,
+    origin TEXT NOT NULL,
+    key TEXT NOT NULL,
+    fingerprint BLOB,
+    place INTEGER NOT NULL, -- the `id` it had: the order of making
+    PRIMARY KEY (connection, kind, origin)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE snapshot_timers (
+    connection TEXT NOT NULL REFERENCES snapshots (connection) ON DELETE CASCADE,
+    name TEXT NOT NULL,
+    job TEXT NOT NULL,
+    due INTEGER NOT NULL,
+    argument TEXT,
+    PRIMARY KEY (connection, name)
+) STRICT, WITHOUT ROWID;
+";
+
 /// More than the statements of all modules, so that none is compiled twice.
 const STATEMENTS: usize = 160;
 
@@ -290,4 +335,35 @@ fn configure(connection: &Connection) -> rusqlite::Result<()> {
          PRAGMA temp_store = MEMORY;
          PRAGMA trusted_schema = OFF;",
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use rusqlite::Connection;
+
+    use super::{MIGRATIONS, STEPS, open};
+
+    #[test]
+    fn a_file_of_any_earlier_version_is_brought_up_to_date_with_what_it_holds() {
+        for step in 0..STEPS.len() {
+            let dir = tempfile::tempdir().unwrap();
+            let path = dir.path().join("shop.sqlite");
+            let mut older = Connection::open(&path).unwrap();
+            MIGRATIONS.to_version(&mut older, step).unwrap();
+            if step >= 2 {
+                let add = "INSERT INTO timers VALUES ('crm', 'a', 'orders', 10, NULL)";
+                older.execute(add, []).unwrap();
+            }
+            drop(older);
+            let db = open(&path, Duration::ZERO).unwrap();
+            let count = |table: &str| -> i64 {
+                let count = format!("SELECT count(*) FROM {table}");
+                db.query_row(&count, [], |row| row.get(0)).unwrap()
+            };
+            assert_eq!(count("timers"), i64::from(step >= 2), "from step {step}");
+            assert_eq!(count("snapshots"), 0, "from step {step}");
+        }
+    }
 }

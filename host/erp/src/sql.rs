@@ -189,6 +189,15 @@ statements! {
         ON CONFLICT (connection, kind, origin)
         DO UPDATE SET key = excluded.key, fingerprint = excluded.fingerprint";
     UNBIND = "DELETE FROM bindings WHERE connection = ?1 AND kind = ?2 AND key = ?3";
+    UNBIND_ORIGIN = "DELETE FROM bindings WHERE connection = ?1 AND kind = ?2 AND origin = ?3";
+    SEARCH_BINDINGS = "SELECT kind, key, origin, fingerprint FROM bindings
+        WHERE connection = ?1 AND (kind, origin) >= (?2, ?3)
+            AND (instr(lower(key), lower(?4)) > 0 OR instr(lower(origin), lower(?4)) > 0)
+        ORDER BY kind, origin LIMIT ?5";
+    SEARCH_BINDINGS_OF_KIND = "SELECT kind, key, origin, fingerprint FROM bindings
+        WHERE connection = ?1 AND kind = ?2 AND origin >= ?3
+            AND (instr(lower(key), lower(?4)) > 0 OR instr(lower(origin), lower(?4)) > 0)
+        ORDER BY origin LIMIT ?5";
     BINDINGS_PAGE = "SELECT id, connection, kind, key, origin, fingerprint FROM bindings
         WHERE id > ?1 ORDER BY id LIMIT ?2";
 
@@ -198,8 +207,48 @@ statements! {
             argument = excluded.argument";
     COUNT_TIMERS = "SELECT count(*) FROM timers WHERE connection = ?1";
     CANCEL_TIMER = "DELETE FROM timers WHERE connection = ?1 AND name = ?2";
-    DUE_TIMERS = "SELECT connection, name, job, due, argument FROM timers
-        WHERE due <= ?1 ORDER BY due";
+    DUE_TIMERS = "SELECT name, job, due, argument FROM timers
+        WHERE connection = ?1 AND due <= ?2 ORDER BY due, name LIMIT ?3";
+    NEXT_TIMER = "SELECT due FROM timers WHERE connection = ?1 ORDER BY due LIMIT 1";
+    DROP_TIMER = "DELETE FROM timers WHERE connection = ?1 AND name = ?2 AND job = ?3
+        AND due = ?4 AND argument IS ?5";
+
+    FENCE = "SELECT token FROM fences WHERE connection = ?1";
+    RAISE_FENCE = "INSERT INTO fences VALUES (?1, ?2)
+        ON CONFLICT (connection) DO UPDATE SET token = excluded.token
+            WHERE excluded.token >= token";
+
+    OPEN_SNAPSHOT = "INSERT INTO snapshots VALUES (?1)";
+    SNAPSHOT = "SELECT 1 FROM snapshots WHERE connection = ?1";
+    KEEP_STORAGE = "INSERT INTO snapshot_storage
+        SELECT connection, key, value FROM storage WHERE connection = ?1";
+    KEEP_BINDINGS = "INSERT INTO snapshot_bindings
+        SELECT connection, kind, origin, key, fingerprint, id FROM bindings WHERE connection = ?1";
+    KEEP_TIMERS = "INSERT INTO snapshot_timers
+        SELECT connection, name, job, due, argument FROM timers WHERE connection = ?1";
+    RESTORE_STORAGE = "INSERT INTO storage
+        SELECT connection, key, value FROM snapshot_storage WHERE connection = ?1";
+    DOUBT_BINDINGS = "UPDATE bindings SET fingerprint = NULL
+        WHERE connection = ?1 AND fingerprint IS NOT NULL AND NOT EXISTS (
+            SELECT 1 FROM snapshot_bindings AS s
+            WHERE s.connection = bindings.connection AND s.kind = bindings.kind
+                AND s.origin = bindings.origin AND s.key = bindings.key
+                AND s.fingerprint IS bindings.fingerprint
+        )";
+    RESTORE_BINDINGS = "INSERT INTO bindings (connection, kind, origin, key)
+        SELECT connection, kind, origin, key FROM snapshot_bindings
+        WHERE connection = ?1 ORDER BY place
+        ON CONFLICT (connection, kind, origin) DO NOTHING";
+    RESTORE_TIMERS = "INSERT INTO timers (connection, name, job, due, argument)
+        SELECT connection, name, job, due, argument FROM snapshot_timers WHERE connection = ?1";
+
+    REMOVE_STORAGE = "DELETE FROM storage WHERE connection = ?1";
+    REMOVE_STORAGE_SIZE = "DELETE FROM storage_sizes WHERE connection = ?1";
+    REMOVE_BINDINGS = "DELETE FROM bindings WHERE connection = ?1";
+    REMOVE_TIMERS = "DELETE FROM timers WHERE connection = ?1";
+    REMOVE_RUNS = "DELETE FROM runs WHERE connection = ?1";
+    REMOVE_FENCE = "DELETE FROM fences WHERE connection = ?1";
+    REMOVE_SNAPSHOT = "DELETE FROM snapshots WHERE connection = ?1";
 
     KEEP_RUN = "INSERT INTO runs (id, connection, doc) VALUES (?1, ?2, ?3)
         ON CONFLICT (id) DO UPDATE SET connection = excluded.connection, doc = excluded.doc";

@@ -1,12 +1,12 @@
 //! What a connection keeps: storage, bindings, timers and the reports of its runs.
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
-use tenon_host::ids::ConnectionId;
-use tenon_host::model::{Key, Origin};
+use tenon_host::model::{Fault, Key, Origin};
 use tenon_host::platform::{Binding, Timer};
 use tenon_host::report::RunReport;
 
-use crate::book::Halt;
+use crate::book::{Halt, refuse};
+use crate::feed::bounds;
 use crate::{record, sql};
 
 pub(crate) fn get(
@@ -141,6 +141,58 @@ pub(crate) fn unbind(
     Ok(())
 }
 
+pub(crate) fn unbind_origins(
+    db: &Connection,
+    connection: &str,
+    kind: &str,
+    origins: &[Origin],
+) -> Result<(), Halt> {
+    let mut statement = db.prepare_cached(sql::UNBIND_ORIGIN)?;
+    for origin in origins {
+        statement.execute([connection, kind, origin])?;
+    }
+    Ok(())
+}
+
+/// What people look for among bindings.
+pub(crate) struct Search {
+    pub(crate) kind: Option<String>,
+    /// Part of a key or an origin, in any case; empty is part of all.
+    pub(crate) text: String,
+    pub(crate) after: Option<String>,
+    pub(crate) limit: u32,
+}
+
+/// A page of bindings by kind and origin. A cursor names the first of the next page, or what will
+/// stand in its place by then.
+pub(crate) fn search_bindings(
+    db: &Connection,
+    connection: &str,
+    search: &Search,
+) -> Result<(Vec<Binding>, Option<String>), Halt> {
+    let (limit, probe) = bounds(search.limit);
+    let (from_kind, from_origin) = match search.after.as_deref().map(serde_json::from_str) {
+        None => (String::new(), String::new()),
+        Some(Ok(place)) => place,
+        Some(Err(_)) => return refuse("this is not a place where a page of bindings ended"),
+    };
+    let (sql, kind) = match &search.kind {
+        Some(kind) => (sql::SEARCH_BINDINGS_OF_KIND, kind),
+        None => (sql::SEARCH_BINDINGS, &from_kind),
+    };
+    let mut statement = db.prepare_cached(sql)?;
+    let from = params![connection, kind, from_origin, search.text, probe];
+    let mut found = statement
+        .query_map(from, |row| binding(row, 0))?
+        .collect::<Result<Vec<_>, _>>()?;
+    let next = match found.get(limit) {
+        Some(first) => Some(serde_json::to_string(&(&first.kind, &first.origin))?),
+        None => None,
+    };
+    found.truncate(limit);
+    Ok((found, next))
+}
+
 pub(crate) fn set_timer(db: &Connection, connection: &str, timer: &Timer) -> Result<(), Halt> {
     db.prepare_cached(sql::SET_TIMER)?.execute(params![
         connection,
@@ -174,26 +226,126 @@ pub(crate) fn keep_report(
     Ok(())
 }
 
-/// Timers that have come due, of all connections, the earliest first.
+/// Timers that have come due, the earliest first.
 pub(crate) fn due_timers(
     db: &Connection,
+    connection: &str,
     now: jiff::Timestamp,
-) -> Result<Vec<(ConnectionId, Timer)>, Halt> {
+    limit: u32,
+) -> Result<Vec<Timer>, Halt> {
     let mut statement = db.prepare_cached(sql::DUE_TIMERS)?;
-    let timers = statement.query_map([now.as_millisecond()], |row| {
-        let connection: String = row.get(0)?;
-        let timer = Timer {
-            name: row.get(1)?,
-            job: row.get(2)?,
-            due: instant(row, 3)?,
-            argument: row.get(4)?,
-        };
-        Ok((
-            connection.parse().map_err(|error| damaged(0, error))?,
-            timer,
-        ))
+    let now = now.as_millisecond();
+    let timers = statement.query_map(params![connection, now, limit], |row| {
+        Ok(Timer {
+            name: row.get(0)?,
+            job: row.get(1)?,
+            due: instant(row, 2)?,
+            argument: row.get(3)?,
+        })
     })?;
     Ok(timers.collect::<Result<_, _>>()?)
+}
+
+pub(crate) fn next_timer(
+    db: &Connection,
+    connection: &str,
+) -> Result<Option<jiff::Timestamp>, Halt> {
+    let mut statement = db.prepare_cached(sql::NEXT_TIMER)?;
+    let due = statement.query_row([connection], |row| instant(row, 0));
+    Ok(due.optional()?)
+}
+
+pub(crate) fn drop_timers(db: &Connection, connection: &str, timers: &[Timer]) -> Result<(), Halt> {
+    let mut statement = db.prepare_cached(sql::DROP_TIMER)?;
+    for timer in timers {
+        statement.execute(params![
+            connection,
+            timer.name,
+            timer.job,
+            timer.due.as_millisecond(),
+            timer.argument
+        ])?;
+    }
+    Ok(())
+}
+
+/// Keeps the token of who does the work of the connection from now on, unless a higher one is kept.
+pub(crate) fn raise_fence(db: &Connection, connection: &str, token: i64) -> Result<(), Halt> {
+    let raised = db
+        .prepare_cached(sql::RAISE_FENCE)?
+        .execute(params![connection, token])?;
+    if raised == 0 {
+        return Err(taken_over().into());
+    }
+    Ok(())
+}
+
+pub(crate) fn fence(db: &Connection, connection: &str) -> Result<Option<i64>, Halt> {
+    Ok(record::value(db, sql::FENCE, &[&connection])?)
+}
+
+/// Why somebody whose token is not the one that is kept changes nothing.
+pub(crate) fn taken_over() -> Fault {
+    Fault::Transient(
+        "another host has taken over the work of this connection, so this run may change nothing; \
+         nothing needs to be done"
+            .to_owned(),
+    )
+}
+
+/// Does these with the connection, in their order.
+fn each_of(db: &Connection, connection: &str, statements: &[&str]) -> Result<(), Halt> {
+    for sql in statements {
+        db.prepare_cached(sql)?.execute([connection])?;
+    }
+    Ok(())
+}
+
+pub(crate) fn snapshot(db: &Connection, connection: &str) -> Result<(), Halt> {
+    let keep = [
+        sql::REMOVE_SNAPSHOT,
+        sql::OPEN_SNAPSHOT,
+        sql::KEEP_STORAGE,
+        sql::KEEP_BINDINGS,
+        sql::KEEP_TIMERS,
+    ];
+    each_of(db, connection, &keep)
+}
+
+pub(crate) fn drop_snapshot(db: &Connection, connection: &str) -> Result<(), Halt> {
+    each_of(db, connection, &[sql::REMOVE_SNAPSHOT])
+}
+
+pub(crate) fn restore(db: &Connection, connection: &str) -> Result<bool, Halt> {
+    let snapshot: Option<i64> = record::value(db, sql::SNAPSHOT, &[&connection])?;
+    if snapshot.is_none() {
+        return Ok(false);
+    }
+    let restore = [
+        sql::REMOVE_STORAGE,
+        sql::RESTORE_STORAGE,
+        sql::DOUBT_BINDINGS,
+        sql::RESTORE_BINDINGS,
+        sql::REMOVE_TIMERS,
+        sql::RESTORE_TIMERS,
+        sql::REMOVE_SNAPSHOT,
+    ];
+    each_of(db, connection, &restore)?;
+    Ok(true)
+}
+
+/// Removes all that a connection keeps.
+pub(crate) fn forget(db: &Connection, connection: &str) -> Result<(), Halt> {
+    let all = [
+        sql::REMOVE_SNAPSHOT,
+        sql::REMOVE_STORAGE,
+        sql::REMOVE_STORAGE_SIZE,
+        sql::REMOVE_BINDINGS,
+        sql::REMOVE_TIMERS,
+        sql::REMOVE_RUNS,
+        sql::REMOVE_FENCE,
+    ];
+    each_of(db, connection, &all)
 }
 
 fn instant(row: &Row<'_>, column: usize) -> rusqlite::Result<jiff::Timestamp> {

@@ -5,7 +5,7 @@ use std::fs::DirBuilder;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 use tenon_host::ids::TenantId;
@@ -23,8 +23,9 @@ pub(crate) struct Folder {
     path: PathBuf,
     pub(crate) patience: Duration,
     tenants: Mutex<HashMap<TenantId, Arc<Tenant>>>,
-    /// Least recently used first.
-    idle: Mutex<VecDeque<(Arc<Tenant>, Connection)>>,
+    /// Least recently used first. A connection is closed before its tenant is let go, by which
+    /// [`Folder::remove`] knows that nobody uses the file.
+    idle: Mutex<VecDeque<(Connection, Arc<Tenant>)>>,
 }
 
 /// One tenant's file.
@@ -115,18 +116,60 @@ impl Folder {
         }
     }
 
+    /// Removes the file of a tenant, after waiting for who uses it.
+    pub(crate) async fn remove(&self, name: &TenantId) -> Result<(), Error> {
+        let deadline = Instant::now() + self.patience;
+        while !self.remove_unused(name)? {
+            if Instant::now() >= deadline {
+                return Err(Error::InUse(name.clone()));
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        Ok(())
+    }
+
+    /// Whether nobody used the file, so that it is gone now. SQLite finds the files beside it by
+    /// name: with a connection still open to it, those of a later tenant of that name would suffer.
+    fn remove_unused(&self, name: &TenantId) -> Result<bool, Error> {
+        // Whoever wants the file from here on waits until it is gone.
+        let mut tenants = locked(&self.tenants);
+        if let Some(tenant) = tenants.get(name) {
+            while let Some(connection) = self.take_idle(tenant) {
+                drop(connection);
+            }
+            if Arc::strong_count(tenant) > 1 {
+                return Ok(false);
+            }
+        }
+        // The file goes last: a log without its file would be taken for that of the next one.
+        let file = self.file(name);
+        for ending in ["-wal", "-shm", ""] {
+            let mut path = file.clone().into_os_string();
+            path.push(ending);
+            match std::fs::remove_file(&path) {
+                Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+                    let path = path.into();
+                    return Err(Error::Folder { path, source });
+                }
+                _ => {}
+            }
+        }
+        tenants.remove(name);
+        Ok(true)
+    }
+
     fn take_idle(&self, tenant: &Arc<Tenant>) -> Option<Connection> {
         let mut idle = locked(&self.idle);
         let place = idle
             .iter()
-            .rposition(|(owner, _)| Arc::ptr_eq(owner, tenant))?;
-        idle.remove(place).map(|(_, connection)| connection)
+            .rposition(|(_, owner)| Arc::ptr_eq(owner, tenant))?;
+        idle.remove(place).map(|(connection, _)| connection)
     }
 
     fn put_idle(&self, tenant: Arc<Tenant>, connection: Connection) {
         let surplus = {
             let mut idle = locked(&self.idle);
-            idle.push_back((tenant, connection));
+            idle.push_back((connection, tenant));
             if idle.len() > IDLE {
                 idle.pop_front()
             } else {

@@ -5,10 +5,12 @@
 //! who write is the only long wait, and it yields.
 
 use async_trait::async_trait;
+use tenon_host::ids::ConnectionId;
 use tenon_host::model::{
-    Category, Cursor, Directory, Entry, Image, Key, LinkedDocument, Money, Order, OrderDirection,
-    OrderFields, OrderLookup, OrderPage, Origin, Partner, PartnerFields, PartnerLookup,
-    PartnerPage, Product, ProductFields, ProductLookup, ProductPage, Saved, StockLevel, StockPage,
+    Category, Cursor, Directory, Entry, Fault, Image, Key, LinkedDocument, Money, Order,
+    OrderDirection, OrderFields, OrderLookup, OrderPage, Origin, Partner, PartnerFields,
+    PartnerLookup, PartnerPage, Product, ProductFields, ProductLookup, ProductPage, Saved,
+    StockLevel, StockPage,
 };
 use tenon_host::platform::{Answer, Binding, Each, Erp, State, Timer, UnitOfWork};
 use tenon_host::report::RunReport;
@@ -16,14 +18,25 @@ use tenon_host::report::RunReport;
 use crate::book::{Book, Halt, Writer, each};
 use crate::feed::{self, Page, Stream};
 use crate::record::{self, By};
+use crate::state::Search;
 use crate::{catalog, directories, orders, partners, state, stock};
 
 pub(crate) struct Unit {
     pub(crate) book: Book,
     pub(crate) connection: String,
+    /// The token it holds, where somebody may take its work over.
+    fence: Option<i64>,
 }
 
 impl Unit {
+    pub(crate) fn new(book: Book, connection: &ConnectionId) -> Unit {
+        Unit {
+            book,
+            connection: connection.to_string(),
+            fence: None,
+        }
+    }
+
     /// Writes each of a list. Nothing to write waits for nobody.
     async fn write_each<I: Send, T: Send>(
         &mut self,
@@ -42,6 +55,15 @@ impl Unit {
 #[async_trait]
 impl UnitOfWork for Unit {
     async fn commit(&mut self) -> Answer<()> {
+        if self.fence.is_some() {
+            let connection = &self.connection;
+            // Within the transaction that is to be committed, where nobody else raises it.
+            let kept = self.book.read(|db| state::fence(db, connection))?;
+            if kept != self.fence {
+                self.book.rollback()?;
+                return Err(state::taken_over());
+            }
+        }
         self.book.commit()
     }
 
@@ -303,5 +325,86 @@ impl State for Unit {
         self.book
             .write(|writer| state::cancel_timer(writer.db, connection, &name))
             .await
+    }
+
+    async fn search_bindings(
+        &mut self,
+        kind: Option<String>,
+        text: Option<String>,
+        after: Option<String>,
+        limit: u32,
+    ) -> Answer<(Vec<Binding>, Option<String>)> {
+        let connection = &self.connection;
+        let search = Search {
+            kind,
+            text: text.unwrap_or_default(),
+            after,
+            limit,
+        };
+        self.book
+            .read(|db| state::search_bindings(db, connection, &search))
+    }
+
+    async fn unbind_origins(&mut self, kind: String, origins: Vec<Origin>) -> Answer<()> {
+        let connection = &self.connection;
+        self.book
+            .write(|writer| state::unbind_origins(writer.db, connection, &kind, &origins))
+            .await
+    }
+
+    async fn due_timers(&mut self, now: jiff::Timestamp, limit: u32) -> Answer<Vec<Timer>> {
+        let connection = &self.connection;
+        self.book
+            .read(|db| state::due_timers(db, connection, now, limit))
+    }
+
+    async fn next_timer(&mut self) -> Answer<Option<jiff::Timestamp>> {
+        let connection = &self.connection;
+        self.book.read(|db| state::next_timer(db, connection))
+    }
+
+    async fn drop_timers(&mut self, timers: Vec<Timer>) -> Answer<()> {
+        let connection = &self.connection;
+        self.book
+            .write(|writer| state::drop_timers(writer.db, connection, &timers))
+            .await
+    }
+
+    async fn snapshot(&mut self) -> Answer<()> {
+        let connection = &self.connection;
+        self.book
+            .write(|writer| state::snapshot(writer.db, connection))
+            .await
+    }
+
+    async fn restore(&mut self) -> Answer<bool> {
+        let connection = &self.connection;
+        self.book
+            .write(|writer| state::restore(writer.db, connection))
+            .await
+    }
+
+    async fn drop_snapshot(&mut self) -> Answer<()> {
+        let connection = &self.connection;
+        self.book
+            .write(|writer| state::drop_snapshot(writer.db, connection))
+            .await
+    }
+
+    async fn fence(&mut self, token: u64) -> Answer<()> {
+        let token = i64::try_from(token)
+            .map_err(|_| Fault::Rejected(format!("the fence {token} is beyond 63 bits")))?;
+        // Kept even when it is refused: a unit that was told to stop commits nothing later either.
+        self.fence = Some(token);
+        let connection = &self.connection;
+        let raised = self
+            .book
+            .write(|writer| state::raise_fence(writer.db, connection, token))
+            .await;
+        if raised.is_err() {
+            self.book.rollback()?;
+            return raised;
+        }
+        self.book.commit()
     }
 }

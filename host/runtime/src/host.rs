@@ -21,10 +21,10 @@ use crate::engine;
 use crate::ids::{ConnectionId, TenantId};
 use crate::limits::{BadLimit, Breach, Limits};
 use crate::manifest::{Manifest, SettingsError, check_settings, one_line};
-use crate::model::Fault;
+use crate::model::{Fault, Origin};
 use crate::observe::{NoObserver, Observer, tidy};
 use crate::options::HostOptions;
-use crate::platform::Platform;
+use crate::platform::{Binding, Platform, Timer};
 use crate::report::{Outcome, RunReport};
 use crate::request::{JobRequest, WantedJob, Webhook};
 use crate::secret::Secret;
@@ -309,15 +309,45 @@ impl Host {
         settle(call, connection, answer).await
     }
 
-    /// Lets the connector bring its storage from an older version of its state to its own.
+    /// Prepares a connection for a version that has just taken the place of another: keeps a
+    /// snapshot of its state for [`Host::restore`], and lets the connector bring the state to its own
+    /// version when it was of `from_version`. Both are kept as one, or neither: a checkpoint of the
+    /// connector commits nothing here.
     pub async fn migrate(
         &self,
         connection: &Connection,
         from_version: u32,
     ) -> Result<(), CallError> {
+        if from_version == connection.connector.manifest.state_version {
+            let mut work = self
+                .platform
+                .begin(&connection.tenant, &connection.id)
+                .await?;
+            work.snapshot().await?;
+            return Ok(work.commit().await?);
+        }
         let mut call = self.act(connection, "migrate").await?;
+        if let Some(run) = call.store.data_mut().run.as_mut() {
+            run.as_one = true;
+            run.work.snapshot().await?;
+        }
         let answer = export!(call, call_migrate, from_version);
         settle(call, connection, answer).await
+    }
+
+    /// Takes a connection back to what it kept before its last [`Host::migrate`], for the version that
+    /// it had then, and answers whether there was something to go back to. No binding is lost by
+    /// that, as [`State::restore`](crate::platform::State::restore) tells: the next run may do
+    /// work again, and doubles no record.
+    pub async fn restore(
+        &self,
+        tenant: &TenantId,
+        connection: &ConnectionId,
+    ) -> Result<bool, Fault> {
+        let mut work = self.platform.begin(tenant, connection).await?;
+        let restored = work.restore().await?;
+        work.commit().await?;
+        Ok(restored)
     }
 
     /// Runs a job until it is done, cut or failed. What its last checkpoint committed stays
@@ -332,8 +362,12 @@ impl Host {
         let opened = self
             .open(connection, egress, &request.job, request.preview, observer)
             .await;
-        let mut call = match opened {
-            Ok(opened) => opened,
+        let fenced = match opened {
+            Ok(call) => call.fenced(request.fence).await,
+            Err(fault) => Err(fault),
+        };
+        let mut call = match fenced {
+            Ok(call) => call,
             Err(fault) => {
                 let mut report = begin_report(connection, &request.job, request.preview);
                 conclude(&mut report, Err(CallError::Fault(fault)));
@@ -348,6 +382,86 @@ impl Host {
             sync::Outcome::Suspended => Outcome::Suspended,
         });
         finish(call.store.into_data(), connection, ended).await
+    }
+
+    /// The timers of a connection that have come due, the earliest first. Whoever has started their
+    /// work removes them with [`Host::drop_timers`].
+    pub async fn due_timers(
+        &self,
+        tenant: &TenantId,
+        connection: &ConnectionId,
+        now: jiff::Timestamp,
+        limit: u32,
+    ) -> Result<Vec<Timer>, Fault> {
+        let mut work = self.platform.begin(tenant, connection).await?;
+        work.due_timers(now, limit).await
+    }
+
+    /// When the earliest timer of a connection comes due; none without timers.
+    pub async fn next_timer(
+        &self,
+        tenant: &TenantId,
+        connection: &ConnectionId,
+    ) -> Result<Option<jiff::Timestamp>, Fault> {
+        let mut work = self.platform.begin(tenant, connection).await?;
+        work.next_timer().await
+    }
+
+    /// Removes timers that are still exactly these: one that was set anew meanwhile stays.
+    pub async fn drop_timers(
+        &self,
+        tenant: &TenantId,
+        connection: &ConnectionId,
+        timers: &[Timer],
+    ) -> Result<(), Fault> {
+        let mut work = self.platform.begin(tenant, connection).await?;
+        work.drop_timers(timers.to_vec()).await?;
+        work.commit().await
+    }
+
+    /// Bindings of a connection: of one kind or of all, whose key or origin has `text` in it, by kind
+    /// and origin; and where the next page begins, none after the last.
+    pub async fn search_bindings(
+        &self,
+        tenant: &TenantId,
+        connection: &ConnectionId,
+        kind: Option<String>,
+        text: Option<String>,
+        after: Option<String>,
+        limit: u32,
+    ) -> Result<(Vec<Binding>, Option<String>), Fault> {
+        let mut work = self.platform.begin(tenant, connection).await?;
+        work.search_bindings(kind, text, after, limit).await
+    }
+
+    /// Pairs a counterpart record with an ERP record, whatever it was paired with. Its fingerprint
+    /// is forgotten, so that the next exchange compares both sides anew.
+    pub async fn rebind(
+        &self,
+        tenant: &TenantId,
+        connection: &ConnectionId,
+        binding: Binding,
+    ) -> Result<(), Fault> {
+        let mut work = self.platform.begin(tenant, connection).await?;
+        let unknown = Binding {
+            fingerprint: None,
+            ..binding
+        };
+        work.bind(vec![unknown]).await?;
+        work.commit().await
+    }
+
+    /// Takes a counterpart record out of its pair.
+    pub async fn unbind_origin(
+        &self,
+        tenant: &TenantId,
+        connection: &ConnectionId,
+        kind: String,
+        origin: Origin,
+    ) -> Result<(), Fault> {
+        let mut work = self.platform.begin(tenant, connection).await?;
+        work.unbind_origins(kind, vec![origin]).await?;
+        work.commit().await
     }
 
     /// A call of which nothing is kept.
@@ -376,11 +490,15 @@ impl Host {
         let work = (self.platform)
             .begin(&connection.tenant, &connection.id)
             .await?;
-        let report = begin_report(connection, job, preview);
+        let run = Run {
+            work,
+            report: begin_report(connection, job, preview),
+            as_one: false,
+        };
         let state = RunState::new(
             &connection.limits,
             egress,
-            Some(Run { work, report }),
+            Some(run),
             Arc::clone(&connection.settings),
             observer,
         );
@@ -426,6 +544,16 @@ struct Call<'a> {
     pre: ConnectorPre<RunState>,
     watch: Watch,
     _place: SemaphorePermit<'a>,
+}
+
+impl Call<'_> {
+    /// The same call, of a host that holds this token.
+    async fn fenced(mut self, token: Option<u64>) -> Result<Self, Fault> {
+        if let (Some(token), Some(run)) = (token, self.store.data_mut().run.as_mut()) {
+            run.work.fence(token).await?;
+        }
+        Ok(self)
+    }
 }
 
 /// Ends a call that goes too long without a checkpoint, whatever it waits for.

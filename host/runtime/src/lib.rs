@@ -3,7 +3,8 @@
 //! contract in `wit/`.
 
 //! A platform implements [`Platform`] over its own database, makes one [`Host`], installs
-//! components and opens connections; [`Host::run`] does the rest.
+//! components and opens connections; [`Host::run`] does the rest. `examples/own_platform.rs` is a whole
+//! platform in under a hundred lines.
 //!
 //! ```no_run
 //! use std::sync::Arc;
@@ -41,6 +42,7 @@ mod egress;
 pub mod engine;
 mod host;
 pub mod ids;
+pub mod kept;
 mod limits;
 pub mod manifest;
 pub mod model;
@@ -49,6 +51,7 @@ mod options;
 pub mod platform;
 pub mod report;
 mod request;
+pub mod schedule;
 pub mod seal;
 mod secret;
 

@@ -15,6 +15,7 @@ use url::Url;
 
 use crate::contract::exports::tenon::connector::sync;
 use crate::contract::tenon::connector::manifest as wire;
+use crate::schedule::{BadCron, Cron};
 
 /// Most bytes of a name or an id.
 const NAME: usize = 63;
@@ -155,7 +156,7 @@ pub struct Job {
     pub id: String,
     /// Title for people.
     pub title: Text,
-    /// Cron expression in the tenant's time zone; none runs only when asked.
+    /// Cron expression in the tenant's time zone, which [`Cron`] reads; none runs only when asked.
     pub schedule: Option<String>,
     /// Record kinds whose change on the platform starts it.
     pub listens_to: Vec<String>,
@@ -259,6 +260,14 @@ pub enum BadManifest {
         credential: String,
         /// What is wrong.
         reason: String,
+    },
+    /// A job would never be due.
+    #[error("the schedule of its job `{job}`: {reason}")]
+    Schedule {
+        /// The job.
+        job: String,
+        /// What is wrong.
+        reason: BadCron,
     },
     /// An endpoint is not a place that requests can go to.
     #[error("its endpoint `{origin}` {reason}")]
@@ -511,6 +520,14 @@ impl Manifest {
                 PHRASE,
                 format!("bytes in the schedule of its job `{}`", job.id),
             )?;
+            if let Some(schedule) = &job.schedule {
+                schedule
+                    .parse::<Cron>()
+                    .map_err(|reason| BadManifest::Schedule {
+                        job: job.id.clone(),
+                        reason,
+                    })?;
+            }
             few(
                 job.listens_to.len(),
                 KINDS,
@@ -1073,6 +1090,10 @@ mod tests {
             (
                 |m| m.jobs[0].schedule = Some("*".repeat(501)),
                 "501 bytes in the schedule",
+            ),
+            (
+                |m| m.jobs[0].schedule = Some("61 * * * *".to_owned()),
+                "the schedule of its job `orders`: `61 * * * *` is no schedule",
             ),
             (
                 |m| m.settings_schema = format!("{{{}}}", " ".repeat(256 << 10)),

@@ -952,6 +952,78 @@ mod owned {
     }
 }
 
+/// What a platform does to a record that it has when a connector saves it.
+macro_rules! adopt {
+    ($($record:ident $fields:ident { $($flag:ident $field:ident,)* })*) => { $(
+        impl $record {
+            /// Takes over the owned fields of `given` that differ; whether any did.
+            pub fn adopt(&mut self, given: $record, owned: $fields) -> bool {
+                let mut changed = false;
+                $(
+                    if owned.contains($fields::$flag) && self.$field != given.$field {
+                        self.$field = given.$field;
+                        changed = true;
+                    }
+                )*
+                changed
+            }
+        }
+    )* };
+}
+
+adopt! {
+    Product ProductFields {
+        KIND kind,
+        NAME name,
+        CODE code,
+        SKU sku,
+        BRAND brand,
+        EXTERNAL_CODE external_code,
+        BARCODES barcodes,
+        UNIT unit,
+        DESCRIPTION description,
+        CATEGORY category,
+        VAT vat,
+        PRICES prices,
+        VARIANTS variants,
+        IMAGES images,
+        ATTRIBUTES attributes,
+        ARCHIVED archived,
+    }
+
+    Partner PartnerFields {
+        NAME name,
+        TAX_ID tax_id,
+        EMAILS emails,
+        PHONES phones,
+        ADDRESS address,
+        ATTRIBUTES attributes,
+    }
+
+    Order OrderFields {
+        NUMBER number,
+        CREATED_AT created_at,
+        STAGE stage,
+        SOURCE source,
+        PARTNER partner,
+        ORGANIZATION organization,
+        WAREHOUSE warehouse,
+        MANAGER manager,
+        AUTHOR author,
+        AGREEMENT agreement,
+        CURRENCY currency,
+        LINES lines,
+        DISCOUNT discount,
+        CHARGES charges,
+        DELIVERY delivery,
+        PAYMENTS payments,
+        RESERVE reserve,
+        COMMENT comment,
+        DOCUMENTS documents,
+        ATTRIBUTES attributes,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -10,6 +10,7 @@
 //! failed.
 
 use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
 
 use crate::ids::{ConnectionId, TenantId};
 use crate::model::{
@@ -34,6 +35,13 @@ pub trait Platform: Send + Sync {
         tenant: &TenantId,
         connection: &ConnectionId,
     ) -> Answer<Box<dyn UnitOfWork>>;
+
+    /// Removes all that a connection keeps, or all of the tenant, records included, when none is
+    /// given. Their runs are over by then; what is not there counts as removed.
+    async fn forget(&self, tenant: &TenantId, connection: Option<&ConnectionId>) -> Answer<()> {
+        let _ = (tenant, connection);
+        unsupported("removing connections and tenants")
+    }
 }
 
 /// All that a run reads and writes at the platform, committed as one.
@@ -45,78 +53,143 @@ pub trait UnitOfWork: Erp + State + Send {
     /// Forgets everything since the last commit. The unit can be used on.
     async fn rollback(&mut self) -> Answer<()>;
 
-    /// Keeps how a run went: with the next commit, replacing what was kept for the same run.
-    async fn keep_report(&mut self, report: &RunReport) -> Answer<()>;
+    /// Keeps how a run went: with the next commit, replacing what was kept for the same run. A
+    /// platform that shows no reports leaves it out.
+    async fn keep_report(&mut self, report: &RunReport) -> Answer<()> {
+        let _ = report;
+        Ok(())
+    }
 }
 
-/// The records of the platform: `tenon:erp`.
+/// The records of the platform: `tenon:erp`. A platform implements what it has; the rest answers
+/// [`Fault::Unsupported`], which a connector meets as any other answer: it goes without, or says that
+/// it needs it.
 #[async_trait]
 pub trait Erp {
     /// All entries of a directory, in the order they were made.
-    async fn list(&mut self, directory: Directory) -> Answer<Vec<Entry>>;
+    async fn list(&mut self, directory: Directory) -> Answer<Vec<Entry>> {
+        let _ = directory;
+        unsupported("directories")
+    }
     /// Finds the entry by origin, then by name ignoring case; makes it when neither is there.
-    async fn ensure(&mut self, directory: Directory, name: String, origin: Origin) -> Answer<Key>;
+    async fn ensure(&mut self, directory: Directory, name: String, origin: Origin) -> Answer<Key> {
+        let _ = (directory, name, origin);
+        unsupported("directories")
+    }
 
     /// Of several matches, the one made first.
-    async fn find_products(&mut self, lookups: Vec<ProductLookup>) -> Answer<Vec<Option<Product>>>;
+    async fn find_products(&mut self, lookups: Vec<ProductLookup>) -> Answer<Vec<Option<Product>>> {
+        let _ = lookups;
+        unsupported("products")
+    }
     /// Writes the owned fields only; a new record takes all that is given. The record is found by
     /// its key, else by its origin.
-    async fn save_products(&mut self, products: Vec<Product>, owned: ProductFields) -> Each<Saved>;
+    async fn save_products(&mut self, products: Vec<Product>, owned: ProductFields) -> Each<Saved> {
+        let _ = (products, owned);
+        unsupported("products")
+    }
     /// Products changed after the cursor, oldest change first; none reads from the start.
-    async fn changed_products(&mut self, after: Option<Cursor>, limit: u32) -> Answer<ProductPage>;
+    async fn changed_products(&mut self, after: Option<Cursor>, limit: u32) -> Answer<ProductPage> {
+        let _ = (after, limit);
+        unsupported("products")
+    }
     /// All categories.
-    async fn categories(&mut self) -> Answer<Vec<Category>>;
+    async fn categories(&mut self) -> Answer<Vec<Category>> {
+        unsupported("categories")
+    }
     /// Writes categories, found by key, else by origin.
-    async fn save_categories(&mut self, categories: Vec<Category>) -> Each<Saved>;
+    async fn save_categories(&mut self, categories: Vec<Category>) -> Each<Saved> {
+        let _ = categories;
+        unsupported("categories")
+    }
     /// The content of a picture.
-    async fn read_image(&mut self, product: Key, digest: String) -> Answer<Vec<u8>>;
+    async fn read_image(&mut self, product: Key, digest: String) -> Answer<Vec<u8>> {
+        let _ = (product, digest);
+        unsupported("pictures")
+    }
     /// Adds a picture to a product, or replaces the one of the same file name.
-    async fn save_image(&mut self, product: Key, image: Image, content: Vec<u8>) -> Answer<()>;
+    async fn save_image(&mut self, product: Key, image: Image, content: Vec<u8>) -> Answer<()> {
+        let _ = (product, image, content);
+        unsupported("pictures")
+    }
 
     /// Replaces levels by absolute ones.
-    async fn set_stock(&mut self, levels: Vec<StockLevel>) -> Each<()>;
+    async fn set_stock(&mut self, levels: Vec<StockLevel>) -> Each<()> {
+        let _ = levels;
+        unsupported("stock")
+    }
     /// Levels changed after the cursor, oldest change first.
-    async fn changed_stock(&mut self, after: Option<Cursor>, limit: u32) -> Answer<StockPage>;
+    async fn changed_stock(&mut self, after: Option<Cursor>, limit: u32) -> Answer<StockPage> {
+        let _ = (after, limit);
+        unsupported("stock")
+    }
 
     /// Of several matches, the one made first.
-    async fn find_partners(&mut self, lookups: Vec<PartnerLookup>) -> Answer<Vec<Option<Partner>>>;
+    async fn find_partners(&mut self, lookups: Vec<PartnerLookup>) -> Answer<Vec<Option<Partner>>> {
+        let _ = lookups;
+        unsupported("partners")
+    }
     /// Writes the owned fields only; a new record takes all that is given.
-    async fn save_partners(&mut self, partners: Vec<Partner>, owned: PartnerFields) -> Each<Saved>;
+    async fn save_partners(&mut self, partners: Vec<Partner>, owned: PartnerFields) -> Each<Saved> {
+        let _ = (partners, owned);
+        unsupported("partners")
+    }
     /// Partners changed after the cursor, oldest change first.
-    async fn changed_partners(&mut self, after: Option<Cursor>, limit: u32) -> Answer<PartnerPage>;
+    async fn changed_partners(&mut self, after: Option<Cursor>, limit: u32) -> Answer<PartnerPage> {
+        let _ = (after, limit);
+        unsupported("partners")
+    }
     /// What a partner owes (negative) or has paid ahead (positive).
-    async fn set_balances(&mut self, balances: Vec<(Key, Money)>) -> Each<()>;
+    async fn set_balances(&mut self, balances: Vec<(Key, Money)>) -> Each<()> {
+        let _ = balances;
+        unsupported("balances of partners")
+    }
 
     /// Of several matches, the one made first.
-    async fn find_orders(&mut self, lookups: Vec<OrderLookup>) -> Answer<Vec<Option<Order>>>;
+    async fn find_orders(&mut self, lookups: Vec<OrderLookup>) -> Answer<Vec<Option<Order>>> {
+        let _ = lookups;
+        unsupported("orders")
+    }
     /// Writes the owned fields only; an order that carries a `version` is saved only while that is
     /// still its version, else it answers [`Fault::Conflict`].
-    async fn save_orders(&mut self, orders: Vec<Order>, owned: OrderFields) -> Each<Saved>;
+    async fn save_orders(&mut self, orders: Vec<Order>, owned: OrderFields) -> Each<Saved> {
+        let _ = (orders, owned);
+        unsupported("orders")
+    }
     /// Orders changed after the cursor, oldest change first.
     async fn changed_orders(
         &mut self,
         direction: OrderDirection,
         after: Option<Cursor>,
         limit: u32,
-    ) -> Answer<OrderPage>;
+    ) -> Answer<OrderPage> {
+        let _ = (direction, after, limit);
+        unsupported("orders")
+    }
     /// What people see on the order: the documents, and the last error or none.
     async fn annotate_order(
         &mut self,
         order: Key,
         documents: Vec<LinkedDocument>,
         error: Option<String>,
-    ) -> Answer<()>;
+    ) -> Answer<()> {
+        let _ = (order, documents, error);
+        unsupported("notes on orders")
+    }
     /// Puts a file on the order.
     async fn attach_to_order(
         &mut self,
         order: Key,
         file_name: String,
         content: Vec<u8>,
-    ) -> Answer<()>;
+    ) -> Answer<()> {
+        let _ = (order, file_name, content);
+        unsupported("files on orders")
+    }
 }
 
 /// A pair of an ERP record and a counterpart record. Several origins may share one key.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Binding {
     /// Kind of record, as the connector names it.
     pub kind: String,
@@ -129,7 +202,7 @@ pub struct Binding {
 }
 
 /// Work that should happen later.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Timer {
     /// The same name again replaces the timer.
     pub name: String,
@@ -141,7 +214,10 @@ pub struct Timer {
     pub argument: Option<String>,
 }
 
-/// The durable state of one connection: `tenon:runtime`.
+/// The durable state of one connection: `tenon:runtime`. A platform that keeps it as one value
+/// implements [`Keeping`](crate::kept::Keeping) instead. What has a default answers
+/// [`Fault::Unsupported`] until a platform implements it; the runs of a connector that needs none of
+/// that go without.
 #[async_trait]
 pub trait State {
     /// Values by key.
@@ -177,10 +253,94 @@ pub trait State {
     /// Removes all bindings of the keys.
     async fn unbind(&mut self, kind: String, keys: Vec<Key>) -> Answer<()>;
 
+    /// Bindings for people: of one kind or of all, whose key or origin has `text` in it, by kind and
+    /// origin. Answers with where the next page begins, which only its issuer reads; none after the
+    /// last.
+    async fn search_bindings(
+        &mut self,
+        kind: Option<String>,
+        text: Option<String>,
+        after: Option<String>,
+        limit: u32,
+    ) -> Answer<(Vec<Binding>, Option<String>)> {
+        let _ = (kind, text, after, limit);
+        unsupported("searching bindings")
+    }
+    /// Removes the bindings of the origins.
+    async fn unbind_origins(&mut self, kind: String, origins: Vec<Origin>) -> Answer<()> {
+        let _ = (kind, origins);
+        unsupported("removing bindings by hand")
+    }
+
     /// Sets a timer.
-    async fn set_timer(&mut self, timer: Timer) -> Answer<()>;
+    async fn set_timer(&mut self, timer: Timer) -> Answer<()> {
+        let _ = timer;
+        unsupported(TIMERS)
+    }
     /// How many timers the connection has set.
-    async fn timers(&mut self) -> Answer<u64>;
+    async fn timers(&mut self) -> Answer<u64> {
+        unsupported(TIMERS)
+    }
     /// Removes a timer.
-    async fn cancel_timer(&mut self, name: String) -> Answer<()>;
+    async fn cancel_timer(&mut self, name: String) -> Answer<()> {
+        let _ = name;
+        unsupported(TIMERS)
+    }
+    /// Timers that have come due, the earliest first.
+    async fn due_timers(&mut self, now: jiff::Timestamp, limit: u32) -> Answer<Vec<Timer>> {
+        let _ = (now, limit);
+        unsupported(TIMERS)
+    }
+    /// When the earliest timer comes due; none without timers.
+    async fn next_timer(&mut self) -> Answer<Option<jiff::Timestamp>> {
+        unsupported(TIMERS)
+    }
+    /// Removes timers that are still exactly these: one that was set anew meanwhile stays.
+    async fn drop_timers(&mut self, timers: Vec<Timer>) -> Answer<()> {
+        let _ = timers;
+        unsupported(TIMERS)
+    }
+
+    /// Keeps a copy of storage, bindings and timers as they stand, instead of an older one.
+    async fn snapshot(&mut self) -> Answer<()> {
+        unsupported(SNAPSHOTS)
+    }
+    /// Goes back to the snapshot, which is used up by that; answers whether there was one.
+    ///
+    /// Storage and timers come back as they were: a cursor in them makes the next run read again what
+    /// it has read since. Bindings are what keeps that run from making records twice, so none is
+    /// lost, whichever of the two states has it:
+    ///
+    /// - every pair that is there stays, with the key that it has now;
+    /// - a pair of the snapshot whose origin is in none now comes back, behind the others of its key;
+    /// - only a pair that is the same in both keeps its fingerprint. The others are compared anew:
+    ///   the fingerprint may be of a form that only the newer version reads.
+    ///
+    /// So a connector keeps what tells it that a thing is done in bindings, or makes it follow from
+    /// keys; and a new state version goes on using the kinds and origins of the one before.
+    async fn restore(&mut self) -> Answer<bool> {
+        unsupported(SNAPSHOTS)
+    }
+    /// Forgets the snapshot.
+    async fn drop_snapshot(&mut self) -> Answer<()> {
+        unsupported(SNAPSHOTS)
+    }
+
+    /// Called first, before the unit reads or writes: from now on the work of the connection belongs
+    /// to who holds `token`, a number that only grows. It is kept durably at once, and refused with
+    /// [`Fault::Transient`] when a higher one is known. A unit that called this commits only while
+    /// its token is the one that is kept, which the transaction of the commit itself makes sure of:
+    /// so a host whose lease ran out, and which does not know it yet, changes nothing any more.
+    async fn fence(&mut self, token: u64) -> Answer<()> {
+        let _ = token;
+        unsupported("fencing, which several hosts of one platform need")
+    }
+}
+
+const TIMERS: &str = "timers";
+const SNAPSHOTS: &str = "snapshots of what a connection keeps, which upgrades need";
+
+fn unsupported<T>(what: &str) -> Answer<T> {
+    let reason = format!("this platform does not support {what}");
+    Err(Fault::Unsupported(reason))
 }

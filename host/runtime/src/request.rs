@@ -14,6 +14,9 @@ pub struct JobRequest {
     pub cause: Cause,
     /// Change neither side.
     pub preview: bool,
+    /// A number that only grows, by which a host whose lease ran out is refused. None where one host
+    /// alone runs the connection, and so has no lease.
+    pub fence: Option<u64>,
 }
 
 impl JobRequest {
@@ -24,6 +27,7 @@ impl JobRequest {
             argument: None,
             cause: Cause::Asked,
             preview: false,
+            fence: None,
         }
     }
 }

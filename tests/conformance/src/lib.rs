@@ -147,6 +147,7 @@ impl Sandbox {
             },
             argument: None,
             preview: false,
+            fence: None,
             checkpoints: u64::MAX,
         }
     }
@@ -241,6 +242,7 @@ pub struct Guest<'a> {
     egress: EgressSettings,
     argument: Option<String>,
     preview: bool,
+    fence: Option<u64>,
     checkpoints: u64,
 }
 
@@ -315,6 +317,12 @@ impl Guest<'_> {
         self
     }
 
+    /// By a host that holds this token.
+    pub fn fenced(mut self, token: u64) -> Self {
+        self.fence = Some(token);
+        self
+    }
+
     /// Asked to stop at its checkpoint of this number.
     pub fn stopped_at(mut self, checkpoints: u64) -> Self {
         self.checkpoints = checkpoints;
@@ -368,6 +376,7 @@ impl Guest<'_> {
         let request = JobRequest {
             argument: self.argument.clone(),
             preview: self.preview,
+            fence: self.fence,
             ..JobRequest::asked("run")
         };
         let host = &self.sandbox.host;
@@ -432,14 +441,27 @@ impl Guest<'_> {
         self.after_a_question(self.sandbox.block_on(received))
     }
 
-    /// Has it bring its storage to its own version.
+    /// Has it take over from a version whose state was of `from_version`.
     ///
     /// # Errors
     /// What came of it; always in one line.
-    pub fn migrate(&self) -> Result<(), CallError> {
+    pub fn migrate(&self, from_version: u32) -> Result<(), CallError> {
         let connection = self.connected();
-        let migrated = self.sandbox.host.migrate(&connection, 0);
+        let migrated = self.sandbox.host.migrate(&connection, from_version);
         self.after_a_question(self.sandbox.block_on(migrated))
+    }
+
+    /// Takes its connection back to before its last migration.
+    ///
+    /// # Panics
+    /// When the platform fails.
+    pub fn restore(&self) -> bool {
+        let (tenant, id) = (
+            self.tenant.parse().expect("a name"),
+            self.id.parse().expect("a name"),
+        );
+        let restored = self.sandbox.host.restore(&tenant, &id);
+        (self.sandbox.block_on(restored)).expect("a platform that goes back")
     }
 
     fn after_a_question<T>(&self, answer: Result<T, CallError>) -> Result<T, CallError> {

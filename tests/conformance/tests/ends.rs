@@ -145,7 +145,6 @@ fn trap_elsewhere_leaves_what_was_committed_and_nothing_else() {
     for (tenant, answer) in [
         ("enabled", guest("enabled").enable()),
         ("disabled", guest("disabled").disable()),
-        ("migrated", guest("migrated").migrate()),
     ] {
         let error = answer.unwrap_err();
         assert!(error.to_string().contains("panicked"), "{error}");
@@ -153,6 +152,13 @@ fn trap_elsewhere_leaves_what_was_committed_and_nothing_else() {
         assert_eq!(TRACES.as_slice(), kept, "{tenant}");
         assert!(sandbox.tables_with(tenant, "lost").is_empty(), "{tenant}");
     }
+    // A migration is kept as a whole or not at all, whatever the component takes for a checkpoint.
+    let error = guest("migrated").migrate(0).unwrap_err();
+    assert!(error.to_string().contains("panicked"), "{error}");
+    for word in ["kept", "lost"] {
+        assert!(sandbox.tables_with("migrated", word).is_empty(), "{word}");
+    }
+    assert!(sandbox.contents("migrated")["snapshots"].is_empty());
     // A webhook is only looked at; the jobs that it leads to do the work.
     let error = guest("told").receive("orders").unwrap_err();
     assert!(error.to_string().contains("panicked"), "{error}");
@@ -170,5 +176,45 @@ fn write_when_only_asked_leaves_no_trace() {
     assert!(sandbox.contents("shop")["runs"].is_empty());
 
     guest.run().assert_done();
+    assert_eq!(TRACES.as_slice(), sandbox.tables_with("shop", "sneaked"));
+}
+
+#[test]
+fn a_migration_is_called_for_another_version_only_and_can_be_taken_back_in_both_cases() {
+    let sandbox = Sandbox::new();
+    let guest = sandbox.guest("write_when_only_asked");
+    guest.run().assert_done();
+    assert!(!guest.restore(), "there is nothing to go back to");
+    let snapshot = ["snapshot_bindings", "snapshot_storage", "snapshot_timers"];
+    for from_version in [0, 1] {
+        guest.migrate(from_version).unwrap();
+        let mut tables = sandbox.tables_with("shop", "sneaked");
+        tables.retain(|table| table.starts_with("snapshot"));
+        assert_eq!(snapshot.as_slice(), tables);
+        assert!(guest.restore());
+        assert_eq!(TRACES.as_slice(), sandbox.tables_with("shop", "sneaked"));
+    }
+    // It panics whenever it is asked to migrate, and is not asked by its own version.
+    let guest = sandbox.guest("trap_elsewhere");
+    guest.migrate(1).unwrap();
+    guest.migrate(0).unwrap_err();
+}
+
+#[test]
+fn a_run_of_a_host_whose_lease_was_taken_over_changes_nothing() {
+    let sandbox = Sandbox::new();
+    let guest = sandbox.guest("write_when_only_asked");
+    // A preview changes nothing either, but it takes the work over.
+    let preview = guest.clone().preview().fenced(2).run();
+    preview.assert_done();
+
+    let late = guest.clone().fenced(1).run();
+    assert_eq!(Outcome::Transient, late.report.outcome);
+    let error = late.report.error.unwrap_or_default();
+    assert!(error.contains("taken over"), "{error}");
+    assert!(sandbox.tables_with("shop", "sneaked").is_empty());
+    assert!(sandbox.contents("shop")["runs"].is_empty());
+
+    guest.fenced(2).run().assert_done();
     assert_eq!(TRACES.as_slice(), sandbox.tables_with("shop", "sneaked"));
 }

@@ -2,12 +2,17 @@
 
 mod changes;
 mod durability;
+mod fence;
 mod finding;
+mod forgetting;
 mod loading;
 mod orders;
 mod products;
 mod reading;
 mod saving;
+mod search;
+mod snapshot;
 mod state;
 mod support;
+mod timers;
 mod units;

@@ -1,6 +1,6 @@
-use tenon_host::platform::{Binding, Platform, Timer};
+use tenon_host::platform::{Binding, Platform};
 
-use crate::support::{Shop, connection, tenant};
+use crate::support::{Shop, tenant};
 
 fn texts(found: Vec<Option<Vec<u8>>>) -> Vec<Option<String>> {
     found
@@ -138,36 +138,4 @@ async fn several_origins_may_share_a_key_and_the_first_answers_for_it() {
         .bindings_by_origin("product".into(), vec!["o:a".into()])
         .await;
     assert_eq!(other_kind.unwrap(), [None]);
-}
-
-#[tokio::test]
-async fn a_timer_is_replaced_by_its_name_and_comes_due_in_time() {
-    let shop = Shop::new();
-    let mut unit = shop.unit().await;
-    let at = |second| jiff::Timestamp::from_second(second).unwrap();
-    let timer = |name: &str, second| Timer {
-        name: name.into(),
-        job: "retry".into(),
-        due: at(second),
-        argument: Some(format!("{second}")),
-    };
-    for timer in [
-        timer("a", 100),
-        timer("b", 50),
-        timer("a", 60),
-        timer("c", 10),
-    ] {
-        unit.set_timer(timer).await.unwrap();
-    }
-    unit.cancel_timer("c".into()).await.unwrap();
-    unit.commit().await.unwrap();
-    let due = |second| shop.erp.due_timers(&tenant(), at(second)).unwrap();
-    assert_eq!(due(49), []);
-    assert_eq!(
-        due(60),
-        [
-            (connection(), timer("b", 50)),
-            (connection(), timer("a", 60))
-        ]
-    );
 }

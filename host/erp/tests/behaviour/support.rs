@@ -1,5 +1,7 @@
 //! A folder of tenants that lives as long as its test, and records with few words.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tenon_erp::{EmbeddedErp, Kind, Loaded};
@@ -9,6 +11,7 @@ use tenon_host::model::{
     ProductFields, Saved,
 };
 use tenon_host::platform::{Each, Platform, UnitOfWork};
+use tenon_host::{Compiler, CompilerProcess, Host, HostOptions};
 
 pub struct Shop {
     pub dir: TempDir,
@@ -32,6 +35,13 @@ impl Shop {
 
     pub async fn unit(&self) -> Box<dyn UnitOfWork> {
         self.erp.begin(&tenant(), &connection()).await.unwrap()
+    }
+
+    /// A host over this shop. It has no compiler that works, so nothing can be installed.
+    pub fn host(&self) -> Host {
+        let compiler = Compiler::Child(CompilerProcess::new("no-compiler"));
+        let options = HostOptions::new(self.dir.path().join("compiled"), compiler);
+        Host::new(Arc::new(self.erp.clone()), options).unwrap()
     }
 
     pub fn file(&self) -> std::path::PathBuf {

@@ -68,6 +68,8 @@ impl Checkpoint {
 pub(crate) struct Run {
     pub work: Box<dyn UnitOfWork>,
     pub report: RunReport,
+    /// Kept as a whole or not at all: checkpoints commit nothing.
+    pub as_one: bool,
 }
 
 impl RunState {

@@ -23,8 +23,7 @@ impl RunState {
     /// Commits what was written since the last commit, together with the report as it stands.
     /// A preview commits nothing.
     pub async fn commit(&mut self) -> Result<()> {
-        self.ticks = 0;
-        self.checkpoint.pass();
+        self.renew();
         let requests = self.egress.requests();
         let run = self.run()?;
         run.report.requests = requests;
@@ -33,6 +32,12 @@ impl RunState {
             run.work.commit().await?;
         }
         Ok(())
+    }
+
+    /// Gives the guest the time between two checkpoints once more.
+    fn renew(&mut self) {
+        self.ticks = 0;
+        self.checkpoint.pass();
     }
 }
 
@@ -49,12 +54,18 @@ impl wire::Host for RunState {
         if self.told_to_stop {
             return Err(Breach::WentOn.into());
         }
-        let report = &mut self.run()?.report;
+        let run = self.run()?;
+        let as_one = run.as_one;
+        let report = &mut run.report;
         report.created = progress.created;
         report.updated = progress.updated;
         report.unchanged = progress.unchanged;
         let failed = report.failed;
-        self.commit().await?;
+        if as_one {
+            self.renew();
+        } else {
+            self.commit().await?;
+        }
         self.observer.progress(Progress {
             done: progress.done,
             total: progress.total,

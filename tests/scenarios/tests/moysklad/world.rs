@@ -238,6 +238,7 @@ impl World {
             argument: ask.argument.clone(),
             cause: ask.cause.clone(),
             preview: ask.preview,
+            fence: None,
         };
         let running = self.host.run(&connection, &request, observer.clone());
         let report = self.runtime.block_on(running);
