@@ -5,9 +5,14 @@
 //! its [`Fence`] with whatever comes next, so a worker that was away too long finds out instead of
 //! speaking for a request that another one runs by then.
 //!
-//! [`Queue`] is all that the rest of the server knows, so that another database can take its place.
+//! [`Queue`] is all that the rest of the server knows, so that another database can take the
+//! place of [`SqliteQueue`].
 
 pub mod cause;
+mod rules;
+mod sqlite;
+#[cfg(test)]
+mod tests;
 
 use std::time::Duration;
 
@@ -17,6 +22,8 @@ use serde::{Deserialize, Serialize};
 use tenon_host::Cause;
 use tenon_host::ids::{ConnectionId, TenantId};
 use tokio::sync::watch;
+
+pub use sqlite::SqliteQueue;
 
 use crate::control::Failure;
 
@@ -310,7 +317,7 @@ pub trait Queue: Send + Sync {
         connection: &ConnectionId,
         state: Option<State>,
         after: Option<RequestId>,
-        limit: usize,
+        limit: u32,
     ) -> Result<Vec<Waiting>, QueueFailure>;
 
     /// One request of a connection.
