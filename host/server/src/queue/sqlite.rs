@@ -936,7 +936,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let db = connections(folder.path());
         let hour = 60 * 60 * 1000;
-        // One request each, ten later ones each, and 10,000 more of the connection that runs.
+        // 10 requests of each connection, all but one for later, and 10,000 of one that runs.
         ask(&db, vec![wanted(0, 0, None)], 0).unwrap();
         let running = claim(&db, 0, LEASE).unwrap().unwrap();
         let each = |number: usize| {
@@ -944,7 +944,6 @@ mod tests {
             later.chain([wanted(number, 0, None)])
         };
         ask(&db, (0..10_000).flat_map(each).collect(), 0).unwrap();
-        ask(&db, (10..10_010).map(|n| wanted(0, n, None)).collect(), 0).unwrap();
         let more = (100..10_100).map(|n| wanted(0, n, None));
         ask(&db, more.collect(), 0).unwrap();
 
@@ -975,7 +974,7 @@ mod tests {
         for _ in 0..100 {
             let (claim, steps) = counted(&db, || claim(&db, hour, LEASE));
             assert!(claim.is_some());
-            assert!(steps < 2 * u64::from(AT_ONCE) * FEW / 4, "{steps} steps");
+            assert!(steps < 25 * FEW, "a claim of many took {steps} steps");
         }
     }
 }
