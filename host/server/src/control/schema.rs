@@ -46,9 +46,7 @@ CREATE TABLE tenants (
     -- Name in the IANA database.
     time_zone TEXT NOT NULL,
     language TEXT NOT NULL,
-    created_at INTEGER NOT NULL,
-    -- Virtual time up to which the tenant has been served; see `requests.turn`.
-    turn INTEGER NOT NULL DEFAULT 0
+    created_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE versions (
@@ -126,9 +124,8 @@ CREATE TABLE requests (
     merge_key BLOB NOT NULL,
     state TEXT NOT NULL CHECK (state IN ('ready', 'later', 'running', 'dead')),
     -- 0 comes first.
-    priority INTEGER NOT NULL,
-    -- Its place among the ready ones of a priority: virtual time, so that tenants take turns.
-    turn INTEGER NOT NULL,
+    priority INTEGER NOT NULL CHECK (priority BETWEEN 0 AND 3),
+    -- When it becomes ready; of a ready one, since when it is.
     due_at INTEGER NOT NULL,
     created_at INTEGER NOT NULL,
     attempts INTEGER NOT NULL DEFAULT 0,
@@ -140,11 +137,38 @@ CREATE TABLE requests (
 ) STRICT;
 CREATE UNIQUE INDEX requests_merged ON requests (tenant, connection, merge_key)
     WHERE state IN ('ready', 'later');
+CREATE UNIQUE INDEX requests_dead ON requests (tenant, connection, merge_key)
+    WHERE state = 'dead';
 CREATE UNIQUE INDEX requests_running ON requests (tenant, connection) WHERE state = 'running';
-CREATE INDEX requests_ready ON requests (priority, turn, id) WHERE state = 'ready';
+CREATE INDEX requests_ready ON requests (tenant, connection, priority, due_at, id)
+    WHERE state = 'ready';
 CREATE INDEX requests_later ON requests (due_at) WHERE state = 'later';
 CREATE INDEX requests_leased ON requests (lease_until) WHERE state = 'running';
 CREATE INDEX requests_by_connection ON requests (tenant, connection, state);
+
+-- Connections that are on, have a ready request and run nothing, with the place of each in the line.
+-- All of it follows from `requests` and `connections` but the place.
+CREATE TABLE line (
+    tenant TEXT NOT NULL,
+    connection TEXT NOT NULL,
+    -- Priority of its next request, raised by waiting.
+    class INTEGER NOT NULL,
+    -- Virtual time within the class, so that tenants take turns.
+    turn INTEGER NOT NULL,
+    -- When its oldest request became ready.
+    since INTEGER NOT NULL,
+    -- When waiting raises one of its requests next.
+    rises_at INTEGER,
+    PRIMARY KEY (tenant, connection),
+    FOREIGN KEY (tenant, connection) REFERENCES connections (tenant, id) ON DELETE CASCADE
+) STRICT, WITHOUT ROWID;
+CREATE INDEX line_in_order ON line (class, turn, since);
+CREATE INDEX line_rising ON line (rises_at) WHERE rises_at IS NOT NULL;
+CREATE INDEX line_by_tenant ON line (tenant, class, turn);
+
+-- The virtual time of each class: the turn that was claimed last.
+CREATE TABLE classes (class INTEGER PRIMARY KEY, turn INTEGER NOT NULL) STRICT;
+INSERT INTO classes VALUES (0, 0), (1, 0), (2, 0), (3, 0);
 
 -- One row: the last fence that was given out.
 CREATE TABLE fence (last INTEGER NOT NULL) STRICT;

@@ -1,0 +1,980 @@
+//! The queue in the control database.
+//!
+//! Claims stay fast however many requests wait, because no claim ever looks for one among them. The
+//! table `line` has a row for each connection that could run something at once: one that is on, is
+//! idle and has a ready request. A claim takes the first of the line and asks the index for the next
+//! request of that connection. Requests behind one that runs, and those of connections that are off,
+//! are not in its way.
+//!
+//! Tenants take turns (start-time fair queueing): a connection lines up, within the class of its next
+//! request, one turn behind the last one claimed and behind all others of its tenant. So a tenant with
+//! a thousand connections in the line lets one with a single connection go second.
+//!
+//! [`line_up`] derives the place of a connection, and runs after whatever may change it. Only the
+//! switch of a connection is written elsewhere: a claim notices one that was switched off,
+//! [`Queue::switched`] tells of one that was switched on, and a server looks at all when it starts.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
+use tenon_host::ids::{ConnectionId, TenantId};
+use tokio::sync::watch;
+
+use super::rules::{self, Head, Wish};
+use super::{
+    Claim, Counts, Ended, Fence, Figures, Leases, NewRequest, Next, Priority, Queue, QueueFailure,
+    Recovered, RequestId, State, Waiting, cause,
+};
+use crate::control::{Failure, SharedControl};
+
+/// Attempts before a request is given up.
+const ATTEMPTS: u32 = 8;
+
+/// Requests that become ready, and connections that rise, within one step of a claim.
+const AT_ONCE: u32 = 64;
+
+const PRIORITIES: [Priority; 4] = [
+    Priority::Action,
+    Priority::Webhook,
+    Priority::Schedule,
+    Priority::Backfill,
+];
+
+type Outcome<T> = Result<T, QueueFailure>;
+
+/// The queue of a server. Clones share it; a process has one, because [`Queue::changed`] tells of the
+/// changes that it made.
+#[derive(Clone)]
+pub struct SqliteQueue {
+    control: SharedControl,
+    changed: Arc<watch::Sender<()>>,
+    attempts: u32,
+}
+
+impl SqliteQueue {
+    /// The queue in a control database.
+    pub fn new(control: SharedControl) -> SqliteQueue {
+        SqliteQueue {
+            control,
+            changed: Arc::new(watch::Sender::new(())),
+            attempts: ATTEMPTS,
+        }
+    }
+
+    /// Gives requests up after so many attempts instead of 8.
+    pub fn giving_up_after(self, attempts: u32) -> SqliteQueue {
+        SqliteQueue { attempts, ..self }
+    }
+
+    /// Writes what may let a worker go on.
+    async fn change<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> Outcome<T> + Send + 'static,
+    ) -> Outcome<T> {
+        let done = self.control.write(work).await?;
+        self.changed.send_replace(());
+        Ok(done)
+    }
+}
+
+#[async_trait]
+impl Queue for SqliteQueue {
+    async fn ask(&self, requests: Vec<NewRequest>, now: Timestamp) -> Outcome<Vec<RequestId>> {
+        let now = now.as_millisecond();
+        self.change(move |db| ask(db, requests, now)).await
+    }
+
+    async fn claim(&self, now: Timestamp, lease: Duration) -> Outcome<Option<Claim>> {
+        let now = now.as_millisecond();
+        self.control.write(move |db| claim(db, now, lease)).await
+    }
+
+    async fn renew(
+        &self,
+        id: RequestId,
+        fence: Fence,
+        now: Timestamp,
+        lease: Duration,
+    ) -> Outcome<()> {
+        let until = lease_until(now.as_millisecond(), lease);
+        self.control
+            .write(move |db| {
+                let sql = "UPDATE requests SET lease_until = ?3
+                           WHERE id = ?1 AND fence = ?2 AND state = 'running'";
+                match db
+                    .prepare_cached(sql)?
+                    .execute(params![id.0, fence.0, until])?
+                {
+                    0 => Err(QueueFailure::Superseded),
+                    _ => Ok(()),
+                }
+            })
+            .await
+    }
+
+    async fn finish(
+        &self,
+        id: RequestId,
+        fence: Fence,
+        ended: Ended,
+        now: Timestamp,
+    ) -> Outcome<Next> {
+        let (now, most, chance) = (now.as_millisecond(), self.attempts, fastrand::f64());
+        self.change(move |db| finish(db, id, fence, ended, Retries { most, chance }, now))
+            .await
+    }
+
+    async fn recover(&self, leases: Leases, now: Timestamp) -> Outcome<Vec<Recovered>> {
+        let (now, most) = (now.as_millisecond(), self.attempts);
+        self.change(move |db| recover(db, leases, most, now)).await
+    }
+
+    async fn switched(
+        &self,
+        tenant: &TenantId,
+        connection: &ConnectionId,
+        now: Timestamp,
+    ) -> Outcome<()> {
+        let (whose, now) = (Whose::new(tenant, connection), now.as_millisecond());
+        self.change(move |db| line_up(db, &whose, now).map(drop))
+            .await
+    }
+
+    async fn retry(
+        &self,
+        tenant: &TenantId,
+        connection: &ConnectionId,
+        only: Option<RequestId>,
+        now: Timestamp,
+    ) -> Outcome<u64> {
+        let (whose, now) = (Whose::new(tenant, connection), now.as_millisecond());
+        self.change(move |db| retry(db, &whose, only, now)).await
+    }
+
+    async fn remove(
+        &self,
+        tenant: &TenantId,
+        connection: &ConnectionId,
+        id: RequestId,
+        now: Timestamp,
+    ) -> Outcome<bool> {
+        let (whose, now) = (Whose::new(tenant, connection), now.as_millisecond());
+        self.change(move |db| {
+            let sql = "DELETE FROM requests
+                       WHERE id = ?1 AND tenant = ?2 AND connection = ?3 AND state <> 'running'";
+            let (tenant, connection) = whose.names();
+            let removed = db
+                .prepare_cached(sql)?
+                .execute(params![id.0, tenant, connection])?;
+            line_up(db, &whose, now)?;
+            Ok(removed > 0)
+        })
+        .await
+    }
+
+    async fn list(
+        &self,
+        tenant: &TenantId,
+        connection: &ConnectionId,
+        state: Option<State>,
+        after: Option<RequestId>,
+        limit: u32,
+    ) -> Outcome<Vec<Waiting>> {
+        let whose = Whose::new(tenant, connection);
+        let after = after.map_or(0, |id| id.0);
+        self.control
+            .read(move |db| list(db, &whose, state, after, limit))
+            .await
+    }
+
+    async fn get(
+        &self,
+        tenant: &TenantId,
+        connection: &ConnectionId,
+        id: RequestId,
+    ) -> Outcome<Option<Waiting>> {
+        let whose = Whose::new(tenant, connection);
+        self.control
+            .read(move |db| {
+                let stored = select(db, "id = ?1", [id.0])?;
+                let own = stored.into_iter().find(|stored| stored.whose == whose);
+                Ok(own.map(Waiting::from))
+            })
+            .await
+    }
+
+    async fn counts(&self, tenant: &TenantId, connection: &ConnectionId) -> Outcome<Counts> {
+        let whose = Whose::new(tenant, connection);
+        self.control
+            .read(move |db| {
+                count(|state| {
+                    let sql = "SELECT count(*) FROM requests
+                               WHERE tenant = ?1 AND connection = ?2 AND state = ?3";
+                    let (tenant, connection) = whose.names();
+                    Ok(db
+                        .prepare_cached(sql)?
+                        .query_row(params![tenant, connection, state], |row| row.get(0))?)
+                })
+            })
+            .await
+    }
+
+    async fn figures(&self, now: Timestamp) -> Outcome<Figures> {
+        self.control
+            .read(move |db| {
+                let counts = count(|state| {
+                    // Written out, so that each is counted in the small index of its state.
+                    let sql = format!("SELECT count(*) FROM requests WHERE state = '{state}'");
+                    Ok(db.prepare_cached(&sql)?.query_row([], |row| row.get(0))?)
+                })?;
+                let since: Option<i64> =
+                    db.query_row("SELECT min(since) FROM line", [], |row| row.get(0))?;
+                let waited = |since: i64| now.as_millisecond().saturating_sub(since).max(0);
+                Ok(Figures {
+                    counts,
+                    oldest: since.map(|since| Duration::from_millis(waited(since).unsigned_abs())),
+                })
+            })
+            .await
+    }
+
+    async fn next_due(&self) -> Outcome<Option<Timestamp>> {
+        self.control
+            .read(|db| {
+                let sql = "SELECT min(due_at) FROM requests WHERE state = 'later'";
+                let due: Option<i64> = db.prepare_cached(sql)?.query_row([], |row| row.get(0))?;
+                Ok(due.map(time))
+            })
+            .await
+    }
+
+    fn changed(&self) -> watch::Receiver<()> {
+        self.changed.subscribe()
+    }
+}
+
+impl From<rusqlite::Error> for QueueFailure {
+    fn from(error: rusqlite::Error) -> Self {
+        QueueFailure::Database(error.into())
+    }
+}
+
+/// A connection and its tenant.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Whose {
+    tenant: TenantId,
+    connection: ConnectionId,
+}
+
+impl Whose {
+    fn new(tenant: &TenantId, connection: &ConnectionId) -> Whose {
+        Whose {
+            tenant: tenant.clone(),
+            connection: connection.clone(),
+        }
+    }
+
+    /// From two columns.
+    fn read(row: &Row<'_>, tenant: &str, connection: &str) -> Outcome<Whose> {
+        let bad = |error: tenon_host::ids::BadName| Failure::new(error);
+        Ok(Whose {
+            tenant: row.get::<_, String>(tenant)?.parse().map_err(bad)?,
+            connection: row.get::<_, String>(connection)?.parse().map_err(bad)?,
+        })
+    }
+
+    fn names(&self) -> (&str, &str) {
+        (self.tenant.as_str(), self.connection.as_str())
+    }
+}
+
+/// A row of `requests`.
+struct Stored {
+    id: i64,
+    whose: Whose,
+    job: String,
+    argument: Option<String>,
+    preview: bool,
+    key: Vec<u8>,
+    state: State,
+    wish: Wish,
+    fence: Option<i64>,
+}
+
+impl Stored {
+    fn read(row: &Row<'_>) -> Outcome<Stored> {
+        Ok(Stored {
+            id: row.get("id")?,
+            whose: Whose::read(row, "tenant", "connection")?,
+            job: row.get("job")?,
+            argument: row.get("argument")?,
+            preview: row.get("preview")?,
+            key: row.get("merge_key")?,
+            state: state(&row.get::<_, String>("state")?)?,
+            wish: Wish {
+                cause: cause::from_text(&row.get::<_, String>("cause")?).map_err(Failure::from)?,
+                priority: priority(row.get("priority")?)?,
+                due_at: row.get("due_at")?,
+                created_at: row.get("created_at")?,
+                attempts: row.get("attempts")?,
+                error: row.get("error")?,
+            },
+            fence: row.get("fence")?,
+        })
+    }
+}
+
+impl From<Stored> for Waiting {
+    fn from(stored: Stored) -> Self {
+        Waiting {
+            id: RequestId(stored.id),
+            job: stored.job,
+            argument: stored.argument,
+            preview: stored.preview,
+            cause: stored.wish.cause,
+            state: stored.state,
+            priority: stored.wish.priority,
+            due_at: time(stored.wish.due_at),
+            attempts: stored.wish.attempts,
+            error: stored.wish.error,
+            created_at: time(stored.wish.created_at),
+        }
+    }
+}
+
+/// The requests that a condition is true of, by id.
+fn select(
+    db: &Connection,
+    condition: &str,
+    parameters: impl rusqlite::Params,
+) -> Outcome<Vec<Stored>> {
+    let sql = format!("SELECT * FROM requests WHERE {condition}");
+    let mut select = db.prepare_cached(&sql)?;
+    select.query_and_then(parameters, Stored::read)?.collect()
+}
+
+fn ask(db: &Connection, requests: Vec<NewRequest>, now: i64) -> Outcome<Vec<RequestId>> {
+    let mut touched = BTreeSet::new();
+    let mut ids = Vec::with_capacity(requests.len());
+    for request in requests {
+        let whose = Whose::new(&request.tenant, &request.connection);
+        if !touched.contains(&whose) {
+            switch(db, &whose)?.ok_or_else(|| QueueFailure::NoConnection {
+                tenant: whose.tenant.clone(),
+                connection: whose.connection.clone(),
+            })?;
+        }
+        let key = rules::merge_key(&request);
+        let due_at = request.due.map_or(now, |due| due.as_millisecond().max(now));
+        let wish = Wish {
+            cause: request.cause,
+            priority: request.priority,
+            due_at,
+            created_at: now,
+            attempts: 0,
+            error: None,
+        };
+        let shelf = Shelf::of(due_at, now);
+        let id = match join(db, &whose, &key, &wish, shelf, None, now)? {
+            Some((id, _)) => id,
+            None => {
+                let sql = "INSERT INTO requests (tenant, connection, job, argument, preview, cause,
+                               merge_key, state, priority, due_at, created_at)
+                           VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
+                let (tenant, connection) = whose.names();
+                db.prepare_cached(sql)?.insert(params![
+                    tenant,
+                    connection,
+                    request.job,
+                    request.argument,
+                    request.preview,
+                    cause::to_text(&wish.cause).map_err(Failure::from)?,
+                    key,
+                    shelf.state(),
+                    wish.priority as u8,
+                    wish.due_at,
+                    wish.created_at,
+                ])?
+            }
+        };
+        ids.push(RequestId(id));
+        touched.insert(whose);
+    }
+    for whose in &touched {
+        line_up(db, whose, now)?;
+    }
+    Ok(ids)
+}
+
+/// Where a request is put that does not run.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Shelf {
+    Ready,
+    Later,
+    Dead,
+}
+
+impl Shelf {
+    fn of(due_at: i64, now: i64) -> Shelf {
+        if due_at <= now {
+            Shelf::Ready
+        } else {
+            Shelf::Later
+        }
+    }
+
+    fn state(self) -> &'static str {
+        match self {
+            Shelf::Ready => "ready",
+            Shelf::Later => "later",
+            Shelf::Dead => "dead",
+        }
+    }
+}
+
+/// Makes a wish part of an equal request: of a waiting one, or of a dead one when it is given up.
+/// Answers which one it was, and when that is due; none when there is none.
+fn join(
+    db: &Connection,
+    whose: &Whose,
+    key: &[u8],
+    wish: &Wish,
+    shelf: Shelf,
+    itself: Option<i64>,
+    now: i64,
+) -> Outcome<Option<(i64, i64)>> {
+    // As the indexes have it.
+    let equal = match shelf {
+        Shelf::Ready | Shelf::Later => "state IN ('ready', 'later')",
+        Shelf::Dead => "state = 'dead'",
+    };
+    let condition = format!("tenant = ?1 AND connection = ?2 AND merge_key = ?3 AND {equal}");
+    let (tenant, connection) = whose.names();
+    let found = select(db, &condition, params![tenant, connection, key])?;
+    let Some(other) = found.into_iter().find(|other| Some(other.id) != itself) else {
+        return Ok(None);
+    };
+    if rules::is_full(&other.wish.cause) {
+        let sql = "UPDATE requests SET merge_key = ?2 WHERE id = ?1";
+        db.prepare_cached(sql)?
+            .execute(params![other.id, rules::own_key(key, other.id)])?;
+        return Ok(None);
+    }
+    let merged = rules::merge(other.wish, wish.clone());
+    let shelf = match shelf {
+        Shelf::Dead => Shelf::Dead,
+        Shelf::Ready | Shelf::Later => Shelf::of(merged.due_at, now),
+    };
+    write(db, other.id, &merged, shelf)?;
+    Ok(Some((other.id, merged.due_at)))
+}
+
+fn write(db: &Connection, id: i64, wish: &Wish, shelf: Shelf) -> Outcome<()> {
+    let sql = "UPDATE requests SET cause = ?2, state = ?3, priority = ?4, due_at = ?5,
+                   created_at = ?6, attempts = ?7, error = ?8, fence = NULL, lease_until = NULL
+               WHERE id = ?1";
+    db.prepare_cached(sql)?.execute(params![
+        id,
+        cause::to_text(&wish.cause).map_err(Failure::from)?,
+        shelf.state(),
+        wish.priority as u8,
+        wish.due_at,
+        wish.created_at,
+        wish.attempts,
+        wish.error,
+    ])?;
+    Ok(())
+}
+
+/// Puts a request that ran, or was dead, where it belongs now. Answers when it is due.
+fn put(db: &Connection, stored: &Stored, shelf: Shelf, now: i64) -> Outcome<i64> {
+    let Stored {
+        id,
+        whose,
+        key,
+        wish,
+        ..
+    } = stored;
+    match join(db, whose, key, wish, shelf, Some(*id), now)? {
+        Some((_, due_at)) => {
+            delete(db, *id)?;
+            Ok(due_at)
+        }
+        None => {
+            write(db, *id, wish, shelf)?;
+            Ok(wish.due_at)
+        }
+    }
+}
+
+fn delete(db: &Connection, id: i64) -> Outcome<()> {
+    db.prepare_cached("DELETE FROM requests WHERE id = ?1")?
+        .execute([id])?;
+    Ok(())
+}
+
+/// Whether a connection is on; none when there is no such connection.
+fn switch(db: &Connection, whose: &Whose) -> Outcome<Option<bool>> {
+    let sql = "SELECT state = 'on' FROM connections WHERE tenant = ?1 AND id = ?2";
+    let on = db
+        .prepare_cached(sql)?
+        .query_row(whose.names(), |row| row.get(0))
+        .optional()?;
+    Ok(on)
+}
+
+/// Gives a connection the place in the line that it has now, if any. Answers what it runs next.
+fn line_up(db: &Connection, whose: &Whose, now: i64) -> Outcome<Option<i64>> {
+    let Some(place) = rules::place(&heads(db, whose)?, now) else {
+        let sql = "DELETE FROM line WHERE tenant = ?1 AND connection = ?2";
+        db.prepare_cached(sql)?.execute(whose.names())?;
+        return Ok(None);
+    };
+    let (tenant, connection) = whose.names();
+    // Whoever stays in a class keeps the turn.
+    let stays = "UPDATE line SET since = ?4, rises_at = ?5
+                 WHERE tenant = ?1 AND connection = ?2 AND class = ?3";
+    let values = params![tenant, connection, place.class, place.since, place.rises_at];
+    if db.prepare_cached(stays)?.execute(values)? == 0 {
+        let enters =
+            "INSERT OR REPLACE INTO line (tenant, connection, class, since, rises_at, turn)
+            VALUES (?1, ?2, ?3, ?4, ?5, 1 + max(
+                (SELECT turn FROM classes WHERE class = ?3),
+                coalesce((SELECT max(turn) FROM line WHERE tenant = ?1 AND class = ?3), 0)))";
+        db.prepare_cached(enters)?.execute(values)?;
+    }
+    Ok(Some(place.next))
+}
+
+/// The oldest ready request of each priority, of a connection that is on and idle.
+fn heads(db: &Connection, whose: &Whose) -> Outcome<Vec<Head>> {
+    let (tenant, connection) = whose.names();
+    let sql = "SELECT 1 FROM requests WHERE tenant = ?1 AND connection = ?2 AND state = 'running'";
+    let runs = db.prepare_cached(sql)?.exists((tenant, connection))?;
+    if runs || switch(db, whose)? != Some(true) {
+        return Ok(Vec::new());
+    }
+    let sql = "SELECT id, due_at FROM requests
+               WHERE tenant = ?1 AND connection = ?2 AND state = 'ready' AND priority = ?3
+               ORDER BY due_at, id LIMIT 1";
+    let mut first = db.prepare_cached(sql)?;
+    let mut heads = Vec::new();
+    for priority in PRIORITIES {
+        let head = first
+            .query_row(params![tenant, connection, priority as u8], |row| {
+                Ok(Head {
+                    id: row.get(0)?,
+                    priority,
+                    due_at: row.get(1)?,
+                })
+            })
+            .optional()?;
+        heads.extend(head);
+    }
+    Ok(heads)
+}
+
+fn claim(db: &Connection, now: i64, lease: Duration) -> Outcome<Option<Claim>> {
+    rise(db, now)?;
+    let mut all_ready = ready(db, now)?;
+    loop {
+        let sql = "SELECT tenant, connection, class, turn FROM line
+                   ORDER BY class, turn, since LIMIT 1";
+        let first = db
+            .prepare_cached(sql)?
+            .query_and_then([], |row| {
+                let whose = Whose::read(row, "tenant", "connection")?;
+                Ok::<_, QueueFailure>((whose, row.get::<_, i64>(2)?, row.get::<_, i64>(3)?))
+            })?
+            .next()
+            .transpose()?;
+        let Some((whose, class, turn)) = first else {
+            if all_ready {
+                return Ok(None);
+            }
+            all_ready = ready(db, now)?;
+            continue;
+        };
+        // It may have been switched off; then it is not in the line any more.
+        if let Some(id) = line_up(db, &whose, now)? {
+            let sql = "UPDATE classes SET turn = max(turn, ?2) WHERE class = ?1";
+            db.prepare_cached(sql)?.execute([class, turn])?;
+            return take(db, id, &whose, now, lease).map(Some);
+        }
+    }
+}
+
+fn take(db: &Connection, id: i64, whose: &Whose, now: i64, lease: Duration) -> Outcome<Claim> {
+    let fence: i64 = db
+        .prepare_cached("UPDATE fence SET last = last + 1 RETURNING last")?
+        .query_row([], |row| row.get(0))?;
+    let sql = "UPDATE requests SET state = 'running', attempts = attempts + 1, fence = ?2,
+                   lease_until = ?3
+               WHERE id = ?1";
+    db.prepare_cached(sql)?
+        .execute(params![id, fence, lease_until(now, lease)])?;
+    line_up(db, whose, now)?;
+    let stored = select(db, "id = ?1", [id])?
+        .pop()
+        .ok_or_else(|| Failure::new(format!("the request {id} is not there")))?;
+    Ok(Claim {
+        id: RequestId(id),
+        fence: Fence(fence),
+        tenant: stored.whose.tenant,
+        connection: stored.whose.connection,
+        job: stored.job,
+        argument: stored.argument,
+        preview: stored.preview,
+        cause: stored.wish.cause,
+        attempts: stored.wish.attempts,
+        priority: stored.wish.priority,
+        created_at: time(stored.wish.created_at),
+        due_at: time(stored.wish.due_at),
+    })
+}
+
+/// Makes requests ready whose time has come, the first ones first. Answers whether those were all.
+fn ready(db: &Connection, now: i64) -> Outcome<bool> {
+    let sql = "SELECT id, tenant, connection FROM requests WHERE state = 'later' AND due_at <= ?1
+               ORDER BY due_at LIMIT ?2";
+    let due = db
+        .prepare_cached(sql)?
+        .query_and_then(params![now, AT_ONCE], |row| {
+            let whose = Whose::read(row, "tenant", "connection")?;
+            Ok::<_, QueueFailure>((row.get::<_, i64>("id")?, whose))
+        })?
+        .collect::<Outcome<Vec<_>>>()?;
+    let all = due.len() < AT_ONCE as usize;
+    let mut touched = BTreeSet::new();
+    for (id, whose) in due {
+        db.prepare_cached("UPDATE requests SET state = 'ready' WHERE id = ?1")?
+            .execute([id])?;
+        touched.insert(whose);
+    }
+    for whose in &touched {
+        line_up(db, whose, now)?;
+    }
+    Ok(all)
+}
+
+/// Lets connections rise that waited for long, the longest first.
+fn rise(db: &Connection, now: i64) -> Outcome<()> {
+    let sql = "SELECT tenant, connection FROM line WHERE rises_at <= ?1
+               ORDER BY rises_at LIMIT ?2";
+    let rising = db
+        .prepare_cached(sql)?
+        .query_and_then(params![now, AT_ONCE], |row| {
+            Whose::read(row, "tenant", "connection")
+        })?
+        .collect::<Outcome<Vec<_>>>()?;
+    for whose in &rising {
+        line_up(db, whose, now)?;
+    }
+    Ok(())
+}
+
+/// When a failed request is tried again, and when no more.
+#[derive(Clone, Copy)]
+struct Retries {
+    most: u32,
+    /// A random number from 0 to 1.
+    chance: f64,
+}
+
+fn finish(
+    db: &Connection,
+    id: RequestId,
+    fence: Fence,
+    ended: Ended,
+    retries: Retries,
+    now: i64,
+) -> Outcome<Next> {
+    let condition = "id = ?1 AND fence = ?2 AND state = 'running'";
+    let mut stored = select(db, condition, [id.0, fence.0])?
+        .pop()
+        .ok_or(QueueFailure::Superseded)?;
+    let wish = &mut stored.wish;
+    let next = match ended {
+        Ended::Done => {
+            delete(db, id.0)?;
+            Next::Gone
+        }
+        Ended::Suspended { slice_over } => {
+            (wish.attempts, wish.due_at, wish.error) = (0, now, None);
+            if slice_over {
+                wish.priority = Priority::Backfill;
+            }
+            Next::Again(time(put(db, &stored, Shelf::Ready, now)?))
+        }
+        Ended::Failed { error, retry } if retry && wish.attempts < retries.most => {
+            let wait = rules::backoff(wish.attempts, retries.chance);
+            wish.due_at = now.saturating_add(wait);
+            wish.error = Some(error);
+            Next::Again(time(put(db, &stored, Shelf::Later, now)?))
+        }
+        Ended::Failed { error, .. } => {
+            wish.error = Some(error);
+            put(db, &stored, Shelf::Dead, now)?;
+            Next::Dead
+        }
+        Ended::Paused { reason } => {
+            // Who switched it off meanwhile does not want it paused.
+            let sql = "UPDATE connections SET state = 'paused', paused_reason = ?3
+                       WHERE tenant = ?1 AND id = ?2 AND state = 'on'";
+            let (tenant, connection) = stored.whose.names();
+            db.prepare_cached(sql)?
+                .execute(params![tenant, connection, reason])?;
+            (wish.attempts, wish.due_at, wish.error) = (0, now, Some(reason));
+            put(db, &stored, Shelf::Ready, now)?;
+            Next::Waits
+        }
+    };
+    line_up(db, &stored.whose, now)?;
+    Ok(next)
+}
+
+fn recover(db: &Connection, leases: Leases, most: u32, now: i64) -> Outcome<Vec<Recovered>> {
+    let until = match leases {
+        Leases::RanOut => now,
+        Leases::All => i64::MAX,
+    };
+    let mut recovered = Vec::new();
+    for mut stored in select(db, "state = 'running' AND lease_until <= ?1", [until])? {
+        let wish = &mut stored.wish;
+        wish.error = Some(format!(
+            "the process that ran it ended before the run did (attempt {})",
+            wish.attempts
+        ));
+        let next = if wish.attempts < most {
+            wish.due_at = now;
+            Next::Again(time(put(db, &stored, Shelf::Ready, now)?))
+        } else {
+            put(db, &stored, Shelf::Dead, now)?;
+            Next::Dead
+        };
+        line_up(db, &stored.whose, now)?;
+        recovered.push(Recovered {
+            id: RequestId(stored.id),
+            fence: Fence(stored.fence.unwrap_or_default()),
+            tenant: stored.whose.tenant,
+            connection: stored.whose.connection,
+            next,
+        });
+    }
+    if leases == Leases::All {
+        let sql = "SELECT tenant, connection FROM line UNION
+                   SELECT tenant, connection FROM requests WHERE state = 'ready'";
+        let all = db
+            .prepare(sql)?
+            .query_and_then([], |row| Whose::read(row, "tenant", "connection"))?
+            .collect::<Outcome<Vec<_>>>()?;
+        for whose in &all {
+            line_up(db, whose, now)?;
+        }
+    }
+    Ok(recovered)
+}
+
+fn retry(db: &Connection, whose: &Whose, only: Option<RequestId>, now: i64) -> Outcome<u64> {
+    let condition = "tenant = ?1 AND connection = ?2 AND state = 'dead'
+                     AND (?3 IS NULL OR id = ?3) ORDER BY id";
+    let (tenant, connection) = whose.names();
+    let only = only.map(|id| id.0);
+    let dead = select(db, condition, params![tenant, connection, only])?;
+    let mut retried = 0;
+    for mut stored in dead {
+        (stored.wish.attempts, stored.wish.due_at) = (0, now);
+        put(db, &stored, Shelf::Ready, now)?;
+        retried += 1;
+    }
+    line_up(db, whose, now)?;
+    Ok(retried)
+}
+
+fn list(
+    db: &Connection,
+    whose: &Whose,
+    only: Option<State>,
+    after: i64,
+    limit: u32,
+) -> Outcome<Vec<Waiting>> {
+    let (tenant, connection) = whose.names();
+    let states = [State::Ready, State::Later, State::Running, State::Dead];
+    let mut found = Vec::new();
+    // State by state, as the index has them, so that a page costs as much as a page.
+    for state in states
+        .into_iter()
+        .filter(|state| only.is_none_or(|only| only == *state))
+    {
+        let condition = "tenant = ?1 AND connection = ?2 AND state = ?3 AND id > ?4
+                         ORDER BY id LIMIT ?5";
+        let values = params![tenant, connection, name(state), after, limit];
+        found.extend(select(db, condition, values)?);
+    }
+    found.sort_unstable_by_key(|stored| stored.id);
+    found.truncate(limit as usize);
+    Ok(found.into_iter().map(Waiting::from).collect())
+}
+
+fn count(mut of: impl FnMut(&'static str) -> Outcome<i64>) -> Outcome<Counts> {
+    let mut of = |state| of(name(state)).map(i64::unsigned_abs);
+    Ok(Counts {
+        ready: of(State::Ready)?,
+        later: of(State::Later)?,
+        running: of(State::Running)?,
+        dead: of(State::Dead)?,
+    })
+}
+
+fn name(state: State) -> &'static str {
+    match state {
+        State::Ready => "ready",
+        State::Later => "later",
+        State::Running => "running",
+        State::Dead => "dead",
+    }
+}
+
+fn state(name: &str) -> Outcome<State> {
+    match name {
+        "ready" => Ok(State::Ready),
+        "later" => Ok(State::Later),
+        "running" => Ok(State::Running),
+        "dead" => Ok(State::Dead),
+        other => Err(Failure::new(format!("a request is in the unknown state {other}")).into()),
+    }
+}
+
+fn priority(number: u8) -> Outcome<Priority> {
+    let known = PRIORITIES.get(usize::from(number)).copied();
+    known.ok_or_else(|| Failure::new(format!("there is no priority {number}")).into())
+}
+
+fn lease_until(now: i64, lease: Duration) -> i64 {
+    now.saturating_add(i64::try_from(lease.as_millis()).unwrap_or(i64::MAX))
+}
+
+fn time(milliseconds: i64) -> Timestamp {
+    Timestamp::from_millisecond(milliseconds).unwrap_or(Timestamp::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::{c_int, c_void};
+
+    use rusqlite::ffi;
+    use tenon_host::Cause;
+
+    use super::*;
+    use crate::control::Control;
+
+    const LEASE: Duration = Duration::from_secs(60);
+
+    unsafe extern "C" fn step(steps: *mut c_void) -> c_int {
+        // SAFETY: `steps` is the counter that `counted` registered, which it still borrows.
+        unsafe { *steps.cast::<u64>() += 1 };
+        0
+    }
+
+    /// What some work answers, and how many steps the database's machine made for it: those of a
+    /// scan grow with the table, on every computer alike.
+    fn counted<T>(db: &Connection, work: impl FnOnce() -> Outcome<T>) -> (T, u64) {
+        let mut steps = 0u64;
+        // SAFETY: the handler is removed below, before `steps` goes.
+        unsafe {
+            let counter = (&raw mut steps).cast();
+            ffi::sqlite3_progress_handler(db.handle(), 1, Some(step), counter);
+        }
+        let done = work();
+        // SAFETY: the connection is open.
+        unsafe { ffi::sqlite3_progress_handler(db.handle(), 0, None, std::ptr::null_mut()) };
+        (done.unwrap(), steps)
+    }
+
+    fn wanted(connection: usize, argument: usize, due: Option<i64>) -> NewRequest {
+        NewRequest {
+            tenant: format!("tenant-{}", connection % 100).parse().unwrap(),
+            connection: format!("connection-{connection}").parse().unwrap(),
+            job: "orders".to_owned(),
+            argument: Some(argument.to_string()),
+            preview: false,
+            cause: Cause::Scheduled,
+            priority: Priority::Schedule,
+            due: due.map(time),
+        }
+    }
+
+    /// 10,000 connections of 100 tenants. All but the first 5,000 are off.
+    fn connections(folder: &std::path::Path) -> Connection {
+        drop(Control::open(folder).unwrap());
+        let db = Connection::open(folder.join("control.sqlite")).unwrap();
+        db.execute_batch(
+            "PRAGMA synchronous = OFF;
+             BEGIN;
+             INSERT INTO versions VALUES ('d', 'crm', '1', 1, '{}', '[]', 'file', NULL, 0);
+             INSERT INTO tenants (id, name, time_zone, language, created_at)
+                 WITH RECURSIVE n (n) AS (VALUES (0) UNION ALL SELECT n + 1 FROM n WHERE n < 99)
+                 SELECT 'tenant-' || n, '', 'UTC', 'en', 0 FROM n;
+             INSERT INTO connections
+                     (tenant, id, title, connector, digest, state, settings, created_at)
+                 WITH RECURSIVE n (n) AS (VALUES (0) UNION ALL SELECT n + 1 FROM n WHERE n < 9999)
+                 SELECT 'tenant-' || (n % 100), 'connection-' || n, '', 'crm', 'd',
+                     iif(n < 5000, 'on', 'off'), '{}', 0
+                 FROM n;",
+        )
+        .unwrap();
+        db
+    }
+
+    #[test]
+    fn what_a_claim_costs_does_not_grow_with_what_waits() {
+        const FEW: u64 = 2_000;
+        let folder = tempfile::tempdir().unwrap();
+        let db = connections(folder.path());
+        let hour = 60 * 60 * 1000;
+        // 10 requests of each connection, all but one for later, and 10,000 of one that runs.
+        ask(&db, vec![wanted(0, 0, None)], 0).unwrap();
+        let running = claim(&db, 0, LEASE).unwrap().unwrap();
+        let each = |number: usize| {
+            let later = (1..=9).map(move |later| wanted(number, later, Some(hour)));
+            later.chain([wanted(number, 0, None)])
+        };
+        ask(&db, (0..10_000).flat_map(each).collect(), 0).unwrap();
+        let more = (100..10_100).map(|n| wanted(0, n, None));
+        ask(&db, more.collect(), 0).unwrap();
+
+        let retries = Retries {
+            most: 8,
+            chance: 0.5,
+        };
+        let failed = || Ended::Failed {
+            error: "no".to_owned(),
+            retry: true,
+        };
+        for _ in 0..100 {
+            let (claim, steps) = counted(&db, || claim(&db, 1, LEASE));
+            assert!(steps < FEW, "a claim took {steps} steps");
+            let claim = claim.unwrap();
+            let (_, steps) = counted(&db, || {
+                finish(&db, claim.id, claim.fence, failed(), retries, 1)
+            });
+            assert!(steps < FEW, "the end of a run took {steps} steps");
+        }
+        let end = || finish(&db, running.id, running.fence, failed(), retries, 1);
+        let (_, steps) = counted(&db, end);
+        assert!(steps < FEW, "a busy connection took {steps} steps");
+        let (_, steps) = counted(&db, || ask(&db, vec![wanted(0, 20_000, None)], 1));
+        assert!(steps < FEW, "a request took {steps} steps");
+
+        // Here 90,000 come due at once and 4,900 connections rise: some of them with each claim.
+        for _ in 0..100 {
+            let (claim, steps) = counted(&db, || claim(&db, hour, LEASE));
+            assert!(claim.is_some());
+            assert!(steps < 25 * FEW, "a claim of many took {steps} steps");
+        }
+    }
+}
