@@ -9,3 +9,4 @@ pub mod control;
 pub mod journal;
 pub mod key;
 pub mod vault;
+pub mod versions;
