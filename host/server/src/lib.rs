@@ -10,3 +10,4 @@ pub mod journal;
 pub mod key;
 pub mod queue;
 pub mod vault;
+pub mod versions;

@@ -6,13 +6,15 @@
 //!
 //! Everything that is the same for every vendor sits at this level: the [`Simulator`] handle, the
 //! [`faults`], the request [`traffic`] and the rate [`limit`]. One module per vendor describes its
-//! account and its answers: [`keycrm`], [`moysklad`].
+//! account and its answers: [`keycrm`], [`moysklad`]. A [`registry`] of components is served in the
+//! same way.
 
 pub mod description;
 pub mod faults;
 pub mod keycrm;
 pub mod limit;
 pub mod moysklad;
+pub mod registry;
 pub mod traffic;
 
 mod json;
