@@ -8,4 +8,5 @@ pub mod cli;
 pub mod control;
 pub mod journal;
 pub mod key;
+pub mod observe;
 pub mod vault;

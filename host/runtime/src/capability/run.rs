@@ -26,8 +26,10 @@ impl RunState {
         self.ticks = 0;
         self.checkpoint.pass();
         let requests = self.egress.requests();
+        let memory = self.memory.peak();
         let run = self.run()?;
         run.report.requests = requests;
+        run.report.memory = memory;
         if !run.report.preview {
             run.work.keep_report(&run.report).await?;
             run.work.commit().await?;
