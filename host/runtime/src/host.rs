@@ -670,6 +670,7 @@ fn begin_report(connection: &Connection, job: &str, preview: bool) -> RunReport 
         unchanged: 0,
         failed: 0,
         requests: 0,
+        memory: 0,
         error: None,
         records: Vec::new(),
     }

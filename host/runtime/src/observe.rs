@@ -1,7 +1,10 @@
-//! Watching a run from outside: its log, its progress, and the wish to stop it.
+//! Watching a run from outside: its log, its progress, its requests, and the wish to stop it.
 
+use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
+use http::Method;
 use serde::Serialize;
 
 use crate::limits::Limits;
@@ -71,6 +74,76 @@ pub struct Written {
     pub changes: Vec<FieldChange>,
 }
 
+/// One HTTP request that was sent; a repeated one is one more.
+///
+/// Operators count these and send the figures elsewhere, so nothing in it can be secret or personal:
+/// of the address only what the manifest says, no path, no query, no header, nothing of a body.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Exchange {
+    /// The endpoint in the words of the manifest: an origin, or `{settings.NAME}` for that of a
+    /// setting, which may name a shop.
+    pub endpoint: Arc<str>,
+    /// The method, by [`method_name`].
+    pub method: &'static str,
+    /// How it ended.
+    pub ending: Ending,
+    /// How long it waited for its turn in the request budget.
+    pub waited: Duration,
+    /// How long it took from there.
+    pub took: Duration,
+    /// Bytes of the answer's body that came, decoded.
+    pub received: u64,
+    /// Whether the same request was sent before.
+    pub repeat: bool,
+}
+
+/// How a request ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// With an answer of this status.
+    Status(u16),
+    /// No connection came about.
+    NoConnection,
+    /// The answer was not whole in time.
+    TimedOut,
+    /// The connection broke before the answer was whole.
+    BrokenOff,
+    /// The host did not dial the address, or did not take an answer of that size.
+    Refused,
+    /// Nobody waited for the answer any longer: the guest dropped the request, or its run ended.
+    Abandoned,
+}
+
+/// The status, or a name.
+impl fmt::Display for Ending {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Ending::Status(status) => return status.fmt(f),
+            Ending::NoConnection => "no_connection",
+            Ending::TimedOut => "timed_out",
+            Ending::BrokenOff => "broken_off",
+            Ending::Refused => "refused",
+            Ending::Abandoned => "abandoned",
+        })
+    }
+}
+
+/// The name of a method that RFC 9110 and RFC 5789 know; `other` for all that somebody may make up.
+pub fn method_name(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
+        Method::OPTIONS => "OPTIONS",
+        Method::TRACE => "TRACE",
+        Method::CONNECT => "CONNECT",
+        _ => "other",
+    }
+}
+
 /// Watches a run. Every method has a default that does nothing.
 pub trait Observer: Send + Sync {
     /// A line was logged.
@@ -91,6 +164,12 @@ pub trait Observer: Send + Sync {
     /// Something was written to the counterpart.
     fn wrote(&self, written: &Written) {
         let _ = written;
+    }
+
+    /// A request was sent, and has ended. Of one that was abandoned this tells at times only after
+    /// the run has ended.
+    fn requested(&self, exchange: &Exchange) {
+        let _ = exchange;
     }
 
     /// Asked at each checkpoint: whether the run should stop there.

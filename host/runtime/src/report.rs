@@ -33,6 +33,9 @@ pub struct RunReport {
     pub failed: u64,
     /// HTTP requests sent, repeats included.
     pub requests: u64,
+    /// Most linear memory that the component had, in bytes; 0 in reports of hosts that did not tell.
+    #[serde(default)]
+    pub memory: u64,
     /// Why it could not go on; none when it could.
     pub error: Option<String>,
     /// The records that could not be taken.
@@ -57,6 +60,20 @@ pub enum Outcome {
     Crashed,
 }
 
+impl Outcome {
+    /// As in JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Outcome::Running => "running",
+            Outcome::Done => "done",
+            Outcome::Suspended => "suspended",
+            Outcome::Transient => "transient",
+            Outcome::Configuration => "configuration",
+            Outcome::Crashed => "crashed",
+        }
+    }
+}
+
 /// A record that could not be taken, with the reason.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RejectedRecord {
@@ -66,4 +83,36 @@ pub struct RejectedRecord {
     pub id: String,
     /// What is wrong with it.
     pub reason: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_outcome_has_one_name_everywhere() {
+        for outcome in [
+            Outcome::Running,
+            Outcome::Done,
+            Outcome::Suspended,
+            Outcome::Transient,
+            Outcome::Configuration,
+            Outcome::Crashed,
+        ] {
+            let json = serde_json::to_value(outcome).unwrap();
+            assert_eq!(json, outcome.as_str());
+        }
+    }
+
+    #[test]
+    fn a_report_from_before_memory_was_told_is_read() {
+        let report = serde_json::json!({
+            "id": "1", "connection": "keycrm", "connector": "keycrm 0.1.0", "job": "orders",
+            "preview": false, "started_at": "2026-01-01T00:00:00Z", "finished_at": null,
+            "outcome": "done", "created": 0, "updated": 0, "unchanged": 0, "failed": 0,
+            "requests": 0, "error": null, "records": [],
+        });
+        let report: RunReport = serde_json::from_value(report).unwrap();
+        assert_eq!(0, report.memory);
+    }
 }

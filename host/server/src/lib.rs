@@ -9,5 +9,6 @@ pub mod control;
 pub mod journal;
 pub mod key;
 pub mod queue;
+pub mod observe;
 pub mod vault;
 pub mod versions;

@@ -30,7 +30,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tenon_erp::EmbeddedErp;
-use tenon_host::observe::{LogLine, Observer, Progress, Written};
+use tenon_host::observe::{Exchange, LogLine, Observer, Progress, Written};
 use tenon_host::report::{Outcome, RejectedRecord, RunReport};
 use tenon_host::{
     CallError, ConnectError, Connection, ConnectionSpec, Connector, EgressSettings, Host,
@@ -491,6 +491,8 @@ pub struct Heard {
     pub rejected: Vec<RejectedRecord>,
     /// What it wrote at its counterpart.
     pub written: Vec<Written>,
+    /// Its requests.
+    pub exchanges: Vec<Exchange>,
 }
 
 impl Run {
@@ -560,6 +562,10 @@ impl Observer for Recorder {
 
     fn wrote(&self, written: &Written) {
         lock(&self.heard).written.push(written.clone());
+    }
+
+    fn requested(&self, exchange: &Exchange) {
+        lock(&self.heard).exchanges.push(exchange.clone());
     }
 
     fn wants_stop(&self) -> bool {

@@ -99,6 +99,7 @@ fn report(id: &str, outcome: Outcome) -> RunReport {
         unchanged: 0,
         failed: 0,
         requests: 0,
+        memory: 0,
         error: None,
         records: Vec::new(),
     }

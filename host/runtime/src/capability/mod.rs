@@ -4,6 +4,7 @@
 mod bindings;
 mod egress;
 mod erp;
+mod memory;
 mod output;
 mod run;
 mod schedule;
@@ -13,7 +14,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::time::Instant;
 use wasmtime::component::{HasSelf, Linker, ResourceTable};
-use wasmtime::{StoreLimits, StoreLimitsBuilder};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::WasiHttpCtx;
 
@@ -23,6 +23,7 @@ use crate::limits::{Breach, Limits};
 use crate::observe::{Observer, RunLog};
 use crate::platform::UnitOfWork;
 use crate::report::RunReport;
+use memory::GuestMemory;
 
 /// All that one call into a guest can touch. Made fresh for each and dropped with its store.
 pub(crate) struct RunState {
@@ -30,7 +31,7 @@ pub(crate) struct RunState {
     pub wasi: WasiCtx,
     pub http: WasiHttpCtx,
     pub egress: RunEgress,
-    pub memory: StoreLimits,
+    pub memory: GuestMemory,
     pub limits: Limits,
     /// None while a component only describes itself.
     pub run: Option<Run>,
@@ -96,11 +97,8 @@ impl RunState {
             table,
             wasi: wasi.build(),
             http,
-            egress: RunEgress::new(egress, log.clone(), limits),
-            memory: StoreLimitsBuilder::new()
-                .memory_size(limits.memory)
-                .trap_on_grow_failure(true)
-                .build(),
+            egress: RunEgress::new(egress, Arc::clone(&observer), log.clone(), limits),
+            memory: GuestMemory::at_most(limits.memory),
             limits: limits.clone(),
             run,
             settings,

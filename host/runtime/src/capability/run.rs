@@ -25,8 +25,10 @@ impl RunState {
     pub async fn commit(&mut self) -> Result<()> {
         self.renew();
         let requests = self.egress.requests();
+        let memory = self.memory.peak();
         let run = self.run()?;
         run.report.requests = requests;
+        run.report.memory = memory;
         if !run.report.preview {
             run.work.keep_report(&run.report).await?;
             run.work.commit().await?;

@@ -16,7 +16,7 @@ use super::breaker::{Open, Trouble};
 use super::signature::{Signature, Signer, token};
 use super::{Egress, Endpoint, Forbidden, hints, policy, retry};
 use crate::limits::Limits;
-use crate::observe::{Level, RunLog};
+use crate::observe::{self, Ending, Level, Observer, RunLog, method_name};
 
 /// By this header a guest says that the counterpart recognises a repeated request.
 const REPEATABLE: HeaderName = HeaderName::from_static("tenon-repeatable");
@@ -30,6 +30,7 @@ pub(crate) struct RunEgress {
 
 /// What all requests of one run share.
 struct RunShare {
+    observer: Arc<dyn Observer>,
     log: RunLog,
     requests: AtomicU64,
     bodies: AtomicUsize,
@@ -39,8 +40,14 @@ struct RunShare {
 impl RunEgress {
     /// Without an [`Egress`] every request is refused: the component is only asked to describe
     /// itself.
-    pub fn new(egress: Option<Arc<Egress>>, log: RunLog, limits: &Limits) -> RunEgress {
+    pub fn new(
+        egress: Option<Arc<Egress>>,
+        observer: Arc<dyn Observer>,
+        log: RunLog,
+        limits: &Limits,
+    ) -> RunEgress {
         let run = Arc::new(RunShare {
+            observer,
             log,
             requests: AtomicU64::new(0),
             bodies: AtomicUsize::new(0),
@@ -155,6 +162,22 @@ struct Outgoing {
     body: Bytes,
     timeout: Duration,
     repeatable: bool,
+    /// It was sent before, with a token that was not taken any longer.
+    renewed: bool,
+}
+
+/// A request under way. The observer hears of it however it ends, even when its run ends before it.
+struct UnderWay<'a> {
+    run: &'a RunShare,
+    sent_at: Instant,
+    told: observe::Exchange,
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        self.told.took = self.sent_at.elapsed();
+        self.run.observer.requested(&self.told);
+    }
 }
 
 struct Exchange {
@@ -198,6 +221,7 @@ impl Exchange {
         let most = self.run.limits.answer;
         let outgoing = Outgoing {
             repeatable: retry::is_repeatable(&parts.method, said),
+            renewed: false,
             method: parts.method,
             url,
             headers,
@@ -236,7 +260,6 @@ impl Exchange {
         endpoint: &Endpoint,
         mut outgoing: Outgoing,
     ) -> Result<Answer, Error> {
-        let mut renewed = false;
         loop {
             let signature = match &endpoint.signer {
                 None => None,
@@ -255,13 +278,13 @@ impl Exchange {
             signature.sign(&mut outgoing.headers);
             let answer = self.send(endpoint, &outgoing).await?;
             let has_token = matches!(endpoint.signer, Some(Signer::Token { .. }));
-            if has_token && answer.status == StatusCode::UNAUTHORIZED && !renewed {
+            if has_token && answer.status == StatusCode::UNAUTHORIZED && !outgoing.renewed {
                 let mut token = endpoint.account.token.lock().await;
                 // Unless another request has got a new one meanwhile.
                 if token.as_ref().is_some_and(|token| token.is(&signature)) {
                     *token = None;
                 }
-                renewed = true;
+                outgoing.renewed = true;
                 continue;
             }
             return self.withhold(endpoint, &signature, answer);
@@ -289,6 +312,7 @@ impl Exchange {
             body: Bytes::new(),
             timeout: self.run.limits.answer,
             repeatable: true,
+            renewed: false,
         };
         let answer = self.send(endpoint, &outgoing).await?;
         if answer.status.is_client_error() {
@@ -342,10 +366,12 @@ impl Exchange {
         loop {
             let admitted = account.breaker.admit(Instant::now());
             admitted.map_err(|open| self.unsent(endpoint, open))?;
-            let permit = if self.egress.no_budget {
-                None
+            let asked_at = Instant::now();
+            let (permit, waited) = if self.egress.no_budget {
+                (None, Duration::ZERO)
             } else {
-                Some(account.budget.acquire(&endpoint.turnstile, cost).await)
+                let permit = account.budget.acquire(&endpoint.turnstile, cost).await;
+                (Some(permit), asked_at.elapsed())
             };
             if self.run.requests.fetch_add(1, Ordering::Relaxed) >= self.run.limits.requests {
                 let most = self.run.limits.requests;
@@ -353,7 +379,23 @@ impl Exchange {
                     .warn(format!("the run used up its {most} requests"));
                 return Err(Error::HttpRequestDenied);
             }
-            let result = self.attempt(&endpoint.client, outgoing).await;
+            let mut under_way = UnderWay {
+                run: &self.run,
+                sent_at: Instant::now(),
+                told: observe::Exchange {
+                    endpoint: Arc::clone(&endpoint.declared),
+                    method: method_name(method),
+                    ending: Ending::Abandoned,
+                    waited,
+                    took: Duration::ZERO,
+                    received: 0,
+                    repeat: attempt > 1 || outgoing.renewed,
+                },
+            };
+            let received = &mut under_way.told.received;
+            let result = self.attempt(&endpoint.client, outgoing, received).await;
+            under_way.told.ending = ending_of(&result);
+            drop(under_way);
             drop(permit);
 
             let now = jiff::Timestamp::now();
@@ -414,11 +456,12 @@ impl Exchange {
         Error::InternalError(Some(reason))
     }
 
-    /// Sends once and reads the answer whole.
+    /// Sends once and reads the answer whole; counts its bytes as they come.
     async fn attempt(
         &self,
         client: &reqwest::Client,
         outgoing: &Outgoing,
+        received: &mut u64,
     ) -> Result<Answer, Error> {
         let mut request = reqwest::Request::new(outgoing.method.clone(), outgoing.url.clone());
         *request.headers_mut() = outgoing.headers.clone();
@@ -454,6 +497,7 @@ impl Exchange {
             }
         };
         while let Some(chunk) = response.chunk().await.map_err(broken)? {
+            *received += chunk.len() as u64;
             let most = self.run.limits.response;
             if body.len() + chunk.len() > most {
                 let refused = "an answer was refused: it has more than";
@@ -488,6 +532,17 @@ fn forbidden(error: &reqwest::Error) -> Option<&Forbidden> {
         cause = error.source();
     }
     None
+}
+
+/// For the observer.
+fn ending_of(result: &Result<Answer, Error>) -> Ending {
+    match result {
+        Ok(answer) => Ending::Status(answer.status.as_u16()),
+        Err(Error::ConnectionRefused) => Ending::NoConnection,
+        Err(Error::HttpResponseTimeout) => Ending::TimedOut,
+        Err(Error::ConnectionTerminated | Error::HttpResponseIncomplete) => Ending::BrokenOff,
+        Err(_) => Ending::Refused,
+    }
 }
 
 /// None when trying again cannot help.

@@ -76,6 +76,8 @@ pub enum EgressError {
 struct Endpoint {
     /// For people.
     origin: String,
+    /// In the words of the manifest, for who counts requests.
+    declared: Arc<str>,
     client: reqwest::Client,
     signer: Option<signature::Signer>,
     account: Arc<account::Account>,
@@ -137,6 +139,7 @@ impl Egress {
             });
             endpoints.push(Endpoint {
                 origin: name,
+                declared: Arc::from(endpoint.origin.as_str()),
                 client,
                 signer,
                 account,

@@ -18,7 +18,7 @@ use wasmtime_wasi_http::{Error, WasiBody, WasiHttpHooks as _};
 use super::*;
 use crate::limits::Limits;
 use crate::manifest::{self, AuthScheme};
-use crate::observe::{LogLine, Observer, RunLog};
+use crate::observe::{Ending, Exchange, LogLine, Observer, RunLog};
 use crate::options::NetworkOptions;
 
 /// A request as the counterpart saw it.
@@ -83,17 +83,26 @@ struct Way {
 }
 
 #[derive(Default)]
-struct Heard(Mutex<Vec<String>>);
+struct Heard {
+    log: Mutex<Vec<String>>,
+    exchanges: Mutex<Vec<Exchange>>,
+}
 
 impl Observer for Heard {
     fn log(&self, line: LogLine) {
-        self.0.lock().unwrap().push(line.message);
+        self.log.lock().unwrap().push(line.message);
+    }
+
+    fn requested(&self, exchange: &Exchange) {
+        self.exchanges.lock().unwrap().push(exchange.clone());
     }
 }
 
 struct Plan<'a> {
     tenant: &'a str,
     origin: &'a str,
+    /// In the words of the manifest, where that is not the origin.
+    declared: Option<&'a str>,
     scheme: AuthScheme,
     secret: &'a str,
     settings: EgressSettings,
@@ -109,6 +118,7 @@ impl Plan<'_> {
         Plan {
             tenant: "shop",
             origin,
+            declared: None,
             scheme: AuthScheme::Bearer,
             secret: "s3cret-k3y",
             settings: EgressSettings {
@@ -135,7 +145,7 @@ impl Plan<'_> {
                 scheme: self.scheme,
             }],
             endpoints: vec![manifest::Endpoint {
-                origin: self.origin.to_owned(),
+                origin: self.declared.unwrap_or(self.origin).to_owned(),
                 credentials: vec!["key".to_owned()],
                 units_per_window: 100,
                 window_ms: 1000,
@@ -150,7 +160,7 @@ impl Plan<'_> {
         let egress = Egress::new(
             &self.tenant.parse().unwrap(),
             &manifest,
-            &serde_json::json!({}),
+            &serde_json::json!({ "base_url": self.origin }),
             &[("key".to_owned(), secret)].into(),
             self.settings,
             &Network::new(self.network).unwrap(),
@@ -176,7 +186,8 @@ impl Way {
 
     fn run(&self) -> RunEgress {
         let log = RunLog::new(self.heard.clone(), &self.limits);
-        RunEgress::new(Some(Arc::clone(&self.egress)), log, &self.limits)
+        let egress = Some(Arc::clone(&self.egress));
+        RunEgress::new(egress, self.heard.clone(), log, &self.limits)
     }
 
     async fn get(&self, path: &str) -> Result<(StatusCode, Bytes), Error> {
@@ -194,7 +205,12 @@ impl Way {
     }
 
     fn heard(&self, words: &str) -> bool {
-        (self.heard.0.lock().unwrap().iter()).any(|line| line.contains(words))
+        (self.heard.log.lock().unwrap().iter()).any(|line| line.contains(words))
+    }
+
+    /// The requests that its observer was told of since it was last asked.
+    fn told(&self) -> Vec<Exchange> {
+        std::mem::take(&mut *self.heard.exchanges.lock().unwrap())
     }
 }
 
@@ -631,4 +647,165 @@ async fn the_credential_is_not_in_any_debug_text() {
     let endpoint = &way.egress.endpoints[0];
     let text = format!("{:?} {:?}", way.egress.allowed, endpoint.signer);
     assert!(!text.contains("s3cret"), "{text}");
+}
+
+/// What was told of each request: method, ending, whether it was a repeat.
+fn shape(told: &[Exchange]) -> Vec<(&'static str, Ending, bool)> {
+    told.iter()
+        .map(|exchange| (exchange.method, exchange.ending, exchange.repeat))
+        .collect()
+}
+
+#[tokio::test]
+async fn the_observer_is_told_of_each_request_and_each_repetition() {
+    let flaky = |hits: Arc<AtomicU64>| async move {
+        match hits.fetch_add(1, Ordering::Relaxed) {
+            0 => (StatusCode::BAD_GATEWAY, ""),
+            _ => (StatusCode::OK, "seven b"),
+        }
+    };
+    let routes = |hits| Router::new().route("/", get(move || flaky(hits)));
+    let server = Counterpart::start(routes).await;
+    let way = Way::to(&server);
+    way.get("/").await.unwrap();
+    let told = way.told();
+    let expected = [
+        ("GET", Ending::Status(502), false),
+        ("GET", Ending::Status(200), true),
+    ];
+    assert_eq!(expected.to_vec(), shape(&told));
+    assert_eq!([0, 7], [told[0].received, told[1].received]);
+    assert_eq!(server.origin, *told[1].endpoint);
+    assert!(told.iter().all(|exchange| !exchange.took.is_zero()));
+}
+
+#[tokio::test]
+async fn logins_are_told_of_and_a_request_with_a_renewed_token_is_a_repeat() {
+    let server = Counterpart::start(with_tokens(1)).await;
+    let way = by_login(&server.origin).open(&Accounts::default());
+    way.get("/").await.unwrap();
+    way.get("/").await.unwrap();
+    let expected = [
+        ("POST", Ending::Status(201), false),
+        ("GET", Ending::Status(200), false),
+        ("GET", Ending::Status(401), false),
+        ("POST", Ending::Status(201), false),
+        ("GET", Ending::Status(200), true),
+    ];
+    assert_eq!(expected.to_vec(), shape(&way.told()));
+}
+
+#[tokio::test]
+async fn a_request_without_an_answer_is_told_by_what_went_wrong() {
+    let nobody = Plan::to("http://127.0.0.1:1").open(&Accounts::default());
+    nobody.get("/").await.unwrap_err();
+    let told = shape(&nobody.told());
+    assert_eq!(5, told.len());
+    assert_eq!(("GET", Ending::NoConnection, false), told[0]);
+    assert_eq!(("GET", Ending::NoConnection, true), told[4]);
+
+    let routes = |_| {
+        Router::new()
+            .route("/never", get(std::future::pending::<()>))
+            .route("/large", get(|| async { "x".repeat(2 << 20) }))
+    };
+    let server = Counterpart::start(routes).await;
+    let mut way = Way::to(&server);
+    way.get("/large").await.unwrap_err();
+    let told = way.told();
+    assert_eq!(vec![("GET", Ending::Refused, false)], shape(&told));
+    assert!(told[0].received > 1 << 20, "{told:?}");
+
+    way.limits.answer = Duration::from_millis(20);
+    way.get("/never").await.unwrap_err();
+    let told = shape(&way.told());
+    assert_eq!(5, told.len());
+    assert_eq!(("GET", Ending::TimedOut, true), told[4]);
+}
+
+#[tokio::test]
+async fn a_request_that_its_guest_drops_is_told_of_too() {
+    let came = Arc::new(tokio::sync::Notify::new());
+    let handler = {
+        let came = Arc::clone(&came);
+        move || async move {
+            came.notify_one();
+            std::future::pending::<()>().await;
+        }
+    };
+    let server = Counterpart::start(|_| Router::new().route("/", get(handler))).await;
+    let way = Way::to(&server);
+    tokio::select! {
+        answer = way.get("/") => panic!("{answer:?}"),
+        () = came.notified() => {}
+    }
+    let expected = vec![("GET", Ending::Abandoned, false)];
+    assert_eq!(expected, shape(&way.told()));
+}
+
+#[tokio::test]
+async fn a_request_that_was_not_sent_is_not_told_of() {
+    let server = Counterpart::start(failing(StatusCode::UNAUTHORIZED, u64::MAX)).await;
+    let mut plan = Plan::to(&server.origin);
+    plan.settings.breaker.failures = 1;
+    let way = plan.open(&Accounts::default());
+    way.get("/").await.unwrap();
+    way.get("/").await.unwrap_err();
+    let mut run = way.run();
+    let foreign = "https://other.example/";
+    let refused = send(&mut run, Method::GET, foreign, &[]).await;
+    refused.unwrap_err();
+    assert_eq!(1, way.told().len());
+}
+
+#[tokio::test]
+async fn the_wait_for_the_budget_is_told_apart_from_the_request() {
+    let server = Counterpart::start(failing(StatusCode::OK, 0)).await;
+    let accounts = Accounts::default();
+    let mut unbound = Plan::to(&server.origin);
+    unbound.settings.no_budget = true;
+    let (way, unbound) = (
+        Plan::to(&server.origin).open(&accounts),
+        unbound.open(&accounts),
+    );
+    let budget = &way.egress.endpoints[0].account.budget;
+    budget.pause(Duration::from_secs(1));
+    way.get("/").await.unwrap();
+    unbound.get("/").await.unwrap();
+    let waited = way.told()[0].waited;
+    assert!(waited >= Duration::from_millis(200), "{waited:?}");
+    assert_eq!(Duration::ZERO, unbound.told()[0].waited);
+}
+
+#[tokio::test]
+async fn what_is_told_of_a_request_holds_nothing_secret_or_personal() {
+    let answer = || async { ([("x-note", "their-header")], "their-body") };
+    let server =
+        Counterpart::start(|_| Router::new().route("/buyers/{name}", axum::routing::any(answer)))
+            .await;
+    let way = Way::to(&server);
+    let made_up = Method::from_bytes(b"PERSONAL").unwrap();
+    let headers = [("x-note", "our-header")];
+    way.ask(made_up, "/buyers/olena?phone=0671234567", &headers)
+        .await
+        .unwrap();
+    let told = way.told();
+    assert_eq!(("other", Ending::Status(200), false), shape(&told)[0]);
+    let text = format!("{told:?}");
+    let kept = [
+        "s3cret", "Bearer", "buyers", "olena", "phone", "067", "header", "body", "PERSONAL",
+    ];
+    for kept in kept {
+        assert!(!text.contains(kept), "{kept} in {text}");
+    }
+}
+
+#[tokio::test]
+async fn an_endpoint_from_a_setting_is_told_by_the_settings_name() {
+    let server = Counterpart::start(failing(StatusCode::OK, 0)).await;
+    let mut plan = Plan::to(&server.origin);
+    plan.declared = Some("{settings.base_url}");
+    let way = plan.open(&Accounts::default());
+    way.get("/").await.unwrap();
+    assert_eq!("{settings.base_url}", &*way.told()[0].endpoint);
 }

@@ -1,0 +1,478 @@
+//! The figures that a server counts, by name: the one place that knows them.
+//!
+//! Each [`Metrics`] has a recorder of its own instead of the process's, so that a platform's own
+//! figures and several servers in one process stay apart. Labels take few values: names of connectors,
+//! jobs and endpoints come from manifests, everything else from this program.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use metrics::{
+    counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram,
+    with_local_recorder,
+};
+use metrics_exporter_prometheus::{
+    Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder,
+};
+use tenon_host::manifest::Manifest;
+use tenon_host::observe::Exchange;
+use tenon_host::report::RunReport;
+
+use super::{known_job, process};
+
+const RUNS: &str = "tenon_runs_total";
+const RUN_SECONDS: &str = "tenon_run_seconds";
+const RUN_MEMORY: &str = "tenon_run_memory_bytes";
+const QUEUE_WAITING: &str = "tenon_queue_waiting";
+const QUEUE_OLDEST: &str = "tenon_queue_oldest_seconds";
+const REQUESTS: &str = "tenon_requests_total";
+const REQUEST_SECONDS: &str = "tenon_request_seconds";
+const BUDGET_WAIT: &str = "tenon_budget_wait_seconds";
+const WEBHOOKS: &str = "tenon_webhooks_total";
+const HTTP_REQUESTS: &str = "tenon_http_requests_total";
+const HTTP_SECONDS: &str = "tenon_http_request_seconds";
+/// The name that Prometheus' own clients use.
+const PROCESS_MEMORY: &str = "process_resident_memory_bytes";
+
+/// Of one exchange over HTTP, either way.
+const EXCHANGE_BUCKETS: &[f64] = &[
+    0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0,
+];
+const WAIT_BUCKETS: &[f64] = &[0.01, 0.1, 1.0, 5.0, 15.0, 60.0, 300.0];
+const RUN_BUCKETS: &[f64] = &[
+    0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 1_800.0, 3_600.0,
+];
+const MEMORY_BUCKETS: &[f64] = &[
+    2_097_152.0,
+    4_194_304.0,
+    8_388_608.0,
+    16_777_216.0,
+    33_554_432.0,
+    67_108_864.0,
+    134_217_728.0,
+    268_435_456.0,
+];
+
+/// Observations after which those that wait are put into their buckets.
+const UPKEEP: u32 = 1_024;
+
+/// The figures of one server. Clones count into the same.
+#[derive(Clone)]
+pub struct Metrics(Arc<Recorded>);
+
+struct Recorded {
+    recorder: PrometheusRecorder,
+    handle: PrometheusHandle,
+    observations: AtomicU32,
+}
+
+/// Requests for runs, by state.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct QueueFigures {
+    /// May be claimed.
+    pub ready: u64,
+    /// Due in the future.
+    pub later: u64,
+    /// Under way.
+    pub running: u64,
+    /// Given up.
+    pub dead: u64,
+    /// How long the oldest that any idle worker could run has waited.
+    pub oldest: Option<Duration>,
+}
+
+/// What became of a message of a counterpart. One that is accepted is handled or fails later, more
+/// than once if it is tried again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WebhookResult {
+    /// Taken in.
+    Accepted,
+    /// Nobody is called by that secret.
+    Unknown,
+    /// Larger than messages may be.
+    TooLarge,
+    /// The connector has read it.
+    Handled,
+    /// The connector could not read it.
+    Failed,
+}
+
+impl WebhookResult {
+    /// As in labels.
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            WebhookResult::Accepted => "accepted",
+            WebhookResult::Unknown => "unknown",
+            WebhookResult::TooLarge => "too_large",
+            WebhookResult::Handled => "handled",
+            WebhookResult::Failed => "failed",
+        }
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Metrics {
+        Metrics::new()
+    }
+}
+
+impl Metrics {
+    /// What [`Metrics::render`] is served as.
+    pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+    /// Figures that begin at nothing.
+    pub fn new() -> Metrics {
+        let recorder = [
+            (RUN_SECONDS, RUN_BUCKETS),
+            (RUN_MEMORY, MEMORY_BUCKETS),
+            (REQUEST_SECONDS, EXCHANGE_BUCKETS),
+            (BUDGET_WAIT, WAIT_BUCKETS),
+            (HTTP_SECONDS, EXCHANGE_BUCKETS),
+        ]
+        .into_iter()
+        .fold(PrometheusBuilder::new(), |builder, (name, buckets)| {
+            builder
+                .set_buckets_for_metric(Matcher::Full(name.to_owned()), buckets)
+                .expect("there are buckets")
+        })
+        .build_recorder();
+        with_local_recorder(&recorder, describe);
+        Metrics(Arc::new(Recorded {
+            handle: recorder.handle(),
+            recorder,
+            observations: AtomicU32::new(0),
+        }))
+    }
+
+    /// A run has ended.
+    pub fn ran(&self, manifest: &Manifest, report: &RunReport) {
+        let connector = || manifest.name.clone();
+        let job = || known_job(manifest, &report.job).to_owned();
+        let outcome = report.outcome.as_str();
+        self.observe(|| {
+            counter!(RUNS, "connector" => connector(), "job" => job(), "outcome" => outcome)
+                .increment(1);
+            if let Some(finished_at) = report.finished_at {
+                // A clock that was set back meanwhile makes no run shorter than nothing.
+                let took = finished_at.duration_since(report.started_at).as_secs_f64();
+                histogram!(RUN_SECONDS, "connector" => connector(), "job" => job())
+                    .record(took.max(0.0));
+            }
+            // A run that never began had no memory.
+            if report.memory > 0 {
+                histogram!(RUN_MEMORY, "connector" => connector()).record(report.memory as f64);
+            }
+        });
+    }
+
+    /// A run sent a request.
+    pub fn requested(&self, manifest: &Manifest, exchange: &Exchange) {
+        let connector = || manifest.name.clone();
+        let endpoint = || exchange.endpoint.to_string();
+        let status = exchange.ending.to_string();
+        self.observe(|| {
+            counter!(REQUESTS, "connector" => connector(), "endpoint" => endpoint(), "status" => status)
+                .increment(1);
+            histogram!(REQUEST_SECONDS, "connector" => connector(), "endpoint" => endpoint())
+                .record(exchange.took);
+            histogram!(BUDGET_WAIT, "connector" => connector(), "endpoint" => endpoint())
+                .record(exchange.waited);
+        });
+    }
+
+    /// How the queue stands.
+    pub fn queue(&self, figures: &QueueFigures) {
+        let states = [
+            ("ready", figures.ready),
+            ("later", figures.later),
+            ("running", figures.running),
+            ("dead", figures.dead),
+        ];
+        with_local_recorder(&self.0.recorder, || {
+            for (state, count) in states {
+                gauge!(QUEUE_WAITING, "state" => state).set(count as f64);
+            }
+            gauge!(QUEUE_OLDEST).set(figures.oldest.unwrap_or_default());
+        });
+    }
+
+    /// A message of a counterpart came, or was read.
+    pub fn webhook(&self, result: WebhookResult) {
+        with_local_recorder(&self.0.recorder, || {
+            counter!(WEBHOOKS, "result" => result.as_str()).increment(1);
+        });
+    }
+
+    /// The server has answered a request. The route is the pattern that it matched.
+    pub(super) fn answered(&self, method: &'static str, route: &str, status: u16, took: Duration) {
+        let route = || route.to_owned();
+        self.observe(|| {
+            counter!(HTTP_REQUESTS, "method" => method, "route" => route(), "status" => status.to_string())
+                .increment(1);
+            histogram!(HTTP_SECONDS, "method" => method, "route" => route()).record(took);
+        });
+    }
+
+    /// All figures in the text format of Prometheus.
+    pub fn render(&self) -> String {
+        if let Some(bytes) = process::resident() {
+            with_local_recorder(&self.0.recorder, || {
+                gauge!(PROCESS_MEMORY).set(bytes as f64);
+            });
+        }
+        self.0.handle.render()
+    }
+
+    /// Records with histograms. They keep every observation until somebody asks or cleans up, so a
+    /// server that nobody asks cleans up by itself.
+    fn observe(&self, record: impl FnOnce()) {
+        with_local_recorder(&self.0.recorder, record);
+        let before = self.0.observations.fetch_add(1, Ordering::Relaxed);
+        if before % UPKEEP == UPKEEP - 1 {
+            self.0.handle.run_upkeep();
+        }
+    }
+}
+
+fn describe() {
+    describe_counter!(RUNS, "Runs that ended, by how they ended.");
+    describe_histogram!(RUN_SECONDS, "How long runs took.");
+    describe_histogram!(
+        RUN_MEMORY,
+        "Most linear memory that the component had in a run."
+    );
+    describe_gauge!(
+        QUEUE_WAITING,
+        "Requests for runs, by state: ready, later, running, or dead, which an admin has to retry."
+    );
+    describe_gauge!(
+        QUEUE_OLDEST,
+        "How long the oldest request has waited that any idle worker could run."
+    );
+    describe_counter!(
+        REQUESTS,
+        "HTTP requests of runs, repeats included, by status of the answer or kind of failure."
+    );
+    describe_histogram!(
+        REQUEST_SECONDS,
+        "How long HTTP requests of runs took, waiting for the budget aside."
+    );
+    describe_histogram!(
+        BUDGET_WAIT,
+        "How long HTTP requests of runs waited for their turn in the request budget."
+    );
+    describe_counter!(
+        WEBHOOKS,
+        "Messages of counterparts: accepted, unknown or too_large at the door, then handled or failed."
+    );
+    describe_counter!(
+        HTTP_REQUESTS,
+        "Requests that this server answered, by route."
+    );
+    describe_histogram!(HTTP_SECONDS, "How long this server took to answer.");
+    describe_gauge!(PROCESS_MEMORY, "Memory that this process has in RAM.");
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use tenon_host::observe::Ending;
+    use tenon_host::report::Outcome;
+
+    use super::super::tests::{manifest, report};
+    use super::*;
+
+    fn exchange(ending: Ending) -> Exchange {
+        Exchange {
+            endpoint: Arc::from("{settings.base_url}"),
+            method: "GET",
+            ending,
+            waited: Duration::from_secs(2),
+            took: Duration::from_millis(300),
+            received: 10,
+            repeat: false,
+        }
+    }
+
+    /// Asserts that the figures have this line.
+    fn has(metrics: &Metrics, line: &str) {
+        let text = metrics.render();
+        assert!(text.lines().any(|known| known == line), "{line} in\n{text}");
+    }
+
+    #[test]
+    fn a_run_is_counted_with_its_time_and_memory() {
+        let metrics = Metrics::new();
+        metrics.ran(&manifest(), &report("orders", Outcome::Done));
+        metrics.ran(&manifest(), &report("orders", Outcome::Done));
+        metrics.ran(&manifest(), &report("orders", Outcome::Crashed));
+        let of = r#"connector="keycrm",job="orders""#;
+        has(
+            &metrics,
+            &format!("tenon_runs_total{{{of},outcome=\"done\"}} 2"),
+        );
+        has(
+            &metrics,
+            &format!("tenon_runs_total{{{of},outcome=\"crashed\"}} 1"),
+        );
+        has(&metrics, &format!("tenon_run_seconds_sum{{{of}}} 270"));
+        has(
+            &metrics,
+            &format!("tenon_run_seconds_bucket{{{of},le=\"60\"}} 0"),
+        );
+        has(
+            &metrics,
+            &format!("tenon_run_seconds_bucket{{{of},le=\"300\"}} 3"),
+        );
+        let memory = r#"tenon_run_memory_bytes_bucket{connector="keycrm",le="4194304"} 3"#;
+        has(&metrics, memory);
+    }
+
+    #[test]
+    fn a_run_under_way_or_never_begun_has_no_time_and_no_memory() {
+        let metrics = Metrics::new();
+        let mut unbegun = report("orders", Outcome::Configuration);
+        (unbegun.finished_at, unbegun.memory) = (None, 0);
+        metrics.ran(&manifest(), &unbegun);
+        let text = metrics.render();
+        assert!(text.contains("tenon_runs_total{"), "{text}");
+        assert!(!text.contains("tenon_run_seconds"), "{text}");
+        assert!(!text.contains("tenon_run_memory"), "{text}");
+    }
+
+    #[test]
+    fn a_request_is_counted_by_endpoint_with_both_its_times() {
+        let metrics = Metrics::new();
+        metrics.requested(&manifest(), &exchange(Ending::Status(429)));
+        metrics.requested(&manifest(), &exchange(Ending::TimedOut));
+        let of = r#"connector="keycrm",endpoint="{settings.base_url}""#;
+        has(
+            &metrics,
+            &format!("tenon_requests_total{{{of},status=\"429\"}} 1"),
+        );
+        has(
+            &metrics,
+            &format!("tenon_requests_total{{{of},status=\"timed_out\"}} 1"),
+        );
+        has(&metrics, &format!("tenon_request_seconds_sum{{{of}}} 0.6"));
+        has(
+            &metrics,
+            &format!("tenon_budget_wait_seconds_sum{{{of}}} 4"),
+        );
+        has(
+            &metrics,
+            &format!("tenon_budget_wait_seconds_count{{{of}}} 2"),
+        );
+    }
+
+    #[test]
+    fn the_queue_and_webhooks_are_told_by_state() {
+        let metrics = Metrics::new();
+        let busy = QueueFigures {
+            ready: 5,
+            later: 4,
+            running: 3,
+            dead: 2,
+            oldest: Some(Duration::from_secs(90)),
+        };
+        metrics.queue(&busy);
+        has(&metrics, r#"tenon_queue_waiting{state="ready"} 5"#);
+        has(&metrics, r#"tenon_queue_waiting{state="later"} 4"#);
+        has(&metrics, r#"tenon_queue_waiting{state="running"} 3"#);
+        has(&metrics, r#"tenon_queue_waiting{state="dead"} 2"#);
+        has(&metrics, "tenon_queue_oldest_seconds 90");
+        metrics.queue(&QueueFigures::default());
+        has(&metrics, r#"tenon_queue_waiting{state="ready"} 0"#);
+        has(&metrics, "tenon_queue_oldest_seconds 0");
+
+        metrics.webhook(WebhookResult::Accepted);
+        metrics.webhook(WebhookResult::TooLarge);
+        has(&metrics, r#"tenon_webhooks_total{result="accepted"} 1"#);
+        has(&metrics, r#"tenon_webhooks_total{result="too_large"} 1"#);
+    }
+
+    fn everything() -> Metrics {
+        let metrics = Metrics::new();
+        metrics.ran(&manifest(), &report("orders", Outcome::Done));
+        metrics.requested(&manifest(), &exchange(Ending::Status(200)));
+        metrics.queue(&QueueFigures::default());
+        metrics.webhook(WebhookResult::Accepted);
+        metrics.answered("GET", "/v1/me", 200, Duration::from_millis(1));
+        metrics
+    }
+
+    #[test]
+    fn every_figure_says_what_it_is() {
+        let text = everything().render();
+        let names = |start: &str| -> BTreeSet<String> {
+            let lines = text.lines().filter_map(|line| line.strip_prefix(start));
+            lines
+                .filter_map(|rest| Some(rest.split_once(' ')?.0.to_owned()))
+                .collect()
+        };
+        let typed = names("# TYPE ");
+        assert_eq!(names("# HELP "), typed);
+        let mut expected = BTreeSet::from([
+            RUNS,
+            RUN_SECONDS,
+            RUN_MEMORY,
+            QUEUE_WAITING,
+            QUEUE_OLDEST,
+            REQUESTS,
+            REQUEST_SECONDS,
+            BUDGET_WAIT,
+            WEBHOOKS,
+            HTTP_REQUESTS,
+            HTTP_SECONDS,
+        ]);
+        if cfg!(target_os = "linux") {
+            expected.insert(PROCESS_MEMORY);
+        }
+        assert_eq!(expected, typed.iter().map(String::as_str).collect());
+        assert!(!text.contains(" summary"), "times have buckets:\n{text}");
+    }
+
+    #[test]
+    fn a_job_that_a_component_made_up_makes_no_figure_of_its_own() {
+        let metrics = Metrics::new();
+        for number in 0..100 {
+            let made_up = report(&format!("private-{number}"), Outcome::Configuration);
+            metrics.ran(&manifest(), &made_up);
+        }
+        let of = r#"connector="keycrm",job="other",outcome="configuration""#;
+        has(&metrics, &format!("tenon_runs_total{{{of}}} 100"));
+    }
+
+    #[test]
+    fn no_figure_tells_of_a_tenant_or_of_what_went_wrong() {
+        let metrics = everything();
+        metrics.ran(&manifest(), &report("private-job", Outcome::Crashed));
+        let text = metrics.render();
+        for kept in ["private", "tenant", "connection", "phone", "20260101"] {
+            assert!(!text.contains(kept), "{kept} in\n{text}");
+        }
+    }
+
+    #[test]
+    fn two_servers_in_one_process_count_apart() {
+        let (one, other) = (Metrics::new(), Metrics::new());
+        one.clone().webhook(WebhookResult::Unknown);
+        has(&one, r#"tenon_webhooks_total{result="unknown"} 1"#);
+        assert!(!other.render().contains("tenon_webhooks_total"));
+    }
+
+    #[test]
+    fn cleaning_up_loses_no_observation() {
+        let metrics = Metrics::new();
+        for _ in 0..3 * UPKEEP {
+            metrics.requested(&manifest(), &exchange(Ending::Status(200)));
+        }
+        let of = r#"connector="keycrm",endpoint="{settings.base_url}""#;
+        has(
+            &metrics,
+            &format!("tenon_request_seconds_count{{{of}}} 3072"),
+        );
+    }
+}
