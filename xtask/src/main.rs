@@ -1,5 +1,8 @@
 //! `cargo xtask`: builds the components, and everything that needs them built.
 
+mod browser;
+mod schemathesis;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
@@ -12,8 +15,16 @@ const WASM: &str = "wasm32-wasip2";
 /// The crates of the connectors, and the file that each is installed as.
 const CONNECTORS: &[(&str, &str)] = &[("tenon-keycrm", "keycrm"), ("tenon-moysklad", "moysklad")];
 
-/// The crate of the guests that attack the host, one in each of its examples.
-const HOSTILE_GUESTS: &str = "tenon-hostile-guests";
+/// The crates of guests that only tests run, one in each of their examples: where its sources are
+/// and the folder that its components go to. One attacks the host, the other is operated.
+const TEST_GUESTS: &[(&str, &str, &str)] = &[
+    (
+        "tenon-hostile-guests",
+        "tests/conformance/guests",
+        "conformance",
+    ),
+    ("tenon-ledger-guests", "tests/scenarios/guests", "scenarios"),
+];
 
 #[derive(Parser)]
 #[command(
@@ -31,7 +42,7 @@ enum Task {
     Build,
     /// Build everything, start the simulators and synchronise every integration.
     Demo {
-        /// End after the exchange instead of leaving the simulators running.
+        /// End after the exchanges instead of leaving the simulators and the server running.
         #[arg(long)]
         once: bool,
         /// Print one JSON object instead of tables.
@@ -65,7 +76,7 @@ fn execute(task: Task) -> Result<()> {
     let root = root()?;
     build(&root)?;
     if !matches!(task, Task::Demo { .. }) {
-        build_hostile_guests(&root)?;
+        build_test_guests(&root)?;
     }
     let program = |name: &str| {
         let mut command = Command::new(target(&root).join("release").join(name));
@@ -80,9 +91,17 @@ fn execute(task: Task) -> Result<()> {
             demo.args(json.then_some("--json"));
             run(&mut demo)
         }
-        Task::Test { arguments } => run(cargo(&root)
-            .args(["test", "--release", "--workspace"])
-            .args(arguments)),
+        Task::Test { arguments } => {
+            browser::ensure_browser()?;
+            let everything = arguments.is_empty();
+            run(cargo(&root)
+                .args(["test", "--release", "--workspace"])
+                .args(arguments))?;
+            if everything {
+                schemathesis::check(&root)?;
+            }
+            Ok(())
+        }
         Task::Bench { names } => run(program("tenon-bench").args(names)),
     }
 }
@@ -110,21 +129,26 @@ fn build(root: &Path) -> Result<()> {
         .args(packages.concat()))
 }
 
-/// Builds the guests that attack the host, to `target/components/conformance`. Nothing that they do
-/// is worth a long optimisation.
-fn build_hostile_guests(root: &Path) -> Result<()> {
+/// Builds the guests that only tests run. Nothing that they do is worth a long optimisation.
+fn build_test_guests(root: &Path) -> Result<()> {
+    let packages = TEST_GUESTS
+        .iter()
+        .map(|(package, ..)| ["--package", package]);
     run(cargo(root)
         .args(["build", "--profile", "hostile", "--target", WASM])
-        .args(["--package", HOSTILE_GUESTS, "--examples"]))?;
-
-    let folder = target(root).join("components/conformance");
-    std::fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
-    let sources = root.join("tests/conformance/guests/examples");
-    let entries = std::fs::read_dir(&sources).with_context(|| sources.display().to_string())?;
-    for entry in entries {
-        let file = Path::new(&entry?.file_name()).with_extension("wasm");
-        let built = target(root).join(WASM).join("hostile/examples").join(&file);
-        copy_if_newer(&built, &folder.join(&file)).with_context(|| built.display().to_string())?;
+        .args(packages.flatten())
+        .arg("--examples"))?;
+    for (_, sources, folder) in TEST_GUESTS {
+        let folder = target(root).join("components").join(folder);
+        std::fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
+        let sources = root.join(sources).join("examples");
+        let entries = std::fs::read_dir(&sources).with_context(|| sources.display().to_string())?;
+        for entry in entries {
+            let file = Path::new(&entry?.file_name()).with_extension("wasm");
+            let built = target(root).join(WASM).join("hostile/examples").join(&file);
+            copy_if_newer(&built, &folder.join(&file))
+                .with_context(|| built.display().to_string())?;
+        }
     }
     Ok(())
 }

@@ -336,34 +336,3 @@ fn configure(connection: &Connection) -> rusqlite::Result<()> {
          PRAGMA trusted_schema = OFF;",
     )
 }
-
-#[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use rusqlite::Connection;
-
-    use super::{MIGRATIONS, STEPS, open};
-
-    #[test]
-    fn a_file_of_any_earlier_version_is_brought_up_to_date_with_what_it_holds() {
-        for step in 0..STEPS.len() {
-            let dir = tempfile::tempdir().unwrap();
-            let path = dir.path().join("shop.sqlite");
-            let mut older = Connection::open(&path).unwrap();
-            MIGRATIONS.to_version(&mut older, step).unwrap();
-            if step >= 2 {
-                let add = "INSERT INTO timers VALUES ('crm', 'a', 'orders', 10, NULL)";
-                older.execute(add, []).unwrap();
-            }
-            drop(older);
-            let db = open(&path, Duration::ZERO).unwrap();
-            let count = |table: &str| -> i64 {
-                let count = format!("SELECT count(*) FROM {table}");
-                db.query_row(&count, [], |row| row.get(0)).unwrap()
-            };
-            assert_eq!(count("timers"), i64::from(step >= 2), "from step {step}");
-            assert_eq!(count("snapshots"), 0, "from step {step}");
-        }
-    }
-}

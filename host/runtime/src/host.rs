@@ -203,9 +203,29 @@ impl Host {
         connector: Arc<Connector>,
         spec: ConnectionSpec,
     ) -> Result<Connection, ConnectError> {
+        self.connect_unless(connector, spec, |_| true)
+    }
+
+    /// Opens a connection whose settings are not filled in yet, for [`Host::check`] and
+    /// [`Host::choices`]: what is missing is no error, what is wrong is.
+    pub fn connect_to_look(
+        &self,
+        connector: Arc<Connector>,
+        spec: ConnectionSpec,
+    ) -> Result<Connection, ConnectError> {
+        self.connect_unless(connector, spec, |error| !error.missing)
+    }
+
+    fn connect_unless(
+        &self,
+        connector: Arc<Connector>,
+        spec: ConnectionSpec,
+        counts: impl Fn(&SettingsError) -> bool,
+    ) -> Result<Connection, ConnectError> {
         spec.limits.check()?;
         let manifest = &connector.manifest;
-        let errors = check_settings(manifest, &spec.settings);
+        let mut errors = check_settings(manifest, &spec.settings);
+        errors.retain(counts);
         if !errors.is_empty() {
             return Err(ConnectError::Settings(errors));
         }
@@ -449,6 +469,26 @@ impl Host {
         };
         work.bind(vec![unknown]).await?;
         work.commit().await
+    }
+
+    /// Forgets what [`Host::restore`] would go back to.
+    pub async fn drop_snapshot(
+        &self,
+        tenant: &TenantId,
+        connection: &ConnectionId,
+    ) -> Result<(), Fault> {
+        let mut work = self.platform.begin(tenant, connection).await?;
+        work.drop_snapshot().await?;
+        work.commit().await
+    }
+
+    /// Removes all that a connection keeps, or all that a tenant has.
+    pub async fn forget(
+        &self,
+        tenant: &TenantId,
+        connection: Option<&ConnectionId>,
+    ) -> Result<(), Fault> {
+        self.platform.forget(tenant, connection).await
     }
 
     /// Takes a counterpart record out of its pair.

@@ -8,7 +8,8 @@
 
 use std::collections::HashSet;
 
-use jsonschema::{Draft, PatternOptions};
+use jsonschema::error::ValidationErrorKind;
+use jsonschema::{Draft, PatternOptions, ValidationError};
 use serde::Serialize;
 use serde_json::Value;
 use url::Url;
@@ -149,6 +150,9 @@ pub struct Endpoint {
     pub costs: Vec<(String, u32)>,
 }
 
+/// Before the kind of record in `listens-to` of a job that wants to know who looks at one.
+pub const VISIT: &str = "visit:";
+
 /// Work that a connector offers on a schedule.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Job {
@@ -158,7 +162,8 @@ pub struct Job {
     pub title: Text,
     /// Cron expression in the tenant's time zone, which [`Cron`] reads; none runs only when asked.
     pub schedule: Option<String>,
-    /// Record kinds whose change on the platform starts it.
+    /// Record kinds whose change on the platform starts it; after [`VISIT`], kinds of which somebody
+    /// looks at one.
     pub listens_to: Vec<String>,
 }
 
@@ -326,15 +331,15 @@ fn name(what: &'static str, name: &str, signs: &'static str) -> Result<(), BadMa
 }
 
 /// Passes names of one kind that differ.
-fn names<'a>(
+fn names<'a, N: AsRef<str> + ?Sized + 'a>(
     what: &'static str,
-    all: impl IntoIterator<Item = &'a String>,
+    all: impl IntoIterator<Item = &'a N>,
 ) -> Result<(), BadManifest> {
     let mut seen = HashSet::new();
-    for one in all {
+    for one in all.into_iter().map(N::as_ref) {
         name(what, one, "_ -")?;
         if !seen.insert(one) {
-            let name = one.clone();
+            let name = one.to_owned();
             return Err(BadManifest::Twice { what, name });
         }
     }
@@ -533,7 +538,14 @@ impl Manifest {
                 KINDS,
                 format!("record kinds for its job `{}`", job.id),
             )?;
-            names("record kind", &job.listens_to)?;
+            let (visited, changed): (Vec<&str>, Vec<&str>) = (job.listens_to.iter())
+                .map(String::as_str)
+                .partition(|kind| kind.starts_with(VISIT));
+            names("record kind", changed)?;
+            names(
+                "record kind",
+                visited.iter().map(|kind| &kind[VISIT.len()..]),
+            )?;
         }
         few(self.actions.len(), ACTIONS, "actions")?;
         names("action", self.actions.iter().map(|action| &action.id))?;
@@ -681,6 +693,8 @@ pub struct SettingsError {
     pub path: String,
     /// What is wrong with it.
     pub reason: String,
+    /// Whether a setting is not there that has to be: all is well otherwise.
+    pub missing: bool,
 }
 
 /// All ways in which settings break the schema of a manifest, in the order of the settings.
@@ -690,13 +704,41 @@ pub fn check_settings(manifest: &Manifest, settings: &Value) -> Vec<SettingsErro
             .iter_errors(settings)
             .map(|error| SettingsError {
                 path: error.instance_path().to_string(),
-                reason: error.to_string(),
+                reason: reason(&error),
+                missing: !left_out(&error).is_empty(),
             })
             .collect(),
         Err(reason) => vec![SettingsError {
             path: String::new(),
             reason,
+            missing: false,
         }],
+    }
+}
+
+/// The names of settings that are not there, when that is all that is wrong; of alternatives, one of
+/// each that would do.
+fn left_out(error: &ValidationError<'_>) -> Vec<String> {
+    match error.kind() {
+        ValidationErrorKind::Required { property } => {
+            vec![property.as_str().unwrap_or_default().to_owned()]
+        }
+        ValidationErrorKind::AnyOf { context } | ValidationErrorKind::OneOfNotValid { context } => {
+            (context.iter())
+                .map(|branch| branch.iter().map(left_out).collect::<Vec<_>>())
+                .filter(|branch| branch.iter().all(|names| !names.is_empty()))
+                .flat_map(|branch| branch.into_iter().flatten())
+                .collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// What is wrong, without the settings themselves where a list of names says it.
+fn reason(error: &ValidationError<'_>) -> String {
+    match left_out(error).as_slice() {
+        [] | [_] => error.to_string(),
+        names => format!("one of these is needed: {}", names.join(", ")),
     }
 }
 
@@ -1172,6 +1214,28 @@ mod tests {
 
     fn refers(to: &str) -> String {
         json!({ "properties": { "url": { "$ref": to } } }).to_string()
+    }
+
+    #[test]
+    fn alternatives_of_which_none_is_given_are_missing_settings() {
+        let mut manifest = fit();
+        manifest.settings_schema = json!({
+            "oneOf": [{ "required": ["period"] }, { "required": ["last_days"] }],
+            "properties": { "url": { "type": "string" }, "last_days": { "type": "integer" } },
+        })
+        .to_string();
+        let manifest = Manifest::try_from(manifest).expect("a fit manifest");
+        let errors = check_settings(&manifest, &json!({}));
+        assert_eq!(1, errors.len(), "{errors:?}");
+        assert!(errors[0].missing);
+        assert_eq!(
+            "one of these is needed: period, last_days",
+            errors[0].reason
+        );
+        let wrong = check_settings(&manifest, &json!({ "last_days": "many" }));
+        assert!(wrong.iter().all(|error| !error.missing), "{wrong:?}");
+        let both = check_settings(&manifest, &json!({ "period": 1, "last_days": 1 }));
+        assert!(both.iter().any(|error| !error.missing), "{both:?}");
     }
 
     #[test]

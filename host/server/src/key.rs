@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::{env, fmt, fs};
 
 use anyhow::Context as _;
-use rusqlite::Transaction;
+use rusqlite::Connection;
 use tempfile::NamedTempFile;
 use tenon_host::SealingKeys;
 use zeroize::Zeroizing;
@@ -61,7 +61,7 @@ impl KeySource {
     /// The keys that there are; where nothing is sealed yet, a first key is made.
     pub fn keys_or_first(
         &self,
-        alone: &Transaction<'_>,
+        alone: &Connection,
         nothing_is_sealed: bool,
     ) -> anyhow::Result<SealingKeys> {
         if nothing_is_sealed
@@ -126,7 +126,7 @@ impl KeyFile {
         SealingKeys::parse(&text).with_context(place).map(Some)
     }
 
-    fn make(&self, _alone: &Transaction<'_>) -> anyhow::Result<()> {
+    fn make(&self, _alone: &Connection) -> anyhow::Result<()> {
         let draft = self.draft(&SealingKeys::generate())?;
         // A file that somebody put there meanwhile stays.
         let made = draft.persist_noclobber(self.path()).map_err(|e| e.error);
@@ -137,7 +137,7 @@ impl KeyFile {
     /// Puts these keys in the place of those that the file holds.
     ///
     /// `_alone` is the transaction that locks the control database.
-    pub fn replace(&self, _alone: &Transaction<'_>, keys: &SealingKeys) -> anyhow::Result<()> {
+    pub fn replace(&self, _alone: &Connection, keys: &SealingKeys) -> anyhow::Result<()> {
         let replaced = self.draft(keys)?.persist(self.path()).map_err(|e| e.error);
         replaced
             .and_then(|_| self.settle())

@@ -4,11 +4,20 @@
 //! connectors when it is time or when somebody asks, takes the counterparts' webhooks, and offers all
 //! of it over HTTP. The program `tenon` is this library over the embedded ERP.
 
+pub mod api;
 pub mod cli;
+pub mod console;
 pub mod control;
-pub mod journal;
-pub mod key;
-pub mod queue;
+mod hooks;
+mod journal;
+mod key;
 pub mod observe;
-pub mod vault;
+pub mod queue;
+mod scheduler;
+mod serve;
+pub mod service;
+mod vault;
 pub mod versions;
+mod worker;
+
+pub use serve::{router, serve};

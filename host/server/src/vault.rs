@@ -10,13 +10,13 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use jiff::Timestamp;
-use rusqlite::Transaction;
+use rusqlite::{Connection, Transaction};
 use tenon_host::ids::{ConnectionId, TenantId};
 use tenon_host::seal::OpenError;
 use tenon_host::{CredentialPlace, SealingKeys, Secret};
 
-use crate::control::Control;
 use crate::control::credentials::{self, Listed, Stored};
+use crate::control::{Control, Failure, SharedControl};
 use crate::key::{KeyFile, KeySource};
 
 /// Stored credentials and their keys.
@@ -41,6 +41,78 @@ pub fn stored(
     }
 }
 
+/// Stores a credential in place of the one that is there. The caller has the lock of the database.
+pub fn put(
+    db: &Connection,
+    data: &Path,
+    place: CredentialPlace<'_>,
+    secret: &Secret,
+) -> anyhow::Result<()> {
+    seal(db, &KeySource::of(data), place, secret)
+}
+
+/// The stored ones among these credentials of a connection, for a server.
+pub async fn shared(
+    control: &SharedControl,
+    data: &Path,
+    tenant: TenantId,
+    connection: ConnectionId,
+    names: Vec<String>,
+) -> Result<HashMap<String, Secret>, Failure> {
+    let look = {
+        let data = data.to_owned();
+        move |db: &Connection| {
+            let names: Vec<&str> = names.iter().map(String::as_str).collect();
+            unseal(db, &KeySource::of(&data), &tenant, &connection, &names)
+                .map_err(|error| Failure::new(format!("{error:#}")))
+        }
+    };
+    // Without the lock a rotation may come between the rows and the keys, so a failure is looked at
+    // again with it.
+    match control.read(look.clone()).await {
+        Err(_) => control.write(look).await,
+        secrets => secrets,
+    }
+}
+
+fn seal(
+    db: &Connection,
+    source: &KeySource,
+    place: CredentialPlace<'_>,
+    secret: &Secret,
+) -> anyhow::Result<()> {
+    let keys = source.keys_or_first(db, credentials::is_empty(db)?)?;
+    let sealed = keys.seal(place, secret);
+    Ok(credentials::put(db, place, &sealed, Timestamp::now())?)
+}
+
+fn unseal(
+    db: &Connection,
+    source: &KeySource,
+    tenant: &TenantId,
+    connection: &ConnectionId,
+    names: &[&str],
+) -> anyhow::Result<HashMap<String, Secret>> {
+    let mut sealed = Vec::new();
+    for &name in names {
+        let place = CredentialPlace {
+            tenant,
+            connection,
+            name,
+        };
+        sealed.extend(credentials::get(db, place)?.map(|sealed| (place, sealed)));
+    }
+    if sealed.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let keys = source.keys()?;
+    let open = |(place, sealed): (CredentialPlace<'_>, Vec<u8>)| {
+        let secret = open(&keys, source, place, &sealed)?;
+        Ok((place.name.to_owned(), secret))
+    };
+    sealed.into_iter().map(open).collect()
+}
+
 impl Vault {
     /// The vault of a data folder; an empty one is made when there is none.
     pub fn open(data: &Path) -> anyhow::Result<Vault> {
@@ -61,11 +133,8 @@ impl Vault {
 
     /// Stores a credential in place of the one that is there.
     pub fn set(&mut self, place: CredentialPlace<'_>, secret: &Secret) -> anyhow::Result<()> {
-        self.control.alone(|db| {
-            let keys = (self.source).keys_or_first(db, credentials::is_empty(db)?)?;
-            let sealed = keys.seal(place, secret);
-            Ok(credentials::put(db, place, &sealed, Timestamp::now())?)
-        })
+        self.control
+            .alone(|db| seal(db, &self.source, place, secret))
     }
 
     /// What people see of a tenant's credentials.
@@ -86,26 +155,7 @@ impl Vault {
         connection: &ConnectionId,
         names: &[&str],
     ) -> anyhow::Result<HashMap<String, Secret>> {
-        self.control.alone(|db| {
-            let mut sealed = Vec::new();
-            for &name in names {
-                let place = CredentialPlace {
-                    tenant,
-                    connection,
-                    name,
-                };
-                sealed.extend(credentials::get(db, place)?.map(|sealed| (place, sealed)));
-            }
-            if sealed.is_empty() {
-                return Ok(HashMap::new());
-            }
-            let keys = self.source.keys()?;
-            let open = |(place, sealed): (CredentialPlace<'_>, Vec<u8>)| {
-                let secret = open(&keys, &self.source, place, &sealed)?;
-                Ok((place.name.to_owned(), secret))
-            };
-            sealed.into_iter().map(open).collect()
-        })
+        (self.control).alone(|db| unseal(db, &self.source, tenant, connection, names))
     }
 
     /// Seals everything with the first key, which is a new one where the keys are in a file, and

@@ -19,12 +19,14 @@ fn tests_below(folder: &Path, found: &mut HashSet<String>) {
             tests_below(&path, found);
         } else if path.extension().is_some_and(|ending| ending == "rs") {
             let source = fs::read_to_string(&path).unwrap();
-            let behind = source.split("test]\n").skip(1);
-            let names = behind.filter_map(|rest| {
-                let (_, rest) = rest.split_once("fn ")?;
-                rest.split('(').next().map(str::to_owned)
-            });
-            found.extend(names);
+            let mut lines = source.lines().map(str::trim);
+            // What stands between the parentheses of `#[tokio::test(…)]` is of no interest.
+            let is_test = |line: &str| line == "#[test]" || line.starts_with("#[tokio::test");
+            while lines.any(is_test) {
+                let head = lines.find_map(|line| line.split_once("fn "));
+                let name = head.and_then(|(_, rest)| rest.split('(').next());
+                found.extend(name.map(str::to_owned));
+            }
         }
     }
 }

@@ -1,6 +1,8 @@
 //! What the scenarios share: a shop with its ERP in a folder of its own, and a host that runs the
 //! built components for it against the simulators, over real HTTP.
 
+pub mod server;
+
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -39,6 +41,14 @@ pub fn component(name: &str) -> Vec<u8> {
 /// When it has not been built.
 pub fn hostile_component(name: &str) -> Vec<u8> {
     built(&format!("conformance/{name}.wasm"))
+}
+
+/// A built version of the connector without a counterpart that operating is tried on.
+///
+/// # Panics
+/// When it has not been built.
+pub fn ledger(version: &str) -> Vec<u8> {
+    built(&format!("scenarios/ledger_{version}.wasm"))
 }
 
 fn built(file: &str) -> Vec<u8> {

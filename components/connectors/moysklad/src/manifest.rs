@@ -136,11 +136,14 @@ fn manifest_jobs() -> Vec<Job> {
                 text!(en: "Orders", uk: "Замовлення", ru: "Заказы"),
             )
         },
-        job(
-            jobs::BALANCE,
-            None,
-            text!(en: "Balances of customers", uk: "Баланс клієнтів", ru: "Баланс клиентов"),
-        ),
+        Job {
+            listens_to: vec!["visit:partner".to_owned()],
+            ..job(
+                jobs::BALANCE,
+                None,
+                text!(en: "Balances of customers", uk: "Баланс клієнтів", ru: "Баланс клиентов"),
+            )
+        },
         job(
             jobs::MATCH,
             None,

@@ -30,6 +30,7 @@ fn report(connection: &ConnectionId) -> RunReport {
         unchanged: 0,
         failed: 0,
         requests: 0,
+        memory: 0,
         error: None,
         records: Vec::new(),
     }

@@ -1,6 +1,7 @@
 //! The command line.
 
 use std::ffi::OsString;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -8,6 +9,9 @@ use anyhow::Context as _;
 use clap::{Args as ClapArgs, Parser, Subcommand};
 use tenon_host::Secret;
 use tenon_host::ids::{BadName, ConnectionId, TenantId};
+
+use crate::console;
+use crate::versions::signature::TrustedKey;
 
 /// Runs connectors over the embedded ERP.
 ///
@@ -24,6 +28,8 @@ pub struct Args {
 /// What `tenon` can do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Serve tenants: run connections on their schedules, take webhooks, answer the API and console.
+    Serve(Serve),
     /// Run a job of a connector until it is done.
     Run(Run),
     /// Try the credentials of a connection.
@@ -114,6 +120,41 @@ pub struct Connect {
     /// Print one JSON object.
     #[arg(long)]
     pub json: bool,
+}
+
+/// `tenon serve`.
+#[derive(Debug, ClapArgs)]
+pub struct Serve {
+    /// Folder that holds everything.
+    #[arg(long, value_name = "DIR")]
+    pub data: PathBuf,
+    /// Address to listen on.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7070")]
+    pub listen: SocketAddr,
+    /// Address under which counterparts reach this server with their webhooks.
+    #[arg(long, value_name = "URL")]
+    pub public_url: Option<url::Url>,
+    /// Origin whose pages may embed the console in a frame.
+    #[arg(long, value_name = "ORIGIN")]
+    pub console_origin: Option<console::Origin>,
+    /// Runs at one time.
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub runs: Option<u32>,
+    /// Seconds that a run goes on while others wait.
+    #[arg(long, value_name = "SECONDS")]
+    pub slice: Option<u64>,
+    /// Public key of minisign whose components are taken as signed; may be given several times.
+    #[arg(long = "trusted-key", value_name = "KEY")]
+    pub trusted_keys: Vec<TrustedKey>,
+    /// Take only components that one of the trusted keys signed.
+    #[arg(long)]
+    pub require_signature: bool,
+    /// Registry that is asked over plain http, as host:port; for local testing.
+    #[arg(long = "plain-registry", value_name = "HOST")]
+    pub plain_registries: Vec<String>,
+    /// Write the log as JSON, an object per line.
+    #[arg(long)]
+    pub log_json: bool,
 }
 
 /// `tenon run`.

@@ -7,6 +7,7 @@ mod load;
 mod log;
 mod records;
 mod run;
+mod serve;
 mod site;
 
 use std::process::ExitCode;
@@ -14,6 +15,9 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use args::{Args, Command};
+use tracing_subscriber::filter::LevelFilter;
+
+use crate::observe::{LogFormat, Tracing, TracingOptions};
 
 /// How a command ended, as its exit status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,20 +44,24 @@ pub fn main() -> ExitCode {
     if let Command::CompileComponent { limits } = command {
         return tenon_host::compile_stdin(limits);
     }
-    // What a library has to say to operators, such as code that had to be compiled anew.
-    tracing_subscriber::fmt()
-        .with_max_level(tracing_subscriber::filter::LevelFilter::WARN)
-        .with_writer(std::io::stderr)
-        .compact()
-        .init();
-    // One thread: a run is one line of work, and hand-overs between threads cost more than they
-    // bring.
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build();
+    let tracing = match Tracing::init(tracing_options(&command)) {
+        Ok(tracing) => tracing,
+        Err(error) => {
+            eprintln!("tenon: {error}");
+            return Exit::CouldNotRun.into();
+        }
+    };
+    // One thread for one run: it is one line of work, and hand-overs between threads cost more than
+    // they bring.
+    let mut runtime = match &command {
+        Command::Serve(_) => tokio::runtime::Builder::new_multi_thread(),
+        _ => tokio::runtime::Builder::new_current_thread(),
+    };
+    let runtime = runtime.enable_all().build();
     let result = runtime
         .map_err(anyhow::Error::from)
         .and_then(|runtime| runtime.block_on(execute(command)));
+    drop(tracing);
     match result {
         Ok(exit) => exit.into(),
         // Who reads the output, such as `head`, has seen enough.
@@ -65,9 +73,29 @@ pub fn main() -> ExitCode {
     }
 }
 
+/// What the log holds: for one command what a library has to say to operators, such as code that had
+/// to be compiled anew; for a server also what it does.
+fn tracing_options(command: &Command) -> TracingOptions {
+    match command {
+        Command::Serve(serve) => TracingOptions {
+            format: if serve.log_json {
+                LogFormat::Json
+            } else {
+                LogFormat::Text
+            },
+            level: LevelFilter::INFO,
+        },
+        _ => TracingOptions {
+            format: LogFormat::Text,
+            level: LevelFilter::WARN,
+        },
+    }
+}
+
 async fn execute(command: Command) -> anyhow::Result<Exit> {
     match command {
         Command::Run(args) => run::run(args).await,
+        Command::Serve(args) => serve::run(args).await,
         Command::Check(args) => run::check(args).await,
         Command::Choices(args) => run::choices(args).await,
         Command::Inspect(args) => inspect::inspect(args).await,

@@ -1,7 +1,7 @@
 //! What runs logged, so that a shop's people can read it afterwards, for a connection or a record.
 
 use jiff::Timestamp;
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, Row, params};
 use serde::Serialize;
 use tenon_host::ids::{ConnectionId, TenantId};
 use tenon_host::observe::Level;
@@ -82,6 +82,68 @@ pub fn append(
     Ok(())
 }
 
+/// Which lines of a server's log are wanted.
+#[derive(Clone, Copy, Debug)]
+pub struct Filter<'a> {
+    /// Whose.
+    pub tenant: &'a TenantId,
+    /// Of one connection only.
+    pub connection: Option<&'a ConnectionId>,
+    /// About one record only.
+    pub record: Option<&'a str>,
+    /// Of one run only.
+    pub run: Option<&'a str>,
+    /// This grave or graver.
+    pub level: Option<&'a str>,
+    /// Older than this line.
+    pub after: Option<Place>,
+    /// So many at most.
+    pub limit: u32,
+}
+
+/// Where a line stands: its time and its number.
+pub type Place = (i64, i64);
+
+/// The wanted lines, the newest first, each with its place.
+pub fn page(db: &Connection, filter: Filter<'_>) -> rusqlite::Result<Vec<(Place, Line)>> {
+    let (at, number) = filter.after.unwrap_or((i64::MAX, i64::MAX));
+    // Which index serves depends on what is asked for; each of them is of few lines.
+    let place = match filter {
+        Filter { run: Some(_), .. } => "run = ?4",
+        Filter {
+            record: Some(_), ..
+        } => "tenant = ?1 AND record = ?3",
+        Filter {
+            connection: Some(_),
+            ..
+        } => "tenant = ?1 AND connection = ?2",
+        Filter { .. } => "tenant = ?1",
+    };
+    db.prepare_cached(&format!(
+        "SELECT at, connection, job, level, record, message, run, rowid FROM run_log
+         WHERE {place} AND tenant = ?1 AND (?2 IS NULL OR connection = ?2)
+             AND (?3 IS NULL OR record = ?3) AND (?4 IS NULL OR run = ?4)
+             AND CASE ?5 WHEN 'error' THEN level = 'error'
+                         WHEN 'warn' THEN level IN ('warn', 'error') ELSE TRUE END
+             AND (at, rowid) < (?6, ?7)
+         ORDER BY at DESC, rowid DESC LIMIT ?8"
+    ))?
+    .query_map(
+        params![
+            filter.tenant.as_str(),
+            filter.connection.map(ConnectionId::as_str),
+            filter.record,
+            filter.run,
+            filter.level,
+            at,
+            number,
+            filter.limit,
+        ],
+        |row| Ok(((row.get(0)?, row.get(7)?), line(row)?)),
+    )?
+    .collect()
+}
+
 /// The newest wanted lines, oldest first.
 pub fn read(db: &Connection, wanted: Wanted<'_>) -> rusqlite::Result<Vec<Line>> {
     let mut select = db.prepare(
@@ -97,21 +159,23 @@ pub fn read(db: &Connection, wanted: Wanted<'_>) -> rusqlite::Result<Vec<Line>> 
             wanted.record,
             wanted.most
         ],
-        |row| {
-            Ok(Line {
-                at: Timestamp::from_millisecond(row.get(0)?).unwrap_or(Timestamp::UNIX_EPOCH),
-                connection: row.get(1)?,
-                job: row.get(2)?,
-                level: row.get(3)?,
-                record: row.get(4)?,
-                message: row.get(5)?,
-                run: row.get(6)?,
-            })
-        },
+        line,
     )?;
     let mut lines = rows.collect::<Result<Vec<_>, _>>()?;
     lines.reverse();
     Ok(lines)
+}
+
+fn line(row: &Row<'_>) -> rusqlite::Result<Line> {
+    Ok(Line {
+        at: Timestamp::from_millisecond(row.get(0)?).unwrap_or(Timestamp::UNIX_EPOCH),
+        connection: row.get(1)?,
+        job: row.get(2)?,
+        level: row.get(3)?,
+        record: row.get(4)?,
+        message: row.get(5)?,
+        run: row.get(6)?,
+    })
 }
 
 #[cfg(test)]

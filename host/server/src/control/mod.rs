@@ -6,10 +6,21 @@
 //! belongs to what it sees inside. [`SharedControl`] is for a server, where many read and write at
 //! once.
 
+pub mod audit;
+mod columns;
+pub mod connections;
 pub mod credentials;
+pub mod failed;
 pub mod log;
+pub mod repeats;
+pub mod runs;
+pub mod schedules;
 mod schema;
 mod shared;
+pub mod tenants;
+pub mod tokens;
+pub mod versions;
+pub mod webhooks;
 
 use std::fs::DirBuilder;
 use std::path::{Path, PathBuf};

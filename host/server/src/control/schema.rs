@@ -93,11 +93,14 @@ CREATE TABLE connections (
     enabled_at INTEGER,
     -- When the first of its timers comes due.
     wake_at INTEGER,
+    -- While its state moves to another version: what it runs if the process dies meanwhile.
+    fallback TEXT REFERENCES versions (digest),
     PRIMARY KEY (tenant, id)
 ) STRICT, WITHOUT ROWID;
 CREATE UNIQUE INDEX connections_by_hook ON connections (hook) WHERE hook IS NOT NULL;
 CREATE INDEX connections_by_wake ON connections (wake_at) WHERE wake_at IS NOT NULL;
 CREATE INDEX connections_by_digest ON connections (digest);
+CREATE INDEX connections_by_connector ON connections (connector);
 
 -- When each job of a connection that is on runs next.
 CREATE TABLE schedules (
@@ -170,9 +173,10 @@ CREATE INDEX line_by_tenant ON line (tenant, class, turn);
 CREATE TABLE classes (class INTEGER PRIMARY KEY, turn INTEGER NOT NULL) STRICT;
 INSERT INTO classes VALUES (0, 0), (1, 0), (2, 0), (3, 0);
 
--- One row: the last fence that was given out.
+-- One row: the last fence that was given out. Tenants' files know fences, too, so a control database
+-- that is made anew begins above all earlier ones.
 CREATE TABLE fence (last INTEGER NOT NULL) STRICT;
-INSERT INTO fence VALUES (0);
+INSERT INTO fence VALUES (unixepoch() * 1000);
 
 CREATE TABLE runs (
     -- UUID of version 7: sorts by start.
@@ -201,6 +205,7 @@ CREATE TABLE runs (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX runs_by_connection ON runs (tenant, connection, id);
 CREATE INDEX runs_by_time ON runs (started_at);
+CREATE INDEX runs_under_way ON runs (tenant, connection) WHERE finished_at IS NULL;
 
 -- What runs wrote, or in a preview would write, at the counterpart.
 CREATE TABLE changes (
@@ -228,6 +233,7 @@ CREATE TABLE failed_records (
 
 ALTER TABLE run_log ADD COLUMN run TEXT;
 CREATE INDEX run_log_by_run ON run_log (run) WHERE run IS NOT NULL;
+CREATE INDEX run_log_by_tenant ON run_log (tenant, at);
 
 -- Webhooks that no connector has looked at yet.
 CREATE TABLE webhooks (
@@ -239,6 +245,8 @@ CREATE TABLE webhooks (
     query TEXT NOT NULL,
     body BLOB NOT NULL,
     received_at INTEGER NOT NULL,
+    -- What tells it from others: a digest of its id or of all of it.
+    key BLOB NOT NULL,
     attempts INTEGER NOT NULL DEFAULT 0,
     due_at INTEGER NOT NULL,
     -- Set when no further attempt is made.
@@ -246,16 +254,18 @@ CREATE TABLE webhooks (
     FOREIGN KEY (tenant, connection) REFERENCES connections (tenant, id) ON DELETE CASCADE
 ) STRICT;
 CREATE INDEX webhooks_waiting ON webhooks (due_at) WHERE error IS NULL;
+CREATE UNIQUE INDEX webhooks_once ON webhooks (tenant, connection, key) WHERE error IS NULL;
 
 -- Webhooks that came lately, so that one that is sent again is dropped.
 CREATE TABLE webhooks_seen (
     tenant TEXT NOT NULL,
     connection TEXT NOT NULL,
     key BLOB NOT NULL,
-    at INTEGER NOT NULL,
+    -- When it is forgotten.
+    until INTEGER NOT NULL,
     PRIMARY KEY (tenant, connection, key)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX webhooks_seen_by_time ON webhooks_seen (at);
+CREATE INDEX webhooks_seen_by_time ON webhooks_seen (until);
 
 CREATE TABLE tokens (
     id TEXT PRIMARY KEY,

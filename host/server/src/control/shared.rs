@@ -13,6 +13,9 @@ use tokio::sync::oneshot;
 
 use super::Control;
 
+/// Statements that stay prepared: the few dozen that every run needs.
+const STATEMENTS: usize = 64;
+
 /// Pieces of work that share a commit at most.
 const TOGETHER: usize = 256;
 
@@ -60,6 +63,7 @@ impl SharedControl {
     /// Opens the database of a data folder; makes both when they are not there.
     pub fn open(data: &Path) -> anyhow::Result<SharedControl> {
         let Control { db, .. } = Control::open(data)?;
+        db.set_prepared_statement_cache_capacity(STATEMENTS);
         let (writer, work) = mpsc::channel();
         std::thread::Builder::new()
             .name("control-writer".to_owned())

@@ -7,6 +7,7 @@ mod egress;
 mod epoch;
 mod hostile;
 mod native;
+mod operate;
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -38,7 +39,7 @@ const ROUNDS: usize = 5;
 /// Measures, prints a table and writes target/bench.json.
 #[derive(Parser)]
 struct Args {
-    /// Which to run: sandbox, python, start, memory, egress, epoch, hostile. All by default.
+    /// Which to run: sandbox, python, start, memory, egress, epoch, hostile, operate. All by default.
     names: Vec<String>,
 }
 
@@ -71,7 +72,7 @@ impl Figure {
 
 fn main() -> Result<()> {
     let args = Args::parse();
-    let benchmarks: [(&str, Benchmark); 7] = [
+    let benchmarks: [(&str, Benchmark); 8] = [
         ("sandbox", sandbox),
         ("python", python),
         ("start", start),
@@ -79,6 +80,7 @@ fn main() -> Result<()> {
         ("egress", egress::egress),
         ("epoch", epoch::epoch),
         ("hostile", hostile::hostile),
+        ("operate", operate::operate),
     ];
     for name in &args.names {
         let known = benchmarks.iter().any(|(known, _)| known == name);

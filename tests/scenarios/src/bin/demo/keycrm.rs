@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use tenon_simulators::keycrm::{self, Config, NewLine, NewOrder, Simulator};
 
 use crate::Shop;
+use crate::served::Tenant;
 
 const KEY: &str = "simulated-keycrm-key";
 
@@ -28,30 +29,10 @@ impl<'a> KeyCrm<'a> {
     /// Both runs.
     pub fn exchange(&self) -> Result<Vec<Value>> {
         let Self { shop, sim } = self;
-        shop.load("users", &json!([{ "key": "exchange", "name": "Обмін" }]))?;
-        shop.load(
-            "accounts",
-            &json!([{ "key": "bank", "name": "ПриватБанк UAH" }]),
-        )?;
-        shop.load(
-            "partners",
-            &json!([{ "key": "walk-in", "name": "Роздрібний покупець" }]),
-        )?;
-        shop.load(
-            "products",
-            &json!([{ "key": "delivery", "kind": "service", "name": "Доставка" }]),
-        )?;
-        let settings = json!({
-            "base_url": sim.url(),
-            "last_days": 45,
-            "author": "exchange",
-            "account": "bank",
-            "default_partner": "walk-in",
-            "delivery_product": "delivery",
-            "write_source_number": true,
-            "service_categories": [keycrm::SERVICES_CATEGORY],
-        });
-        let settings = shop.write("keycrm.json", &settings)?;
+        for (kind, records) in books() {
+            shop.load(kind, &records)?;
+        }
+        let settings = shop.write("keycrm.json", &settings(sim))?;
         let run = || {
             let command = [
                 "run",
@@ -113,6 +94,11 @@ impl<'a> KeyCrm<'a> {
         Ok((records.len(), sum))
     }
 
+    /// The same account for a tenant of a server.
+    pub fn tenant(&self) -> Tenant {
+        tenant("kyiv", "Київська крамниця", &self.sim)
+    }
+
     /// Says what to look at and where.
     pub fn show(&self) -> Result<()> {
         println!(
@@ -122,4 +108,60 @@ impl<'a> KeyCrm<'a> {
         self.shop
             .show(&["orders", "products", "partners", "bindings", "runs"])
     }
+}
+
+/// Another account, smaller, for a second shop.
+pub fn second() -> Result<Simulator> {
+    Ok(keycrm::start(Config {
+        orders: 60,
+        seed: 2,
+        ..Config::default()
+    })?)
+}
+
+/// A tenant of a server that takes its orders from an account.
+pub fn tenant(id: &'static str, name: &'static str, sim: &Simulator) -> Tenant {
+    Tenant {
+        id,
+        name,
+        time_zone: "Europe/Kyiv",
+        language: "uk",
+        connector: "keycrm",
+        books: books().into(),
+        settings: settings(sim),
+        grant: sim.url().trim_end_matches("/v1").to_owned(),
+        credential: ("api_key", KEY.to_owned()),
+    }
+}
+
+/// What is in the ERP before, because the settings name it.
+fn books() -> [(&'static str, Value); 4] {
+    [
+        ("users", json!([{ "key": "exchange", "name": "Обмін" }])),
+        (
+            "accounts",
+            json!([{ "key": "bank", "name": "ПриватБанк UAH" }]),
+        ),
+        (
+            "partners",
+            json!([{ "key": "walk-in", "name": "Роздрібний покупець" }]),
+        ),
+        (
+            "products",
+            json!([{ "key": "delivery", "kind": "service", "name": "Доставка" }]),
+        ),
+    ]
+}
+
+fn settings(sim: &Simulator) -> Value {
+    json!({
+        "base_url": sim.url(),
+        "last_days": 45,
+        "author": "exchange",
+        "account": "bank",
+        "default_partner": "walk-in",
+        "delivery_product": "delivery",
+        "write_source_number": true,
+        "service_categories": [keycrm::SERVICES_CATEGORY],
+    })
 }

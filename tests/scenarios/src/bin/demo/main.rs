@@ -1,7 +1,9 @@
-//! The demonstration: every integration once, with the real program, against the simulators.
+//! The demonstration: every integration once, with the real program, against the simulators; then
+//! the same program as a server, which runs them for three tenants by itself.
 
 mod keycrm;
 mod moysklad;
+mod served;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -9,16 +11,18 @@ use std::process::Command;
 use anyhow::{Context as _, Result, ensure};
 use clap::Parser;
 use comfy_table::{Table, presets};
+use rust_decimal::Decimal;
 use serde_json::{Value, json};
 use tenon_scenarios::target;
 
 use crate::keycrm::KeyCrm;
 use crate::moysklad::MoySklad;
+use crate::served::Served;
 
 /// Runs every connector against the simulators.
 #[derive(Parser)]
 struct Args {
-    /// End after the exchange instead of leaving the simulators running.
+    /// End after the exchanges instead of leaving the simulators and the server running.
     #[arg(long)]
     once: bool,
     /// Print one JSON object instead of a table.
@@ -35,28 +39,50 @@ fn main() -> Result<()> {
     exchanges.extend(moysklad.exchange()?);
     let (orders, total) = keycrm.compare()?;
     let (sent, sum) = moysklad.compare()?;
-    if args.json {
-        let object = json!({
-            "exchanges": exchanges,
-            "keycrm": { "orders": orders, "total": total.to_string() },
-            "moysklad": { "orders": sent, "total": sum.to_string() },
-        });
-        println!("{object}");
-    } else {
+    if !args.json {
         println!("{}", table(&exchanges));
         println!("{orders} orders of {total} UAH in all: the ERP and KeyCRM agree to the kopeck.");
         println!("{sent} orders of {sum} RUB in all: the shop and MoySklad agree to the kopeck.");
     }
-    if !args.once {
-        keycrm.show()?;
-        moysklad.show()?;
-        println!("\nBoth simulators run until Ctrl-C.");
-        tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()?
-            .block_on(tokio::signal::ctrl_c())?;
+    let second = keycrm::second()?;
+    let tenants = vec![
+        keycrm.tenant(),
+        keycrm::tenant("lviv", "Львівська крамниця", &second),
+        moysklad.tenant()?,
+    ];
+    let served = Served::start(&emptied("demo-served")?, tenants)?;
+    if args.once {
+        let connections = served.first_exchanges()?;
+        served.stop()?;
+        if args.json {
+            let mut object = summary(&exchanges, (orders, total), (sent, sum));
+            object["connections"] = connections.into();
+            println!("{object}");
+        } else {
+            println!("{}", served::table(&connections));
+            println!("The server ran these by itself, and stopped when it was asked to.");
+        }
+        return Ok(());
     }
-    Ok(())
+    if args.json {
+        println!("{}", summary(&exchanges, (orders, total), (sent, sum)));
+    }
+    keycrm.show()?;
+    moysklad.show()?;
+    served.show();
+    println!("\nThe simulators and the server run until Ctrl-C.");
+    served.until_interrupted()
+}
+
+/// What the exchanges come to, each with the number of orders and their sum.
+fn summary(exchanges: &[Value], keycrm: (usize, Decimal), moysklad: (usize, Decimal)) -> Value {
+    let orders =
+        |(orders, total): (usize, Decimal)| json!({ "orders": orders, "total": total.to_string() });
+    json!({
+        "exchanges": exchanges,
+        "keycrm": orders(keycrm),
+        "moysklad": orders(moysklad),
+    })
 }
 
 /// The program and a data folder for it.
@@ -68,20 +94,25 @@ struct Site {
 impl Site {
     /// Begins with an empty folder.
     fn new() -> Result<Site> {
-        let data = target().join("demo");
-        if data.exists() {
-            std::fs::remove_dir_all(&data).with_context(|| data.display().to_string())?;
-        }
-        std::fs::create_dir_all(&data).with_context(|| data.display().to_string())?;
         Ok(Site {
             program: target().join("release/tenon").canonicalize()?,
-            data: data.canonicalize()?,
+            data: emptied("demo")?,
         })
     }
 
     fn shop(&self, tenant: &'static str) -> Shop<'_> {
         Shop { site: self, tenant }
     }
+}
+
+/// An empty folder beside what is built.
+fn emptied(name: &str) -> Result<PathBuf> {
+    let folder = target().join(name);
+    if folder.exists() {
+        std::fs::remove_dir_all(&folder).with_context(|| folder.display().to_string())?;
+    }
+    std::fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
+    Ok(folder.canonicalize()?)
 }
 
 /// A tenant of the program.
@@ -158,12 +189,15 @@ fn table(exchanges: &[Value]) -> Table {
     table.load_preset(presets::UTF8_HORIZONTAL_ONLY);
     table.set_header(["exchange"].into_iter().chain(columns));
     for exchange in exchanges {
-        let cell = |value: &Value| match value {
-            Value::String(text) => text.clone(),
-            other => other.to_string(),
-        };
         let row = ["title"].into_iter().chain(columns);
         table.add_row(row.map(|column| cell(&exchange[column])));
     }
     table
+}
+
+fn cell(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
 }

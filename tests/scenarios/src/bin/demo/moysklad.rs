@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use tenon_simulators::moysklad::{self, Account, Config, Kind, Simulator};
 
 use crate::Shop;
+use crate::served::Tenant;
 
 /// A shop that keeps its books in a MoySklad.
 pub struct MoySklad<'a> {
@@ -36,22 +37,10 @@ impl<'a> MoySklad<'a> {
     /// Cards, stock, then orders, and once more to show that nothing is sent twice.
     pub fn exchange(&self) -> Result<Vec<Value>> {
         let Self { shop, sim, .. } = self;
-        let (organization, store) =
-            sim.account(|account| (account.home.organization, account.home.store));
-        shop.load(
-            "warehouses",
-            &json!([{ "key": "main", "name": "Основной прайс-лист" }]),
-        )?;
-        let settings = json!({
-            "base_url": sim.url(),
-            "files_url": sim.storage_url(),
-            "organization": organization.to_string(),
-            "active": true,
-            "price_lists": [{ "price_list": "main", "store": store.to_string() }],
-            "reserve": true,
-        });
-        let settings = shop.write("moysklad.json", &settings)?;
-        let grant = url::Url::parse(sim.url())?.origin().ascii_serialization();
+        let (kind, records) = price_list();
+        shop.load(kind, &records)?;
+        let settings = shop.write("moysklad.json", &settings(sim))?;
+        let grant = grant(sim)?;
         let run = |job: &str, title: &str| {
             let command = [
                 "run",
@@ -133,6 +122,21 @@ impl<'a> MoySklad<'a> {
         Ok((count, sum.normalize()))
     }
 
+    /// The same account for a tenant of a server.
+    pub fn tenant(&self) -> Result<Tenant> {
+        Ok(Tenant {
+            id: "parts",
+            name: "Автозапчасти",
+            time_zone: "Europe/Moscow",
+            language: "ru",
+            connector: "moysklad",
+            books: vec![price_list()],
+            settings: settings(&self.sim),
+            grant: grant(&self.sim)?,
+            credential: ("token", self.token.clone()),
+        })
+    }
+
     /// Says what to look at and where.
     pub fn show(&self) -> Result<()> {
         println!(
@@ -142,6 +146,29 @@ impl<'a> MoySklad<'a> {
         self.shop
             .show(&["products", "stock", "orders", "bindings", "runs"])
     }
+}
+
+/// The price list that the stock goes to.
+fn price_list() -> (&'static str, Value) {
+    let main = json!([{ "key": "main", "name": "Основной прайс-лист" }]);
+    ("warehouses", main)
+}
+
+fn settings(sim: &Simulator) -> Value {
+    let (organization, store) =
+        sim.account(|account| (account.home.organization, account.home.store));
+    json!({
+        "base_url": sim.url(),
+        "files_url": sim.storage_url(),
+        "organization": organization.to_string(),
+        "active": true,
+        "price_lists": [{ "price_list": "main", "store": store.to_string() }],
+        "reserve": true,
+    })
+}
+
+fn grant(sim: &Simulator) -> Result<String> {
+    Ok(url::Url::parse(sim.url())?.origin().ascii_serialization())
 }
 
 /// The sums of all customers' orders in kopecks, oldest first.

@@ -1,0 +1,199 @@
+//! `/v1/tenants/{tenant}/records` and `/events`: the platform's side of a tenant.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tenon_erp::{EmbeddedErp, Kind};
+use tenon_host::RecordRef;
+use tenon_host::ids::{ConnectionId, TenantId};
+use utoipa::{IntoParams, ToSchema};
+
+use super::access::{Operate, Read, ToTenant};
+use super::extract::{Json, Path, Query};
+use super::page::{self, Page};
+use super::problem::{Problem, not_found};
+use super::{Reply, reply};
+use crate::control::Failure;
+use crate::service::{Event, Service, What};
+
+/// Which records are wanted.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct RecordQuery {
+    /// The one with this key.
+    #[param(min_length = 1, max_length = 500, nullable = false)]
+    key: Option<String>,
+    /// Most records of the page.
+    #[param(minimum = 1, maximum = 500, default = 50, nullable = false)]
+    limit: Option<u32>,
+    /// `next` of the page before.
+    #[param(min_length = 1, max_length = 1000, nullable = false)]
+    after: Option<String>,
+}
+
+/// A record of the embedded ERP.
+#[derive(Serialize, ToSchema)]
+#[serde(transparent)]
+#[schema(value_type = Object)]
+pub struct Record(Value);
+
+/// The kind of a path.
+#[derive(Deserialize)]
+pub struct KindPath {
+    kind: String,
+}
+
+/// Names a record of the platform.
+#[derive(Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RecordName {
+    /// Kind of record, such as `order`.
+    #[schema(min_length = 1, max_length = 100)]
+    pub kind: String,
+    /// Its key.
+    #[schema(min_length = 1, max_length = 500)]
+    pub key: String,
+}
+
+/// Something that happened on the platform.
+#[derive(Deserialize, ToSchema)]
+#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
+#[schema(as = Event)]
+pub enum EventBody {
+    /// Records changed.
+    Changed {
+        /// Which.
+        #[schema(min_items = 1, max_items = 10_000)]
+        records: Vec<RecordName>,
+    },
+    /// A button of a connector was pressed.
+    Pressed {
+        /// The connection.
+        #[schema(value_type = String, pattern = "^[a-z0-9][a-z0-9._-]{0,62}$")]
+        connection: ConnectionId,
+        /// Its action.
+        #[schema(pattern = "^[a-z0-9][a-z0-9_-]{0,62}$")]
+        action: String,
+        /// The record.
+        target: RecordName,
+    },
+    /// Somebody looks at a record, such as a customer at their account.
+    Visited {
+        /// The record.
+        record: RecordName,
+    },
+}
+
+/// How many runs were asked for.
+#[derive(Serialize, ToSchema)]
+pub struct Asked {
+    /// How many.
+    requests: u64,
+}
+
+impl From<RecordName> for RecordRef {
+    fn from(name: RecordName) -> Self {
+        RecordRef {
+            kind: name.kind,
+            key: name.key,
+        }
+    }
+}
+
+impl From<RecordRef> for RecordName {
+    fn from(record: RecordRef) -> Self {
+        RecordName {
+            kind: record.kind,
+            key: record.key,
+        }
+    }
+}
+
+impl From<EventBody> for Event {
+    fn from(event: EventBody) -> Self {
+        match event {
+            EventBody::Changed { records } => Event::Changed {
+                records: records.into_iter().map(RecordRef::from).collect(),
+            },
+            EventBody::Pressed {
+                connection,
+                action,
+                target,
+            } => Event::Pressed {
+                connection,
+                action,
+                target: target.into(),
+            },
+            EventBody::Visited { record } => Event::Visited {
+                record: record.into(),
+            },
+        }
+    }
+}
+
+/// Tells the tenant's connections what happened on the platform.
+#[utoipa::path(post, path = "/v1/tenants/{tenant}/events", tag = "work", request_body = EventBody,
+    responses((status = 202, description = "The runs that this makes necessary are asked for",
+        body = Asked)))]
+pub async fn tell_event(
+    State(service): State<Service>,
+    access: ToTenant<Operate>,
+    Json(body): Json<EventBody>,
+) -> Result<(StatusCode, axum::Json<Asked>), Problem> {
+    let (actor, tenant) = (access.actor(), &access.tenant);
+    let requests = service.event(actor, tenant, body.into()).await?;
+    Ok((StatusCode::ACCEPTED, axum::Json(Asked { requests })))
+}
+
+/// Records of the embedded ERP.
+#[utoipa::path(get, path = "/v1/tenants/{tenant}/records/{kind}", tag = "records",
+    params(RecordQuery),
+    responses((status = 200, description = "Records", body = Page<Record>)))]
+pub async fn list_records(
+    State(service): State<Service>,
+    access: ToTenant<Read>,
+    Path(path): Path<KindPath>,
+    Query(query): Query<RecordQuery>,
+) -> Reply<Page<Record>> {
+    let erp = service.erp().cloned();
+    let erp = erp.ok_or_else(|| Problem::new("no_embedded_erp"))?;
+    let kind: Kind = (path.kind.parse()).map_err(|_| not_found(What::Kind, &path.kind))?;
+    let after: Option<String> = page::place(query.after.as_deref())?;
+    let tenant = access.tenant;
+    let read = move || match &query.key {
+        Some(key) => with_key(&erp, &tenant, kind, key),
+        None => {
+            let limit = query.limit.unwrap_or(page::USUAL);
+            let page = erp.page(&tenant, kind, after.as_deref(), limit)?;
+            let next = page.next.map(|place| page::cursor(&place));
+            Ok((page.records, next))
+        }
+    };
+    let (records, next) = match tokio::task::spawn_blocking(read).await {
+        Ok(Ok(found)) => found,
+        // Nothing was written for the tenant yet.
+        Ok(Err(tenon_erp::Error::NoTenant(_))) => (Vec::new(), None),
+        Ok(Err(error)) => return Err(Failure::new(error).into()),
+        Err(panic) => return Err(Failure::new(panic).into()),
+    };
+    reply(Page {
+        items: records.into_iter().map(Record).collect(),
+        next,
+    })
+}
+
+fn with_key(
+    erp: &EmbeddedErp,
+    tenant: &TenantId,
+    kind: Kind,
+    key: &str,
+) -> Result<(Vec<Value>, Option<String>), tenon_erp::Error> {
+    for record in erp.records(tenant, kind)? {
+        let record = record?;
+        if record["key"] == key {
+            return Ok((vec![record], None));
+        }
+    }
+    Ok((Vec::new(), None))
+}

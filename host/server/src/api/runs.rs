@@ -1,0 +1,308 @@
+//! `…/runs`: what ran, how it went and what it wrote.
+
+use axum::extract::State;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tenon_host::report::Outcome;
+use utoipa::{IntoParams, ToSchema};
+
+use super::access::{Read, ToConnection};
+use super::extract::{Path, Query};
+use super::page::{self, Page, PageQuery};
+use super::problem::{Problem, not_found};
+use super::work::CauseView;
+use super::{Reply, reply};
+use crate::control::runs::{self, Change, Field, Run, Wanted};
+use crate::service::{Service, What};
+
+/// A run, under way or finished.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Run)]
+pub struct RunView {
+    /// Tells it from others; sorts by start.
+    id: String,
+    /// The job.
+    job: String,
+    /// Its argument.
+    argument: Option<String>,
+    /// Why it ran.
+    #[schema(value_type = CauseView)]
+    cause: Value,
+    /// Whether nothing was to be changed.
+    preview: bool,
+    /// The version of the connector.
+    version: String,
+    /// SHA-256 of the component.
+    digest: String,
+    /// When it began.
+    started_at: Timestamp,
+    /// When it ended; none while it is under way.
+    finished_at: Option<Timestamp>,
+    /// How it ended.
+    outcome: RunOutcome,
+    /// New records.
+    created: u64,
+    /// Changed records.
+    updated: u64,
+    /// Records that were right already.
+    unchanged: u64,
+    /// Records that could not be taken.
+    failed: u64,
+    /// Requests sent to the counterpart, repeats included.
+    requests: u64,
+    /// Why it could not go on.
+    error: Option<String>,
+}
+
+/// A run with the records that it could not take.
+#[derive(Serialize, ToSchema)]
+pub struct RunWithRecords {
+    /// The run.
+    #[serde(flatten)]
+    run: RunView,
+    /// Records that could not be taken.
+    records: Vec<RejectedView>,
+}
+
+/// A record that a run could not take.
+#[derive(Serialize, ToSchema)]
+#[schema(as = RejectedRecord)]
+pub struct RejectedView {
+    /// Kind of record, as the connector names it.
+    kind: String,
+    /// Number or id that people know it by.
+    id: String,
+    /// What is wrong with it.
+    reason: String,
+}
+
+/// How a run ended.
+#[derive(Clone, Copy, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = Outcome)]
+pub enum RunOutcome {
+    /// Under way.
+    Running,
+    /// At the end of its work.
+    Done,
+    /// Cut at a checkpoint; the next run goes on from there.
+    Suspended,
+    /// Something outside failed; the same run may succeed later.
+    Transient,
+    /// An admin has to change something first.
+    Configuration,
+    /// The component trapped or broke a limit, or the server ended.
+    Crashed,
+}
+
+/// Which runs are wanted.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct RunQuery {
+    /// Of one job.
+    #[param(pattern = "^[a-z0-9][a-z0-9_-]{0,62}$", nullable = false)]
+    job: Option<String>,
+    /// That ended like this.
+    #[param(inline, nullable = false)]
+    outcome: Option<RunOutcome>,
+    /// Most runs of the page.
+    #[param(minimum = 1, maximum = 500, default = 50, nullable = false)]
+    limit: Option<u32>,
+    /// `next` of the page before.
+    #[param(min_length = 1, max_length = 1000, nullable = false)]
+    after: Option<String>,
+}
+
+/// The run of a path.
+#[derive(Deserialize)]
+pub struct RunPath {
+    run: String,
+}
+
+/// A record that was written, or in a preview would have been, at the counterpart.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Change)]
+pub struct ChangeView {
+    /// Kind of record.
+    record_kind: String,
+    /// The counterpart's record.
+    origin: String,
+    /// What changed.
+    changes: Vec<FieldView>,
+}
+
+/// One field of a record, before and after.
+#[derive(Serialize, ToSchema)]
+#[schema(as = FieldChange)]
+pub struct FieldView {
+    /// Name of the field.
+    field: String,
+    /// Value before; none when the record is new.
+    before: Option<String>,
+    /// Value after; none when the record is gone.
+    after: Option<String>,
+}
+
+impl From<Outcome> for RunOutcome {
+    fn from(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Running => RunOutcome::Running,
+            Outcome::Done => RunOutcome::Done,
+            Outcome::Suspended => RunOutcome::Suspended,
+            Outcome::Transient => RunOutcome::Transient,
+            Outcome::Configuration => RunOutcome::Configuration,
+            Outcome::Crashed => RunOutcome::Crashed,
+        }
+    }
+}
+
+impl From<RunOutcome> for Outcome {
+    fn from(outcome: RunOutcome) -> Self {
+        match outcome {
+            RunOutcome::Running => Outcome::Running,
+            RunOutcome::Done => Outcome::Done,
+            RunOutcome::Suspended => Outcome::Suspended,
+            RunOutcome::Transient => Outcome::Transient,
+            RunOutcome::Configuration => Outcome::Configuration,
+            RunOutcome::Crashed => Outcome::Crashed,
+        }
+    }
+}
+
+impl From<Run> for RunView {
+    fn from(run: Run) -> Self {
+        RunView {
+            id: run.begun.id,
+            job: run.begun.job,
+            argument: run.begun.argument,
+            cause: run.begun.cause,
+            preview: run.begun.preview,
+            version: run.begun.version,
+            digest: run.begun.digest,
+            started_at: run.begun.started_at,
+            finished_at: run.finished_at,
+            outcome: run.outcome.into(),
+            created: run.created,
+            updated: run.updated,
+            unchanged: run.unchanged,
+            failed: run.failed,
+            requests: run.requests,
+            error: run.error,
+        }
+    }
+}
+
+impl From<Change> for ChangeView {
+    fn from(change: Change) -> Self {
+        let fields = change.fields.into_iter();
+        ChangeView {
+            record_kind: change.record_kind,
+            origin: change.origin,
+            changes: fields.map(FieldView::from).collect(),
+        }
+    }
+}
+
+impl From<Field> for FieldView {
+    fn from(field: Field) -> Self {
+        FieldView {
+            field: field.field,
+            before: field.before,
+            after: field.after,
+        }
+    }
+}
+
+/// The runs of a connection, the newest first.
+#[utoipa::path(get, path = "/v1/tenants/{tenant}/connections/{connection}/runs", tag = "runs",
+    params(RunQuery),
+    responses((status = 200, description = "Runs", body = Page<RunView>)))]
+pub async fn list_runs(
+    State(service): State<Service>,
+    access: ToConnection<Read>,
+    Query(query): Query<RunQuery>,
+) -> Reply<Page<RunView>> {
+    let after: Option<String> = page::place(query.after.as_deref())?;
+    let limit = query.limit;
+    let rows = service
+        .control()
+        .read(move |db| {
+            let wanted = Wanted {
+                tenant: &access.tenant,
+                connection: &access.connection,
+                job: query.job.as_deref(),
+                outcome: query.outcome.map(Outcome::from),
+                after: after.as_deref(),
+                limit: page::rows(limit),
+            };
+            Ok::<_, Problem>(runs::list(db, wanted)?)
+        })
+        .await?;
+    reply(page::page(
+        limit,
+        rows,
+        |run| run.begun.id.clone(),
+        RunView::from,
+    ))
+}
+
+/// A run, with the records that it could not take.
+#[utoipa::path(get, path = "/v1/tenants/{tenant}/connections/{connection}/runs/{run}",
+    tag = "runs",
+    responses((status = 200, description = "The run", body = RunWithRecords)))]
+pub async fn get_run(
+    State(service): State<Service>,
+    access: ToConnection<Read>,
+    Path(path): Path<RunPath>,
+) -> Reply<RunWithRecords> {
+    let mut run = find(&service, &access, path.run).await?;
+    let records = std::mem::take(&mut run.records).into_iter();
+    let records = records.map(|record| RejectedView {
+        kind: record.kind,
+        id: record.id,
+        reason: record.reason,
+    });
+    reply(RunWithRecords {
+        records: records.collect(),
+        run: run.into(),
+    })
+}
+
+/// What a run wrote, or a preview would have written, at the counterpart.
+#[utoipa::path(get, path = "/v1/tenants/{tenant}/connections/{connection}/runs/{run}/changes",
+    tag = "runs", params(PageQuery),
+    responses((status = 200, description = "Changes", body = Page<ChangeView>)))]
+pub async fn list_changes(
+    State(service): State<Service>,
+    access: ToConnection<Read>,
+    Path(path): Path<RunPath>,
+    Query(query): Query<PageQuery>,
+) -> Reply<Page<ChangeView>> {
+    let after: Option<i64> = page::place(query.after.as_deref())?;
+    let run = find(&service, &access, path.run).await?.begun.id;
+    let rows = service
+        .control()
+        .read(move |db| {
+            let (after, rows) = (after.unwrap_or(0), page::rows(query.limit));
+            Ok::<_, Problem>(runs::changes(db, &run, after, rows)?)
+        })
+        .await?;
+    reply(page::page(
+        query.limit,
+        rows,
+        |change| change.number,
+        ChangeView::from,
+    ))
+}
+
+async fn find(service: &Service, access: &ToConnection<Read>, id: String) -> Result<Run, Problem> {
+    let (tenant, connection) = (access.tenant.clone(), access.connection.clone());
+    service
+        .control()
+        .read(move |db| {
+            let run = runs::get(db, &tenant, &connection, &id)?;
+            run.ok_or_else(|| not_found(What::Run, &id))
+        })
+        .await
+}

@@ -1,0 +1,186 @@
+//! `/v1/tenants`: the customers of the platform.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use tenon_host::ids::TenantId;
+use utoipa::ToSchema;
+
+use super::access::{Access, Platform, Read, ToTenant};
+use super::extract::{Json, Query};
+use super::page::{self, Page, PageQuery};
+use super::problem::Problem;
+use super::{Created, Reply, created, reply};
+use crate::control::tenants;
+use crate::service::{NewTenant, Service, TenantChange};
+
+/// A customer of the platform.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Tenant)]
+pub struct TenantView {
+    /// Its name in addresses.
+    #[schema(value_type = String)]
+    id: TenantId,
+    /// Its name for people.
+    name: String,
+    /// IANA name of the time zone that schedules are meant in.
+    time_zone: String,
+    /// The language of its people.
+    language: String,
+    /// When it was made.
+    created_at: Timestamp,
+}
+
+/// A language of people.
+#[derive(Clone, Copy, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = Language)]
+pub enum SpokenLanguage {
+    /// English.
+    En,
+    /// Ukrainian.
+    Uk,
+    /// Russian.
+    Ru,
+}
+
+/// A tenant that is to be made.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = NewTenant)]
+pub struct NewTenantBody {
+    /// Its name in addresses and files.
+    #[schema(value_type = String, pattern = "^[a-z0-9][a-z0-9._-]{0,62}$")]
+    id: TenantId,
+    /// Its name for people.
+    #[schema(min_length = 1, max_length = 200)]
+    name: String,
+    /// IANA name of its time zone, such as `Europe/Kyiv`.
+    #[schema(min_length = 1, max_length = 100)]
+    time_zone: String,
+    /// The language of its people.
+    language: SpokenLanguage,
+}
+
+/// What changes of a tenant; what is absent stays.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = TenantChange)]
+pub struct TenantChangeBody {
+    /// Its name for people.
+    #[schema(min_length = 1, max_length = 200, nullable = false)]
+    name: Option<String>,
+    /// IANA name of its time zone.
+    #[schema(min_length = 1, max_length = 100, nullable = false)]
+    time_zone: Option<String>,
+    /// The language of its people.
+    language: Option<SpokenLanguage>,
+}
+
+impl SpokenLanguage {
+    fn tag(self) -> String {
+        match self {
+            SpokenLanguage::En => "en",
+            SpokenLanguage::Uk => "uk",
+            SpokenLanguage::Ru => "ru",
+        }
+        .to_owned()
+    }
+}
+
+impl From<tenants::Tenant> for TenantView {
+    fn from(tenant: tenants::Tenant) -> Self {
+        TenantView {
+            id: tenant.id,
+            name: tenant.name,
+            time_zone: tenant.time_zone,
+            language: tenant.language,
+            created_at: tenant.created_at,
+        }
+    }
+}
+
+/// The tenants, by their names.
+#[utoipa::path(get, path = "/v1/tenants", tag = "tenants", params(PageQuery),
+    responses((status = 200, description = "Tenants", body = Page<TenantView>)))]
+pub async fn list_tenants(
+    State(service): State<Service>,
+    _: Access<Platform>,
+    Query(query): Query<PageQuery>,
+) -> Reply<Page<TenantView>> {
+    let after: Option<TenantId> = page::place(query.after.as_deref())?;
+    let rows = service
+        .control()
+        .read(move |db| {
+            Ok::<_, Problem>(tenants::list(db, after.as_ref(), page::rows(query.limit))?)
+        })
+        .await?;
+    reply(page::page(
+        query.limit,
+        rows,
+        |tenant| tenant.id.clone(),
+        TenantView::from,
+    ))
+}
+
+/// Makes a tenant.
+#[utoipa::path(post, path = "/v1/tenants", tag = "tenants", request_body = NewTenantBody,
+    responses((status = 201, description = "The new tenant", body = TenantView)))]
+pub async fn create_tenant(
+    State(service): State<Service>,
+    access: Access<Platform>,
+    Json(body): Json<NewTenantBody>,
+) -> Created<TenantView> {
+    let id = body.id.clone();
+    let new = NewTenant {
+        id: body.id,
+        name: body.name,
+        time_zone: body.time_zone,
+        language: body.language.tag(),
+    };
+    service.create_tenant(access.actor(), new).await?;
+    created(service.tenant(&id).await?.into())
+}
+
+/// A tenant.
+#[utoipa::path(get, path = "/v1/tenants/{tenant}", tag = "tenants",
+    responses((status = 200, description = "The tenant", body = TenantView)))]
+pub async fn get_tenant(
+    State(service): State<Service>,
+    access: ToTenant<Read>,
+) -> Reply<TenantView> {
+    reply(service.tenant(&access.tenant).await?.into())
+}
+
+/// Changes a tenant.
+#[utoipa::path(patch, path = "/v1/tenants/{tenant}", tag = "tenants",
+    request_body = TenantChangeBody,
+    responses((status = 200, description = "The tenant as it is now", body = TenantView)))]
+pub async fn change_tenant(
+    State(service): State<Service>,
+    access: ToTenant<Platform>,
+    Json(body): Json<TenantChangeBody>,
+) -> Reply<TenantView> {
+    let change = TenantChange {
+        name: body.name,
+        time_zone: body.time_zone,
+        language: body.language.map(SpokenLanguage::tag),
+    };
+    let (actor, tenant) = (access.actor(), &access.tenant);
+    service.change_tenant(actor, tenant, change).await?;
+    reply(service.tenant(tenant).await?.into())
+}
+
+/// Removes a tenant whose connections are off, with all that is known of it.
+#[utoipa::path(delete, path = "/v1/tenants/{tenant}", tag = "tenants",
+    responses((status = 204, description = "It is gone")))]
+pub async fn delete_tenant(
+    State(service): State<Service>,
+    access: ToTenant<Platform>,
+) -> Result<StatusCode, Problem> {
+    service
+        .delete_tenant(access.actor(), &access.tenant)
+        .await?;
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,356 @@
+//! `/v1/connectors` and `/v1/versions`: the components that are installed.
+
+use std::collections::BTreeMap;
+
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tenon_host::ids::{ConnectionId, TenantId};
+use utoipa::ToSchema;
+
+use super::access::{Access, Caller, Platform, Read};
+use super::checks::CheckedJson;
+use super::extract::{Json, Path, Query};
+use super::page::{self, Page, PageQuery};
+use super::problem::{Problem, Refused, not_found};
+use super::{Created, Reply, created, reply};
+use crate::control::versions::{self, Version};
+use crate::service::{Component, Error, Service, What, Which};
+
+/// The header with the minisign signature of a component that is sent.
+const SIGNATURE: &str = "tenon-signature";
+
+/// A connector of which a version is installed.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Connector)]
+pub struct ConnectorView {
+    /// Its name.
+    name: String,
+    /// Its title by language.
+    title: BTreeMap<String, String>,
+    /// Its versions, the newest first.
+    versions: Vec<VersionOfConnector>,
+    /// The version that new connections run.
+    current: String,
+}
+
+/// A version of a connector.
+#[derive(Serialize, ToSchema)]
+pub struct VersionOfConnector {
+    /// SHA-256 of the component.
+    digest: String,
+    /// The version that it gives itself.
+    version: String,
+    /// When it came.
+    installed_at: Timestamp,
+}
+
+/// An installed version of a connector.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Version)]
+pub struct VersionView {
+    /// SHA-256 of the component.
+    digest: String,
+    /// Name of the connector.
+    connector: String,
+    /// The version that it gives itself.
+    version: String,
+    /// Bytes of the component.
+    size: u64,
+    /// When it came.
+    installed_at: Timestamp,
+    /// Where it came from; shown to tokens of the platform.
+    source: Option<String>,
+    /// The key that its signature was checked with.
+    signed_by: Option<String>,
+    /// What the component says about itself: settings schema, credentials, endpoints, jobs, actions.
+    #[schema(value_type = Object)]
+    manifest: Value,
+    /// Interfaces that it imports.
+    imports: Vec<String>,
+}
+
+/// Where a component is.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = ComponentSource)]
+pub struct SourceBody {
+    /// A file or folder of the server, or `oci://registry.example/name:tag`.
+    #[schema(min_length = 1, max_length = 2000)]
+    source: String,
+}
+
+/// Which connections move to a version: exactly one member.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = Upgrade, min_properties = 1, max_properties = 1)]
+pub struct UpgradeBody {
+    /// `true`: all of the connector.
+    #[schema(nullable = false)]
+    all: Option<bool>,
+    /// Those of these tenants.
+    #[schema(required = false, nullable = false, max_items = 10_000)]
+    tenants: Option<Vec<TenantName>>,
+    /// These.
+    #[schema(required = false, nullable = false, max_items = 10_000)]
+    connections: Option<Vec<ConnectionName>>,
+}
+
+/// Names a tenant.
+#[derive(Deserialize, ToSchema)]
+#[serde(transparent)]
+#[schema(value_type = String, pattern = "^[a-z0-9][a-z0-9._-]{0,62}$")]
+pub struct TenantName(TenantId);
+
+/// Names a connection.
+#[derive(Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ConnectionName {
+    /// Whose.
+    #[schema(value_type = String, pattern = "^[a-z0-9][a-z0-9._-]{0,62}$")]
+    tenant: TenantId,
+    /// The connection.
+    #[schema(value_type = String, pattern = "^[a-z0-9][a-z0-9._-]{0,62}$")]
+    connection: ConnectionId,
+}
+
+/// How moving connections went.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Upgraded)]
+pub struct UpgradedView {
+    /// How many run the version now.
+    upgraded: u64,
+    /// Those that stay where they were.
+    failed: Vec<NotUpgraded>,
+}
+
+/// A connection that was not moved.
+#[derive(Serialize, ToSchema)]
+pub struct NotUpgraded {
+    /// Whose.
+    #[schema(value_type = String)]
+    tenant: TenantId,
+    /// The connection.
+    #[schema(value_type = String)]
+    connection: ConnectionId,
+    /// Why.
+    reason: String,
+}
+
+/// The version of a path.
+#[derive(Deserialize)]
+pub struct DigestPath {
+    digest: String,
+}
+
+fn show(version: Version, caller: &Caller) -> VersionView {
+    VersionView {
+        digest: version.digest,
+        connector: version.connector,
+        version: version.version,
+        size: version.size,
+        installed_at: version.installed_at,
+        source: caller.0.tenant.is_none().then_some(version.source),
+        signed_by: version.signed_by,
+        manifest: version.manifest,
+        imports: version.imports,
+    }
+}
+
+async fn find(service: &Service, digest: &str) -> Result<Version, Problem> {
+    let digest = digest.to_owned();
+    service
+        .control()
+        .read(move |db| {
+            versions::get(db, &digest)?.ok_or_else(|| not_found(What::Version, &digest))
+        })
+        .await
+}
+
+/// The connectors, by their names.
+#[utoipa::path(get, path = "/v1/connectors", tag = "versions", params(PageQuery),
+    responses((status = 200, description = "Connectors", body = Page<ConnectorView>)))]
+pub async fn list_connectors(
+    State(service): State<Service>,
+    _: Access<Read>,
+    Query(query): Query<PageQuery>,
+) -> Reply<Page<ConnectorView>> {
+    let after: Option<String> = page::place(query.after.as_deref())?;
+    let rows = service
+        .control()
+        .read(move |db| {
+            let names = versions::connectors(db, after.as_deref(), page::rows(query.limit))?;
+            let with_versions = names.into_iter().map(|name| {
+                let versions = versions::of_connector(db, &name)?;
+                Ok::<_, Problem>((name, versions))
+            });
+            with_versions.collect::<Result<Vec<_>, _>>()
+        })
+        .await?;
+    reply(page::page(
+        query.limit,
+        rows,
+        |(name, _)| name.clone(),
+        |(name, versions)| connector(name, versions),
+    ))
+}
+
+fn connector(name: String, versions: Vec<Version>) -> ConnectorView {
+    let newest = versions.first();
+    let title = newest.and_then(|version| version.manifest["title"].as_object());
+    let title = title
+        .into_iter()
+        .flatten()
+        .filter_map(|(language, text)| Some((language.clone(), text.as_str()?.to_owned())));
+    ConnectorView {
+        name,
+        title: title.collect(),
+        current: newest
+            .map(|version| version.digest.clone())
+            .unwrap_or_default(),
+        versions: (versions.into_iter())
+            .map(|version| VersionOfConnector {
+                digest: version.digest,
+                version: version.version,
+                installed_at: version.installed_at,
+            })
+            .collect(),
+    }
+}
+
+/// The installed versions, the newest first.
+#[utoipa::path(get, path = "/v1/versions", tag = "versions", params(PageQuery),
+    responses((status = 200, description = "Versions", body = Page<VersionView>)))]
+pub async fn list_versions(
+    State(service): State<Service>,
+    access: Access<Read>,
+    Query(query): Query<PageQuery>,
+) -> Reply<Page<VersionView>> {
+    let after: Option<versions::Place> = page::place(query.after.as_deref())?;
+    let rows = service
+        .control()
+        .read(move |db| {
+            Ok::<_, Problem>(versions::list(db, after.as_ref(), page::rows(query.limit))?)
+        })
+        .await?;
+    reply(page::page(
+        query.limit,
+        rows,
+        |version| (version.installed_at, version.digest.clone()),
+        |version| show(version, &access.caller),
+    ))
+}
+
+/// Installs a component: its bytes, or where it is. One that is installed already stays.
+#[utoipa::path(post, path = "/v1/versions", tag = "versions",
+    params(("tenon-signature" = Option<String>, Header,
+        description = "The minisign signature file of the component that is sent, in base64.",
+        max_length = 4000, pattern = "^[A-Za-z0-9+/=]+$", nullable = false)),
+    request_body(content((SourceBody = "application/json"), (String = "application/wasm"))),
+    responses((status = 201, description = "The installed version", body = VersionView)))]
+pub async fn install_version(
+    State(service): State<Service>,
+    access: Access<Platform>,
+    headers: HeaderMap,
+    json: Option<axum::Extension<CheckedJson>>,
+    bytes: Bytes,
+) -> Created<VersionView> {
+    let component = match json {
+        Some(axum::Extension(CheckedJson(value))) => {
+            let body: SourceBody = serde_json::from_value((*value).clone())
+                .map_err(|error| Problem::refused(vec![Refused::words("", error)]))?;
+            Component::Source(body.source)
+        }
+        None => Component::Bytes {
+            wasm: bytes.to_vec(),
+            signature: signature(&headers)?,
+        },
+    };
+    let digest = service.install(access.actor(), component).await?;
+    created(show(find(&service, &digest).await?, &access.caller))
+}
+
+fn signature(headers: &HeaderMap) -> Result<Option<String>, Problem> {
+    let Some(value) = headers.get(SIGNATURE) else {
+        return Ok(None);
+    };
+    let text = STANDARD.decode(value).ok();
+    let text = text.and_then(|bytes| String::from_utf8(bytes).ok());
+    let reason = "is not the base64 of a minisign signature file";
+    text.map(Some)
+        .ok_or_else(|| Error::invalid(SIGNATURE, reason).into())
+}
+
+/// An installed version.
+#[utoipa::path(get, path = "/v1/versions/{digest}", tag = "versions",
+    responses((status = 200, description = "The version", body = VersionView)))]
+pub async fn get_version(
+    State(service): State<Service>,
+    access: Access<Read>,
+    Path(path): Path<DigestPath>,
+) -> Reply<VersionView> {
+    reply(show(find(&service, &path.digest).await?, &access.caller))
+}
+
+/// Removes a version that no connection runs. Who could roll back to it no longer can.
+#[utoipa::path(delete, path = "/v1/versions/{digest}", tag = "versions",
+    responses((status = 204, description = "It is gone")))]
+pub async fn delete_version(
+    State(service): State<Service>,
+    access: Access<Platform>,
+    Path(path): Path<DigestPath>,
+) -> Result<StatusCode, Problem> {
+    service.remove_version(access.actor(), &path.digest).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Moves connections of the connector to this version.
+#[utoipa::path(post, path = "/v1/versions/{digest}/upgrade", tag = "versions",
+    request_body = UpgradeBody,
+    responses((status = 200, description = "How it went", body = UpgradedView)))]
+pub async fn upgrade_many(
+    State(service): State<Service>,
+    access: Access<Platform>,
+    Path(path): Path<DigestPath>,
+    Json(body): Json<UpgradeBody>,
+) -> Reply<UpgradedView> {
+    let which = match body {
+        UpgradeBody {
+            tenants: Some(tenants),
+            ..
+        } => Which::Tenants(tenants.into_iter().map(|name| name.0).collect()),
+        UpgradeBody {
+            connections: Some(connections),
+            ..
+        } => {
+            let names = connections.into_iter();
+            Which::Connections(names.map(|name| (name.tenant, name.connection)).collect())
+        }
+        UpgradeBody {
+            all: Some(true), ..
+        } => Which::All,
+        UpgradeBody { .. } => {
+            let reason = "must be true; name tenants or connections to move some";
+            return Err(Error::invalid("/all", reason).into());
+        }
+    };
+    let done = service
+        .upgrade_many(access.actor(), &path.digest, which)
+        .await?;
+    let failed = done.failed.into_iter();
+    reply(UpgradedView {
+        upgraded: done.upgraded,
+        failed: failed
+            .map(|(tenant, connection, reason)| NotUpgraded {
+                tenant,
+                connection,
+                reason,
+            })
+            .collect(),
+    })
+}

@@ -1,0 +1,501 @@
+//! What a connection is asked to do, and what became of it: jobs, actions, requests and the records
+//! that failed.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use tenon_host::Cause;
+use utoipa::{IntoParams, ToSchema};
+
+use super::access::{Operate, Read, ToConnection};
+use super::extract::{Json, Path, Query};
+use super::page::{self, Page, PageQuery};
+use super::problem::{Problem, not_found};
+use super::records::RecordName;
+use super::{Reply, reply};
+use crate::control::failed::{self, FailedRecord};
+use crate::queue::{Priority, RequestId, State as RequestStands, Waiting};
+use crate::service::{Asked, Error, Service, What};
+
+/// How a job is to run.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RunJob {
+    /// Argument of the job.
+    #[serde(default)]
+    #[schema(min_length = 1, max_length = 10_000)]
+    argument: Option<String>,
+    /// Change neither side; show what would be changed.
+    #[serde(default)]
+    #[schema(required = false)]
+    preview: bool,
+}
+
+/// What came of asking for a run: one of the two.
+#[derive(Serialize, ToSchema)]
+pub struct Requested {
+    /// The request that was made, or the equal one that waits already.
+    request: Option<i64>,
+    /// The run that has begun: a preview of a connection that is not on waits for nothing.
+    run: Option<String>,
+}
+
+/// The job of a path.
+#[derive(Deserialize)]
+pub struct JobPath {
+    job: String,
+}
+
+/// The action of a path.
+#[derive(Deserialize)]
+pub struct ActionPath {
+    action: String,
+}
+
+/// The request of a path.
+#[derive(Deserialize)]
+pub struct RequestPath {
+    request: i64,
+}
+
+/// A wanted run.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Request)]
+pub struct RequestView {
+    /// Tells it from others.
+    id: i64,
+    /// The job.
+    job: String,
+    /// Its argument.
+    argument: Option<String>,
+    /// Whether nothing is to be changed.
+    preview: bool,
+    /// Why it is wanted.
+    cause: CauseView,
+    /// Where it stands.
+    state: RequestState,
+    /// 0 comes first.
+    priority: u8,
+    /// When it became or becomes ready.
+    due_at: Timestamp,
+    /// How often it was tried since it last got on.
+    attempts: u32,
+    /// Why the last attempt failed.
+    error: Option<String>,
+    /// When it was first asked for.
+    created_at: Timestamp,
+}
+
+/// Why a job runs.
+#[derive(Serialize, Deserialize, ToSchema)]
+#[serde(tag = "type", rename_all = "snake_case")]
+#[schema(as = Cause)]
+pub enum CauseView {
+    /// It was time.
+    Scheduled,
+    /// By a person or through the API.
+    Asked,
+    /// A button on a record was pressed.
+    Action {
+        /// The action.
+        action: String,
+        /// The record.
+        target: RecordName,
+    },
+    /// A webhook of the counterpart asked for it.
+    Webhook,
+    /// Records changed on the platform.
+    Changed {
+        /// Which.
+        records: Vec<RecordName>,
+    },
+    /// Somebody is looking at a record.
+    Visited {
+        /// The record.
+        record: RecordName,
+    },
+}
+
+/// Where a request stands.
+#[derive(Clone, Copy, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RequestState {
+    /// Runs as soon as its connection is on and idle, and a worker is.
+    Ready,
+    /// Becomes ready at a time.
+    Later,
+    /// It runs.
+    Running,
+    /// Given up until somebody retries it.
+    Dead,
+}
+
+/// Which requests are wanted.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct RequestQuery {
+    /// That stand here.
+    #[param(inline, nullable = false)]
+    state: Option<RequestState>,
+    /// Most requests of the page.
+    #[param(minimum = 1, maximum = 500, default = 50, nullable = false)]
+    limit: Option<u32>,
+    /// `next` of the page before.
+    #[param(min_length = 1, max_length = 1000, nullable = false)]
+    after: Option<String>,
+}
+
+/// How many were retried.
+#[derive(Serialize, ToSchema)]
+pub struct Retried {
+    /// How many.
+    retried: u64,
+}
+
+/// Whether a run was asked to stop.
+#[derive(Serialize, ToSchema)]
+pub struct Stopping {
+    /// False when none is under way.
+    stopping: bool,
+}
+
+/// A record that the last run which met it could not take.
+#[derive(Serialize, ToSchema)]
+#[schema(as = FailedRecord)]
+pub struct FailedView {
+    /// Kind of record, as the connector names it.
+    kind: String,
+    /// Number or id that people know it by.
+    id: String,
+    /// What is wrong with it.
+    reason: String,
+    /// The job that met it.
+    job: String,
+    /// The run that met it.
+    run: String,
+    /// When.
+    at: Timestamp,
+}
+
+/// Which failed records are to be tried again: exactly one member.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(min_properties = 1, max_properties = 1)]
+pub struct RetryFailed {
+    /// `true`: all of the connection.
+    #[schema(nullable = false)]
+    all: Option<bool>,
+    /// These.
+    #[schema(required = false, nullable = false, min_items = 1, max_items = 1000)]
+    records: Option<Vec<FailedName>>,
+}
+
+/// Names a failed record.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FailedName {
+    /// Kind of record.
+    #[schema(min_length = 1, max_length = 200)]
+    kind: String,
+    /// Number or id.
+    #[schema(min_length = 1, max_length = 500)]
+    id: String,
+}
+
+impl From<Cause> for CauseView {
+    fn from(cause: Cause) -> Self {
+        match cause {
+            Cause::Scheduled => CauseView::Scheduled,
+            Cause::Asked => CauseView::Asked,
+            Cause::Action { action, target } => CauseView::Action {
+                action,
+                target: target.into(),
+            },
+            Cause::Webhook => CauseView::Webhook,
+            Cause::Changed(records) => CauseView::Changed {
+                records: records.into_iter().map(RecordName::from).collect(),
+            },
+            Cause::Visited(record) => CauseView::Visited {
+                record: record.into(),
+            },
+        }
+    }
+}
+
+impl From<RequestState> for RequestStands {
+    fn from(state: RequestState) -> Self {
+        match state {
+            RequestState::Ready => RequestStands::Ready,
+            RequestState::Later => RequestStands::Later,
+            RequestState::Running => RequestStands::Running,
+            RequestState::Dead => RequestStands::Dead,
+        }
+    }
+}
+
+impl From<RequestStands> for RequestState {
+    fn from(state: RequestStands) -> Self {
+        match state {
+            RequestStands::Ready => RequestState::Ready,
+            RequestStands::Later => RequestState::Later,
+            RequestStands::Running => RequestState::Running,
+            RequestStands::Dead => RequestState::Dead,
+        }
+    }
+}
+
+impl From<Waiting> for RequestView {
+    fn from(waiting: Waiting) -> Self {
+        RequestView {
+            id: waiting.id.0,
+            job: waiting.job,
+            argument: waiting.argument,
+            preview: waiting.preview,
+            cause: waiting.cause.into(),
+            state: waiting.state.into(),
+            priority: match waiting.priority {
+                Priority::Action => 0,
+                Priority::Webhook => 1,
+                Priority::Schedule => 2,
+                Priority::Backfill => 3,
+            },
+            due_at: waiting.due_at,
+            attempts: waiting.attempts,
+            error: waiting.error,
+            created_at: waiting.created_at,
+        }
+    }
+}
+
+impl From<FailedRecord> for FailedView {
+    fn from(record: FailedRecord) -> Self {
+        FailedView {
+            kind: record.kind,
+            id: record.id,
+            reason: record.reason,
+            job: record.job,
+            run: record.run,
+            at: record.at,
+        }
+    }
+}
+
+type Accepted<T> = Result<(StatusCode, axum::Json<T>), Problem>;
+
+fn requested(asked: Asked) -> Accepted<Requested> {
+    let (request, run) = match asked {
+        Asked::Request(RequestId(request)) => (Some(request), None),
+        Asked::Run(run) => (None, Some(run)),
+    };
+    let body = Requested { request, run };
+    Ok((StatusCode::ACCEPTED, axum::Json(body)))
+}
+
+/// Asks for a run of a job now. A connection that is not on takes previews only.
+#[utoipa::path(post, path = "/v1/tenants/{tenant}/connections/{connection}/jobs/{job}/run",
+    tag = "work", request_body = RunJob,
+    responses((status = 202, description = "It runs soon", body = Requested)))]
+pub async fn run_job(
+    State(service): State<Service>,
+    access: ToConnection<Operate>,
+    Path(path): Path<JobPath>,
+    Json(body): Json<RunJob>,
+) -> Accepted<Requested> {
+    let (tenant, connection) = (&access.tenant, &access.connection);
+    let (job, argument, preview) = (&path.job, body.argument, body.preview);
+    let asked = service
+        .run(access.actor(), tenant, connection, job, argument, preview)
+        .await?;
+    requested(asked)
+}
+
+/// Presses a button of a record.
+#[utoipa::path(post, path = "/v1/tenants/{tenant}/connections/{connection}/actions/{action}",
+    tag = "work", request_body = RecordName,
+    responses((status = 202, description = "It runs soon", body = Requested)))]
+pub async fn press_action(
+    State(service): State<Service>,
+    access: ToConnection<Operate>,
+    Path(path): Path<ActionPath>,
+    Json(target): Json<RecordName>,
+) -> Accepted<Requested> {
+    let (tenant, connection) = (&access.tenant, &access.connection);
+    let (action, target) = (&path.action, target.into());
+    let request = service
+        .press(access.actor(), tenant, connection, action, target)
+        .await?;
+    requested(Asked::Request(request))
+}
+
+/// Asks the run that is under way to stop at its next checkpoint.
+#[utoipa::path(post, path = "/v1/tenants/{tenant}/connections/{connection}/stop", tag = "work",
+    responses((status = 200, description = "Whether there was one", body = Stopping)))]
+pub async fn stop_run(
+    State(service): State<Service>,
+    access: ToConnection<Operate>,
+) -> Reply<Stopping> {
+    let stopping = service
+        .stop_run(access.actor(), &access.tenant, &access.connection)
+        .await?;
+    reply(Stopping { stopping })
+}
+
+/// The requests of a connection, the oldest first.
+#[utoipa::path(get, path = "/v1/tenants/{tenant}/connections/{connection}/requests",
+    tag = "work", params(RequestQuery),
+    responses((status = 200, description = "Requests", body = Page<RequestView>)))]
+pub async fn list_requests(
+    State(service): State<Service>,
+    access: ToConnection<Read>,
+    Query(query): Query<RequestQuery>,
+) -> Reply<Page<RequestView>> {
+    let after: Option<RequestId> = page::place(query.after.as_deref())?;
+    let state = query.state.map(RequestStands::from);
+    let limit = page::rows(query.limit);
+    let rows = service
+        .queue()
+        .list(&access.tenant, &access.connection, state, after, limit)
+        .await
+        .map_err(Error::from)?;
+    reply(page::page(
+        query.limit,
+        rows,
+        |request| request.id,
+        RequestView::from,
+    ))
+}
+
+/// Retries all dead requests of a connection.
+#[utoipa::path(post, path = "/v1/tenants/{tenant}/connections/{connection}/requests/retry",
+    tag = "work",
+    responses((status = 200, description = "How many", body = Retried)))]
+pub async fn retry_requests(
+    State(service): State<Service>,
+    access: ToConnection<Operate>,
+) -> Reply<Retried> {
+    let retried = service
+        .retry_dead(access.actor(), &access.tenant, &access.connection, None)
+        .await?;
+    reply(Retried { retried })
+}
+
+/// Retries a dead request.
+#[utoipa::path(post,
+    path = "/v1/tenants/{tenant}/connections/{connection}/requests/{request}/retry",
+    tag = "work",
+    responses((status = 200, description = "How many", body = Retried)))]
+pub async fn retry_request(
+    State(service): State<Service>,
+    access: ToConnection<Operate>,
+    Path(path): Path<RequestPath>,
+) -> Reply<Retried> {
+    let (tenant, connection) = (&access.tenant, &access.connection);
+    let only = Some(RequestId(path.request));
+    let retried = service
+        .retry_dead(access.actor(), tenant, connection, only)
+        .await?;
+    reply(Retried { retried })
+}
+
+/// Forgets a request that does not run.
+#[utoipa::path(delete,
+    path = "/v1/tenants/{tenant}/connections/{connection}/requests/{request}", tag = "work",
+    responses((status = 204, description = "It is gone")))]
+pub async fn delete_request(
+    State(service): State<Service>,
+    access: ToConnection<Operate>,
+    Path(path): Path<RequestPath>,
+) -> Result<StatusCode, Problem> {
+    let (tenant, connection) = (&access.tenant, &access.connection);
+    let request = RequestId(path.request);
+    service
+        .remove_request(access.actor(), tenant, connection, request)
+        .await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Records that the last run which met them could not take.
+#[utoipa::path(get, path = "/v1/tenants/{tenant}/connections/{connection}/failed", tag = "work",
+    params(PageQuery),
+    responses((status = 200, description = "Records", body = Page<FailedView>)))]
+pub async fn list_failed(
+    State(service): State<Service>,
+    access: ToConnection<Read>,
+    Query(query): Query<PageQuery>,
+) -> Reply<Page<FailedView>> {
+    let after: Option<(String, String)> = page::place(query.after.as_deref())?;
+    let rows = service
+        .control()
+        .read(move |db| {
+            let after = after
+                .as_ref()
+                .map(|(kind, id)| (kind.as_str(), id.as_str()));
+            let rows = page::rows(query.limit);
+            Ok::<_, Problem>(failed::list(
+                db,
+                &access.tenant,
+                &access.connection,
+                after,
+                rows,
+            )?)
+        })
+        .await?;
+    reply(page::page(
+        query.limit,
+        rows,
+        |record| (record.kind.clone(), record.id.clone()),
+        FailedView::from,
+    ))
+}
+
+/// Runs what is needed for failed records to be tried again.
+#[utoipa::path(post, path = "/v1/tenants/{tenant}/connections/{connection}/failed/retry",
+    tag = "work", request_body = RetryFailed,
+    responses((status = 202, description = "How many runs were asked for", body = Retried)))]
+pub async fn retry_failed(
+    State(service): State<Service>,
+    access: ToConnection<Operate>,
+    Json(body): Json<RetryFailed>,
+) -> Accepted<Retried> {
+    let only = match body {
+        RetryFailed {
+            records: Some(records),
+            ..
+        } => {
+            let names = records.into_iter().map(|record| (record.kind, record.id));
+            Some(names.collect())
+        }
+        RetryFailed {
+            all: Some(true), ..
+        } => None,
+        RetryFailed { .. } => {
+            let reason = "must be true; name records to retry some";
+            return Err(Error::invalid("/all", reason).into());
+        }
+    };
+    let (tenant, connection) = (&access.tenant, &access.connection);
+    let retried = service
+        .retry_failed(access.actor(), tenant, connection, only)
+        .await?;
+    Ok((StatusCode::ACCEPTED, axum::Json(Retried { retried })))
+}
+
+/// A request of a connection.
+#[utoipa::path(get,
+    path = "/v1/tenants/{tenant}/connections/{connection}/requests/{request}", tag = "work",
+    responses((status = 200, description = "The request", body = RequestView)))]
+pub async fn get_request(
+    State(service): State<Service>,
+    access: ToConnection<Read>,
+    Path(path): Path<RequestPath>,
+) -> Reply<RequestView> {
+    let id = RequestId(path.request);
+    let found = service
+        .queue()
+        .get(&access.tenant, &access.connection, id)
+        .await
+        .map_err(Error::from)?;
+    let found = found.ok_or_else(|| not_found(What::Request, path.request))?;
+    reply(found.into())
+}

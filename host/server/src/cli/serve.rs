@@ -1,0 +1,144 @@
+//! `tenon serve`.
+
+use std::fs::File;
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use jiff::Timestamp;
+use tokio::net::TcpListener;
+
+use super::{Exit, args, site};
+use crate::control::tokens;
+use crate::service::{Error, Service, ServiceOptions};
+use crate::versions::SignaturePolicy;
+use crate::{console, router, serve};
+
+/// The name of the token that the first start makes.
+const FIRST_TOKEN: &str = "first";
+
+pub async fn run(args: args::Serve) -> anyhow::Result<Exit> {
+    let _lock = lock(&args.data)?;
+    let listener = TcpListener::bind(args.listen)
+        .await
+        .with_context(|| format!("cannot listen on {}", args.listen))?;
+    let address = listener.local_addr()?;
+    let service = open(&args, address).await?;
+    let mut greeting = format!("console  http://{address}/console/\n");
+    if let Some(token) = first_token(&service).await? {
+        greeting += &format!(
+            "token    {token}\n         It is shown this once. Keep it; it may do everything.\n"
+        );
+    }
+    // Who started the server may not care to read on.
+    let mut out = std::io::stdout().lock();
+    let _ = out
+        .write_all(greeting.as_bytes())
+        .and_then(|()| out.flush());
+    drop(out);
+    let app = router(
+        service.clone(),
+        &console::Options {
+            origin: args.console_origin.clone(),
+        },
+    );
+    let stopping = service.clone();
+    tokio::spawn(async move {
+        stop_signal().await;
+        stopping.stop();
+    });
+    let stopped = service.clone();
+    let answering = axum::serve(listener, app)
+        .with_graceful_shutdown(async move { stopped.stopped().await })
+        .into_future();
+    // Connections that stay open do not keep the server from ending.
+    let working = serve(service.clone());
+    tokio::select! {
+        ((), ended) = async { tokio::join!(working, answering) } => ended?,
+        () = async {
+            service.stopped().await;
+            tokio::time::sleep(service.options().patience + GRACE).await;
+        } => {}
+    }
+    Ok(Exit::Done)
+}
+
+/// After the runs had their time to stop.
+const GRACE: std::time::Duration = std::time::Duration::from_secs(1);
+
+async fn open(args: &args::Serve, address: SocketAddr) -> anyhow::Result<Service> {
+    let public_url = match &args.public_url {
+        Some(url) => url.clone(),
+        None => format!("http://{address}/").parse()?,
+    };
+    let erp = site::erp(&args.data)?;
+    let mut options = ServiceOptions::new(&args.data, site::compiler()?, public_url);
+    options.signatures = SignaturePolicy {
+        trusted_keys: args.trusted_keys.clone(),
+        required: args.require_signature,
+    };
+    options.plain_registries.clone_from(&args.plain_registries);
+    if let Some(runs) = args.runs {
+        options.runs = runs;
+    }
+    if let Some(seconds) = args.slice {
+        options.slice = std::time::Duration::from_secs(seconds);
+    }
+    Service::open(Arc::new(erp.clone()), Some(erp), options).await
+}
+
+/// One server at a time works on a data folder.
+fn lock(data: &Path) -> anyhow::Result<File> {
+    std::fs::create_dir_all(data).with_context(|| data.display().to_string())?;
+    let path = data.join("serve.lock");
+    let file = File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(&path)
+        .with_context(|| path.display().to_string())?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(std::fs::TryLockError::WouldBlock) => anyhow::bail!(
+            "another `tenon serve` works on the data folder {}; stop it first",
+            data.display()
+        ),
+        Err(std::fs::TryLockError::Error(error)) => {
+            Err(error).with_context(|| path.display().to_string())
+        }
+    }
+}
+
+/// A token for everything, when there is none at all yet.
+async fn first_token(service: &Service) -> Result<Option<String>, Error> {
+    service
+        .control()
+        .write(|db| {
+            if !tokens::is_empty(db)? {
+                return Ok(None);
+            }
+            let new = tokens::NewToken::platform(FIRST_TOKEN);
+            Ok(Some(tokens::issue(db, &new, Timestamp::now())?.secret))
+        })
+        .await
+}
+
+/// Waits for SIGTERM or Ctrl-C.
+async fn stop_signal() {
+    let interrupt = tokio::signal::ctrl_c();
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+            tokio::select! {
+                _ = interrupt => {}
+                _ = terminate.recv() => {}
+            }
+            return;
+        }
+    }
+    // Without a way to hear a signal the process ends by being killed, which loses nothing.
+    let _ = interrupt.await;
+}

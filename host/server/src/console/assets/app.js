@@ -1,0 +1,167 @@
+// Starts the console: language, session, and the page that the address names.
+
+import { render } from "preact";
+import { useEffect, useState } from "preact/hooks";
+
+import { beginSession, endSession, get, onSessionEnd, resumeSession } from "./api.js";
+import { askPlatform, embedded, onToken } from "./embedding.js";
+import { choose, language, LANGUAGES, preferredLanguage, speak, t } from "./i18n.js";
+import { here, link, match } from "./route.js";
+import { Answer, html, Notices, Page, useAnswer } from "./ui.js";
+import { SignIn } from "./pages/sign-in.js";
+import { Audit } from "./pages/audit.js";
+import { AddConnection, SetUp } from "./pages/setup.js";
+import { Bindings, Failed, History, Queue } from "./pages/connection-lists.js";
+import { Access, Schedule, Settings, Versions } from "./pages/connection-settings.js";
+import { Component, Components } from "./pages/components.js";
+import { Log } from "./pages/log.js";
+import { Overview } from "./pages/connection.js";
+import { Record, Records } from "./pages/records.js";
+import { Run } from "./pages/run.js";
+import { Tenant, TenantSettings, Tenants } from "./pages/tenants.js";
+import { Tokens } from "./pages/tokens.js";
+
+const CONNECTION = "/tenants/:tenant/connections/:connection";
+
+const PAGES = [
+  ["/", Start],
+  ["/tenants", Tenants],
+  ["/components", Components],
+  ["/components/:digest", Component],
+  ["/tokens", Tokens],
+  ["/audit", Audit],
+  ["/tenants/:tenant", Tenant],
+  ["/tenants/:tenant/settings", TenantSettings],
+  ["/tenants/:tenant/log", Log],
+  ["/tenants/:tenant/audit", Audit],
+  ["/tenants/:tenant/records", Records],
+  ["/tenants/:tenant/records/:kind", Records],
+  ["/tenants/:tenant/records/:kind/:record", Record],
+  ["/tenants/:tenant/add", AddConnection],
+  [CONNECTION, Overview],
+  [`${CONNECTION}/set-up/:step`, SetUp],
+  [`${CONNECTION}/runs`, History],
+  [`${CONNECTION}/runs/:run`, Run],
+  [`${CONNECTION}/queue`, Queue],
+  [`${CONNECTION}/failed`, Failed],
+  [`${CONNECTION}/log`, Log],
+  [`${CONNECTION}/bindings`, Bindings],
+  [`${CONNECTION}/settings`, Settings],
+  [`${CONNECTION}/access`, Access],
+  [`${CONNECTION}/schedule`, Schedule],
+  [`${CONNECTION}/versions`, Versions],
+];
+
+function Start({ me }) {
+  useEffect(() => {
+    location.replace(me.tenant ? link`/tenants/${me.tenant}` : "#/tenants");
+  }, []);
+  return null;
+}
+
+function Missing() {
+  return html`<${Page} title=${t("missing.title")}><p>${t("missing.text")} <a href="#/">${t("missing.start")}</a></p><//>`;
+}
+
+/** What the token allows; pages leave out what it does not. */
+function mayOf(me) {
+  const scopes = new Set(me.scopes);
+  return { platform: scopes.has("platform"), manage: scopes.has("manage"), operate: scopes.has("operate") };
+}
+
+function Signed({ place }) {
+  const me = useAnswer(() => get("/me"), "me");
+  return html`<${Answer} of=${me}>${(who) => {
+    const found = match(PAGES, place.path);
+    const Shown = found?.page || Missing;
+    return html`<${Shell} me=${who} place=${place}>
+      <${Shown} key=${place.path} ...${found?.parts} me=${who} may=${mayOf(who)} query=${place.query} />
+    <//>`;
+  }}<//>`;
+}
+
+function Shell({ me, place, children }) {
+  const tenant = match([["/tenants/:tenant"]], place.path.split("/").slice(0, 3).join("/"))?.parts.tenant;
+  const links = [];
+  if (me.scopes.includes("platform")) {
+    links.push(["#/tenants", t("nav.tenants")], ["#/components", t("nav.components")], ["#/tokens", t("nav.tokens")], ["#/audit", t("nav.audit")]);
+  }
+  const inner = tenant
+    ? [
+        [link`/tenants/${tenant}`, t("nav.connections")],
+        [link`/tenants/${tenant}/records`, t("nav.records")],
+        [link`/tenants/${tenant}/log`, t("nav.log")],
+        [link`/tenants/${tenant}/audit`, t("nav.audit")],
+        [link`/tenants/${tenant}/settings`, t("nav.settings")],
+      ]
+    : [];
+  const menu = (label, items, name) =>
+    items.length > 0 &&
+    html`<nav class="menu" aria-label=${label}>
+      ${name && html`<span class="tenant">${name}</span>`}
+      <ul>${items.map(([address, text]) => html`<li><a href=${address} aria-current=${address === `#${place.path}` ? "page" : undefined}>${text}</a></li>`)}</ul>
+    </nav>`;
+  return html`
+    <header class="top">
+      <a class="brand" href="#/"><img src="icon.svg" alt="" width="24" height="24" />Tenon</a>
+      ${menu(t("nav.platform"), links)}
+      <div class="who">
+        <span class="faint">${me.name}</span>
+        <${LanguageChoice} />
+        ${!embedded && html`<button type="button" class="quiet" onClick=${() => endSession()}>${t("sign_out")}</button>`}
+      </div>
+    </header>
+    ${inner.length > 0 && html`<div class="second">${menu(t("nav.tenant"), inner, tenant)}</div>`}
+    <main id="main" tabindex="-1">${children}</main>`;
+}
+
+function LanguageChoice() {
+  return html`<select class="quiet" aria-label=${t("language")} onChange=${(event) => choose(event.target.value).then(redraw)}>
+    ${Object.entries(LANGUAGES).map(([code, name]) => html`<option value=${code} lang=${code} selected=${code === language()}>${name}</option>`)}
+  </select>`;
+}
+
+function App() {
+  const [place, setPlace] = useState(here());
+  const [signed, setSigned] = useState(resumeSession());
+  const [because, setBecause] = useState(null);
+  useEffect(() => {
+    const moved = () => setPlace(here());
+    addEventListener("hashchange", moved);
+    return () => removeEventListener("hashchange", moved);
+  }, []);
+  useEffect(
+    () =>
+      onSessionEnd((problem) => {
+        setBecause(problem);
+        setSigned(false);
+      }),
+    [],
+  );
+  const signIn = (token) => {
+    beginSession(token);
+    setBecause(null);
+    setSigned(true);
+  };
+  useEffect(() => onToken(signIn), []);
+  useEffect(() => {
+    if (!signed) askPlatform();
+  }, [signed]);
+  // Not a link to #main: the address behind the # is the page.
+  const skip = () => document.getElementById("main")?.focus();
+  return html`
+    <button type="button" class="skip" onClick=${skip}>${t("skip")}</button>
+    ${
+      signed
+        ? html`<${Signed} place=${place} />`
+        : html`<header class="top"><span class="brand"><img src="icon.svg" alt="" width="24" height="24" />Tenon</span>
+              <div class="who"><${LanguageChoice} /></div></header>
+            <main id="main" tabindex="-1"><${SignIn} on=${signIn} because=${because} /></main>`
+    }
+    <${Notices} />`;
+}
+
+const redraw = () => render(html`<${App} />`, document.getElementById("app"));
+
+await speak(preferredLanguage());
+redraw();

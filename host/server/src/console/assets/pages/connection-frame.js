@@ -1,0 +1,40 @@
+// What all pages of one connection have in common: its name, its state, the way to the other pages.
+
+import { at, get } from "../api.js";
+import { setTimeZone, t } from "../i18n.js";
+import { here, link } from "../route.js";
+import { Answer, Badge, html, Page, useAnswer } from "../ui.js";
+
+/** The connection, its tenant and the manifest of its version. */
+export function useConnection({ tenant, connection }) {
+  return useAnswer(async () => {
+    const [owner, found] = await Promise.all([get(at`/tenants/${tenant}`), get(at`/tenants/${tenant}/connections/${connection}`)]);
+    setTimeZone(owner.time_zone);
+    const { manifest } = await get(at`/versions/${found.version.digest}`);
+    return { owner, connection: found, manifest };
+  }, [tenant, connection]);
+}
+
+const PLACES = ["", "runs", "queue", "failed", "log", "bindings", "settings", "access", "schedule", "versions"];
+
+export function Tabs({ tenant, connection, counts = {} }) {
+  const base = link`/tenants/${tenant}/connections/${connection}`;
+  const now = `#${here().path}`;
+  return html`<nav class="tabs" aria-label=${t("nav.connection")}><ul>${PLACES.map((place) => {
+    const address = place ? `${base}/${place}` : base;
+    const current = now === address ? "page" : place && now.startsWith(`${address}/`) ? "true" : undefined;
+    return html`<li><a href=${address} aria-current=${current}>${t(`tab.${place || "overview"}`)}${
+      counts[place] > 0 && html`${" "}<span class="badge bad">${counts[place]}</span>`
+    }</a></li>`;
+  })}</ul></nav>`;
+}
+
+/** A page of a connection; `children` is a function of what `useConnection` has. */
+export function ConnectionPage({ tenant, connection, title, of, children }) {
+  const crumbs = [[tenant, link`/tenants/${tenant}`], [of.value?.connection.title || connection, link`/tenants/${tenant}/connections/${connection}`]];
+  const shown = of.value?.connection;
+  return html`<${Page} title=${title} crumbs=${crumbs} badge=${shown && html`<${Badge} group="state" name=${shown.running ? "running" : shown.state} />`}
+    nav=${html`<${Tabs} tenant=${tenant} connection=${connection} counts=${{ failed: shown?.failed_records, queue: shown?.dead }} />`}>
+    <${Answer} of=${of}>${children}<//>
+  <//>`;
+}

@@ -1,0 +1,147 @@
+// The overview of a connection: is it on, what does it do now, what did it do last.
+
+import { useEffect, useRef, useState } from "preact/hooks";
+
+import { at, get, post } from "../api.js";
+import { RunChart } from "../chart.js";
+import { duration, moment, number, own, t } from "../i18n.js";
+import { link } from "../route.js";
+import { Act, Answer, Badge, Form, html, Opens, Page, Section, Switch, TextField, useAnswer, useEvery, Facts } from "../ui.js";
+import { Tabs, useConnection } from "./connection-frame.js";
+
+export function Overview({ tenant, connection, may }) {
+  const of = useConnection({ tenant, connection });
+  const shown = of.value?.connection;
+  useEvery(shown?.running || shown?.waiting ? 1500 : 6000, of.again);
+  const crumbs = [[tenant, link`/tenants/${tenant}`]];
+  return html`<${Page} title=${shown?.title || connection} crumbs=${crumbs}
+    badge=${shown && html`<${Badge} group="state" name=${shown.state} />`}
+    nav=${html`<${Tabs} tenant=${tenant} connection=${connection} counts=${{ failed: shown?.failed_records, queue: shown?.dead }} />`}>
+    <${Answer} of=${of}>${(value) => html`
+      <${State} ...${value} may=${may} again=${of.again} />
+      ${value.connection.running && html`<${Running} ...${value} may=${may} />`}
+      <${Jobs} ...${value} may=${may} again=${of.again} />
+      ${may.operate && value.connection.state === "on" && value.manifest.actions.length > 0 && html`<${Actions} ...${value} again=${of.again} />`}
+    `}<//>
+  <//>`;
+}
+
+const baseOf = (connection) => at`/tenants/${connection.tenant}/connections/${connection.id}`;
+
+function State({ connection, may, again }) {
+  const base = baseOf(connection);
+  const isOn = connection.state === "on";
+  const turn = async (on) => {
+    await post(`${base}/${on ? "enable" : "disable"}`);
+    again();
+  };
+  const missing = connection.missing_credentials || [];
+  return html`<${Section} title=${t("state")}>
+    ${connection.state === "paused" && html`<div class="note warn" role="status"><p><strong>${t("state.paused_why")}</strong> ${connection.paused_reason}</p></div>`}
+    ${missing.length > 0 && html`<div class="note warn"><p>${t("state.missing", { names: missing.map((names) => [names].flat().join(" / ")).join(", ") })}
+      ${" "}<a href=${`#${base}/access`}>${t("tab.access")}</a></p></div>`}
+    ${connection.trial && html`<div class="note"><p>${t("state.trial", { count: connection.trial.left, failed: connection.trial.failed })}</p></div>`}
+    ${may.operate && html`<${Switch} checked=${isOn} label=${isOn ? t("state.is_on") : t("state.is_off")} on=${turn} />`}
+    <${Facts} of=${[
+      [t("connector"), `${connection.connector} ${connection.version.version}`],
+      [t("state.enabled_at"), connection.enabled_at && moment(connection.enabled_at)],
+      [t("state.waiting"), html`<a href=${`#${base}/queue`}>${number(connection.waiting)}</a>`],
+      [t("dead_requests"), html`<a href=${`#${base}/queue?state=dead`}>${number(connection.dead)}</a>`],
+      [t("failed_records"), html`<a href=${`#${base}/failed`}>${number(connection.failed_records)}</a>`],
+    ]} />
+  <//>`;
+}
+
+/** Counts, a bar when the end is known, and how long it will take at the pace so far. */
+export function Running({ connection, manifest, may }) {
+  const { running } = connection;
+  const progress = running.progress || {};
+  const { done = 0, total } = progress;
+  const job = manifest.jobs.find((one) => one.id === running.job);
+  const spent = Date.now() - new Date(running.started_at);
+  const left = total && done > 0 && done < total && spent > 2000 ? (spent / done) * (total - done) : null;
+  const words = total ? t("progress.of", { done, total }) : t("progress.done", { done });
+  const said = useSaid(`${words} ${left ? t("progress.left", { time: duration(left) }) : ""}`, total ? Math.floor((done / total) * 4) : 0);
+  return html`<${Section} title=${t("progress.title", { job: own(job?.title) || running.job })} kind="card running"
+    actions=${may.operate && html`<${Act} kind="quiet" on=${() => post(`${baseOf(connection)}/stop`)} done=${t("progress.stopping")}>${t("progress.stop")}<//>`}>
+    <progress aria-label=${t("progress.label")} max=${total || undefined} value=${total ? Math.min(done, total) : undefined}></progress>
+    <p class="counts"><strong>${words}</strong>${left !== null && html` · ${t("progress.left", { time: duration(left) })}`}</p>
+    <p class="counts faint">${t("progress.counts", {
+      created: progress.created ?? 0,
+      updated: progress.updated ?? 0,
+      unchanged: progress.unchanged ?? 0,
+      failed: progress.failed ?? 0,
+    })} · <a href=${`#${baseOf(connection)}/runs/${running.run}`}>${t("progress.run")}</a></p>
+    <p class="unseen" role="status">${said}</p>
+  <//>`;
+}
+
+/** What is read aloud: anew at each quarter, because a voice for each record is noise. */
+function useSaid(words, quarter) {
+  const latest = useRef(words);
+  latest.current = words;
+  const [said, setSaid] = useState("");
+  useEffect(() => setSaid(latest.current), [quarter]);
+  return said;
+}
+
+function Jobs({ connection, manifest, may, again }) {
+  const base = baseOf(connection);
+  const schedules = useAnswer(() => get(`${base}/schedules`), [base, connection.version.digest]);
+  return html`<${Section} title=${t("jobs")}>
+    ${manifest.jobs.map((job) => {
+      const schedule = schedules.value?.items.find((one) => one.job === job.id);
+      return html`<${Job} key=${job.id} ...${{ connection, job, schedule, may, again, base }} />`;
+    })}
+  <//>`;
+}
+
+function Job({ connection, job, schedule, may, again, base }) {
+  const title = own(job.title) || job.id;
+  // Read anew when a run has ended.
+  const last = connection.last_run?.id;
+  const runs = useAnswer(() => get(`${base}/runs`, { job: job.id, limit: 30 }), [base, job.id]);
+  const seen = useRef(last);
+  useEffect(() => {
+    if (seen.current !== last) runs.again();
+    seen.current = last;
+  }, [last]);
+  const run = async (preview) => {
+    await post(`${base}/jobs/${encodeURIComponent(job.id)}/run`, preview ? { preview: true } : {});
+    again();
+  };
+  const newest = runs.value?.items[0];
+  return html`<div class="job">
+    <div class="what">
+      <h3>${title}</h3>
+      <p class="faint">${schedule?.next_at ? t("jobs.next", { time: moment(schedule.next_at) }) : schedule?.cron ? html`<code>${schedule.cron}</code>` : t("jobs.asked_only")}</p>
+      ${newest && html`<p><a href=${`#${base}/runs/${newest.id}`}>${moment(newest.started_at)}</a>${" "}<${Badge} group="outcome" name=${newest.outcome} />
+        <span class="faint">${" "}${t("jobs.counts", { created: newest.created, updated: newest.updated, failed: newest.failed })}</span></p>`}
+    </div>
+    ${runs.value && html`<${RunChart} title=${title} runs=${runs.value.items} />`}
+    ${may.operate && html`<div class="actions">
+      <${Act} on=${() => run(false)} disabled=${connection.state !== "on"} done=${t("jobs.asked", { job: title })} label=${t("jobs.run_label", { job: title })}>${t("jobs.run")}<//>
+      <${Act} kind="quiet" on=${() => run(true)} done=${t("jobs.asked", { job: title })} label=${t("jobs.preview_label", { job: title })}>${t("jobs.preview")}<//>
+    </div>`}
+  </div>`;
+}
+
+function Actions({ connection, manifest, again }) {
+  return html`<${Section} title=${t("actions.title")} lead=${t("actions.lead")}>
+    <div class="actions start">${manifest.actions.map(
+      (action) => html`<${Opens} label=${own(action.title)}>${(close) => html`<${Press} ...${{ connection, action, close, again }} />`}<//>`,
+    )}</div>
+  <//>`;
+}
+
+function Press({ connection, action, close, again }) {
+  const [key, setKey] = useState("");
+  const press = async () => {
+    await post(`${baseOf(connection)}/actions/${encodeURIComponent(action.id)}`, { kind: action.record_kind, key: key.trim() });
+    close();
+    again();
+  };
+  return html`<${Form} on=${press} submit=${t("actions.press")} cancel=${close} done=${t("jobs.asked", { job: own(action.title) })}>
+    <${TextField} label=${t("actions.key", { kind: action.record_kind })} path="/key" required value=${key} on=${setKey} />
+  <//>`;
+}

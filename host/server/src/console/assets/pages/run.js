@@ -1,0 +1,65 @@
+import { at, get } from "../api.js";
+import { duration, moment, moments, number, t } from "../i18n.js";
+import { Badge, Facts, html, List, ProblemNote, Section, Table, useAnswer, useEvery } from "../ui.js";
+import { causeText, jobTitle } from "./connection-lists.js";
+import { ConnectionPage, useConnection } from "./connection-frame.js";
+import { Running } from "./connection.js";
+
+export function Run({ tenant, connection, run, may }) {
+  const of = useConnection({ tenant, connection });
+  const base = at`/tenants/${tenant}/connections/${connection}`;
+  const found = useAnswer(() => get(at`/tenants/${tenant}/connections/${connection}/runs/${run}`), [base, run]);
+  const open = found.value && !found.value.finished_at;
+  useEvery(open ? 1500 : 0, () => {
+    found.again();
+    of.again();
+  });
+  const title = found.value ? t("run.title", { job: jobTitle(of.value?.manifest, found.value.job), time: moment(found.value.started_at) }) : t("tab.runs");
+  return html`<${ConnectionPage} ...${{ tenant, connection, of }} title=${title}>${(value) => html`
+    ${found.problem && html`<${ProblemNote} problem=${found.problem} again=${found.again} />`}
+    ${open && value.connection.running?.run === run && html`<${Running} ...${value} may=${may} />`}
+    ${found.value && html`<${Outcome} run=${found.value} base=${base} />`}
+  `}<//>`;
+}
+
+function Outcome({ run, base }) {
+  const spent = run.finished_at && new Date(run.finished_at) - new Date(run.started_at);
+  return html`
+    <${Section} title=${t("outcome")} actions=${html`<a href=${`#${base}/log?${new URLSearchParams({ run: run.id })}`}>${t("run.log")}</a>`}>
+      ${run.error && html`<div class="note bad"><p>${run.error}</p></div>`}
+      ${run.preview && html`<div class="note"><p>${t("run.preview")}</p></div>`}
+      <${Facts} of=${[
+        [t("outcome"), html`<${Badge} group="outcome" name=${run.outcome} />`],
+        [t("cause"), causeText(run.cause)],
+        [t("started_at"), moments(run.started_at)],
+        [t("run.took"), run.finished_at && duration(spent)],
+        [t("created"), number(run.created)],
+        [t("updated"), number(run.updated)],
+        [t("unchanged"), number(run.unchanged)],
+        [t("failed"), number(run.failed)],
+        [t("run.requests"), number(run.requests)],
+        [t("version"), run.version],
+        [t("argument"), run.argument && html`<code>${run.argument}</code>`],
+      ]} />
+    <//>
+    ${run.records?.length > 0 &&
+    html`<${Section} title=${t("run.rejected")}>
+      <${Table} caption=${t("run.rejected")} items=${run.records} columns=${[
+        { title: t("record"), cell: (one) => html`<a href=${`#${base}/log?${new URLSearchParams({ record: one.id })}`}>${one.kind} ${one.id}</a>` },
+        { title: t("reason"), kind: "wide", cell: (one) => one.reason },
+      ]} />
+    <//>`}
+    <${Section} title=${run.preview ? t("run.would_change") : t("run.changes")}><${Changes} path=${`${base}/runs/${encodeURIComponent(run.id)}/changes`} turn=${run.finished_at ? 1 : 0} /><//>`;
+}
+
+export function Changes({ path, turn }) {
+  return html`<${List} path=${path} turn=${turn} caption=${t("run.changes")} empty=${t("run.no_changes")} columns=${[
+    { title: t("record"), cell: (one) => html`${one.record_kind} <code>${one.origin}</code>` },
+    { title: t("run.fields"), kind: "wide", cell: (one) => html`<dl class="changes">${one.changes.map(
+      (change) => html`<div><dt>${change.field}</dt><dd>${change.before !== null && change.before !== undefined && html`<del>${change.before}</del> `}${
+        change.after === null || change.after === undefined ? html`<em>${t("run.gone")}</em>` : html`<ins>${change.after}</ins>`
+      }</dd></div>`,
+    )}</dl>` },
+  ]} />`;
+}
+

@@ -1,0 +1,397 @@
+//! Runs of jobs, under way and finished, and what they wrote at the counterpart.
+
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tenon_host::ids::{ConnectionId, TenantId};
+use tenon_host::observe::Written;
+use tenon_host::report::{Outcome, RejectedRecord, RunReport};
+
+use super::columns;
+
+/// What is said of a run whose process did not live to say how it ended.
+const LEFT_BEHIND: &str = "the server ended before the run did";
+
+/// A run that begins.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Begun {
+    /// A UUID of version 7: sorts by start.
+    pub id: String,
+    /// Whose run it is.
+    pub tenant: TenantId,
+    /// Of which connection.
+    pub connection: ConnectionId,
+    /// The job.
+    pub job: String,
+    /// Its argument.
+    pub argument: Option<String>,
+    /// Why it runs, as the request says.
+    pub cause: Value,
+    /// Whether nothing is to be changed.
+    pub preview: bool,
+    /// The component that runs.
+    pub digest: String,
+    /// Its version.
+    pub version: String,
+    /// The request that it answers.
+    pub request: i64,
+    /// The fence of the claim.
+    pub fence: i64,
+    /// When it began.
+    pub started_at: Timestamp,
+}
+
+/// A run, under way or finished.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Run {
+    /// How it began.
+    pub begun: Begun,
+    /// When it ended; none while it is under way.
+    pub finished_at: Option<Timestamp>,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// New records.
+    pub created: u64,
+    /// Changed records.
+    pub updated: u64,
+    /// Records that were right already.
+    pub unchanged: u64,
+    /// Records that could not be taken.
+    pub failed: u64,
+    /// Requests sent to the counterpart.
+    pub requests: u64,
+    /// Why it could not go on.
+    pub error: Option<String>,
+    /// The records that could not be taken.
+    pub records: Vec<RejectedRecord>,
+}
+
+/// A record that a run wrote, or in a preview would have written, at the counterpart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// Its place among the changes of the run.
+    pub number: i64,
+    /// Kind of record.
+    pub record_kind: String,
+    /// The counterpart's record.
+    pub origin: String,
+    /// What changed.
+    pub fields: Vec<Field>,
+}
+
+/// One field of a record, before and after.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Field {
+    /// Name of the field.
+    pub field: String,
+    /// Value before; none when the record is new.
+    pub before: Option<String>,
+    /// Value after; none when the record is gone.
+    pub after: Option<String>,
+}
+
+/// Which runs are wanted.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted<'a> {
+    /// Whose.
+    pub tenant: &'a TenantId,
+    /// Of which connection.
+    pub connection: &'a ConnectionId,
+    /// Of one job only.
+    pub job: Option<&'a str>,
+    /// That ended in one way only.
+    pub outcome: Option<Outcome>,
+    /// Older than this one.
+    pub after: Option<&'a str>,
+    /// So many at most.
+    pub limit: u32,
+}
+
+/// Takes note of a run that begins. One of the same connection that is still open was left behind by
+/// a process that ended, because a connection has one run at a time.
+pub fn begin(db: &Connection, run: &Begun) -> rusqlite::Result<()> {
+    db.prepare_cached(
+        "UPDATE runs SET outcome = 'crashed', finished_at = ?3, error = ?4
+         WHERE tenant = ?1 AND connection = ?2 AND finished_at IS NULL AND id <> ?5",
+    )?
+    .execute(params![
+        run.tenant.as_str(),
+        run.connection.as_str(),
+        run.started_at.as_millisecond(),
+        LEFT_BEHIND,
+        run.id,
+    ])?;
+    db.prepare_cached(
+        "INSERT INTO runs (id, tenant, connection, job, argument, cause, preview, digest, version,
+             request, fence, started_at, outcome)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, 'running')
+         ON CONFLICT DO NOTHING",
+    )?
+    .execute(params![
+        run.id,
+        run.tenant.as_str(),
+        run.connection.as_str(),
+        run.job,
+        run.argument,
+        columns::to_json(&run.cause)?,
+        run.preview,
+        run.digest,
+        run.version,
+        run.request,
+        run.fence,
+        run.started_at.as_millisecond(),
+    ])
+    .map(drop)
+}
+
+/// Takes note of how a run ended; again with the same report changes nothing.
+pub fn finish(db: &Connection, id: &str, report: &RunReport) -> rusqlite::Result<()> {
+    let count = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+    let finished_at = report.finished_at.unwrap_or_else(Timestamp::now);
+    db.prepare_cached(
+        "UPDATE runs SET finished_at = ?2, outcome = ?3, created = ?4, updated = ?5,
+             unchanged = ?6, failed = ?7, requests = ?8, error = ?9, records = ?10
+         WHERE id = ?1",
+    )?
+    .execute(params![
+        id,
+        finished_at.as_millisecond(),
+        columns::to_word(&report.outcome)?,
+        count(report.created),
+        count(report.updated),
+        count(report.unchanged),
+        count(report.failed),
+        count(report.requests),
+        report.error,
+        columns::to_json(&report.records)?,
+    ])
+    .map(drop)
+}
+
+/// Ends the runs that no process is at work on, when a server starts; tells how many.
+pub fn end_left_behind(db: &Connection, now: Timestamp) -> rusqlite::Result<usize> {
+    db.execute(
+        "UPDATE runs SET outcome = 'crashed', finished_at = ?1, error = ?2
+         WHERE finished_at IS NULL",
+        params![now.as_millisecond(), LEFT_BEHIND],
+    )
+}
+
+/// A run of a connection.
+pub fn get(
+    db: &Connection,
+    tenant: &TenantId,
+    connection: &ConnectionId,
+    id: &str,
+) -> rusqlite::Result<Option<Run>> {
+    db.prepare_cached("SELECT * FROM runs WHERE id = ?3 AND tenant = ?1 AND connection = ?2")?
+        .query_row([tenant.as_str(), connection.as_str(), id], run)
+        .optional()
+}
+
+/// Runs of a connection, the newest first.
+pub fn list(db: &Connection, wanted: Wanted<'_>) -> rusqlite::Result<Vec<Run>> {
+    let outcome = (wanted.outcome.as_ref())
+        .map(columns::to_word)
+        .transpose()?;
+    db.prepare_cached(
+        "SELECT * FROM runs WHERE tenant = ?1 AND connection = ?2 AND (?3 IS NULL OR id < ?3)
+             AND (?4 IS NULL OR job = ?4) AND (?5 IS NULL OR outcome = ?5)
+         ORDER BY id DESC LIMIT ?6",
+    )?
+    .query_map(
+        params![
+            wanted.tenant.as_str(),
+            wanted.connection.as_str(),
+            wanted.after,
+            wanted.job,
+            outcome,
+            wanted.limit,
+        ],
+        run,
+    )?
+    .collect()
+}
+
+/// The newest run of a connection that has finished.
+pub fn last(
+    db: &Connection,
+    tenant: &TenantId,
+    connection: &ConnectionId,
+) -> rusqlite::Result<Option<Run>> {
+    db.prepare_cached(
+        "SELECT * FROM runs WHERE tenant = ?1 AND connection = ?2 AND finished_at IS NOT NULL
+         ORDER BY id DESC LIMIT 1",
+    )?
+    .query_row([tenant.as_str(), connection.as_str()], run)
+    .optional()
+}
+
+/// Adds changes behind those that the run has.
+pub fn append_changes(db: &Connection, run: &str, written: &[Written]) -> rusqlite::Result<()> {
+    let last: Option<i64> = db
+        .prepare_cached("SELECT max(number) FROM changes WHERE run = ?1")?
+        .query_row([run], |row| row.get(0))?;
+    let mut insert = db.prepare_cached("INSERT INTO changes VALUES (?1, ?2, ?3, ?4, ?5)")?;
+    for (number, written) in (last.unwrap_or(0) + 1..).zip(written) {
+        insert.execute(params![
+            run,
+            number,
+            written.record_kind,
+            written.origin,
+            columns::to_json(&written.changes)?,
+        ])?;
+    }
+    Ok(())
+}
+
+/// The changes of a run in their order, those after a number.
+pub fn changes(
+    db: &Connection,
+    run: &str,
+    after: i64,
+    limit: u32,
+) -> rusqlite::Result<Vec<Change>> {
+    db.prepare_cached(
+        "SELECT number, record_kind, origin, fields FROM changes WHERE run = ?1 AND number > ?2
+         ORDER BY number LIMIT ?3",
+    )?
+    .query_map(params![run, after, limit], |row| {
+        Ok(Change {
+            number: row.get("number")?,
+            record_kind: row.get("record_kind")?,
+            origin: row.get("origin")?,
+            fields: columns::json(row, "fields")?,
+        })
+    })?
+    .collect()
+}
+
+/// Removes finished runs that began before a moment, with their changes; tells how many.
+pub fn forget(db: &Connection, before: Timestamp) -> rusqlite::Result<usize> {
+    db.execute(
+        "DELETE FROM runs WHERE started_at < ?1 AND finished_at IS NOT NULL",
+        [before.as_millisecond()],
+    )
+}
+
+fn run(row: &Row<'_>) -> rusqlite::Result<Run> {
+    let count = |column| Ok::<_, rusqlite::Error>(row.get::<_, i64>(column)?.unsigned_abs());
+    Ok(Run {
+        begun: Begun {
+            id: row.get("id")?,
+            tenant: columns::parsed(row, "tenant")?,
+            connection: columns::parsed(row, "connection")?,
+            job: row.get("job")?,
+            argument: row.get("argument")?,
+            cause: columns::json(row, "cause")?,
+            preview: row.get("preview")?,
+            digest: row.get("digest")?,
+            version: row.get("version")?,
+            request: row.get("request")?,
+            fence: row.get("fence")?,
+            started_at: columns::time(row, "started_at")?,
+        },
+        finished_at: columns::maybe_time(row, "finished_at")?,
+        outcome: columns::word(row, "outcome")?,
+        created: count("created")?,
+        updated: count("updated")?,
+        unchanged: count("unchanged")?,
+        failed: count("failed")?,
+        requests: count("requests")?,
+        error: row.get("error")?,
+        records: columns::json(row, "records")?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use tenon_host::observe::FieldChange;
+
+    use super::*;
+
+    fn database() -> Connection {
+        let mut db = Connection::open_in_memory().unwrap();
+        crate::control::schema::MIGRATIONS
+            .to_latest(&mut db)
+            .unwrap();
+        db
+    }
+
+    fn begun(id: &str, connection: &str) -> Begun {
+        Begun {
+            id: id.to_owned(),
+            tenant: "shop".parse().unwrap(),
+            connection: connection.parse().unwrap(),
+            job: "orders".to_owned(),
+            argument: None,
+            cause: json!({ "type": "asked" }),
+            preview: false,
+            digest: "d".to_owned(),
+            version: "1.0.0".to_owned(),
+            request: 1,
+            fence: 1,
+            started_at: Timestamp::from_second(1).unwrap(),
+        }
+    }
+
+    fn outcomes(db: &Connection, connection: &str) -> Vec<(String, Outcome)> {
+        let (tenant, connection) = ("shop".parse().unwrap(), connection.parse().unwrap());
+        let wanted = Wanted {
+            tenant: &tenant,
+            connection: &connection,
+            job: None,
+            outcome: None,
+            after: None,
+            limit: 10,
+        };
+        let runs = list(db, wanted).unwrap().into_iter();
+        runs.map(|run| (run.begun.id, run.outcome)).collect()
+    }
+
+    #[test]
+    fn a_run_that_its_process_left_behind_is_closed_by_the_next_of_its_connection() {
+        let db = database();
+        begin(&db, &begun("1", "a")).unwrap();
+        begin(&db, &begun("2", "b")).unwrap();
+        begin(&db, &begun("3", "a")).unwrap();
+        begin(&db, &begun("3", "a")).unwrap();
+        let a = [("3", Outcome::Running), ("1", Outcome::Crashed)];
+        assert_eq!(
+            a.map(|(id, end)| (id.to_owned(), end)).to_vec(),
+            outcomes(&db, "a")
+        );
+        assert_eq!(vec![("2".to_owned(), Outcome::Running)], outcomes(&db, "b"));
+        assert_eq!(2, end_left_behind(&db, Timestamp::now()).unwrap());
+        assert_eq!(vec![("2".to_owned(), Outcome::Crashed)], outcomes(&db, "b"));
+    }
+
+    #[test]
+    fn changes_keep_their_order_over_several_checkpoints_and_go_with_their_run() {
+        let db = database();
+        db.execute_batch("PRAGMA foreign_keys = ON").unwrap();
+        begin(&db, &begun("1", "a")).unwrap();
+        let written = |origin: &str| Written {
+            record_kind: "order".to_owned(),
+            origin: origin.to_owned(),
+            changes: vec![FieldChange {
+                field: "status".to_owned(),
+                before: None,
+                after: Some("new".to_owned()),
+            }],
+        };
+        append_changes(&db, "1", &[written("x"), written("y")]).unwrap();
+        append_changes(&db, "1", &[written("z")]).unwrap();
+        let origins = |after| -> Vec<String> {
+            let changes = changes(&db, "1", after, 10).unwrap().into_iter();
+            changes.map(|change| change.origin).collect()
+        };
+        assert_eq!(vec!["x", "y", "z"], origins(0));
+        assert_eq!(vec!["z"], origins(2));
+        end_left_behind(&db, Timestamp::now()).unwrap();
+        assert_eq!(1, forget(&db, Timestamp::now()).unwrap());
+        assert!(origins(0).is_empty());
+    }
+}

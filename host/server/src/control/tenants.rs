@@ -1,0 +1,107 @@
+//! The customers of the platform that run connectors here.
+
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
+use tenon_host::ids::TenantId;
+
+use super::columns;
+
+/// One customer of the platform.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tenant {
+    /// Its name in addresses and files.
+    pub id: TenantId,
+    /// Its name for people.
+    pub name: String,
+    /// The IANA name of the time zone that schedules are meant in.
+    pub time_zone: String,
+    /// The language of its people: `en`, `uk` or `ru`.
+    pub language: String,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+/// Adds a tenant; tells whether the name was free.
+pub fn insert(db: &Connection, tenant: &Tenant) -> rusqlite::Result<bool> {
+    let added = db.execute(
+        "INSERT INTO tenants (id, name, time_zone, language, created_at)
+         VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING",
+        params![
+            tenant.id.as_str(),
+            tenant.name,
+            tenant.time_zone,
+            tenant.language,
+            tenant.created_at.as_millisecond(),
+        ],
+    )?;
+    Ok(added > 0)
+}
+
+/// A tenant by its name.
+pub fn get(db: &Connection, id: &TenantId) -> rusqlite::Result<Option<Tenant>> {
+    db.prepare_cached("SELECT * FROM tenants WHERE id = ?1")?
+        .query_row([id.as_str()], tenant)
+        .optional()
+}
+
+/// Tenants by name, those after one.
+pub fn list(
+    db: &Connection,
+    after: Option<&TenantId>,
+    limit: u32,
+) -> rusqlite::Result<Vec<Tenant>> {
+    db.prepare_cached("SELECT * FROM tenants WHERE id > ?1 ORDER BY id LIMIT ?2")?
+        .query_map(params![after.map_or("", TenantId::as_str), limit], tenant)?
+        .collect()
+}
+
+/// Changes what people may change of a tenant, in the transaction that the caller has begun; none
+/// when it is not there.
+pub fn change<E: From<rusqlite::Error>>(
+    db: &Connection,
+    id: &TenantId,
+    edit: impl FnOnce(&mut Tenant) -> Result<(), E>,
+) -> Result<Option<Tenant>, E> {
+    let Some(mut tenant) = get(db, id)? else {
+        return Ok(None);
+    };
+    edit(&mut tenant)?;
+    db.execute(
+        "UPDATE tenants SET name = ?2, time_zone = ?3, language = ?4 WHERE id = ?1",
+        params![id.as_str(), tenant.name, tenant.time_zone, tenant.language],
+    )?;
+    Ok(Some(tenant))
+}
+
+/// How many connections of the tenant are on, or are paused and would go on.
+pub fn active_connections(db: &Connection, id: &TenantId) -> rusqlite::Result<u64> {
+    let count: i64 = db.query_row(
+        "SELECT count(*) FROM connections WHERE tenant = ?1 AND state <> 'off'",
+        [id.as_str()],
+        |row| row.get(0),
+    )?;
+    Ok(count.unsigned_abs())
+}
+
+/// Removes a tenant with everything that this database knows of it but the audit; tells whether it
+/// was there.
+pub fn remove(db: &Connection, id: &TenantId) -> rusqlite::Result<bool> {
+    for table in ["connections", "credentials", "runs", "run_log"] {
+        db.execute(
+            &format!("DELETE FROM {table} WHERE tenant = ?1"),
+            [id.as_str()],
+        )?;
+    }
+    let removed = db.execute("DELETE FROM tenants WHERE id = ?1", [id.as_str()])?;
+    Ok(removed > 0)
+}
+
+fn tenant(row: &Row<'_>) -> rusqlite::Result<Tenant> {
+    Ok(Tenant {
+        id: columns::parsed(row, "id")?,
+        name: row.get("name")?,
+        time_zone: row.get("time_zone")?,
+        language: row.get("language")?,
+        created_at: columns::time(row, "created_at")?,
+    })
+}

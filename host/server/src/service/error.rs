@@ -1,0 +1,274 @@
+//! Why an operation was not done.
+
+use std::fmt;
+
+use tenon_host::manifest::SettingsError;
+use tenon_host::model::Fault;
+use tenon_host::{CallError, ConnectError, InstallError};
+
+use crate::control::Failure;
+use crate::queue::QueueFailure;
+
+/// Kinds of things that an operation names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum What {
+    /// A customer of the platform.
+    Tenant,
+    /// A connector switched on in a tenant.
+    Connection,
+    /// A connector of which no version is installed.
+    Connector,
+    /// An installed component.
+    Version,
+    /// A job of a connector.
+    Job,
+    /// A button of a connector.
+    Action,
+    /// A dynamic choice of the settings.
+    Choice,
+    /// A credential of a connector.
+    Credential,
+    /// A wanted run.
+    Request,
+    /// A run.
+    Run,
+    /// A record of the platform.
+    Record,
+    /// A kind of record.
+    Kind,
+    /// An access token.
+    Token,
+    /// A pair of records.
+    Binding,
+}
+
+impl fmt::Display for What {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            What::Tenant => "tenant",
+            What::Connection => "connection",
+            What::Connector => "connector",
+            What::Version => "version",
+            What::Job => "job",
+            What::Action => "action",
+            What::Choice => "choice",
+            What::Credential => "credential",
+            What::Request => "request",
+            What::Run => "run",
+            What::Record => "record",
+            What::Kind => "kind of record",
+            What::Token => "token",
+            What::Binding => "binding",
+        })
+    }
+}
+
+/// A value that breaks a rule.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    /// JSON Pointer into what was sent, or the name of a parameter.
+    pub path: String,
+    /// What is wrong.
+    pub reason: String,
+}
+
+/// Why an operation was not done. Nothing of it was.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// It names something that is not there.
+    #[error("there is no {what} `{name}`")]
+    NotFound {
+        /// What kind of thing.
+        what: What,
+        /// Its name.
+        name: String,
+    },
+    /// It would make something that is there.
+    #[error("there is a {what} `{name}` already")]
+    Exists {
+        /// What kind of thing.
+        what: What,
+        /// Its name.
+        name: String,
+    },
+    /// Values break rules.
+    #[error("{}", join(.0))]
+    Invalid(Vec<Violation>),
+    /// Somebody else changed the settings since they were read.
+    #[error("the settings were changed meanwhile; they are at revision {revision} now")]
+    Changed {
+        /// The present revision.
+        revision: u64,
+    },
+    /// It can only be done while the connection is off.
+    #[error("the connection is switched on; switch it off first")]
+    ConnectionOn,
+    /// It can only be done while the connection is on.
+    #[error("the connection is not switched on")]
+    ConnectionNotOn,
+    /// A run does not stop at a checkpoint in time.
+    #[error("a run of the connection is under way and did not stop in time; try again later")]
+    Busy,
+    /// A version that connections run stays.
+    #[error("{connections} connections run this version")]
+    VersionInUse {
+        /// How many.
+        connections: u64,
+    },
+    /// There is nothing to go back to.
+    #[error("the connection has no earlier version to go back to")]
+    NoPrevious,
+    /// The version is one of another connector.
+    #[error("the version is one of the connector `{found}`, not of `{wanted}`")]
+    OtherConnector {
+        /// Whose version it is.
+        found: String,
+        /// What the connection runs.
+        wanted: String,
+    },
+    /// The connection's state is newer than the version.
+    #[error("what the connection keeps is of state version {kept}; this version knows {known}")]
+    OlderState {
+        /// Version of what is in storage.
+        kept: u32,
+        /// Version that the component knows.
+        known: u32,
+    },
+    /// A tenant is deleted after its connections are switched off.
+    #[error("{connections} connections of the tenant are switched on; switch them off first")]
+    TenantInUse {
+        /// How many.
+        connections: u64,
+    },
+    /// Credentials that the connector needs were not given; one of each list is needed.
+    #[error("credentials are missing: {}", credentials(.0))]
+    MissingCredential(Vec<Vec<String>>),
+    /// The component cannot be installed.
+    #[error("the component cannot be installed: {0}")]
+    BadComponent(String),
+    /// The counterpart or the connector refused, and said why.
+    #[error("{0}")]
+    Refused(String),
+    /// Something outside is not there at the moment.
+    #[error("{0}")]
+    Unavailable(String),
+    /// The control database failed.
+    #[error(transparent)]
+    Failure(#[from] Failure),
+}
+
+impl Error {
+    /// Nothing of this kind and name.
+    pub fn not_found(what: What, name: impl fmt::Display) -> Error {
+        Error::NotFound {
+            what,
+            name: name.to_string(),
+        }
+    }
+
+    /// One value that breaks a rule.
+    pub fn invalid(path: impl Into<String>, reason: impl fmt::Display) -> Error {
+        Error::Invalid(vec![Violation {
+            path: path.into(),
+            reason: reason.to_string(),
+        }])
+    }
+
+    /// A stable name for programs.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Error::NotFound { .. } => "not_found",
+            Error::Exists { .. } => "exists",
+            Error::Invalid(_) => "invalid",
+            Error::Changed { .. } => "changed_meanwhile",
+            Error::ConnectionOn => "connection_on",
+            Error::ConnectionNotOn => "connection_not_on",
+            Error::Busy => "busy",
+            Error::VersionInUse { .. } => "version_in_use",
+            Error::NoPrevious => "no_previous_version",
+            Error::OtherConnector { .. } => "other_connector",
+            Error::OlderState { .. } => "older_state",
+            Error::TenantInUse { .. } => "tenant_in_use",
+            Error::MissingCredential(_) => "credential_missing",
+            Error::BadComponent(_) => "bad_component",
+            Error::Refused(_) => "refused",
+            Error::Unavailable(_) => "unavailable",
+            Error::Failure(_) => "internal",
+        }
+    }
+}
+
+fn join(violations: &[Violation]) -> String {
+    let line = |Violation { path, reason }: &Violation| match path.as_str() {
+        "" => reason.clone(),
+        path => format!("{path}: {reason}"),
+    };
+    violations.iter().map(line).collect::<Vec<_>>().join("; ")
+}
+
+fn credentials(missing: &[Vec<String>]) -> String {
+    let one = |names: &Vec<String>| names.join(" or ");
+    missing.iter().map(one).collect::<Vec<_>>().join(", ")
+}
+
+impl From<rusqlite::Error> for Error {
+    fn from(error: rusqlite::Error) -> Self {
+        Error::Failure(error.into())
+    }
+}
+
+impl From<serde_json::Error> for Error {
+    fn from(error: serde_json::Error) -> Self {
+        Error::Failure(error.into())
+    }
+}
+
+impl From<SettingsError> for Violation {
+    fn from(error: SettingsError) -> Self {
+        Violation {
+            path: error.path,
+            reason: error.reason,
+        }
+    }
+}
+
+impl From<ConnectError> for Error {
+    fn from(error: ConnectError) -> Self {
+        match error {
+            ConnectError::Settings(errors) => {
+                Error::Invalid(errors.into_iter().map(Violation::from).collect())
+            }
+            ConnectError::MissingCredential(names) => Error::MissingCredential(vec![names]),
+            ConnectError::UnknownCredential(name, _) => Error::not_found(What::Credential, name),
+            ConnectError::Limit(error) => Error::invalid("/limits", error),
+            ConnectError::Egress(error) => Error::invalid("", error),
+        }
+    }
+}
+
+impl From<CallError> for Error {
+    fn from(error: CallError) -> Self {
+        match error {
+            CallError::Fault(Fault::Transient(reason)) => Error::Unavailable(reason),
+            error => Error::Refused(error.to_string()),
+        }
+    }
+}
+
+impl From<InstallError> for Error {
+    fn from(error: InstallError) -> Self {
+        Error::BadComponent(error.to_string())
+    }
+}
+
+impl From<QueueFailure> for Error {
+    fn from(error: QueueFailure) -> Self {
+        Error::Failure(Failure::new(error))
+    }
+}
+
+impl From<Fault> for Error {
+    fn from(fault: Fault) -> Self {
+        CallError::Fault(fault).into()
+    }
+}

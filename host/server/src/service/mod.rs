@@ -1,0 +1,336 @@
+//! What can be done here, whoever asks: the HTTP API, the console through it, the command line, or a
+//! platform that embeds this library.
+//!
+//! An operation checks what it is given, does it as one, and notes in the audit who did it. Nothing
+//! here waits for a connector except where that is the operation.
+
+mod connections;
+mod error;
+mod events;
+mod opening;
+mod requests;
+mod switching;
+mod tenants;
+mod upgrading;
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::{Value, json};
+use tenon_erp::EmbeddedErp;
+use tenon_host::ids::{ConnectionId, TenantId};
+use tenon_host::observe::Progress;
+use tenon_host::{Compiler, Connector, Host, HostOptions, NetworkOptions, Platform};
+use tokio::sync::{Notify, watch};
+
+pub use connections::{ConnectionChange, NewConnection};
+pub use error::{Error, Violation, What};
+pub use events::Event;
+pub use requests::Asked;
+pub use tenants::{NewTenant, TenantChange};
+pub use upgrading::{Component, Upgraded, Which};
+
+use crate::control::{SharedControl, audit, runs};
+use crate::observe::Metrics;
+use crate::queue::{Leases, Queue, SqliteQueue};
+use crate::versions::{SignaturePolicy, Store};
+
+/// How a server works. Every number has a default that fits two cores.
+#[derive(Clone, Debug)]
+pub struct ServiceOptions {
+    /// Folder of the control database, the components and the compiled code.
+    pub data: PathBuf,
+    /// How components are compiled.
+    pub compiler: Compiler,
+    /// The way to the counterparts.
+    pub network: NetworkOptions,
+    /// The address under which counterparts reach this server, for webhooks.
+    pub public_url: url::Url,
+    /// Runs at one time.
+    pub runs: u32,
+    /// How long a run goes on while others wait.
+    pub slice: Duration,
+    /// How long a claim is good for without a sign of life.
+    pub lease: Duration,
+    /// How long runs may take to stop when the server does.
+    pub patience: Duration,
+    /// Runs of a new version that are watched.
+    pub trial_runs: u32,
+    /// Failed ones among them that make the host go back by itself.
+    pub trial_failures: u32,
+    /// Whose components are taken.
+    pub signatures: SignaturePolicy,
+    /// Registries that are asked over plain http, as `host:port`; for local testing.
+    pub plain_registries: Vec<String>,
+}
+
+impl ServiceOptions {
+    /// The defaults for a data folder.
+    pub fn new(data: impl Into<PathBuf>, compiler: Compiler, public_url: url::Url) -> Self {
+        ServiceOptions {
+            data: data.into(),
+            compiler,
+            network: NetworkOptions::default(),
+            public_url,
+            runs: 16,
+            slice: Duration::from_secs(10),
+            lease: Duration::from_secs(60),
+            patience: Duration::from_secs(8),
+            trial_runs: 5,
+            trial_failures: 2,
+            signatures: SignaturePolicy::default(),
+            plain_registries: Vec::new(),
+        }
+    }
+}
+
+/// The operations. Clones share everything.
+#[derive(Clone)]
+pub struct Service(Arc<Inner>);
+
+struct Inner {
+    options: ServiceOptions,
+    control: SharedControl,
+    queue: Arc<dyn Queue>,
+    host: Host,
+    erp: Option<EmbeddedErp>,
+    store: Store,
+    metrics: Metrics,
+    /// Components that were loaded, by digest.
+    connectors: tokio::sync::Mutex<HashMap<String, Arc<Connector>>>,
+    running: Mutex<ByConnection<Watched>>,
+    /// One thing at a time is done with what a connection keeps.
+    places: Mutex<ByConnection<tokio::sync::Mutex<()>>>,
+    /// Whether all places for runs are taken.
+    pressed: AtomicBool,
+    inbox: Notify,
+    stop: watch::Sender<bool>,
+}
+
+/// Something of each connection.
+type ByConnection<T> = HashMap<(TenantId, ConnectionId), Arc<T>>;
+
+/// A run that is under way.
+#[derive(Clone, Debug, Serialize)]
+pub struct Running {
+    /// The run.
+    pub run: String,
+    /// Its job.
+    pub job: String,
+    /// When it began.
+    pub started_at: Timestamp,
+    /// How far it is.
+    pub progress: Progress,
+}
+
+/// A run that is under way, for those who look at it or want it to stop.
+pub(crate) struct Watched {
+    pub run: String,
+    pub job: String,
+    pub started_at: Timestamp,
+    pub progress: Mutex<Progress>,
+    pub stop: AtomicBool,
+}
+
+impl Service {
+    /// Opens the data folder. Requests that a dead process left are ready again; nothing runs before
+    /// [`crate::serve`].
+    ///
+    /// `erp` is given when the platform is the embedded ERP: its records can then be looked at.
+    pub async fn open(
+        platform: Arc<dyn Platform>,
+        erp: Option<EmbeddedErp>,
+        options: ServiceOptions,
+    ) -> anyhow::Result<Service> {
+        let control = SharedControl::open(&options.data)?;
+        let store = Store::open(&options.data)?;
+        let host = Host::new(
+            platform,
+            HostOptions {
+                network: options.network.clone(),
+                runs: options.runs + LOOKS,
+                ..HostOptions::new(options.data.join("compiled"), options.compiler.clone())
+            },
+        )?;
+        let queue = Arc::new(SqliteQueue::new(control.clone()));
+        let service = Service(Arc::new(Inner {
+            control,
+            queue,
+            host,
+            erp,
+            store,
+            metrics: Metrics::new(),
+            connectors: tokio::sync::Mutex::default(),
+            running: Mutex::default(),
+            places: Mutex::default(),
+            pressed: AtomicBool::new(false),
+            inbox: Notify::new(),
+            stop: watch::Sender::new(false),
+            options,
+        }));
+        service.recover().await?;
+        Ok(service)
+    }
+
+    /// Takes up what a process left that died.
+    async fn recover(&self) -> Result<(), Error> {
+        let now = Timestamp::now();
+        self.control()
+            .write(move |db| Ok::<_, Error>(runs::end_left_behind(db, now)?))
+            .await?;
+        self.queue().recover(Leases::All, now).await?;
+        self.end_broken_upgrades().await
+    }
+
+    /// The control database.
+    pub fn control(&self) -> &SharedControl {
+        &self.0.control
+    }
+
+    /// The runs that are wanted.
+    pub fn queue(&self) -> &dyn Queue {
+        &*self.0.queue
+    }
+
+    /// The host.
+    pub fn host(&self) -> &Host {
+        &self.0.host
+    }
+
+    /// The embedded ERP, when that is the platform.
+    pub fn erp(&self) -> Option<&EmbeddedErp> {
+        self.0.erp.as_ref()
+    }
+
+    /// What operators watch.
+    pub fn metrics(&self) -> &Metrics {
+        &self.0.metrics
+    }
+
+    /// How this server works.
+    pub fn options(&self) -> &ServiceOptions {
+        &self.0.options
+    }
+
+    pub(crate) fn store(&self) -> &Store {
+        &self.0.store
+    }
+
+    /// Wakes who turns webhooks into requests.
+    pub(crate) fn inbox(&self) -> &Notify {
+        &self.0.inbox
+    }
+
+    /// Whether requests can be served: the control database can be written.
+    pub async fn ready(&self) -> Result<(), Error> {
+        let probe = "UPDATE fence SET last = last";
+        self.control()
+            .write(move |db| {
+                db.execute(probe, [])?;
+                Ok::<_, Error>(())
+            })
+            .await
+    }
+
+    /// Asks everything to stop; runs end at their next checkpoint.
+    pub fn stop(&self) {
+        self.0.stop.send_replace(true);
+    }
+
+    /// Whether it was asked to stop.
+    pub fn stopping(&self) -> bool {
+        *self.0.stop.borrow()
+    }
+
+    /// Waits until it is asked to stop.
+    pub async fn stopped(&self) {
+        // The sender lives as long as `self`.
+        let _ = self.0.stop.subscribe().wait_for(|stop| *stop).await;
+    }
+
+    pub(crate) fn set_pressed(&self, pressed: bool) {
+        self.0.pressed.store(pressed, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_pressed(&self) -> bool {
+        self.0.pressed.load(Ordering::Relaxed)
+    }
+
+    /// The run of a connection that is under way.
+    pub fn running(&self, tenant: &TenantId, connection: &ConnectionId) -> Option<Running> {
+        let watched = self.watched(tenant, connection)?;
+        let progress = *watched
+            .progress
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        Some(Running {
+            run: watched.run.clone(),
+            job: watched.job.clone(),
+            started_at: watched.started_at,
+            progress,
+        })
+    }
+
+    pub(crate) fn watched(
+        &self,
+        tenant: &TenantId,
+        connection: &ConnectionId,
+    ) -> Option<Arc<Watched>> {
+        let key = (tenant.clone(), connection.clone());
+        self.all_running().get(&key).cloned()
+    }
+
+    /// Whoever works on what a connection keeps locks this meanwhile.
+    pub(crate) fn place(
+        &self,
+        tenant: &TenantId,
+        connection: &ConnectionId,
+    ) -> Arc<tokio::sync::Mutex<()>> {
+        let mut places = (self.0.places.lock()).unwrap_or_else(PoisonError::into_inner);
+        if places.len() > PLACES {
+            // Those that nobody holds or waits for.
+            places.retain(|_, place| Arc::strong_count(place) > 1);
+        }
+        let key = (tenant.clone(), connection.clone());
+        Arc::clone(places.entry(key).or_default())
+    }
+
+    pub(crate) fn all_running(&self) -> MutexGuard<'_, ByConnection<Watched>> {
+        self.0
+            .running
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Calls into connectors beside runs, such as checks, that there is always room for.
+const LOOKS: u32 = 4;
+
+/// Locks that are kept before unused ones are let go.
+const PLACES: usize = 1_000;
+
+/// A note for the audit.
+fn note(
+    actor: &str,
+    place: (Option<&TenantId>, Option<&ConnectionId>),
+    action: &'static str,
+    detail: Value,
+) -> audit::Note {
+    audit::Note {
+        actor: actor.to_owned(),
+        tenant: place.0.cloned(),
+        connection: place.1.cloned(),
+        action,
+        detail,
+    }
+}
+
+/// No detail.
+fn nothing() -> Value {
+    json!({})
+}

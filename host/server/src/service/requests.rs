@@ -1,0 +1,278 @@
+//! Asking for runs, and what people do with those that wait or failed.
+
+use jiff::Timestamp;
+use serde_json::json;
+use tenon_host::ids::{ConnectionId, TenantId};
+use tenon_host::{Cause, RecordRef};
+
+use super::opening::Completeness;
+use super::{Error, Service, What, note};
+use crate::control::audit::Note;
+use crate::control::connections::{State, Stored};
+use crate::control::{Failure, failed, webhooks};
+use crate::queue::{NewRequest, Priority, RequestId};
+use crate::worker::{self, Work};
+
+/// What came of asking for a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// It waits for its turn.
+    Request(RequestId),
+    /// It has begun.
+    Run(String),
+}
+
+impl Service {
+    /// Asks for a run of a job. A connection that is not on takes previews only, which begin at once
+    /// and of which there is one at a time.
+    pub async fn run(
+        &self,
+        actor: &str,
+        tenant: &TenantId,
+        connection: &ConnectionId,
+        job: &str,
+        argument: Option<String>,
+        preview: bool,
+    ) -> Result<Asked, Error> {
+        let detail = json!({ "job": job, "argument": argument, "preview": preview });
+        let stored = self.stored(tenant, connection).await?;
+        if preview && stored.state != State::On {
+            let place = (Some(tenant), Some(connection));
+            let note = note(actor, place, "job.run", detail);
+            return self.preview(&stored, job, argument, note).await;
+        }
+        let request = self
+            .wanted(tenant, connection, job, argument, preview, Cause::Asked)
+            .await?;
+        let place = (Some(tenant), Some(connection));
+        let note = note(actor, place, "job.run", detail);
+        self.ask_one(request, note).await.map(Asked::Request)
+    }
+
+    /// Begins a preview of a connection that is not on.
+    async fn preview(
+        &self,
+        stored: &Stored,
+        job: &str,
+        argument: Option<String>,
+        note: Note,
+    ) -> Result<Asked, Error> {
+        let opened = self.open_stored(stored, Completeness::Whole).await?;
+        if !opened
+            .connector()
+            .manifest
+            .jobs
+            .iter()
+            .any(|known| known.id == job)
+        {
+            return Err(Error::not_found(What::Job, job));
+        }
+        let place = self.place(&stored.tenant, &stored.id);
+        let alone = place.try_lock_owned().map_err(|_| Error::Busy)?;
+        self.audit(note).await?;
+        let work = Work {
+            run: worker::new_run(),
+            job: job.to_owned(),
+            argument,
+            preview: true,
+            cause: Cause::Asked,
+            request: None,
+            fence: None,
+        };
+        let run = work.run.clone();
+        let (service, stored) = (self.clone(), stored.clone());
+        tokio::spawn(async move {
+            if let Err(error) = worker::go(&service, &stored, &opened, work).await {
+                tracing::error!("a preview of connection {}: {error}", stored.id);
+            }
+            drop(alone);
+        });
+        Ok(Asked::Run(run))
+    }
+
+    /// Presses a button of a connector on a record.
+    pub async fn press(
+        &self,
+        actor: &str,
+        tenant: &TenantId,
+        connection: &ConnectionId,
+        action: &str,
+        target: RecordRef,
+    ) -> Result<RequestId, Error> {
+        let stored = self.stored(tenant, connection).await?;
+        let connector = self.connector(&stored.digest).await?;
+        let known = (connector.manifest.actions.iter())
+            .find(|known| known.id == action)
+            .ok_or_else(|| Error::not_found(What::Action, action))?;
+        if known.record_kind != target.kind {
+            let reason = format!("this action is for a {}", known.record_kind);
+            return Err(Error::invalid("/kind", reason));
+        }
+        let detail = json!({ "action": action, "kind": target.kind, "key": target.key });
+        let cause = Cause::Action {
+            action: action.to_owned(),
+            target,
+        };
+        let request = self
+            .wanted(tenant, connection, action, None, false, cause)
+            .await?;
+        let place = (Some(tenant), Some(connection));
+        self.ask_one(request, note(actor, place, "action.press", detail))
+            .await
+    }
+
+    async fn wanted(
+        &self,
+        tenant: &TenantId,
+        connection: &ConnectionId,
+        job: &str,
+        argument: Option<String>,
+        preview: bool,
+        cause: Cause,
+    ) -> Result<NewRequest, Error> {
+        let stored = self.stored(tenant, connection).await?;
+        let connector = self.connector(&stored.digest).await?;
+        if !connector.manifest.jobs.iter().any(|known| known.id == job) {
+            return Err(Error::not_found(What::Job, job));
+        }
+        if stored.state != State::On {
+            return Err(Error::ConnectionNotOn);
+        }
+        Ok(NewRequest {
+            tenant: tenant.clone(),
+            connection: connection.clone(),
+            job: job.to_owned(),
+            argument,
+            preview,
+            cause,
+            priority: Priority::Action,
+            due: None,
+        })
+    }
+
+    async fn ask_one(&self, request: NewRequest, note: Note) -> Result<RequestId, Error> {
+        let asked = self.queue().ask(vec![request], Timestamp::now()).await?;
+        self.audit(note).await?;
+        let missing = || Error::Failure(Failure::new("no request was made"));
+        asked.first().copied().ok_or_else(missing)
+    }
+
+    /// Asks the run that is under way to stop at its next checkpoint; tells whether there is one.
+    pub async fn stop_run(
+        &self,
+        actor: &str,
+        tenant: &TenantId,
+        connection: &ConnectionId,
+    ) -> Result<bool, Error> {
+        self.stored(tenant, connection).await?;
+        let there_is = self.ask_to_stop(tenant, connection);
+        if there_is {
+            let place = (Some(tenant), Some(connection));
+            self.audit(note(actor, place, "run.stop", super::nothing()))
+                .await?;
+        }
+        Ok(there_is)
+    }
+
+    /// Lets requests that were given up run again, on the present version; also webhooks that no run
+    /// came of. Answers how many.
+    pub async fn retry_dead(
+        &self,
+        actor: &str,
+        tenant: &TenantId,
+        connection: &ConnectionId,
+        only: Option<RequestId>,
+    ) -> Result<u64, Error> {
+        self.stored(tenant, connection).await?;
+        let now = Timestamp::now();
+        let mut retried = self.queue().retry(tenant, connection, only, now).await?;
+        match only {
+            Some(request) if retried == 0 => {
+                return Err(Error::not_found(What::Request, request.0));
+            }
+            Some(_) => {}
+            None => {
+                let (owner, id) = (tenant.clone(), connection.clone());
+                retried += self
+                    .control()
+                    .write(move |db| Ok::<_, Error>(webhooks::retry(db, &owner, &id)?))
+                    .await?;
+                self.inbox().notify_one();
+            }
+        }
+        let detail = json!({ "retried": retried });
+        let place = (Some(tenant), Some(connection));
+        self.audit(note(actor, place, "request.retry", detail))
+            .await?;
+        Ok(retried)
+    }
+
+    /// Forgets a request that does not run.
+    pub async fn remove_request(
+        &self,
+        actor: &str,
+        tenant: &TenantId,
+        connection: &ConnectionId,
+        request: RequestId,
+    ) -> Result<(), Error> {
+        self.stored(tenant, connection).await?;
+        let now = Timestamp::now();
+        let queue = self.queue();
+        if !queue.remove(tenant, connection, request, now).await? {
+            return Err(Error::not_found(What::Request, request.0));
+        }
+        let place = (Some(tenant), Some(connection));
+        let detail = json!({ "request": request });
+        self.audit(note(actor, place, "request.remove", detail))
+            .await
+    }
+
+    /// Asks anew for records that could not be taken: the jobs that met them run again. Answers how
+    /// many records that is about. They stay listed until a run takes them.
+    pub async fn retry_failed(
+        &self,
+        actor: &str,
+        tenant: &TenantId,
+        connection: &ConnectionId,
+        only: Option<Vec<(String, String)>>,
+    ) -> Result<u64, Error> {
+        let stored = self.stored(tenant, connection).await?;
+        if stored.state != State::On {
+            return Err(Error::ConnectionNotOn);
+        }
+        let (owner, id) = (tenant.clone(), connection.clone());
+        let mut records = self
+            .control()
+            .read(move |db| Ok::<_, Error>(failed::list(db, &owner, &id, None, u32::MAX)?))
+            .await?;
+        if let Some(only) = &only {
+            let wanted = |kind: &str, id: &str| only.iter().any(|(k, i)| k == kind && i == id);
+            records.retain(|record| wanted(&record.kind, &record.id));
+            if let Some((_, missing)) = only.iter().find(|(kind, id)| {
+                !(records.iter()).any(|record| record.kind == *kind && record.id == *id)
+            }) {
+                return Err(Error::not_found(What::Record, missing));
+            }
+        }
+        let mut jobs: Vec<&str> = records.iter().map(|record| record.job.as_str()).collect();
+        jobs.sort_unstable();
+        jobs.dedup();
+        let requests = jobs.iter().map(|job| NewRequest {
+            tenant: tenant.clone(),
+            connection: connection.clone(),
+            job: (*job).to_owned(),
+            argument: None,
+            preview: false,
+            cause: Cause::Asked,
+            priority: Priority::Action,
+            due: None,
+        });
+        let now = Timestamp::now();
+        self.queue().ask(requests.collect(), now).await?;
+        let detail = json!({ "records": records.len(), "jobs": jobs });
+        let place = (Some(tenant), Some(connection));
+        self.audit(note(actor, place, "record.retry", detail))
+            .await?;
+        Ok(records.len() as u64)
+    }
+}

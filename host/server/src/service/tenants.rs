@@ -1,0 +1,148 @@
+//! The customers of the platform.
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use serde_json::json;
+use tenon_host::ids::TenantId;
+
+use super::{Error, Service, What, note, nothing};
+use crate::control::{audit, tenants};
+
+/// Languages that people's texts are in.
+pub const LANGUAGES: [&str; 3] = ["en", "uk", "ru"];
+
+/// A tenant that is to be made.
+#[derive(Clone, Debug)]
+pub struct NewTenant {
+    /// Its name in addresses and files.
+    pub id: TenantId,
+    /// Its name for people.
+    pub name: String,
+    /// IANA name of its time zone.
+    pub time_zone: String,
+    /// `en`, `uk` or `ru`.
+    pub language: String,
+}
+
+/// What changes of a tenant; none stays as it is.
+#[derive(Clone, Debug, Default)]
+pub struct TenantChange {
+    /// Its name for people.
+    pub name: Option<String>,
+    /// IANA name of its time zone.
+    pub time_zone: Option<String>,
+    /// `en`, `uk` or `ru`.
+    pub language: Option<String>,
+}
+
+impl Service {
+    /// Makes a tenant.
+    pub async fn create_tenant(&self, actor: &str, new: NewTenant) -> Result<(), Error> {
+        check_zone(&new.time_zone)?;
+        check_language(&new.language)?;
+        let tenant = tenants::Tenant {
+            id: new.id,
+            name: new.name,
+            time_zone: new.time_zone,
+            language: new.language,
+            created_at: Timestamp::now(),
+        };
+        let note = note(actor, (Some(&tenant.id), None), "tenant.create", nothing());
+        self.control()
+            .write(move |db| {
+                if !tenants::insert(db, &tenant)? {
+                    return Err(Error::Exists {
+                        what: What::Tenant,
+                        name: tenant.id.to_string(),
+                    });
+                }
+                Ok(audit::note(db, &note, tenant.created_at)?)
+            })
+            .await
+    }
+
+    /// Changes a tenant. A new time zone moves the next times of its jobs.
+    pub async fn change_tenant(
+        &self,
+        actor: &str,
+        tenant: &TenantId,
+        change: TenantChange,
+    ) -> Result<(), Error> {
+        if let Some(zone) = &change.time_zone {
+            check_zone(zone)?;
+        }
+        if let Some(language) = &change.language {
+            check_language(language)?;
+        }
+        let moved = change.time_zone.is_some();
+        let detail = json!({
+            "name": change.name,
+            "time_zone": change.time_zone,
+            "language": change.language,
+        });
+        let note = note(actor, (Some(tenant), None), "tenant.change", detail);
+        let id = tenant.clone();
+        self.control()
+            .write(move |db| {
+                let changed = tenants::change(db, &id, |tenant| {
+                    let TenantChange {
+                        name,
+                        time_zone,
+                        language,
+                    } = change;
+                    let put = |place: &mut String, value: Option<String>| {
+                        if let Some(value) = value {
+                            *place = value;
+                        }
+                    };
+                    put(&mut tenant.name, name);
+                    put(&mut tenant.time_zone, time_zone);
+                    put(&mut tenant.language, language);
+                    Ok::<_, Error>(())
+                })?;
+                changed.ok_or_else(|| Error::not_found(What::Tenant, &id))?;
+                Ok::<_, Error>(audit::note(db, &note, Timestamp::now())?)
+            })
+            .await?;
+        if moved {
+            self.reschedule_tenant(tenant).await?;
+        }
+        Ok(())
+    }
+
+    /// Removes a tenant whose connections are off, with all that is known of it.
+    pub async fn delete_tenant(&self, actor: &str, tenant: &TenantId) -> Result<(), Error> {
+        let note = note(actor, (Some(tenant), None), "tenant.delete", nothing());
+        let id = tenant.clone();
+        self.control()
+            .write(move |db| {
+                let connections = tenants::active_connections(db, &id)?;
+                if connections > 0 {
+                    return Err(Error::TenantInUse { connections });
+                }
+                if !tenants::remove(db, &id)? {
+                    return Err(Error::not_found(What::Tenant, &id));
+                }
+                Ok(audit::note(db, &note, Timestamp::now())?)
+            })
+            .await?;
+        Ok(self.host().forget(tenant, None).await?)
+    }
+}
+
+fn check_zone(zone: &str) -> Result<(), Error> {
+    // A name that means another zone on another machine is none.
+    let known = zone != "localtime" && TimeZone::get(zone).is_ok();
+    known.then_some(()).ok_or_else(|| {
+        let reason = format!("`{zone}` is not a time zone; use a name such as Europe/Kyiv");
+        Error::invalid("/time_zone", reason)
+    })
+}
+
+fn check_language(language: &str) -> Result<(), Error> {
+    let known = LANGUAGES.contains(&language);
+    known.then_some(()).ok_or_else(|| {
+        let reason = format!("`{language}` is not one of {}", LANGUAGES.join(", "));
+        Error::invalid("/language", reason)
+    })
+}

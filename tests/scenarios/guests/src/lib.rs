@@ -1,0 +1,269 @@
+//! A connector without a counterpart, in several versions: what operating connectors is tried on.
+//!
+//! It keeps a ledger in its storage: the job `add` enters its argument, and `tell` logs all entries.
+//! So a test sees what was lost or doubled, whatever happened to the process in between. An argument
+//! may say more: `slow:N` makes N checkpoints with a wait before each, `reject:ID` reports a record,
+//! `later:MS` sets a timer that adds an entry, `refuse` needs an admin, `fail` passes by itself.
+
+use std::time::Duration;
+
+use tenon_sdk::model::{
+    Action, Cause, ConnectorManifest, Directive, Fault, FieldChange, Job, Outcome, Progress,
+    Request, Webhook, Written,
+};
+use tenon_sdk::runtime::{run, schedule, storage};
+use tenon_sdk::{info, text};
+
+#[doc(hidden)]
+pub use tenon_sdk;
+
+/// Where the entries are; before them stands their number, so that they keep their order.
+const ENTRY: &str = "entry/";
+
+/// Where a slow run is.
+const DONE: &str = "slow/done";
+
+/// What tells versions apart.
+pub trait Version {
+    /// The version of the connector.
+    const VERSION: &'static str;
+    /// The version of its state.
+    const STATE: u32;
+    /// Whether it does its work.
+    const GOOD: bool = true;
+}
+
+/// Makes the type of a version and exports it: `ledger!(Ledger);` in each file of `examples/`.
+#[macro_export]
+macro_rules! ledger {
+    ($ledger:ident) => {
+        /// The version that the head of this file describes.
+        pub struct $ledger;
+
+        impl $crate::tenon_sdk::Connector for $ledger {
+            fn describe() -> $crate::tenon_sdk::model::ConnectorManifest {
+                $crate::manifest::<$ledger>()
+            }
+
+            fn choices(
+                _option: &str,
+            ) -> Result<Vec<$crate::tenon_sdk::model::Choice>, $crate::tenon_sdk::model::Fault>
+            {
+                Ok(Vec::new())
+            }
+
+            fn check() -> Result<String, $crate::tenon_sdk::model::Fault> {
+                Ok("the ledger".to_owned())
+            }
+
+            fn enable(callback: &str) -> Result<(), $crate::tenon_sdk::model::Fault> {
+                $crate::enable(callback)
+            }
+
+            fn disable() -> Result<(), $crate::tenon_sdk::model::Fault> {
+                Ok(())
+            }
+
+            fn receive(
+                webhook: &$crate::tenon_sdk::model::Webhook,
+            ) -> Result<Vec<$crate::tenon_sdk::model::Request>, $crate::tenon_sdk::model::Fault>
+            {
+                $crate::receive(webhook)
+            }
+
+            fn migrate(from_version: u32) -> Result<(), $crate::tenon_sdk::model::Fault> {
+                $crate::migrate(from_version)
+            }
+
+            fn run(
+                job: &str,
+                argument: Option<&str>,
+                cause: &$crate::tenon_sdk::model::Cause,
+            ) -> Result<$crate::tenon_sdk::model::Outcome, $crate::tenon_sdk::model::Fault> {
+                $crate::run::<$ledger>(job, argument.unwrap_or_default(), cause)
+            }
+        }
+
+        $crate::tenon_sdk::export!($ledger);
+    };
+}
+
+/// What every version says of itself.
+pub fn manifest<V: Version>() -> ConnectorManifest {
+    let job = |id: &str, listens_to: &[&str]| Job {
+        id: id.to_owned(),
+        title: text!(en: "Job", uk: "Завдання", ru: "Задание"),
+        schedule: None,
+        listens_to: listens_to.iter().map(|kind| (*kind).to_owned()).collect(),
+    };
+    ConnectorManifest {
+        name: "ledger".to_owned(),
+        version: V::VERSION.to_owned(),
+        title: text!(en: "Ledger", uk: "Журнал", ru: "Журнал"),
+        settings_schema: r#"{
+            "type": "object",
+            "properties": { "note": { "type": "string", "maxLength": 20 } },
+            "additionalProperties": false
+        }"#
+        .to_owned(),
+        credentials: Vec::new(),
+        endpoints: Vec::new(),
+        jobs: vec![
+            job("add", &[]),
+            job("tell", &[]),
+            job("heard", &["order", "visit:partner"]),
+        ],
+        actions: vec![Action {
+            id: "add".to_owned(),
+            title: text!(en: "Enter", uk: "Внести", ru: "Внести"),
+            record_kind: "order".to_owned(),
+        }],
+        state_version: V::STATE,
+    }
+}
+
+/// Remembers where webhooks are to be sent.
+///
+/// # Errors
+/// Never.
+pub fn enable(callback: &str) -> Result<(), Fault> {
+    info!("webhooks to {}", callback.len());
+    Ok(())
+}
+
+/// An entry for each webhook: its body.
+///
+/// # Errors
+/// When the body is no text.
+pub fn receive(webhook: &Webhook) -> Result<Vec<Request>, Fault> {
+    let body = String::from_utf8(webhook.body.clone())
+        .map_err(|_| Fault::Rejected("the body is not text".to_owned()))?;
+    Ok(vec![Request {
+        job: "add".to_owned(),
+        argument: Some(body),
+    }])
+}
+
+/// Marks the entries as brought over.
+///
+/// # Errors
+/// When the storage is full, or an entry says that it cannot be brought over.
+pub fn migrate(from_version: u32) -> Result<(), Fault> {
+    for (key, value) in entries() {
+        if value == "stays" {
+            return Err(Fault::Configuration(
+                "an entry cannot be brought over".to_owned(),
+            ));
+        }
+        put(&key, &format!("{value}@{from_version}"))?;
+    }
+    Ok(())
+}
+
+/// Does a job.
+///
+/// # Errors
+/// As the argument wants it.
+pub fn run<V: Version>(job: &str, argument: &str, cause: &Cause) -> Result<Outcome, Fault> {
+    assert!(V::GOOD, "this version is bad");
+    match (job, argument.split_once(':')) {
+        ("tell", _) => {
+            let entries: Vec<String> = entries().into_iter().map(|(_, value)| value).collect();
+            info!("{} of {}: {}", entries.len(), V::VERSION, entries.join(" "));
+        }
+        ("heard", _) => add(&heard(cause))?,
+        (_, Some(("slow", checkpoints))) => return slow(checkpoints),
+        (_, Some(("reject", id))) => run::reject("order", id, "it was meant to be rejected"),
+        (_, Some(("later", ms))) => {
+            let delay = ms.parse().unwrap_or(0);
+            schedule::after("later", "add", delay, Some("timer"));
+        }
+        _ => match (argument, cause) {
+            ("refuse", _) => return Err(Fault::Configuration("a setting is wrong".to_owned())),
+            ("fail", _) => return Err(Fault::Transient("try later".to_owned())),
+            (_, Cause::Action(call)) => add(&format!("pressed-{}", call.target.key))?,
+            _ => add(argument)?,
+        },
+    }
+    Ok(Outcome::Done)
+}
+
+fn heard(cause: &Cause) -> String {
+    match cause {
+        Cause::Changed(records) => {
+            let keys: Vec<&str> = records.iter().map(|record| record.key.as_str()).collect();
+            format!("changed-{}", keys.join("+"))
+        }
+        Cause::Visited(record) => format!("visited-{}", record.key),
+        _ => "nothing".to_owned(),
+    }
+}
+
+/// Makes checkpoints until it has made as many as wanted, in this run or those before.
+fn slow(checkpoints: &str) -> Result<Outcome, Fault> {
+    let total: u64 = checkpoints.parse().unwrap_or(0);
+    let mut done: u64 = get(DONE).and_then(|done| done.parse().ok()).unwrap_or(0);
+    while done < total {
+        std::thread::sleep(Duration::from_millis(20));
+        done += 1;
+        put(DONE, &done.to_string())?;
+        let progress = Progress {
+            done,
+            total: Some(total),
+            created: done,
+            updated: 0,
+            unchanged: 0,
+            failed: 0,
+        };
+        if run::checkpoint(progress) == Directive::Stop && done < total {
+            return Ok(Outcome::Suspended);
+        }
+    }
+    storage::delete(&[DONE.to_owned()]);
+    add(&format!("slow-{total}"))?;
+    Ok(Outcome::Done)
+}
+
+/// Enters a text once: whoever asks again gets what is there, as with every record that has an id.
+fn add(entry: &str) -> Result<(), Fault> {
+    let entries = entries();
+    if entries.iter().any(|(_, value)| value == entry) {
+        return Ok(());
+    }
+    let number = entries.len();
+    run::wrote(&[Written {
+        record_kind: "entry".to_owned(),
+        origin: format!("ledger:entry:{number}"),
+        changes: vec![FieldChange {
+            field: "text".to_owned(),
+            before: None,
+            after: Some(entry.to_owned()),
+        }],
+    }]);
+    put(&format!("{ENTRY}{number:08}"), entry)
+}
+
+fn entries() -> Vec<(String, String)> {
+    let mut all = Vec::new();
+    let mut after: Option<String> = None;
+    loop {
+        let page = storage::scan(ENTRY, after.as_deref(), 1_000);
+        let Some((last, _)) = page.last() else {
+            return all;
+        };
+        after = Some(last.clone());
+        let text =
+            |(key, value): (String, Vec<u8>)| (key, String::from_utf8_lossy(&value).into_owned());
+        all.extend(page.into_iter().map(text));
+    }
+}
+
+fn get(key: &str) -> Option<String> {
+    let found = storage::get(&[key.to_owned()]).pop().flatten()?;
+    Some(String::from_utf8_lossy(&found).into_owned())
+}
+
+fn put(key: &str, value: &str) -> Result<(), Fault> {
+    storage::set(&[(key.to_owned(), value.as_bytes().to_vec())])
+        .map_err(|_| Fault::Rejected("the ledger is full".to_owned()))
+}
