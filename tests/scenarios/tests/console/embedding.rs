@@ -1,0 +1,112 @@
+//! The console in a frame of a platform.
+
+use axum::Router;
+use axum::response::Html;
+use axum::routing::get;
+use fantoccini::Locator;
+use tokio::net::TcpListener;
+
+use crate::browser::Browser;
+use crate::site::Site;
+
+/// A platform that frames the console and hands it a token as soon as it is asked for one. Served on
+/// an origin of its own: another port of this machine.
+struct Platform {
+    listener: TcpListener,
+    origin: String,
+}
+
+impl Platform {
+    async fn new() -> Platform {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        Platform {
+            listener,
+            origin: format!("http://{address}"),
+        }
+    }
+
+    /// Serves its page; answers where.
+    fn frames(self, console: &str, token: &str) -> String {
+        let page = format!(
+            "<!doctype html><title>Platform</title>
+             <iframe src=\"{console}/console/\" width=\"900\" height=\"700\"></iframe>
+             <script>
+             addEventListener('message', (event) => {{
+               if (event.origin === '{console}' && event.data.type === 'tenon:ready')
+                 event.source.postMessage({{ type: 'tenon:token', token: '{token}' }}, '{console}');
+             }});
+             </script>"
+        );
+        let routes = Router::new().route("/", get(move || async { Html(page) }));
+        tokio::spawn(axum::serve(self.listener, routes).into_future());
+        self.origin
+    }
+}
+
+#[tokio::test]
+async fn a_named_platform_frames_the_console_and_signs_its_people_in() {
+    let platform = Platform::new().await;
+    let site = Site::start(&["--console-origin", &platform.origin]);
+    let page = platform.frames(site.url(), site.token());
+    let browser = Browser::open("en").await;
+    browser.client.goto(&page).await.expect("the platform");
+    let frame = browser
+        .client
+        .find(Locator::Css("iframe"))
+        .await
+        .expect("a frame");
+    frame.enter_frame().await.expect("the frame");
+    browser.heading("nav.tenants").await;
+    assert_eq!(Vec::<String>::new(), browser.complaints().await);
+}
+
+#[tokio::test]
+async fn any_other_page_cannot_frame_the_console() {
+    let named = Platform::new().await;
+    let site = Site::start(&["--console-origin", &named.origin]);
+    let page = Platform::new().await.frames(site.url(), site.token());
+    let browser = Browser::open("en").await;
+    browser.client.goto(&page).await.expect("the other page");
+    let refused = browser.complaint().await;
+    assert!(refused.contains("frame-ancestors"), "{refused}");
+    let frame = browser
+        .client
+        .find(Locator::Css("iframe"))
+        .await
+        .expect("a frame");
+    frame.enter_frame().await.expect("the frame");
+    let app = browser
+        .client
+        .find_all(Locator::Css("#app"))
+        .await
+        .expect("a list");
+    assert!(app.is_empty(), "the console is shown");
+}
+
+#[tokio::test]
+async fn a_token_from_a_page_that_was_not_named_is_not_taken() {
+    let site = Site::start(&[]);
+    let browser = Browser::open("en").await;
+    browser
+        .client
+        .goto(&format!("{}/console/", site.url()))
+        .await
+        .expect("the console");
+    browser.heading("sign_in.title").await;
+    let script = "window.postMessage({ type: 'tenon:token', token: arguments[0] }, '*')";
+    browser.run(script, vec![site.token().into()]).await;
+    // Messages come in order: once this one was heard, the one before was, too.
+    let heard =
+        "addEventListener('message', (event) => { if (event.data === 'end') window.ended = true });
+        window.postMessage('end', '*')";
+    browser.run(heard, Vec::new()).await;
+    browser.until("return window.ended === true").await;
+    browser.heading("sign_in.title").await;
+    assert_eq!(
+        0,
+        browser
+            .run("return sessionStorage.length", Vec::new())
+            .await
+    );
+}

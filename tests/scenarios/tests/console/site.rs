@@ -1,0 +1,112 @@
+//! A server as an admin starts it, with a tenant that is or is to be connected to a simulated KeyCRM.
+
+use std::ops::Deref;
+
+use serde_json::{Value, json};
+use tenon_scenarios::component;
+use tenon_scenarios::server::Server;
+use tenon_simulators::keycrm::{self, Config, Simulator};
+
+/// The key that the simulated KeyCRM takes.
+pub const KEY: &str = "simulated-keycrm-key";
+/// The tenant of these tests.
+pub const TENANT: &str = "shop";
+/// Its connection.
+pub const CONNECTION: &str = "/tenants/shop/connections/keycrm";
+
+/// A KeyCRM with so many orders and no limit of requests.
+pub fn crm(orders: usize) -> Simulator {
+    keycrm::start(Config {
+        orders,
+        requests_per_minute: None,
+        ordered_to: "2026-03-31T12:00:00Z".parse().expect("a moment"),
+        ..Config::default()
+    })
+    .expect("a simulator")
+}
+
+/// Settings that load everything from a simulator.
+pub fn settings(crm: &Simulator) -> Value {
+    json!({ "base_url": crm.url(), "last_days": 3650, "default_partner": "walk-in" })
+}
+
+/// A running server.
+pub struct Site(Server);
+
+impl Deref for Site {
+    type Target = Server;
+
+    fn deref(&self) -> &Server {
+        &self.0
+    }
+}
+
+impl Site {
+    /// Starts a server; `arguments` are more of its command line.
+    pub fn start(arguments: &[&str]) -> Site {
+        Site(Server::start(arguments))
+    }
+
+    /// Puts a partner for orders without a buyer into the tenant's ERP.
+    pub fn load_partner(&self) {
+        let file = self.folder().join("partners.json");
+        let partner = json!([{ "key": "walk-in", "name": "Роздрібний покупець" }]);
+        std::fs::write(&file, partner.to_string()).expect("a file");
+        let file = file.to_str().expect("a path");
+        let output = self.tenon(&["load", "partners", file, "--tenant", TENANT]);
+        assert!(output.status.success(), "{output:?}");
+    }
+
+    /// A tenant with a connection to a KeyCRM, switched on.
+    pub async fn connected(&self, crm: &Simulator, settings: Value, no_budget: bool) {
+        let tenant = json!({
+            "id": TENANT, "name": "Крамниця", "time_zone": "Europe/Kyiv", "language": "uk",
+        });
+        self.post("/tenants", tenant).await;
+        self.load_partner();
+        self.install(component("keycrm")).await;
+        let grant = crm.url().trim_end_matches("/v1");
+        let connection = json!({
+            "id": "keycrm",
+            "connector": "keycrm",
+            "title": "KeyCRM",
+            "settings": settings,
+            "grants": [grant],
+            "no_budget": no_budget,
+        });
+        let connections = format!("/tenants/{TENANT}/connections");
+        self.post(&connections, connection).await;
+        let credential = format!("{CONNECTION}/credentials/api_key");
+        self.api("PUT", &credential, json!({ "secret": KEY })).await;
+        // Only when asked, so that nothing runs in between what a test does.
+        let schedules = format!("{CONNECTION}/schedules");
+        self.api("PUT", &schedules, json!({ "orders": null })).await;
+        self.post(&format!("{CONNECTION}/enable"), Value::Null)
+            .await;
+    }
+
+    /// Runs the job and waits for its end.
+    pub async fn exchange(&self) -> Value {
+        let before = self.connection().await["last_run"]["id"].clone();
+        let run = format!("{CONNECTION}/jobs/orders/run");
+        self.post(&run, json!({})).await;
+        let ended = |connection: &Value| {
+            let last = &connection["last_run"]["id"];
+            *last != before && !last.is_null() && connection["running"].is_null()
+        };
+        self.until(CONNECTION, ended).await["last_run"].clone()
+    }
+
+    /// The connection as the API shows it.
+    pub async fn connection(&self) -> Value {
+        self.get(CONNECTION).await
+    }
+
+    /// Number of records of a kind in the tenant's ERP.
+    pub async fn count(&self, kind: &str) -> usize {
+        let page = self
+            .get(&format!("/tenants/{TENANT}/records/{kind}?limit=500"))
+            .await;
+        page["items"].as_array().map_or(0, Vec::len)
+    }
+}

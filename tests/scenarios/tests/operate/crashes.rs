@@ -1,0 +1,120 @@
+//! Whatever happens to the process, nothing is lost.
+
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+use tenon_scenarios::server::Server;
+
+use crate::ledger::{LEDGER, add, entries, idle, server};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_kill_at_any_moment_loses_no_request() {
+    let mut server = server(&["--runs", "4"]).await;
+    let mut wanted = Vec::new();
+    for round in 0..12 {
+        for number in 0..10 {
+            let entry = format!("{round}-{number}");
+            assert_eq!(202, add(&server, LEDGER, &entry).await.status);
+            wanted.push(entry);
+        }
+        // Somewhere in the middle of that work, each time somewhere else.
+        tokio::time::sleep(Duration::from_millis(7 * round)).await;
+        server.kill();
+        server.resume();
+    }
+    let (_, mut entries) = entries(&server, LEDGER).await;
+    entries.sort();
+    wanted.sort();
+    assert_eq!(wanted, entries);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_cuts_a_run_at_a_checkpoint_and_it_goes_on_afterwards() {
+    let mut server = server(&[]).await;
+    // Far longer than a server has to stop.
+    add(&server, LEDGER, "slow:2000").await;
+    let slow = |connection: &serde_json::Value| connection["running"]["progress"]["done"] != 0;
+    server
+        .until(LEDGER, |connection| {
+            !connection["running"].is_null() && slow(connection)
+        })
+        .await;
+    let began = Instant::now();
+    let ended = server.terminate();
+    assert!(ended.success(), "{ended}");
+    // That is a promise to who stops a server, not a measurement.
+    assert!(began.elapsed() < Duration::from_secs(10));
+    server.resume();
+    let running = server
+        .until(LEDGER, |connection| {
+            !connection["running"].is_null() && slow(connection)
+        })
+        .await;
+    let runs = server.get(&format!("{LEDGER}/runs")).await;
+    let cut = &runs["items"][1];
+    assert_eq!("suspended", cut["outcome"], "{runs:#}");
+    let done = running["running"]["progress"]["done"]
+        .as_u64()
+        .expect("a number");
+    assert!(done > 1, "it began anew: {running:#}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_component_that_takes_its_host_down_is_given_up_instead_of_looping() {
+    let mut server = server(&[]).await;
+    add(&server, LEDGER, "slow:100000").await;
+    let mut deaths = 0;
+    loop {
+        let connection = server
+            .until(LEDGER, |connection| {
+                !connection["running"].is_null() || connection["dead"] == 1
+            })
+            .await;
+        if connection["dead"] == 1 {
+            break;
+        }
+        server.kill();
+        deaths += 1;
+        assert!(deaths <= 8, "it is never given up");
+        server.resume();
+    }
+    assert!(deaths > 1, "one bad moment is no reason to give up");
+    // Everything else goes on.
+    add(&server, LEDGER, "other").await;
+    let (_, entries) = entries(&server, LEDGER).await;
+    assert_eq!(vec!["other"], entries);
+    let dead = server.get(&format!("{LEDGER}/requests?state=dead")).await;
+    assert_eq!("slow:100000", dead["items"][0]["argument"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_server_on_the_same_folder_is_refused_in_one_line() {
+    let server = Server::start(&[]);
+    let second = server.tenon(&["serve", "--listen", "127.0.0.1:0"]);
+    assert_eq!(Some(2), second.status.code());
+    let error = String::from_utf8_lossy(&second.stderr);
+    assert_eq!(1, error.lines().count(), "{error}");
+    assert!(error.contains("another `tenon serve`"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_needs_an_admin_is_paused_with_the_reason_and_goes_on_afterwards() {
+    let server = server(&[]).await;
+    add(&server, LEDGER, "refuse").await;
+    let paused = server
+        .until(LEDGER, |connection| connection["state"] == "paused")
+        .await;
+    let reason = paused["paused_reason"].as_str().expect("a reason");
+    assert!(reason.contains("a setting is wrong"), "{reason}");
+    let refused = add(&server, LEDGER, "while-paused").await;
+    assert_eq!(409, refused.status, "{refused:?}");
+    // The request waits; whoever mends the setting may drop it.
+    let waiting = server.get(&format!("{LEDGER}/requests")).await;
+    let request = waiting["items"][0]["id"].as_i64().expect("a request");
+    let path = format!("{LEDGER}/requests/{request}");
+    server.api("DELETE", &path, serde_json::Value::Null).await;
+    server.post(&format!("{LEDGER}/enable"), json!(null)).await;
+    add(&server, LEDGER, "after").await;
+    idle(&server, LEDGER).await;
+    assert_eq!(vec!["after"], entries(&server, LEDGER).await.1);
+}
