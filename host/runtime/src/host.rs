@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
-use tokio::sync::{Mutex, Semaphore, SemaphorePermit};
+use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 use wasmtime::component::Linker;
 use wasmtime::{Engine, Store, Trap, UpdateDeadline};
@@ -28,6 +28,7 @@ use crate::platform::{Binding, Platform, Timer};
 use crate::report::{Outcome, RunReport};
 use crate::request::{JobRequest, WantedJob, Webhook};
 use crate::secret::Secret;
+use crate::threads::Threads;
 
 /// Runs connectors for the tenants of a platform.
 pub struct Host {
@@ -42,7 +43,8 @@ pub struct Host {
     network: Network,
     accounts: Accounts,
     /// One for each run that the engine has room for.
-    places: Semaphore,
+    places: Arc<Semaphore>,
+    threads: Threads,
 }
 
 /// What an admin decides about a connection.
@@ -71,6 +73,9 @@ pub enum StartError {
     /// The network options cannot be used.
     #[error(transparent)]
     Network(#[from] NetworkError),
+    /// The system gives no threads to compute on.
+    #[error("the host's threads cannot be started: {0}")]
+    Threads(#[source] std::io::Error),
 }
 
 /// Why a connection cannot be opened.
@@ -126,18 +131,25 @@ pub enum CallError {
     Crashed(String),
 }
 
-/// Makes an instance and calls one of its exports.
+/// Makes an instance and calls one of its exports, on the threads for guests; what the call leaves,
+/// and its answer.
 macro_rules! export {
-    ($call:ident, $export:ident $(, $argument:expr)*) => {
-        $call
-            .watch
-            .within(async {
-                let guest = $call.pre.instantiate_async(&mut $call.store).await?;
+    ($call:ident, $export:ident $(, $argument:expr)*) => {{
+        let Call { mut store, pre, watch, place, threads } = $call;
+        let made = async move {
+            let answering = async {
+                let guest = pre.instantiate_async(&mut store).await?;
                 let sync = guest.tenon_connector_sync();
-                sync.$export(&mut $call.store $(, $argument)*).await
-            })
-            .await
-    };
+                sync.$export(&mut store $(, $argument)*).await
+            };
+            let answer = watch.within(answering).await;
+            let state = store.into_data();
+            // The instance is gone, and with it what it took of the engine.
+            drop(place);
+            (state, answer)
+        };
+        threads.run(made).await
+    }};
 }
 
 impl Host {
@@ -156,7 +168,8 @@ impl Host {
             platform,
             network: Network::new(&options.network)?,
             accounts: Accounts::default(),
-            places: Semaphore::new(options.runs as usize),
+            places: Arc::new(Semaphore::new(options.runs as usize)),
+            threads: Threads::new().map_err(StartError::Threads)?,
         })
     }
 
@@ -180,13 +193,14 @@ impl Host {
         drop(compiling);
         let limits = Limits::to_describe();
         let state = RunState::new(&limits, None, None, Arc::from("{}"), Arc::new(NoObserver));
-        let mut call = Call {
+        let call = Call {
             watch: Watch::new(&state),
             store: self.store(state),
             pre: checked.pre.clone(),
-            _place: self.place().await,
+            place: self.place().await,
+            threads: &self.threads,
         };
-        let described = export!(call, call_describe);
+        let (_, described) = export!(call, call_describe);
         let manifest = described.map_err(|error| InstallError::crashed(crash(&limits, &error)))?;
         let manifest = Manifest::try_from(manifest)?;
         Ok(Arc::new(Connector {
@@ -263,8 +277,8 @@ impl Host {
 
     /// Tries the credentials; answers with the name of the account at the counterpart.
     pub async fn check(&self, connection: &Connection) -> Result<String, CallError> {
-        let mut call = self.look(connection, "check").await?;
-        let answer = export!(call, call_check);
+        let call = self.look(connection, "check").await?;
+        let (_, answer) = export!(call, call_check);
         let mut account = said(&connection.limits, answer)?;
         tidy(&mut account, connection.limits.log_line);
         Ok(account)
@@ -276,8 +290,9 @@ impl Host {
         connection: &Connection,
         option: &str,
     ) -> Result<Vec<(String, String)>, CallError> {
-        let mut call = self.look(connection, "choices").await?;
-        let answer = export!(call, call_choices, option);
+        let call = self.look(connection, "choices").await?;
+        let option = option.to_owned();
+        let (_, answer) = export!(call, call_choices, &option);
         let choices = said(&connection.limits, answer)?;
         admit(&connection.limits, &choices)?;
         let most = connection.limits.log_line;
@@ -297,12 +312,14 @@ impl Host {
         connection: &Connection,
         webhook: Webhook,
     ) -> Result<Vec<WantedJob>, CallError> {
+        let limits = connection.limits.to_receive();
         let observer = Arc::new(NoObserver);
-        let mut call = self
-            .open(connection, None, "receive", true, observer)
+        let call = self
+            .open(connection, &limits, None, "receive", true, observer)
             .await?;
-        let answer = export!(call, call_receive, &webhook.into());
-        let wanted = said(&connection.limits, answer)?;
+        let webhook = webhook.into();
+        let (_, answer) = export!(call, call_receive, &webhook);
+        let wanted = said(&limits, answer)?;
         admit(&connection.limits, &wanted)?;
         let jobs = &connection.connector.manifest.jobs;
         let is_unknown = |wanted: &&sync::Request| !jobs.iter().any(|job| job.id == wanted.job);
@@ -317,16 +334,17 @@ impl Host {
     /// Lets the connector set up the counterpart. Messages will be sent to `callback` with a topic
     /// behind it.
     pub async fn enable(&self, connection: &Connection, callback: &str) -> Result<(), CallError> {
-        let mut call = self.act(connection, "enable").await?;
-        let answer = export!(call, call_enable, callback);
-        settle(call, connection, answer).await
+        let call = self.act(connection, "enable").await?;
+        let callback = callback.to_owned();
+        let (left, answer) = export!(call, call_enable, &callback);
+        settle(left, connection, answer).await
     }
 
     /// Lets the connector clean up the counterpart.
     pub async fn disable(&self, connection: &Connection) -> Result<(), CallError> {
-        let mut call = self.act(connection, "disable").await?;
-        let answer = export!(call, call_disable);
-        settle(call, connection, answer).await
+        let call = self.act(connection, "disable").await?;
+        let (left, answer) = export!(call, call_disable);
+        settle(left, connection, answer).await
     }
 
     /// Prepares a connection for a version that has just taken the place of another: keeps a
@@ -351,8 +369,8 @@ impl Host {
             run.as_one = true;
             run.work.snapshot().await?;
         }
-        let answer = export!(call, call_migrate, from_version);
-        settle(call, connection, answer).await
+        let (left, answer) = export!(call, call_migrate, from_version);
+        settle(left, connection, answer).await
     }
 
     /// Takes a connection back to what it kept before its last [`Host::migrate`], for the version that
@@ -380,13 +398,20 @@ impl Host {
     ) -> RunReport {
         let egress = Some(Arc::clone(&connection.egress));
         let opened = self
-            .open(connection, egress, &request.job, request.preview, observer)
+            .open(
+                connection,
+                &connection.limits,
+                egress,
+                &request.job,
+                request.preview,
+                observer,
+            )
             .await;
         let fenced = match opened {
             Ok(call) => call.fenced(request.fence).await,
             Err(fault) => Err(fault),
         };
-        let mut call = match fenced {
+        let call = match fenced {
             Ok(call) => call,
             Err(fault) => {
                 let mut report = begin_report(connection, &request.job, request.preview);
@@ -394,14 +419,19 @@ impl Host {
                 return report;
             }
         };
-        let cause = request.cause.clone().into();
-        let argument = request.argument.as_deref();
-        let answer = export!(call, call_run, &request.job, argument, &cause);
+        let JobRequest {
+            job,
+            argument,
+            cause,
+            ..
+        } = request.clone();
+        let cause = cause.into();
+        let (left, answer) = export!(call, call_run, &job, argument.as_deref(), &cause);
         let ended = said(&connection.limits, answer).map(|outcome| match outcome {
             sync::Outcome::Done => Outcome::Done,
             sync::Outcome::Suspended => Outcome::Suspended,
         });
-        finish(call.store.into_data(), connection, ended).await
+        finish(left, connection, ended).await
     }
 
     /// The timers of a connection that have come due, the earliest first. Whoever has started their
@@ -507,20 +537,23 @@ impl Host {
     /// A call of which nothing is kept.
     async fn look(&self, connection: &Connection, name: &str) -> Result<Call<'_>, Fault> {
         let egress = Some(Arc::clone(&connection.egress));
-        self.open(connection, egress, name, true, Arc::new(NoObserver))
+        let observer = Arc::new(NoObserver);
+        self.open(connection, &connection.limits, egress, name, true, observer)
             .await
     }
 
     /// A call whose writes are kept when it succeeds.
     async fn act(&self, connection: &Connection, name: &str) -> Result<Call<'_>, Fault> {
         let egress = Some(Arc::clone(&connection.egress));
-        self.open(connection, egress, name, false, Arc::new(NoObserver))
+        let observer = Arc::new(NoObserver);
+        self.open(connection, &connection.limits, egress, name, false, observer)
             .await
     }
 
     async fn open(
         &self,
         connection: &Connection,
+        limits: &Limits,
         egress: Option<Arc<Egress>>,
         job: &str,
         preview: bool,
@@ -536,7 +569,7 @@ impl Host {
             as_one: false,
         };
         let state = RunState::new(
-            &connection.limits,
+            limits,
             egress,
             Some(run),
             Arc::clone(&connection.settings),
@@ -546,13 +579,14 @@ impl Host {
             watch: Watch::new(&state),
             store: self.store(state),
             pre: connection.connector.pre.clone(),
-            _place: place,
+            place,
+            threads: &self.threads,
         })
     }
 
     /// Waits until the engine has room for one more instance.
-    async fn place(&self) -> SemaphorePermit<'_> {
-        (self.places.acquire().await)
+    async fn place(&self) -> OwnedSemaphorePermit {
+        (Arc::clone(&self.places).acquire_owned().await)
             .unwrap_or_else(|_| unreachable!("the semaphore is never closed"))
     }
 
@@ -583,7 +617,8 @@ struct Call<'a> {
     store: Store<RunState>,
     pre: ConnectorPre<RunState>,
     watch: Watch,
-    _place: SemaphorePermit<'a>,
+    place: OwnedSemaphorePermit,
+    threads: &'a Threads,
 }
 
 impl Call<'_> {
@@ -652,13 +687,13 @@ fn admit<T>(limits: &Limits, list: &[T]) -> Result<(), CallError> {
 
 /// Ends a call that writes but is no run: like a run, it is kept as a whole or not at all.
 async fn settle(
-    call: Call<'_>,
+    left: RunState,
     connection: &Connection,
     answer: wasmtime::Result<Result<(), Fault>>,
 ) -> Result<(), CallError> {
     let ended = said(&connection.limits, answer);
     let outcome = ended.clone().map(|()| Outcome::Done);
-    let report = finish(call.store.into_data(), connection, outcome).await;
+    let report = finish(left, connection, outcome).await;
     match report.error {
         Some(error) => ended.and(Err(CallError::Crashed(error))),
         None => ended,

@@ -54,6 +54,7 @@ mod request;
 pub mod schedule;
 pub mod seal;
 mod secret;
+mod threads;
 
 pub use compiler::{CompileError, Compiler, CompilerProcess, compile_stdin};
 pub use connector::{Connector, InstallError};

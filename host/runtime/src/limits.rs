@@ -99,6 +99,17 @@ impl Limits {
         }
     }
 
+    /// What a component gets to read a webhook: less than for a run, because it makes no request, and
+    /// others wait behind it.
+    pub(crate) fn to_receive(&self) -> Limits {
+        let most = Limits::to_describe();
+        Limits {
+            compute: self.compute.min(most.compute),
+            elapsed: self.elapsed.min(most.elapsed),
+            ..self.clone()
+        }
+    }
+
     /// Passes limits that the engine can keep.
     pub(crate) fn check(&self) -> Result<(), BadLimit> {
         if self.memory > engine::MAX_MEMORY {

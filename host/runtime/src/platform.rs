@@ -8,6 +8,9 @@
 //! Every call that takes a list answers with a list of the same length, in the same order; one bad
 //! record never stops the others. A [`Fault`] in the outer result means that the call as a whole
 //! failed.
+//!
+//! While a component runs, its calls come from threads of the host's own, within a tokio runtime of
+//! theirs: what holds such a thread up holds up other components, and not the platform's requests.
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};

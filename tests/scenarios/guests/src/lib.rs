@@ -2,10 +2,12 @@
 //!
 //! It keeps a ledger in its storage: the job `add` enters its argument, and `tell` logs all entries.
 //! So a test sees what was lost or doubled, whatever happened to the process in between. An argument
-//! may say more: `slow:N` makes N checkpoints with a wait before each, `reject:ID` reports a record,
-//! `later:MS` sets a timer that adds an entry, `refuse` needs an admin, `fail` passes by itself.
+//! may say more: `slow:N` makes N checkpoints with a wait before each, `busy:MS` computes for so long,
+//! `reject:ID` reports a record, `later:MS` sets a timer that adds an entry, `refuse` needs an admin,
+//! `fail` passes by itself.
 
-use std::time::Duration;
+use std::hint::black_box;
+use std::time::{Duration, Instant};
 
 use tenon_sdk::model::{
     Action, Cause, ConnectorManifest, Directive, Fault, FieldChange, Job, Outcome, Progress,
@@ -173,6 +175,7 @@ pub fn run<V: Version>(job: &str, argument: &str, cause: &Cause) -> Result<Outco
         }
         ("heard", _) => add(&heard(cause))?,
         (_, Some(("slow", checkpoints))) => return slow(checkpoints),
+        (_, Some(("busy", ms))) => return Ok(busy(ms)),
         (_, Some(("reject", id))) => run::reject("order", id, "it was meant to be rejected"),
         (_, Some(("later", ms))) => {
             let delay = ms.parse().unwrap_or(0);
@@ -222,6 +225,29 @@ fn slow(checkpoints: &str) -> Result<Outcome, Fault> {
     storage::delete(&[DONE.to_owned()]);
     add(&format!("slow-{total}"))?;
     Ok(Outcome::Done)
+}
+
+/// Computes, with a checkpoint every tenth of a second.
+fn busy(ms: &str) -> Outcome {
+    let end = Instant::now() + Duration::from_millis(ms.parse().unwrap_or(0));
+    while Instant::now() < end {
+        let checkpoint = Instant::now() + Duration::from_millis(100);
+        while Instant::now() < checkpoint {
+            black_box((0..black_box(100_000_u64)).sum::<u64>());
+        }
+        let progress = Progress {
+            done: 0,
+            total: None,
+            created: 0,
+            updated: 0,
+            unchanged: 0,
+            failed: 0,
+        };
+        if run::checkpoint(progress) == Directive::Stop {
+            return Outcome::Suspended;
+        }
+    }
+    Outcome::Done
 }
 
 /// Enters a text once: whoever asks again gets what is there, as with every record that has an id.

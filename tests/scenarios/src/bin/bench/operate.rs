@@ -27,6 +27,14 @@ const WEBHOOKS: usize = 5_000;
 /// Connections that take them.
 const RECEIVERS: usize = 20;
 
+/// Connections that compute all the time: as many as a server runs at once.
+const BUSY: usize = 16;
+/// Webhooks that come in meanwhile, evenly, in a second.
+const RATE: usize = 200;
+
+/// How the server tells how many runs are under way.
+const RUNNING: &str = r#"tenon_queue_waiting{state="running"} "#;
+
 const TENANTS: usize = 10;
 const CONNECTIONS: usize = 10_000;
 /// Runs over them, and over one of each tenant.
@@ -50,6 +58,7 @@ pub fn operate() -> Result<Vec<Figure>> {
         .enable_all()
         .build()?;
     let mut figures = runtime.block_on(webhooks())?;
+    figures.extend(runtime.block_on(webhooks_beside_busy_runs())?);
     figures.extend(runtime.block_on(connections())?);
     figures.extend(runtime.block_on(swaps())?);
     Ok(figures)
@@ -58,16 +67,7 @@ pub fn operate() -> Result<Vec<Figure>> {
 /// How many webhooks are stored in a second, while the runs that they ask for go on.
 async fn webhooks() -> Result<Vec<Figure>> {
     let server = Server::start(&[]);
-    server.install(ledger("1_0")).await;
-    server.tenant("shop").await;
-    let mut addresses = Vec::new();
-    for number in 0..RECEIVERS {
-        let connection = connect(&server, "shop", &number.to_string()).await;
-        let rotate = format!("{connection}/hook/rotate");
-        let rotated = server.post(&rotate, Value::Null).await;
-        let address = rotated["url"].as_str().context("an address")?;
-        addresses.push(address.to_owned());
-    }
+    let addresses = receivers(&server).await?;
     let health = format!("{}/healthz", server.url());
     let client = server.client().clone();
     let alive = pace(WEBHOOKS, move |_| answered(client.get(&health), 200)).await?;
@@ -99,6 +99,71 @@ async fn webhooks() -> Result<Vec<Figure>> {
             target: None,
         },
     ])
+}
+
+/// How long a webhook waits for its answer while all places are taken by runs that compute.
+async fn webhooks_beside_busy_runs() -> Result<Vec<Figure>> {
+    // The runs do not give way.
+    let server = Server::start(&["--slice", "600"]);
+    let addresses = Arc::new(receivers(&server).await?);
+    let wave = |name: &'static str| {
+        let (client, addresses) = (server.client().clone(), Arc::clone(&addresses));
+        steadily(move |number| {
+            let address = &addresses[number % addresses.len()];
+            let url = format!("{address}orders?requestId={name}-{number}");
+            answered(client.post(url).body("order"), 202)
+        })
+    };
+    let quiet = wave("quiet").await?;
+    server.tenant("busy").await;
+    for number in 0..BUSY {
+        let connection = connect(&server, "busy", &number.to_string()).await;
+        let run = format!("{connection}/jobs/add/run");
+        server.post(&run, json!({ "argument": "busy:60000" })).await;
+    }
+    while under_way(&server).await? < BUSY {
+        tokio::time::sleep(LOOK).await;
+    }
+    let busy = wave("busy").await?;
+    ensure!(under_way(&server).await? >= BUSY, "the runs ended too early");
+    Ok(vec![
+        Figure {
+            what: format!("answer to one of {RATE} webhooks in a second, p99"),
+            measured: quiet,
+            unit: "ms",
+            baseline: None,
+            target: Some(50.0),
+        },
+        Figure {
+            what: format!("the same while {BUSY} runs compute, p99"),
+            measured: busy,
+            unit: "ms",
+            baseline: None,
+            target: Some(50.0),
+        },
+    ])
+}
+
+/// Makes connections that webhooks come to; answers with their addresses.
+async fn receivers(server: &Server) -> Result<Vec<String>> {
+    server.install(ledger("1_0")).await;
+    server.tenant("shop").await;
+    let mut addresses = Vec::new();
+    for number in 0..RECEIVERS {
+        let connection = connect(server, "shop", &number.to_string()).await;
+        let rotate = format!("{connection}/hook/rotate");
+        let rotated = server.post(&rotate, Value::Null).await;
+        let address = rotated["url"].as_str().context("an address")?;
+        addresses.push(address.to_owned());
+    }
+    Ok(addresses)
+}
+
+/// Runs that are under way.
+async fn under_way(server: &Server) -> Result<usize> {
+    let text = metrics(server).await?;
+    let line = text.lines().find_map(|line| line.strip_prefix(RUNNING));
+    Ok(line.context("the queue's figures")?.trim().parse()?)
 }
 
 /// What ten thousand connections cost when they are made, when they run and when they do nothing.
@@ -304,8 +369,7 @@ async fn run_all(server: &Arc<Server>, connections: usize) -> Result<f64> {
 
 /// Runs that ended, as the server counts them.
 async fn runs(server: &Server) -> Result<usize> {
-    let url = format!("{}/metrics", server.url());
-    let text = server.client().get(url).send().await?.text().await?;
+    let text = metrics(server).await?;
     let mut done = 0;
     for line in text.lines() {
         let Some(of) = line.strip_prefix("tenon_runs_total{") else {
@@ -316,6 +380,11 @@ async fn runs(server: &Server) -> Result<usize> {
         done += count.parse::<usize>()?;
     }
     Ok(done)
+}
+
+async fn metrics(server: &Server) -> Result<String> {
+    let url = format!("{}/metrics", server.url());
+    Ok(server.client().get(url).send().await?.text().await?)
 }
 
 /// Sends a request that has to be answered like this.
@@ -367,6 +436,32 @@ where
         each_second: count as f64 / started.elapsed().as_secs_f64(),
         p99: p99(took),
     })
+}
+
+/// Does something [`RATE`] times a second for ten seconds, whether what came before is answered or not;
+/// milliseconds from when it was due to its end, p99.
+async fn steadily<W, F>(work: W) -> Result<f64>
+where
+    W: Fn(usize) -> F,
+    F: Future<Output = Result<()>> + Send + 'static,
+{
+    let between = Duration::from_secs(1) / RATE as u32;
+    let started = Instant::now();
+    let mut senders = JoinSet::new();
+    for number in 0..10 * RATE {
+        let due = started + between * number as u32;
+        tokio::time::sleep_until(due.into()).await;
+        let work = work(number);
+        senders.spawn(async move {
+            work.await?;
+            anyhow::Ok(due.elapsed().as_secs_f64() * 1000.0)
+        });
+    }
+    let mut took = Vec::new();
+    while let Some(sender) = senders.join_next().await {
+        took.push(sender??);
+    }
+    Ok(p99(took))
 }
 
 /// What 99 of 100 values do not exceed.
