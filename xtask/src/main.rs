@@ -49,7 +49,7 @@ enum Task {
         #[arg(long)]
         json: bool,
     },
-    /// Build everything and run all tests.
+    /// Build everything and run all tests. Installs Chromium and Schemathesis where they are missing.
     Test {
         /// Arguments for `cargo test`, such as a test's name.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]

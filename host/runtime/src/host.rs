@@ -546,8 +546,15 @@ impl Host {
     async fn act(&self, connection: &Connection, name: &str) -> Result<Call<'_>, Fault> {
         let egress = Some(Arc::clone(&connection.egress));
         let observer = Arc::new(NoObserver);
-        self.open(connection, &connection.limits, egress, name, false, observer)
-            .await
+        self.open(
+            connection,
+            &connection.limits,
+            egress,
+            name,
+            false,
+            observer,
+        )
+        .await
     }
 
     async fn open(

@@ -2,7 +2,7 @@
 //! platform's pages.
 //!
 //! ```text
-//! cargo run --release -p tenon --example mount -- /var/lib/tenon
+//! cargo run --release -p tenon --example mount -- /var/lib/tenon 127.0.0.1:8080
 //! ```
 //!
 //! The embedded ERP stands in for the platform. One's own implements `Platform`, as
@@ -22,11 +22,15 @@ use tenon_host::Compiler;
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    let data = std::env::args_os().nth(1).context("name a data folder")?;
-    let data = PathBuf::from(data);
+    let mut arguments = std::env::args().skip(1);
+    let data: PathBuf = arguments.next().context("name a data folder")?.into();
+    let address = arguments.next().context("name an address to listen on")?;
+    let listener = tokio::net::TcpListener::bind(address).await?;
     let platform = EmbeddedErp::open(&data)?;
     // Where counterparts reach this server, with the prefix.
-    let public: url::Url = "http://127.0.0.1:8080/integrations/".parse()?;
+    let public = format!("http://{}/integrations/", listener.local_addr()?);
+    let public: url::Url = public.parse()?;
+    println!("console {}", public.join("console/")?);
     // Components of others are better compiled in a child: `Compiler::Child`.
     let options = ServiceOptions::new(data, Compiler::InProcess, public);
     let service = Service::open(Arc::new(platform.clone()), Some(platform), options).await?;
@@ -43,7 +47,6 @@ async fn main() -> anyhow::Result<()> {
     let app = Router::new()
         .route("/", get(|| async { "the platform's own page\n" }))
         .nest("/integrations", tenon);
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:8080").await?;
     let stopping = service.clone();
     let answering = axum::serve(listener, app).with_graceful_shutdown(async move {
         // Where no signal can be heard, the process ends by being killed, which loses nothing.

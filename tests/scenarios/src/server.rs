@@ -134,7 +134,7 @@ impl Server {
         process.wait().expect("its end")
     }
 
-    /// A client with the first token.
+    /// A client, which signs nothing by itself.
     pub fn client(&self) -> &reqwest::Client {
         &self.client
     }

@@ -125,7 +125,10 @@ async fn webhooks_beside_busy_runs() -> Result<Vec<Figure>> {
         tokio::time::sleep(LOOK).await;
     }
     let busy = wave("busy").await?;
-    ensure!(under_way(&server).await? >= BUSY, "the runs ended too early");
+    ensure!(
+        under_way(&server).await? >= BUSY,
+        "the runs ended too early"
+    );
     Ok(vec![
         Figure {
             what: format!("answer to one of {RATE} webhooks in a second, p99"),
