@@ -10,7 +10,8 @@
 //!   [`paging`]: which page comes next;
 //! - [`lenient`]: JSON as it is really met: numbers as strings, objects as `[]`, missing keys;
 //! - [`settings`], [`state`], [`manifest`] and the log macros;
-//! - [`import`]: the steps that every importing job is composed of.
+//! - [`import`]: the steps that every importing job is composed of; [`rejected`]: what it could not
+//!   take, to be tried again.
 //!
 //! A connector implements [`Connector`] and says `tenon_sdk::export!(ItsType);` once.
 //!
@@ -31,6 +32,7 @@ pub mod model;
 #[cfg(not(target_family = "wasm"))]
 pub mod native;
 pub mod paging;
+pub mod rejected;
 mod seam;
 pub mod settings;
 pub mod state;

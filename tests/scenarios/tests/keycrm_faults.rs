@@ -150,6 +150,116 @@ fn an_order_that_failed_is_tried_again_by_an_incremental_run_although_it_did_not
     assert_eq!("walk-in", shop.order(order)["partner"]);
 }
 
+/// So many final orders of yesterday that have no buyer, and a buyer with an order of today: by the
+/// times of orders no run after the first meets those of yesterday again.
+fn without_buyers(orders: usize) -> (Simulator, Vec<i64>, i64) {
+    let mut account = Account::empty();
+    let done = account.add_status("Виконано", 5);
+    account.set_now(jiff::Timestamp::now() - jiff::SignedDuration::from_hours(24));
+    let yesterday = (0..orders)
+        .map(|_| {
+            let cup = NewLine::named("Чашка").price("1");
+            account.add_order(NewOrder::new().status(done).line(cup))
+        })
+        .collect();
+    account.set_now(jiff::Timestamp::now());
+    let buyer = account.add_buyer(NewBuyer::named("Олена").phone("+380501112233"));
+    account.add_order(NewOrder::new().buyer(buyer).status(done));
+    let sim = keycrm::start_with(config(0), account).unwrap();
+    (sim, yesterday, buyer)
+}
+
+/// Gives orders a buyer, which their time of change does not tell.
+fn name_buyer(sim: &Simulator, orders: &[i64], buyer: i64) {
+    sim.account(|account| {
+        for order in orders {
+            account.order_mut(*order).buyer_id = Some(buyer);
+        }
+    });
+}
+
+#[test]
+fn people_who_ask_get_all_rejected_orders_tried_again_in_pages() {
+    let (sim, orders, buyer) = without_buyers(130);
+    let shop = shop(&sim);
+    let settings = json!({ "last_days": 5 });
+    let run = shop.run("orders", settings.clone());
+    assert_eq!((1, 0, 0, 130), run.counts(), "{:?}", run.report);
+    let run = shop.run("orders", settings.clone());
+    assert_eq!((0, 130), (run.report.created, run.report.failed));
+
+    name_buyer(&sim, &orders, buyer);
+    sim.reset_counts();
+    let run = shop.run("orders", settings.clone());
+    assert_eq!((130, 0), (run.report.created, run.report.failed));
+    // What came since, and three pages of those of yesterday.
+    assert!(sim.requests_to("GET /order") <= 6, "{:?}", sim.requests());
+    assert_eq!(0, sim.requests_to("GET /order/{id}"));
+
+    sim.reset_counts();
+    let run = shop.run("orders", settings);
+    assert_eq!((0, 0), (run.report.created, run.report.failed));
+    assert!(sim.requests_to("GET /order") <= 3, "{:?}", sim.requests());
+}
+
+#[test]
+fn a_retry_that_is_cut_tries_each_order_once_and_names_at_its_end_all_that_it_could_not_take() {
+    let (sim, orders, buyer) = without_buyers(60);
+    name_buyer(&sim, &orders, buyer);
+    sim.account(|account| {
+        for order in &orders {
+            account.spoil_order(*order, "products", "\"oops\"");
+        }
+    });
+    let shop = shop(&sim);
+    let settings = json!({ "last_days": 5 });
+    let run = shop.run("orders", settings.clone());
+    assert_eq!((1, 0, 0, 60), run.counts(), "{:?}", run.report);
+
+    let (mended, spoiled) = orders.split_at(25);
+    sim.account(|account| {
+        for order in mended {
+            account.order_mut(*order).spoiled.clear();
+        }
+    });
+    sim.reset_counts();
+    let mut created = 0;
+    let last = loop {
+        let run = shop.run_until("orders", settings.clone(), 1);
+        created += run.report.created;
+        if run.report.outcome == Outcome::Done {
+            break run;
+        }
+        assert_eq!(Outcome::Suspended, run.report.outcome, "{:?}", run.report);
+    };
+    assert_eq!(25, created);
+    assert_eq!(60, sim.requests_to("GET /order/{id}"));
+    let mut named: Vec<i64> = (last.report.records.iter())
+        .map(|record| record.id.parse().expect("a number"))
+        .collect();
+    named.sort_unstable();
+    assert_eq!(spoiled, named);
+}
+
+#[test]
+fn a_rejected_order_outside_of_the_period_is_not_tried_again() {
+    let mut account = Account::empty();
+    let cup = NewLine::named("Чашка").price("1");
+    let order = NewOrder::new().ordered_at("2026-03-05T10:00:00Z").line(cup);
+    account.add_order(order);
+    let sim = keycrm::start_with(config(0), account).unwrap();
+    let shop = shop(&sim);
+    let march = json!({ "period": { "from": "2026-03-01", "to": "2026-03-31" } });
+    let run = shop.run("orders", march);
+    assert_eq!((0, 0, 0, 1), run.counts(), "{:?}", run.report);
+    let april = json!({
+        "period": { "from": "2026-04-01", "to": "2026-04-30" }, "default_partner": "walk-in",
+    });
+    let run = shop.run("orders", april);
+    assert_eq!((0, 0, 0, 0), run.counts(), "{:?}", run.report);
+    assert!(shop.records("orders").is_empty());
+}
+
 #[test]
 fn every_request_failing_once_leads_to_the_same_state() {
     let sim = keycrm::start(config(120)).unwrap();

@@ -20,6 +20,7 @@ mod state;
 
 use tenon_sdk::Connector;
 use tenon_sdk::model::{Cause, Choice, ConnectorManifest, Fault, Outcome};
+use tenon_sdk::rejected::Retry;
 
 /// The connector.
 pub struct KeyCrm;
@@ -38,9 +39,12 @@ impl Connector for KeyCrm {
         Ok(format!("KeyCRM, {statuses} order statuses"))
     }
 
-    fn run(job: &str, _argument: Option<&str>, _cause: &Cause) -> Result<Outcome, Fault> {
+    fn run(job: &str, argument: Option<&str>, cause: &Cause) -> Result<Outcome, Fault> {
         match job {
-            jobs::ORDERS => jobs::orders::run(),
+            jobs::ORDERS => {
+                let retry = Retry::of(job, argument, cause);
+                retry.end(jobs::orders::run(&retry)?)
+            }
             other => Err(Fault::Unsupported(format!("there is no job `{other}`"))),
         }
     }

@@ -30,7 +30,7 @@ pub enum Leg {
     /// What was placed since the last run.
     Placed,
     /// Orders that may have changed unnoticed, because KeyCRM does not promise that a new status
-    /// counts as a change.
+    /// counts as a change, and those that could not be taken before.
     Again,
 }
 
@@ -46,10 +46,10 @@ impl Leg {
     /// What follows, unless the run is at its end.
     pub fn next(self) -> Option<Leg> {
         match self {
-            Leg::Whole | Leg::Again => None,
             Leg::Changed => Some(Leg::Late),
             Leg::Late => Some(Leg::Placed),
-            Leg::Placed => Some(Leg::Again),
+            Leg::Whole | Leg::Placed => Some(Leg::Again),
+            Leg::Again => None,
         }
     }
 }
@@ -198,7 +198,7 @@ mod tests {
             to: at("2026-03-31 23:59:59"),
         };
         for cursor in [None, Some(&cursor())] {
-            assert_eq!(legs(span, cursor), [Leg::Whole]);
+            assert_eq!(legs(span, cursor), [Leg::Whole, Leg::Again]);
             let window = Window::of(Leg::Whole, span, cursor, at("2026-06-01"));
             assert_eq!(
                 window.map(|window| (window.filter, window.value())),
@@ -214,7 +214,7 @@ mod tests {
     fn later_runs_of_the_last_days_read_what_came_since_with_an_overlap() {
         let span = Span::LastDays(30);
         let started = at("2026-03-11 08:00:00");
-        assert_eq!(legs(span, None), [Leg::Whole]);
+        assert_eq!(legs(span, None), [Leg::Whole, Leg::Again]);
         let first = Window::of(Leg::Whole, span, None, started).map(|window| window.value());
         assert_eq!(
             first.as_deref(),

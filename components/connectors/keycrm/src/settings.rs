@@ -42,6 +42,16 @@ pub enum Span {
     LastDays(u32),
 }
 
+impl Span {
+    /// Whether an order that was placed then is meant. One that does not tell may be.
+    pub fn holds(self, placed: Option<Instant>) -> bool {
+        match self {
+            Span::Period { from, to } => placed.is_none_or(|at| (from..=to).contains(&at)),
+            Span::LastDays(_) => true,
+        }
+    }
+}
+
 /// The settings that decide what an order looks like in the ERP. A change of one of them makes
 /// every order changed.
 #[derive(Debug, Hash)]

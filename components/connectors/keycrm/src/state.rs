@@ -1,22 +1,30 @@
-//! What outlives a run: where to go on, which orders to look at again, which ones cannot be taken.
+//! What outlives a run: where to go on, which orders to look at again, which ones were rejected.
 //!
 //! Everything is read once when a run begins. Changes are gathered and written with the page that
 //! caused them, so that they become durable together with its orders.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
+use tenon_sdk::import::Tally;
 use tenon_sdk::model::{Fault, Instant};
+use tenon_sdk::rejected::{Rejected, Retry};
 use tenon_sdk::runtime::storage;
 use tenon_sdk::state::{each, set};
 
 use crate::plan::{Cursor, Leg, Newest, OVERLAP, Window};
+
+/// Kind of what is rejected.
+pub const ORDER: &str = "order";
 
 const CURSOR: &str = "cursor";
 const PROGRESS: &str = "progress";
 const OPEN: &str = "open/";
 const FAILED: &str = "failed/";
 const SEEN: &str = "seen/";
+
+/// Orders that are read again, with the time they were placed where it is known.
+pub type Again = BTreeMap<i64, Option<Instant>>;
 
 /// How far a run has come.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -77,7 +85,7 @@ struct Sealed<T> {
 }
 
 /// The state of a run.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct State {
     settings: String,
     /// Where the last run ended; none when it had other settings, or never was.
@@ -85,7 +93,7 @@ pub struct State {
     recent: HashMap<i64, Instant>,
     latest: Option<Instant>,
     open: BTreeMap<i64, Instant>,
-    failed: BTreeSet<i64>,
+    failed: Rejected,
     seen: HashSet<i64>,
     newly_seen: Vec<u8>,
     seen_entries: u32,
@@ -96,7 +104,7 @@ pub struct State {
 impl State {
     /// Reads what earlier runs left. `settings` is the digest of the present ones. The progress is
     /// that of a run that was cut, if there was one.
-    pub fn load(settings: String) -> (State, Option<Progress>) {
+    pub fn load(settings: String, retry: &Retry) -> (State, Option<Progress>) {
         let mut stored = storage::get(&[CURSOR.to_owned(), PROGRESS.to_owned()]).into_iter();
         let end = stored
             .next()
@@ -109,7 +117,15 @@ impl State {
         let mut state = State {
             settings,
             cursor: end.as_ref().map(|end| end.cursor),
-            ..State::default()
+            recent: HashMap::new(),
+            latest: None,
+            open: BTreeMap::new(),
+            failed: Rejected::load(ORDER, FAILED, retry),
+            seen: HashSet::new(),
+            newly_seen: Vec::new(),
+            seen_entries: 0,
+            writes: Vec::new(),
+            deletes: Vec::new(),
         };
         // What the run has learned of changes before it was cut is not kept.
         if let (Some(end), None) = (end, &progress) {
@@ -123,7 +139,6 @@ impl State {
                 state.open.insert(id, placed);
             }
         });
-        each(FAILED, |id, _| state.failed.extend(id.parse::<i64>()));
         let mut seen_keys = Vec::new();
         each(SEEN, |entry, ids| {
             seen_keys.push(format!("{SEEN}{entry}"));
@@ -183,37 +198,50 @@ impl State {
         }
     }
 
-    /// Takes note whether the order could be taken.
-    pub fn note_failed(&mut self, id: i64, failed: bool) {
-        if failed {
-            if self.failed.insert(id) {
-                self.writes.push((format!("{FAILED}{id}"), Vec::new()));
-            }
-        } else if self.failed.remove(&id) {
-            self.deletes.push(format!("{FAILED}{id}"));
+    /// Lists an order that could not be taken, and keeps it to be tried again.
+    pub fn reject(&mut self, id: i64, placed: Option<Instant>, reason: &str, tally: &mut Tally) {
+        let id = id.to_string();
+        self.failed.reject(&id, reason, tally);
+        if let Some(placed) = placed {
+            self.failed.date(&id, placed);
         }
     }
 
-    /// Forgets an order that is gone in the CRM.
+    /// Takes note that the order was taken, or need not be.
+    pub fn settle(&mut self, id: i64) {
+        self.failed.settle(&id.to_string());
+    }
+
+    /// Forgets an order that is gone in the CRM, or that the settings do not mean any more.
     pub fn forget(&mut self, id: i64) {
         self.note_open(id, None);
-        self.note_failed(id, false);
+        self.settle(id);
     }
 
-    /// Orders that are not final and that this run has not met, with the time they were placed.
-    pub fn open_unmet(&self) -> impl Iterator<Item = (i64, Instant)> {
-        self.open
-            .iter()
-            .filter(|(id, _)| !self.seen.contains(id))
-            .map(|(id, placed)| (*id, *placed))
+    /// Orders that are not final and that this run has not met. None without a cursor: all that is
+    /// meant was read just now.
+    pub fn open_unmet(&self) -> Again {
+        let open = self.open.iter().filter(|_| self.cursor.is_some());
+        open.filter(|(id, _)| !self.seen.contains(id))
+            .map(|(id, placed)| (*id, Some(*placed)))
+            .collect()
     }
 
-    /// Orders that could not be taken before and that this run has not met.
-    pub fn failed_unmet(&self) -> impl Iterator<Item = i64> {
-        self.failed
-            .iter()
-            .filter(|id| !self.seen.contains(id))
-            .copied()
+    /// Orders that could not be taken before: all of them when people asked for it, else so many of
+    /// those that this run has not met.
+    pub fn failed_due(&self, most: usize) -> Again {
+        let due = self.failed.due(most, 0).into_iter();
+        due.filter_map(|id| {
+            let number: i64 = id.parse().ok()?;
+            let wanted = self.failed.is_of_all() || !self.seen.contains(&number);
+            wanted.then(|| (number, self.failed.dated(&id)))
+        })
+        .collect()
+    }
+
+    /// At the end of a run that people asked for, names the orders again that were not tried by now.
+    pub fn name_untried(&self) {
+        self.failed.name_untried();
     }
 
     /// Writes what has changed, and how far the run has come.
@@ -263,6 +291,7 @@ impl State {
         if !self.deletes.is_empty() {
             storage::delete(&std::mem::take(&mut self.deletes));
         }
+        self.failed.save()?;
         set(&std::mem::take(&mut self.writes))
     }
 }

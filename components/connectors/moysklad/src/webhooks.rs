@@ -4,6 +4,7 @@
 
 use serde::Deserialize;
 use tenon_sdk::http::Error;
+use tenon_sdk::import::fingerprint;
 use tenon_sdk::lenient::Text;
 use tenon_sdk::model::{Fault, Request, Webhook};
 use tenon_sdk::{info, state, warn};
@@ -18,7 +19,8 @@ use crate::settings::Settings;
 /// What is put behind the callback.
 const TOPIC: &str = "products";
 
-/// Where webhooks were asked for.
+/// A digest of the address that webhooks were asked for at. The address itself has a secret in it: who
+/// reads what is stored must not be able to send webhooks.
 const CALLBACK: &str = "callback";
 
 const ACTIONS: [&str; 3] = ["CREATE", "UPDATE", "DELETE"];
@@ -56,7 +58,8 @@ pub fn enable(callback: &str) -> Result<(), Fault> {
         Some(existing) => existing,
         None => return Ok(()),
     };
-    if let Some(earlier) = state::load::<String>(CALLBACK).filter(|earlier| *earlier != url) {
+    let own = digest(&url);
+    if let Some(earlier) = state::load::<Vec<u8>>(CALLBACK).filter(|earlier| *earlier != own) {
         remove(&api, &existing, &earlier)?;
     }
     let there = |action: &str| {
@@ -84,7 +87,7 @@ pub fn enable(callback: &str) -> Result<(), Fault> {
             warn!("no webhooks: {refusal}; changes are found by asking every few minutes");
         }
     }
-    state::save(CALLBACK, &url)
+    state::save(CALLBACK, &own)
 }
 
 /// Takes our webhooks away.
@@ -92,20 +95,24 @@ pub fn enable(callback: &str) -> Result<(), Fault> {
 /// # Errors
 /// A fault that has nothing to do with webhooks.
 pub fn disable() -> Result<(), Fault> {
-    let Some(url) = state::load::<String>(CALLBACK) else {
+    let Some(own) = state::load::<Vec<u8>>(CALLBACK) else {
         return Ok(());
     };
     let settings = Settings::load()?;
     let api = MoySklad::new(&settings.base_url);
     let existing = read(&api)?.unwrap_or_default();
-    remove(&api, &existing, &url)?;
+    remove(&api, &existing, &own)?;
     state::forget(CALLBACK);
     Ok(())
 }
 
-/// Takes away the webhooks that go to an address.
-fn remove(api: &MoySklad, existing: &[Existing], url: &str) -> Result<(), Fault> {
-    for ours in existing.iter().filter(|one| one.url == url) {
+fn digest(url: &str) -> Vec<u8> {
+    fingerprint(1, &url)
+}
+
+/// Takes away the webhooks that go to the address with this digest.
+fn remove(api: &MoySklad, existing: &[Existing], own: &[u8]) -> Result<(), Fault> {
+    for ours in existing.iter().filter(|one| digest(&one.url) == own) {
         if let Err(refusal) = api.delete(&format!("{}/{}", Kind::Webhook.path(), ours.id))? {
             warn!("a webhook stays: {refusal}");
         }

@@ -1,5 +1,6 @@
 //! Pictures, MoySklad → shop.
 
+use jiff::SignedDuration;
 use serde_json::{Value, json};
 use tenon_host::report::Outcome;
 use tenon_simulators::faults::{Fault, Rule};
@@ -105,6 +106,35 @@ fn a_picture_that_cannot_be_fetched_is_listed_and_tried_again_after_the_next_pas
     world.run("products", json!({})).clean();
     world.run("images", photos()).clean();
     assert_eq!(vec!["a.png", "b.png"], shown(&world));
+}
+
+#[test]
+fn a_picture_that_can_be_fetched_again_is_shown_when_people_ask() {
+    let (world, _) = with_pictures(&[("a.png", b"one"), ("b.png", b"two")]);
+    let fail = || {
+        let rule = Rule::new(Fault::Status(404)).on("GET /download/{id}");
+        world.sim.faults().add(rule);
+    };
+    fail();
+    assert_eq!(1, world.run("images", photos()).report.failed);
+    // A later change: from now on no look at changes goes back to this product.
+    world.sim.account(|account| {
+        account.wait(SignedDuration::from_hours(1));
+        account.add_product(NewProduct::new("Свеча").code("NGK B1").article("B1"));
+    });
+    fail();
+    assert_eq!(1, world.run("images", photos()).report.failed);
+    world.sim.reset_counts();
+    world.run("images", photos()).clean();
+    assert_eq!(vec!["b.png"], shown(&world));
+    assert_eq!(1, world.sim.requests_to("GET /entity/product"));
+
+    let run = world.asked("images", photos()).clean();
+    assert_eq!(1, run.report.updated, "{:?}", run.report);
+    assert_eq!(vec!["a.png", "b.png"], shown(&world));
+    world.sim.reset_counts();
+    world.asked("images", photos()).clean();
+    assert_eq!(1, world.sim.requests_to("GET /entity/product"));
 }
 
 #[test]

@@ -14,6 +14,7 @@ mod partners;
 mod positions;
 mod products;
 mod refusals;
+mod rejected;
 mod setup;
 mod stock;
 mod trouble;

@@ -269,6 +269,25 @@ fn an_order_with_an_unknown_part_says_so_on_itself_and_is_sent_when_the_part_is_
 }
 
 #[test]
+fn people_who_ask_get_all_rejected_orders_tried_again_however_many_there_are() {
+    let shop = shop();
+    shop.world.load(
+        "products",
+        json!([{ "key": "tyre", "name": "Шина", "brand": "NOKIAN", "sku": "R16" }]),
+    );
+    for number in 100..330 {
+        shop.order(&number.to_string(), json!([line("1", "tyre", "4", "5000")]));
+    }
+    let run = shop.world.run("orders", json!({}));
+    assert_eq!(230, run.report.failed, "{:?}", run.report);
+    shop.world.product("NOKIAN R16");
+    let run = shop.world.run("orders", json!({})).clean();
+    assert_eq!(100, run.report.created, "the schedule takes turns");
+    let run = shop.world.asked("orders", json!({})).clean();
+    assert_eq!(130, run.report.created, "{:?}", run.report);
+}
+
+#[test]
 fn a_number_that_is_taken_in_moysklad_keeps_no_order_back() {
     let shop = shop();
     shop.world.sim.account(|account| {
@@ -334,6 +353,13 @@ fn an_order_that_was_deleted_in_moysklad_is_reported_and_not_made_again() {
         "{run:#?}"
     );
     assert_eq!(0, shop.world.objects(Kind::CustomerOrder, |_, _| ()).len());
+    // The schedule does not repeat that; whoever asks is told again.
+    shop.world.run("orders", json!({})).clean();
+    let run = shop.world.asked("orders", json!({}));
+    assert!(
+        run.reason("42").contains("deleted it in MoySklad"),
+        "{run:#?}"
+    );
 }
 
 #[test]

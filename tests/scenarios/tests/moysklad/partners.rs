@@ -167,6 +167,34 @@ fn a_supplier_is_never_a_customer() {
 }
 
 #[test]
+fn people_who_ask_get_all_rejected_partners_tried_again_however_many_there_are() {
+    let mut account = Account::empty();
+    let mut firms = Vec::new();
+    let mut partners = Vec::new();
+    for number in 0..120 {
+        let (name, inn) = (format!("Фирма {number}"), format!("77{number:08}"));
+        let supplier = NewCounterparty::new(&name).inn(&inn).tag("поставщики");
+        firms.push(account.add_counterparty(supplier));
+        partners.push(json!({ "key": format!("k{number}"), "name": name, "tax_id": inn }));
+    }
+    let world = World::of(account);
+    world.load("partners", json!(partners));
+    let run = world.run("partners", json!({}));
+    assert_eq!((0, 0, 0, 120), run.counts(), "{:?}", run.report);
+    world.sim.account(|account| {
+        for firm in firms {
+            account.change(firm, |one| {
+                let both = vec!["поставщики".to_owned(), "покупатели".to_owned()];
+                one.set("tags", tenon_simulators::moysklad::Value::Words(both));
+            });
+        }
+    });
+    let run = world.asked("partners", json!({})).clean();
+    assert_eq!((0, 0, 120, 0), run.counts(), "{:?}", run.report);
+    assert_eq!(120, world.records("bindings").len());
+}
+
+#[test]
 fn nobody_is_guessed_at_among_several() {
     let mut account = Account::empty();
     for name in ["Ромашка Москва", "Ромашка Тверь"] {

@@ -65,11 +65,13 @@ impl Shop {
     }
 
     fn now(&self) -> Run {
-        let ask = Ask {
-            cause: Cause::Asked,
-            ..Ask::default()
-        };
-        self.world.ask("stock", self.lists(), &ask).clean()
+        self.world.asked("stock", self.lists()).clean()
+    }
+
+    /// A run of the schedule, when all price lists are due.
+    fn in_time(&self) -> Run {
+        self.let_pass(60);
+        self.world.run("stock", self.lists()).clean()
     }
 }
 
@@ -154,7 +156,7 @@ fn between_times_only_changes_are_read() {
         account.set_stock(shop.parts[0], shop.stores[0], "0");
     });
     shop.world.sim.reset_counts();
-    let run = shop.now();
+    let run = shop.in_time();
     assert_eq!(level("0", "0", "0"), shop.level("A1", "main"));
     assert!(run.logged(&["`Центральный`", "changes read"]), "{run:#?}");
     for seen in shop.world.sim.recent_requests() {
@@ -313,7 +315,7 @@ fn a_reserve_that_changes_alone_is_seen_with_the_stock_that_did_not() {
             .line(shop.parts[0], "5", "100");
         account.add_order(order.reserve("5"));
     });
-    shop.now();
+    shop.in_time();
     assert_eq!(level("12", "5", "7"), shop.level("A1", "main"));
 }
 
@@ -331,8 +333,36 @@ fn a_product_that_came_into_the_shop_later_gets_the_stock_it_had_all_along() {
         account.set_text(late, "code", "MAHLE C3");
     });
     shop.world.run("changes", json!({})).clean();
-    shop.now();
+    shop.in_time();
     assert_eq!(level("5", "0", "5"), shop.level("C3", "main"));
+}
+
+#[test]
+fn a_level_that_was_rejected_is_set_when_people_ask_although_it_did_not_change() {
+    let shop = shop();
+    let key = shop.world.record("products", "sku", "B2")["key"].clone();
+    let key = key.as_str().expect("a key");
+    shop.world.remove("products", key);
+    let run = shop.world.asked("stock", shop.lists());
+    assert_eq!(1, run.report.failed, "{:#?}", run.report.records);
+    run.reason(key);
+    // The card comes back; its stock was as it is long before anybody looked.
+    shop.world.load(
+        "products",
+        json!([{ "key": key, "name": "B2", "brand": "MAHLE", "sku": "B2" }]),
+    );
+    shop.world
+        .sim
+        .account(|account| account.wait(SignedDuration::from_hours(1)));
+    shop.let_pass(-30);
+    shop.world.sim.reset_counts();
+    let run = shop.now();
+    assert_eq!(level("1.5", "0", "1.5"), shop.level("B2", "main"));
+    assert!(
+        run.logged(&["`Центральный`", "all levels read"]),
+        "{run:#?}"
+    );
+    assert_eq!(2, shop.world.sim.total_requests());
 }
 
 #[test]

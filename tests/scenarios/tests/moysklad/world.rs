@@ -211,6 +211,15 @@ impl World {
         self.ask(job, more, &Ask::default())
     }
 
+    /// Runs a whole job because people asked for it.
+    pub fn asked(&self, job: &str, more: Value) -> Run {
+        let ask = Ask {
+            cause: Cause::Asked,
+            ..Ask::default()
+        };
+        self.ask(job, more, &ask)
+    }
+
     /// Runs a job of several connections at the same time.
     pub fn run_together(&self, ids: &[&str], job: &str, more: Value) -> Vec<RunReport> {
         let settings = self.settings(more);

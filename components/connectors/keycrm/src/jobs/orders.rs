@@ -2,11 +2,10 @@
 //! orders together with where to go on. So a run that is stopped or dies at any moment is gone on
 //! with by the next, and nothing is lost or done twice.
 
-use std::collections::BTreeSet;
-
 use tenon_sdk::import::{Tally, fingerprint};
 use tenon_sdk::model::{Directive, Fault, Instant, Outcome};
 use tenon_sdk::paging::{self, Facts, Step};
+use tenon_sdk::rejected::Retry;
 use tenon_sdk::{info, settings, time};
 
 use crate::api::{self, Crm, Order, Unreadable};
@@ -15,9 +14,7 @@ use crate::keys;
 use crate::map::MAPPING_VERSION;
 use crate::plan::{Cursor, Leg, Window};
 use crate::settings::{Settings, Span};
-use crate::state::{Progress, State};
-
-const ORDER: &str = "order";
+use crate::state::{Again, ORDER, Progress, State};
 
 /// Up to so many orders are read again one by one without looking for a cheaper way.
 const SINGLES: usize = 4;
@@ -25,18 +22,18 @@ const SINGLES: usize = 4;
 /// So many single orders are read between two checkpoints.
 const BATCH: usize = 25;
 
-/// At most so many orders that could not be taken are tried again in one run.
+/// At most so many orders that could not be taken are tried again by one call of a scheduled run.
 const RETRIES: usize = 50;
 
 /// Runs the job, or goes on with it.
 ///
 /// # Errors
 /// The fault that keeps it from going on.
-pub fn run() -> Result<Outcome, Fault> {
+pub fn run(retry: &Retry) -> Result<Outcome, Fault> {
     let settings: Settings = settings::load()?;
     keys::verify(&settings.booking)?;
     let crm = Crm::new(&settings.base_url);
-    Run::open(&settings, &crm).go()
+    Run::open(&settings, &crm, retry).go()
 }
 
 struct Run<'s> {
@@ -57,8 +54,8 @@ enum After {
 }
 
 impl<'s> Run<'s> {
-    fn open(settings: &'s Settings, crm: &'s Crm) -> Run<'s> {
-        let (state, cut) = State::load(digest(settings));
+    fn open(settings: &'s Settings, crm: &'s Crm, retry: &Retry) -> Run<'s> {
+        let (state, cut) = State::load(digest(settings), retry);
         let progress = cut.unwrap_or_else(|| {
             let first = Leg::first(settings.span, state.cursor.as_ref());
             Progress::new(first, time::now())
@@ -95,7 +92,7 @@ impl<'s> Run<'s> {
 
     /// Reads one page of the leg's window.
     fn read_window(&mut self, window: &Window) -> Result<After, Fault> {
-        let facts = self.read_page(window, self.progress.pages + 1)?;
+        let facts = self.read_page(window, self.progress.pages + 1, None)?;
         let step = paging::next(&facts, self.progress.total);
         self.progress.total = facts.total.or(self.progress.total);
         // As many as were known: the other pages hold nothing new.
@@ -111,60 +108,81 @@ impl<'s> Run<'s> {
         }
     }
 
-    fn read_page(&mut self, window: &Window, page: u64) -> Result<Facts, Fault> {
+    /// Reads a page of a window: all of it, or no more than some orders, which are taken out of
+    /// `only`.
+    fn read_page(
+        &mut self,
+        window: &Window,
+        page: u64,
+        only: Option<&mut Again>,
+    ) -> Result<Facts, Fault> {
         let answer = self.crm.orders(window, page)?;
         let read = api::order_page(&answer, page)?;
         if let Some(total) = read.facts.total {
             self.tally.expect(self.progress.before + total);
         }
         let place = |row| format!("page {page}, row {}", row + 1);
-        self.take(read.orders, place)?;
+        self.take(read.orders, place, only)?;
         Ok(read.facts)
     }
 
     /// Reads again the orders that may have changed unnoticed and those that could not be taken
-    /// before: page by page where that takes fewer requests, else one by one.
+    /// before.
     fn read_again(&mut self) -> Result<After, Fault> {
-        let placed: Vec<Instant> = self.state.open_unmet().map(|(_, placed)| placed).collect();
-        if placed.len() > SINGLES
-            && let Some(window) = Window::around(&placed)
-        {
-            let mut page = 1;
-            let mut total = None;
-            loop {
-                let facts = self.read_page(&window, page)?;
-                let left = self.state.open_unmet().count() as u64;
-                let step = paging::next(&facts, total);
-                total = facts.total;
-                if self.commit()? == After::Suspend {
-                    return Ok(After::Suspend);
-                }
-                let cheaper = facts
-                    .pages()
-                    .is_none_or(|pages| pages.saturating_sub(page) <= left);
-                match step {
-                    Step::Read(next) if cheaper => page = next,
-                    _ => break,
-                }
-            }
-        }
-        let open = self.state.open_unmet().map(|(id, _)| id);
-        let failed = self.state.failed_unmet().take(RETRIES);
-        let single: Vec<i64> = open
-            .chain(failed)
-            .collect::<BTreeSet<_>>()
-            .into_iter()
-            .collect();
-        for batch in single.chunks(BATCH) {
-            self.read_singly(batch)?;
-            if self.commit()? == After::Suspend {
+        let mut open = self.state.open_unmet();
+        let mut failed = self.state.failed_due(RETRIES);
+        failed.retain(|id, _| !open.contains_key(id));
+        // Apart, because those that failed may lie far back.
+        for left in [&mut open, &mut failed] {
+            if self.read_listed(left)? == After::Suspend {
                 return Ok(After::Suspend);
             }
         }
         self.leave_leg()
     }
 
-    fn read_singly(&mut self, ids: &[i64]) -> Result<(), Fault> {
+    /// Reads some orders, which are taken out of `left`: page by page where that takes fewer
+    /// requests, else one by one.
+    fn read_listed(&mut self, left: &mut Again) -> Result<After, Fault> {
+        let placed: Vec<Instant> = left.values().flatten().copied().collect();
+        if placed.len() > SINGLES
+            && let Some(window) = Window::around(&placed)
+        {
+            let mut page = 1;
+            let mut total = None;
+            loop {
+                let before = left.len();
+                let facts = self.read_page(&window, page, Some(&mut *left))?;
+                if left.len() == before {
+                    // They lie elsewhere among the others.
+                    break;
+                }
+                let step = paging::next(&facts, total);
+                total = facts.total;
+                if self.commit()? == After::Suspend {
+                    return Ok(After::Suspend);
+                }
+                let singles = left.values().flatten().count() as u64;
+                let cheaper = facts
+                    .pages()
+                    .is_none_or(|pages| pages.saturating_sub(page) <= singles);
+                match step {
+                    Step::Read(next) if cheaper => page = next,
+                    _ => break,
+                }
+            }
+        }
+        let single: Vec<i64> = left.keys().copied().collect();
+        for batch in single.chunks(BATCH) {
+            self.read_singly(batch, left)?;
+            if self.commit()? == After::Suspend {
+                return Ok(After::Suspend);
+            }
+        }
+        Ok(After::GoOn)
+    }
+
+    fn read_singly(&mut self, ids: &[i64], left: &mut Again) -> Result<(), Fault> {
         let mut answers = Vec::with_capacity(ids.len());
         for id in ids {
             match self.crm.order(*id)? {
@@ -179,15 +197,22 @@ impl<'s> Run<'s> {
             .iter()
             .map(|(id, answer)| api::single_order(*id, answer))
             .collect::<Result<Vec<_>, _>>()?;
-        self.take(orders, |row| format!("row {}", row + 1))
+        self.take(orders, |row| format!("row {}", row + 1), Some(left))
     }
 
-    /// Imports orders that were read. `place` tells people where one without an id stands.
+    /// Imports orders that were read: those that this run meets for the first time, or those of
+    /// `only`, which they are taken out of. `place` tells people where one without an id stands.
     fn take(
         &mut self,
         orders: Vec<Result<Order<'_>, Unreadable>>,
         place: impl Fn(usize) -> String,
+        mut only: Option<&mut Again>,
     ) -> Result<(), Fault> {
+        let again = only.is_some();
+        let mut wants = |state: &mut State, id: i64| {
+            let listed = only.as_mut().is_none_or(|left| left.remove(&id).is_some());
+            listed && (state.meets(id) || again)
+        };
         let mut page = Vec::with_capacity(orders.len());
         for (row, order) in orders.into_iter().enumerate() {
             let order = order.and_then(|order| match order.id.get() {
@@ -199,16 +224,22 @@ impl<'s> Run<'s> {
             });
             match order {
                 Ok((id, order)) => {
-                    if self.state.meets(id) {
-                        page.push((id, order));
+                    if !wants(&mut self.state, id) {
+                        continue;
                     }
+                    if again && !self.settings.span.holds(order.placed()) {
+                        self.state.forget(id);
+                        self.tally.passed();
+                        continue;
+                    }
+                    page.push((id, order));
                 }
                 Err(Unreadable {
                     id: Some(id),
                     reason,
                 }) => {
-                    if self.state.meets(id) {
-                        self.reject(id, &reason);
+                    if wants(&mut self.state, id) {
+                        self.state.reject(id, None, &reason, &mut self.tally);
                     }
                 }
                 Err(Unreadable { id: None, reason }) => {
@@ -228,20 +259,15 @@ impl<'s> Run<'s> {
             self.state.note_open(*id, open);
             match fate {
                 Fate::Refused(reason) => {
-                    self.reject(*id, &reason);
+                    self.state.reject(*id, placed, &reason, &mut self.tally);
                     continue;
                 }
                 Fate::Taken(effect) => self.tally.count(effect),
                 Fate::Passed => self.tally.passed(),
             }
-            self.state.note_failed(*id, false);
+            self.state.settle(*id);
         }
         Ok(())
-    }
-
-    fn reject(&mut self, id: i64, reason: &str) {
-        self.tally.reject(ORDER, &id.to_string(), reason);
-        self.state.note_failed(id, true);
     }
 
     fn leave_leg(&mut self) -> Result<After, Fault> {
@@ -260,6 +286,7 @@ impl<'s> Run<'s> {
                         self.progress.started,
                     ),
                 };
+                self.state.name_untried();
                 self.state.finish(cursor)?;
                 // There is nothing left that a stop could cut.
                 self.tally.checkpoint();

@@ -295,6 +295,20 @@ impl MoySklad {
         self.get(list.path, &query)
     }
 
+    /// Those objects of a list that have these ids, [`NAMED`] at most.
+    ///
+    /// # Errors
+    /// The fault that the answer came to.
+    pub fn named(&self, list: &Listed, ids: &[Uuid]) -> Result<Answer, Fault> {
+        let limit = list.limit.to_string();
+        let filter = format!("{};{}", any_of("id", ids), list.filter);
+        let mut query = vec![("limit", limit.as_str()), ("filter", filter.as_str())];
+        if let Some(expand) = list.expand {
+            query.push(("expand", expand));
+        }
+        self.get(list.path, &query)
+    }
+
     /// The rows of a page, and where the next one begins.
     ///
     /// # Errors

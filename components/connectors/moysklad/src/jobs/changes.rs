@@ -1,15 +1,17 @@
-//! Products between two full passes: what changed since the last look, found by time of change, and
-//! what a webhook says is gone. A lost webhook costs time alone: changes are found here anyway, and
-//! deletions by the full pass.
+//! Products between two full passes: what changed since the last look, found by time of change, those
+//! that could not be taken, by their ids, and what a webhook says is gone. A lost webhook costs time
+//! alone: changes are found here anyway, and deletions by the full pass.
 
 use serde::{Deserialize, Serialize};
 use tenon_sdk::import::Tally;
 use tenon_sdk::model::{Directive, Fault, Outcome};
+use tenon_sdk::rejected::Retry;
 use tenon_sdk::state;
 use uuid::Uuid;
 
 use super::importer::{self, Importer};
-use super::{Context, products};
+use super::{Context, REST, products};
+use crate::api::NAMED;
 use crate::api::meta::Kind;
 use crate::api::moscow;
 use crate::api::records::PRODUCTS;
@@ -51,31 +53,28 @@ pub fn read_up_to(newest: Option<String>) -> Result<(), Fault> {
 ///
 /// # Errors
 /// The fault that keeps it from going on.
-pub fn run(context: &Context, argument: Option<&str>) -> Result<Outcome, Fault> {
+pub fn run(context: &Context, argument: Option<&str>, retry: &Retry) -> Result<Outcome, Fault> {
     if let Some(ids) = argument {
         return confirm(context, ids);
     }
     let Some(mut cursor) = state::load::<Cursor>(CURSOR) else {
         // Nothing was ever read: the first synchronisation is a full pass.
-        return products::run(context);
+        return products::run(context, retry);
     };
+    let mut tally = Tally::default();
+    let mut importer = Importer::open(context, retry);
+    if try_again(context, &mut importer, &mut tally)? == Directive::Stop {
+        return Ok(Outcome::Suspended);
+    }
     let mut next = match &cursor.under_way {
         Some(place) => Some(place.clone()),
         None => moscow::before(&cursor.seen).map(Place::since),
     };
     let mut known = Known::load(products::KNOWN);
-    let mut tally = Tally::default();
-    let mut importer = None;
     while let Some(place) = next {
         let answer = context.api.page(&PRODUCTS, &place)?;
         let page = context.api.rows(&PRODUCTS, &place, &answer)?;
-        if !page.rows.is_empty() {
-            let importer = match &mut importer {
-                Some(importer) => importer,
-                none => none.insert(Importer::open(context)?),
-            };
-            importer.import(&page.rows, &mut tally)?;
-        }
+        importer.import(&page.rows, &mut tally)?;
         for id in page.rows.iter().filter_map(|row| row.id) {
             known.insert(id);
         }
@@ -87,12 +86,40 @@ pub fn run(context: &Context, argument: Option<&str>) -> Result<Outcome, Fault> 
         next = page.next;
         cursor.under_way.clone_from(&next);
         known.save()?;
+        importer.rejected.save()?;
         state::save(CURSOR, &cursor)?;
         if tally.checkpoint() == Directive::Stop && next.is_some() {
             return Ok(Outcome::Suspended);
         }
     }
+    importer.rejected.name_untried();
     Ok(Outcome::Done)
+}
+
+/// Tries products again that could not be taken: some, or all when people asked for it. What keeps
+/// one back is not always mended on its own card.
+fn try_again(
+    context: &Context,
+    importer: &mut Importer<'_>,
+    tally: &mut Tally,
+) -> Result<Directive, Fault> {
+    let due = importer.rejected.due(NAMED, REST);
+    let due: Vec<Uuid> = due.iter().filter_map(|id| id.parse().ok()).collect();
+    for some in due.chunks(NAMED) {
+        let answer = context.api.named(&PRODUCTS, some)?;
+        let page = context.api.rows(&PRODUCTS, &Place::default(), &answer)?;
+        // Those that are not there any more are tried no more.
+        for id in some {
+            importer.rejected.settle(&id.to_string());
+        }
+        importer.import(&page.rows, tally)?;
+        importer.rejected.save()?;
+        // In a run of the schedule there is one such page, which goes along with the next.
+        if importer.rejected.is_of_all() && tally.checkpoint() == Directive::Stop {
+            return Ok(Directive::Stop);
+        }
+    }
+    Ok(Directive::Proceed)
 }
 
 /// Archives those of the named products that are really gone: anybody could send a webhook.

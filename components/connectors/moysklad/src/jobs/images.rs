@@ -8,9 +8,12 @@ use tenon_sdk::import::{Tally, bound};
 use tenon_sdk::model::{
     Directive, Effect, Fault, Image, Key, Outcome, Product, ProductFields, ProductLookup,
 };
+use tenon_sdk::rejected::{Rejected, Retry};
 use tenon_sdk::{info, state};
+use uuid::Uuid;
 
-use super::{Context, PRODUCT};
+use super::{Context, MOST_REJECTED, PRODUCT, REST};
+use crate::api::NAMED;
 use crate::api::meta::origin;
 use crate::api::moscow;
 use crate::api::records::{self, List, PICTURED, Pictured};
@@ -20,6 +23,8 @@ use crate::map::picture::{self, Wanted};
 const IMAGE: &str = "image";
 /// Up to where pictures were looked at.
 const CURSOR: &str = "images";
+/// Products that have a picture which could not be had.
+const REJECTED: &str = "failed/image/";
 
 /// A signed address may run out while it waits for its turn; then another is asked for.
 const ATTEMPTS: usize = 2;
@@ -39,152 +44,209 @@ pub fn start_over() {
 ///
 /// # Errors
 /// The fault that keeps it from going on.
-pub fn run(context: &Context) -> Result<Outcome, Fault> {
+pub fn run(context: &Context, retry: &Retry) -> Result<Outcome, Fault> {
     if !context.settings.photos {
         info!("photos are not received; settings.photos is off");
         return Ok(Outcome::Done);
+    }
+    let mut tally = Tally::default();
+    let mut gallery = Gallery {
+        context,
+        rejected: Rejected::load(IMAGE, REJECTED, retry).at_most(MOST_REJECTED),
+    };
+    if gallery.try_again(&mut tally)? == Directive::Stop {
+        return Ok(Outcome::Suspended);
     }
     let mut cursor: Cursor = state::load(CURSOR).unwrap_or_default();
     let from = cursor.seen.as_deref().and_then(moscow::before);
     let first = cursor.under_way.take();
     let mut next = Some(first.unwrap_or_else(|| from.map(Place::since).unwrap_or_default()));
-    let mut tally = Tally::default();
     while let Some(place) = next {
         let answer = context.api.page(&PICTURED, &place)?;
         let page = context.api.rows(&PICTURED, &place, &answer)?;
-        if show(context, &page.rows, &mut tally)? == Directive::Stop {
+        if gallery.show(&page.rows, &mut tally)? == Directive::Stop {
             return Ok(Outcome::Suspended);
         }
         cursor.seen = cursor.seen.max(page.newest);
         next = page.next;
         cursor.under_way.clone_from(&next);
+        gallery.rejected.save()?;
         state::save(CURSOR, &cursor)?;
         if tally.checkpoint() == Directive::Stop && next.is_some() {
             return Ok(Outcome::Suspended);
         }
     }
+    gallery.rejected.name_untried();
     Ok(Outcome::Done)
 }
 
-/// Shows the pictures of products on their cards. Each card is committed by itself.
-fn show(context: &Context, rows: &[Row<'_>], tally: &mut Tally) -> Result<Directive, Fault> {
-    let origins: Vec<String> = rows
-        .iter()
-        .filter_map(|row| Some(origin(PRODUCT, row.id?)))
-        .collect();
-    let known = bound(PRODUCT, &origins);
-    let lookups: Vec<ProductLookup> = origins
-        .iter()
-        .filter_map(|origin| known.get(origin))
-        .map(|binding| ProductLookup::Key(binding.key.clone()))
-        .collect();
-    if lookups.is_empty() {
-        return Ok(Directive::Proceed);
-    }
-    let cards: Vec<Product> = catalog::find(&lookups)?.into_iter().flatten().collect();
-    for row in rows {
-        let Some(binding) = row.id.and_then(|id| known.get(&origin(PRODUCT, id))) else {
-            continue;
-        };
-        let card = cards
-            .iter()
-            .find(|card| card.key.as_ref() == Some(&binding.key));
-        let Some(card) = card else { continue };
-        let Ok(read) = serde_json::from_str::<Pictured<'_>>(row.json.get()) else {
-            tally.reject(
-                IMAGE,
-                &binding.key,
-                "the list of its pictures cannot be read",
-            );
-            continue;
-        };
-        let wanted = wanted(context, row, &read)?;
-        let settled = picture::settled(&card.images, &wanted, &[]);
-        if settled == card.images {
-            tally.count(Effect::Unchanged);
-            continue;
-        }
-        if context.api.is_preview() {
-            info!(
-                record = binding.key,
-                "{} pictures would be shown",
-                wanted.len()
-            );
-            tally.count(Effect::Updated);
-            continue;
-        }
-        renew(context, &binding.key, card, &wanted, tally)?;
-        if tally.checkpoint() == Directive::Stop {
-            return Ok(Directive::Stop);
-        }
-    }
-    Ok(Directive::Proceed)
+/// The pictures of the shop's cards.
+struct Gallery<'c> {
+    context: &'c Context,
+    /// By product; what is rejected of it are its pictures.
+    rejected: Rejected,
 }
 
-/// The pictures of a product, read by themselves where the list did not bring them.
-fn wanted(context: &Context, row: &Row<'_>, read: &Pictured<'_>) -> Result<Vec<Wanted>, Fault> {
-    let Some(images) = read.images.get() else {
-        return Ok(Vec::new());
-    };
-    match row.id {
-        Some(id) if !images.is_whole() => {
-            let path = format!("/entity/product/{id}/images");
-            let answer = context.api.get(&path, &[])?;
-            Ok(picture::wanted(
-                &answer.json::<List<records::Image<'_>>>()?.rows,
-            ))
-        }
-        _ => Ok(picture::wanted(&images.rows)),
-    }
+/// A card whose pictures are to be shown.
+struct Wall<'p> {
+    /// The product in MoySklad.
+    product: &'p str,
+    key: &'p Key,
+    card: &'p Product,
+    wanted: &'p [Wanted],
 }
 
-/// Fetches what is new and brings the card in line.
-fn renew(
-    context: &Context,
-    key: &Key,
-    card: &Product,
-    wanted: &[Wanted],
-    tally: &mut Tally,
-) -> Result<(), Fault> {
-    let mut fetched: Vec<(&Image, Vec<u8>)> = Vec::new();
-    let mut failed = Vec::new();
-    for picture in wanted
-        .iter()
-        .filter(|one| !card.images.contains(&one.image))
-    {
-        match fetch(context, &picture.href)? {
-            Ok(content) => fetched.push((&picture.image, content)),
-            Err(reason) => {
-                let file = &picture.image.file_name;
-                tally.reject(IMAGE, &format!("{key}/{file}"), &reason);
-                failed.push(file.clone());
+impl Gallery<'_> {
+    /// Tries products again of which a picture could not be had: some, or all when people asked for
+    /// it. A picture that cannot be fetched for a while does not change for that.
+    fn try_again(&mut self, tally: &mut Tally) -> Result<Directive, Fault> {
+        let due = self.rejected.due(NAMED, REST);
+        let due: Vec<Uuid> = due.iter().filter_map(|id| id.parse().ok()).collect();
+        for some in due.chunks(NAMED) {
+            let api = &self.context.api;
+            let answer = api.named(&PICTURED, some)?;
+            let page = api.rows(&PICTURED, &Place::default(), &answer)?;
+            for id in some {
+                // One that is gone or out of sale shows nothing.
+                if !page.rows.iter().any(|row| row.id == Some(*id)) {
+                    self.rejected.settle(&id.to_string());
+                }
+            }
+            if self.show(&page.rows, tally)? == Directive::Stop {
+                return Ok(Directive::Stop);
+            }
+            self.rejected.save()?;
+            // In a run of the schedule there is one such page, which goes along with the next.
+            if self.rejected.is_of_all() && tally.checkpoint() == Directive::Stop {
+                return Ok(Directive::Stop);
             }
         }
+        Ok(Directive::Proceed)
     }
-    let mut shown = card.images.clone();
-    for (image, content) in fetched {
-        catalog::save_image(key, image, &content)?;
-        match shown
-            .iter_mut()
-            .find(|one| one.file_name == image.file_name)
-        {
-            Some(known) => *known = image.clone(),
-            None => shown.push(image.clone()),
-        }
-    }
-    let settled = picture::settled(&card.images, wanted, &failed);
-    if settled != shown {
-        let card = Product {
-            key: Some(key.clone()),
-            images: settled,
-            ..Product::default()
+
+    /// Shows the pictures of products on their cards. Each card is committed by itself.
+    fn show(&mut self, rows: &[Row<'_>], tally: &mut Tally) -> Result<Directive, Fault> {
+        let origins: Vec<String> = rows
+            .iter()
+            .filter_map(|row| Some(origin(PRODUCT, row.id?)))
+            .collect();
+        let known = bound(PRODUCT, &origins);
+        let lookups: Vec<ProductLookup> = origins
+            .iter()
+            .filter_map(|origin| known.get(origin))
+            .map(|binding| ProductLookup::Key(binding.key.clone()))
+            .collect();
+        let cards: Vec<Product> = if lookups.is_empty() {
+            Vec::new()
+        } else {
+            catalog::find(&lookups)?.into_iter().flatten().collect()
         };
-        for outcome in catalog::save(&[card], ProductFields::IMAGES)? {
-            outcome?;
+        for row in rows {
+            let Some(id) = row.id else { continue };
+            let product = id.to_string();
+            self.rejected.settle(&product);
+            let Some(binding) = known.get(&origin(PRODUCT, id)) else {
+                continue;
+            };
+            let key = &binding.key;
+            let Some(card) = cards.iter().find(|card| card.key.as_ref() == Some(key)) else {
+                continue;
+            };
+            let Ok(read) = serde_json::from_str::<Pictured<'_>>(row.json.get()) else {
+                let reason = "the list of its pictures cannot be read";
+                self.rejected.reject_as(&product, key, reason, tally);
+                continue;
+            };
+            let wanted = self.wanted(id, &read)?;
+            let settled = picture::settled(&card.images, &wanted, &[]);
+            if settled == card.images {
+                tally.count(Effect::Unchanged);
+                continue;
+            }
+            if self.context.api.is_preview() {
+                info!(record = key, "{} pictures would be shown", wanted.len());
+                tally.count(Effect::Updated);
+                continue;
+            }
+            let wall = Wall {
+                product: &product,
+                key,
+                card,
+                wanted: &wanted,
+            };
+            self.renew(&wall, tally)?;
+            self.rejected.save()?;
+            if tally.checkpoint() == Directive::Stop {
+                return Ok(Directive::Stop);
+            }
         }
+        Ok(Directive::Proceed)
     }
-    tally.count(Effect::Updated);
-    Ok(())
+
+    /// The pictures of a product, read by themselves where the list did not bring them.
+    fn wanted(&self, id: Uuid, read: &Pictured<'_>) -> Result<Vec<Wanted>, Fault> {
+        let Some(images) = read.images.get() else {
+            return Ok(Vec::new());
+        };
+        if images.is_whole() {
+            return Ok(picture::wanted(&images.rows));
+        }
+        let path = format!("/entity/product/{id}/images");
+        let answer = self.context.api.get(&path, &[])?;
+        Ok(picture::wanted(
+            &answer.json::<List<records::Image<'_>>>()?.rows,
+        ))
+    }
+
+    /// Fetches what is new and brings the card in line.
+    fn renew(&mut self, wall: &Wall<'_>, tally: &mut Tally) -> Result<(), Fault> {
+        let &Wall {
+            product,
+            key,
+            card,
+            wanted,
+        } = wall;
+        let mut fetched: Vec<(&Image, Vec<u8>)> = Vec::new();
+        let mut failed = Vec::new();
+        for picture in wanted
+            .iter()
+            .filter(|one| !card.images.contains(&one.image))
+        {
+            match fetch(self.context, &picture.href)? {
+                Ok(content) => fetched.push((&picture.image, content)),
+                Err(reason) => {
+                    let file = &picture.image.file_name;
+                    let name = format!("{key}/{file}");
+                    self.rejected.reject_as(product, &name, &reason, tally);
+                    failed.push(file.clone());
+                }
+            }
+        }
+        let mut shown = card.images.clone();
+        for (image, content) in fetched {
+            catalog::save_image(key, image, &content)?;
+            match shown
+                .iter_mut()
+                .find(|one| one.file_name == image.file_name)
+            {
+                Some(known) => *known = image.clone(),
+                None => shown.push(image.clone()),
+            }
+        }
+        let settled = picture::settled(&card.images, wanted, &failed);
+        if settled != shown {
+            let card = Product {
+                key: Some(key.clone()),
+                images: settled,
+                ..Product::default()
+            };
+            for outcome in catalog::save(&[card], ProductFields::IMAGES)? {
+                outcome?;
+            }
+        }
+        tally.count(Effect::Updated);
+        Ok(())
+    }
 }
 
 /// The content of a picture; the inner error is why it cannot be had.

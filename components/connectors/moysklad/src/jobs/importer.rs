@@ -10,11 +10,12 @@ use tenon_sdk::import::{
 use tenon_sdk::model::{
     Binding, Directory, Effect, Fault, Key, Product, ProductFields, ProductLookup,
 };
+use tenon_sdk::rejected::{Rejected, Retry};
 use tenon_sdk::runtime::bindings;
 use tenon_sdk::{info, state, warn};
 use uuid::Uuid;
 
-use super::{CATEGORY, Context, PRODUCT};
+use super::{CATEGORY, Context, MOST_REJECTED, PRODUCT};
 use crate::api::meta::{self, Kind, origin};
 use crate::api::records::{self, Currency, Named};
 use crate::api::walk::Row;
@@ -24,6 +25,9 @@ use crate::map::product::{self, MAPPING_VERSION, OWNED, Places};
 /// How many cards were ever bound.
 const CARDS: &str = "cards";
 
+/// Products that could not be taken.
+const REJECTED: &str = "failed/product/";
+
 /// Digests have so many bytes; behind one stands the version of the card it was written to.
 const DIGEST: usize = 17;
 
@@ -32,6 +36,10 @@ pub struct Importer<'c> {
     context: &'c Context,
     owned: ProductFields,
     places: Places,
+    /// Whether the dictionaries were read.
+    is_informed: bool,
+    /// Products that could not be taken.
+    pub rejected: Rejected,
 }
 
 /// A product on its way.
@@ -46,32 +54,38 @@ struct Draft<'r> {
 }
 
 impl<'c> Importer<'c> {
-    /// Reads the dictionaries.
-    ///
-    /// # Errors
-    /// The fault of a request.
-    pub fn open(context: &'c Context) -> Result<Importer<'c>, Fault> {
-        let currencies: Vec<Currency> = context
-            .api
-            .all("/entity/currency", "archived=true;archived=false")?;
-        let units: Vec<Named> = context.api.all("/entity/uom", "")?;
+    /// Knows nothing yet.
+    pub fn open(context: &'c Context, retry: &Retry) -> Importer<'c> {
         let owned = if context.settings.categories {
             OWNED | ProductFields::CATEGORY
         } else {
             OWNED
         };
-        Ok(Importer {
+        Importer {
             context,
             owned,
-            places: Places {
-                currencies: currencies
-                    .into_iter()
-                    .map(|currency| (currency.id, currency.iso_code))
-                    .collect(),
-                units: units.into_iter().map(|unit| (unit.id, unit.name)).collect(),
-                ..Places::default()
-            },
-        })
+            places: Places::default(),
+            is_informed: false,
+            rejected: Rejected::load(PRODUCT, REJECTED, retry).at_most(MOST_REJECTED),
+        }
+    }
+
+    /// Reads the dictionaries, once.
+    fn inform(&mut self) -> Result<(), Fault> {
+        if self.is_informed {
+            return Ok(());
+        }
+        let api = &self.context.api;
+        let currencies: Vec<Currency> =
+            api.all("/entity/currency", "archived=true;archived=false")?;
+        let units: Vec<Named> = api.all("/entity/uom", "")?;
+        self.places.currencies = currencies
+            .into_iter()
+            .map(|currency| (currency.id, currency.iso_code))
+            .collect();
+        self.places.units = units.into_iter().map(|unit| (unit.id, unit.name)).collect();
+        self.is_informed = true;
+        Ok(())
     }
 
     /// Imports rows of the list of products.
@@ -79,6 +93,9 @@ impl<'c> Importer<'c> {
     /// # Errors
     /// The fault of a call as a whole.
     pub fn import(&mut self, rows: &[Row<'_>], tally: &mut Tally) -> Result<(), Fault> {
+        for id in rows.iter().filter_map(|row| row.id) {
+            self.rejected.settle(&id.to_string());
+        }
         let drafts = self.changed(rows, tally)?;
         let (known, open): (Vec<_>, Vec<_>) =
             drafts.into_iter().partition(|draft| draft.key.is_some());
@@ -109,31 +126,38 @@ impl<'c> Importer<'c> {
         let mut read = Vec::with_capacity(rows.len());
         for row in rows {
             let product: Result<records::Product<'r>, _> = serde_json::from_str(row.json.get());
-            match (row.id, product) {
-                (Some(id), Ok(product)) => read.push((id, product)),
+            let (id, product) = match (row.id, product) {
+                (Some(id), Ok(product)) => (id, product),
                 (id, product) => {
-                    let id = id.map_or_else(|| "?".to_owned(), |id| id.to_string());
                     let reason = match product {
                         Ok(_) => "it has no id".to_owned(),
                         Err(error) => format!("it cannot be read: {error}"),
                     };
-                    tally.reject(PRODUCT, &id, &reason);
-                }
-            }
-        }
-        self.learn(read.iter().map(|(_, product)| product))?;
-        let origins: Vec<String> = read.iter().map(|(id, _)| origin(PRODUCT, *id)).collect();
-        let mut known = bound(PRODUCT, &origins);
-        let mut drafts = Vec::new();
-        for ((id, read), origin) in read.into_iter().zip(origins) {
-            let part = match brand::part(read.code.get(), read.article.get()) {
-                Ok(part) => part,
-                Err(reason) => {
-                    let name = read.name.get().unwrap_or_default();
-                    tally.reject(PRODUCT, &id.to_string(), &format!("`{name}`: {reason}"));
+                    match id {
+                        Some(id) => self.rejected.reject(&id.to_string(), &reason, tally),
+                        None => tally.reject(PRODUCT, "?", &reason),
+                    }
                     continue;
                 }
             };
+            match brand::part(product.code.get(), product.article.get()) {
+                Ok(part) => read.push((id, product, part)),
+                Err(reason) => {
+                    let name = product.name.get().unwrap_or_default();
+                    let reason = format!("`{name}`: {reason}");
+                    self.rejected.reject(&id.to_string(), &reason, tally);
+                }
+            }
+        }
+        if read.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.inform()?;
+        self.learn(read.iter().map(|(_, product, _)| product))?;
+        let origins: Vec<String> = read.iter().map(|(id, ..)| origin(PRODUCT, *id)).collect();
+        let mut known = bound(PRODUCT, &origins);
+        let mut drafts = Vec::new();
+        for ((id, read, part), origin) in read.into_iter().zip(origins) {
             let digest = self.digest(&read);
             let binding = known.remove(&origin);
             let print = binding.as_ref().and_then(|one| one.fingerprint.as_deref());
@@ -200,7 +224,7 @@ impl<'c> Importer<'c> {
     /// Gives products the cards that have their brand and article. A card that is synchronised with
     /// another product is taken over only when that one is gone.
     fn matched<'r>(
-        &self,
+        &mut self,
         drafts: Vec<Draft<'r>>,
         tally: &mut Tally,
     ) -> Result<Vec<Draft<'r>>, Fault> {
@@ -234,7 +258,7 @@ impl<'c> Importer<'c> {
                         "another product of MoySklad has the same brand and article: {owner}; \
                          leave only one of them"
                     );
-                    tally.reject(PRODUCT, &draft.id.to_string(), &reason);
+                    self.rejected.reject(&draft.id.to_string(), &reason, tally);
                     continue;
                 }
                 bindings::unbind(PRODUCT, std::slice::from_ref(&key));
@@ -247,7 +271,7 @@ impl<'c> Importer<'c> {
         Ok(matched)
     }
 
-    fn save(&self, drafts: Vec<Draft<'_>>, tally: &mut Tally) -> Result<(), Fault> {
+    fn save(&mut self, drafts: Vec<Draft<'_>>, tally: &mut Tally) -> Result<(), Fault> {
         let mut cards = Vec::with_capacity(drafts.len());
         let mut given = Vec::with_capacity(drafts.len());
         for draft in drafts {
@@ -258,7 +282,7 @@ impl<'c> Importer<'c> {
                     cards.push(card);
                     given.push(draft);
                 }
-                Err(reason) => tally.reject(PRODUCT, &draft.id.to_string(), &reason),
+                Err(reason) => self.rejected.reject(&draft.id.to_string(), &reason, tally),
             }
         }
         if cards.is_empty() {
@@ -278,12 +302,15 @@ impl<'c> Importer<'c> {
                         ..pair(PRODUCT, &saved.key, &origin(PRODUCT, draft.id))
                     });
                 }
-                Verdict::Refused(reason) => tally.reject(PRODUCT, &draft.id.to_string(), &reason),
+                Verdict::Refused(reason) => {
+                    self.rejected.reject(&draft.id.to_string(), &reason, tally);
+                }
                 Verdict::Changed => {
                     warn!(
-                        "product {} was changed meanwhile; the next run tries again",
+                        "product {} was changed meanwhile; a later run tries again",
                         draft.id
                     );
+                    self.rejected.wait(&draft.id.to_string());
                     tally.passed();
                 }
             }

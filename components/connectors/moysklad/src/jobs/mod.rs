@@ -8,13 +8,14 @@ mod images;
 mod importer;
 mod matching;
 mod orders;
-mod outbox;
 mod partners;
 mod products;
 mod stock;
 
 use tenon_sdk::info;
-use tenon_sdk::model::{Cause, Fault, Outcome};
+use tenon_sdk::model::{Cause, Fault, Instant, Outcome};
+use tenon_sdk::rejected::Retry;
+use tenon_sdk::time::MINUTE;
 
 use crate::api::MoySklad;
 use crate::settings::Settings;
@@ -43,6 +44,13 @@ const PRODUCT: &str = "product";
 const CATEGORY: &str = "category";
 const PARTNER: &str = "partner";
 
+/// As many rejected products are kept to be tried again between two full passes, which meet all.
+const MOST_REJECTED: usize = 10_000;
+
+/// So long a rejected product rests until a scheduled run tries it again: webhooks start such runs
+/// many times an hour.
+const REST: Instant = 60 * MINUTE;
+
 /// What all jobs work with.
 struct Context {
     settings: Settings,
@@ -65,15 +73,17 @@ pub fn run(job: &str, argument: Option<&str>, cause: &Cause) -> Result<Outcome, 
         info!("the integration is not active; switch settings.active on");
         return Ok(Outcome::Done);
     }
-    match job {
-        PRODUCTS => products::run(&context),
-        CHANGES => changes::run(&context, argument),
-        IMAGES => images::run(&context),
+    let retry = Retry::of(job, argument, cause);
+    let outcome = match job {
+        PRODUCTS => products::run(&context, &retry),
+        CHANGES => changes::run(&context, argument, &retry),
+        IMAGES => images::run(&context, &retry),
         CATEGORIES => categories::run(&context),
-        STOCK => stock::run(&context, argument, cause),
-        PARTNERS => partners::run(&context),
-        ORDERS => orders::run(&context),
+        STOCK => stock::run(&context, argument, cause, &retry),
+        PARTNERS => partners::run(&context, &retry),
+        ORDERS => orders::run(&context, &retry),
         BALANCE => balance::run(&context, argument, cause),
         other => Err(Fault::Unsupported(format!("there is no job `{other}`"))),
-    }
+    };
+    retry.end(outcome?)
 }

@@ -16,6 +16,7 @@ use tenon_sdk::model::{
     Binding, Directive, DocumentKind, Effect, Fault, FieldChange, Key, LinkedDocument, Order,
     OrderLookup, Outcome, Written,
 };
+use tenon_sdk::rejected::{Rejected, Retry};
 use tenon_sdk::runtime::{bindings, run, storage};
 use tenon_sdk::{info, state, warn};
 use uuid::Uuid;
@@ -23,7 +24,6 @@ use uuid::Uuid;
 use moves::Moves;
 
 use super::currency::Currencies;
-use super::outbox::Outbox;
 use super::{Context, PARTNER, PRODUCT, partners};
 use crate::api::fields::Fields;
 use crate::api::meta::{self, Kind, origin};
@@ -32,7 +32,7 @@ use crate::api::{PAGE as ROWS, Refusal};
 use crate::map::order::{self, Agreed, Draft, Flow, Given, ON_TOP, Pairing, Places};
 use crate::settings::AllRefused;
 
-/// Orders in a page of changes, and in a request.
+/// Orders in a page of changes, in a request, and of those that are tried again.
 const PAGE: u32 = 100;
 
 /// Bindings in one call.
@@ -45,35 +45,54 @@ const NOT_UNIQUE: u32 = 3006;
 ///
 /// # Errors
 /// The fault that keeps it from going on.
-pub fn run(context: &Context) -> Result<Outcome, Fault> {
+pub fn run(context: &Context, retry: &Retry) -> Result<Outcome, Fault> {
     let organization = context.settings.organization()?;
     let mut tally = Tally::default();
-    if partners::send(context, &mut tally)? == Directive::Stop {
+    if partners::send(context, retry, &mut tally)? == Directive::Stop {
         return Ok(Outcome::Suspended);
     }
     let mut flows = vec![Flow::Sale];
     if context.settings.supplier_orders {
         flows.push(Flow::Purchase);
     }
+    let mut rejected = Vec::new();
     for flow in flows {
-        let sender = Sender {
+        let list = |name: &str| {
+            let prefix = format!("{name}/{}/", flow.name());
+            Rejected::load(flow.name(), &prefix, retry)
+        };
+        let mut sender = Sender {
             context,
+            retry,
             flow,
             organization,
-            outbox: Outbox::of(flow.name()),
+            rejected: list("failed"),
+            deleted: list("deleted"),
         };
         if sender.send_all(&mut tally)? == Directive::Stop {
             return Ok(Outcome::Suspended);
         }
+        rejected.extend([sender.rejected, sender.deleted]);
     }
+    rejected.push(partners::rejected(retry));
+    for list in &rejected {
+        list.name_untried();
+    }
+    // There is nothing left that a stop could cut.
+    tally.checkpoint();
     Ok(Outcome::Done)
 }
 
 struct Sender<'c> {
     context: &'c Context,
+    retry: &'c Retry,
     flow: Flow,
     organization: Uuid,
-    outbox: Outbox,
+    /// Orders that could not be sent.
+    rejected: Rejected,
+    /// Orders whose document somebody deleted in MoySklad. It comes back from the bin at most, and
+    /// then people ask for another try.
+    deleted: Rejected,
 }
 
 /// An order on its way.
@@ -118,19 +137,9 @@ impl Sender<'_> {
         format!("again/{}/{key}", self.flow.name())
     }
 
-    fn send_all(&self, tally: &mut Tally) -> Result<Directive, Fault> {
-        let waiting = self.outbox.waiting()?;
-        if !waiting.is_empty() {
-            let lookups: Vec<OrderLookup> = waiting
-                .iter()
-                .map(|key| OrderLookup::Key(key.clone()))
-                .collect();
-            let found: Vec<Order> = orders::find(&lookups)?.into_iter().flatten().collect();
-            self.outbox.settle(&waiting);
-            self.send(found, tally)?;
-            if tally.checkpoint() == Directive::Stop {
-                return Ok(Directive::Stop);
-            }
+    fn send_all(&mut self, tally: &mut Tally) -> Result<Directive, Fault> {
+        if self.try_again(tally)? == Directive::Stop {
+            return Ok(Directive::Stop);
         }
         let mut cursor: Option<String> = state::load(&self.cursor());
         loop {
@@ -145,6 +154,7 @@ impl Sender<'_> {
                 );
             }
             self.send(page.orders, tally)?;
+            self.save()?;
             state::save(&self.cursor(), &page.next)?;
             let directive = tally.checkpoint();
             if directive == Directive::Stop || !page.more {
@@ -152,6 +162,41 @@ impl Sender<'_> {
             }
             cursor = Some(page.next);
         }
+    }
+
+    /// Tries orders again that could not be sent: some, or all when people asked for it.
+    fn try_again(&mut self, tally: &mut Tally) -> Result<Directive, Fault> {
+        let mut due = self.rejected.due(PAGE as usize, 0);
+        due.extend(self.deleted.due(0, 0));
+        for some in due.chunks(PAGE as usize) {
+            let lookups: Vec<OrderLookup> = some
+                .iter()
+                .map(|key| OrderLookup::Key(key.clone()))
+                .collect();
+            let found: Vec<Order> = orders::find(&lookups)?.into_iter().flatten().collect();
+            // Those that are not there any more are tried no more.
+            for key in some {
+                self.forget(key);
+            }
+            self.send(found, tally)?;
+            self.save()?;
+            // In a run of the schedule there is one such page, which goes along with the next.
+            if self.retry.is_of_all() && tally.checkpoint() == Directive::Stop {
+                return Ok(Directive::Stop);
+            }
+        }
+        Ok(Directive::Proceed)
+    }
+
+    /// Takes note that nothing keeps an order back, unless it turns out otherwise.
+    fn forget(&mut self, key: &str) {
+        self.rejected.settle(key);
+        self.deleted.settle(key);
+    }
+
+    fn save(&mut self) -> Result<(), Fault> {
+        self.rejected.save()?;
+        self.deleted.save()
     }
 
     /// Whether an order is one of this region and of our time.
@@ -166,7 +211,10 @@ impl Sender<'_> {
         here && in_time
     }
 
-    fn send(&self, orders: Vec<Order>, tally: &mut Tally) -> Result<(), Fault> {
+    fn send(&mut self, orders: Vec<Order>, tally: &mut Tally) -> Result<(), Fault> {
+        for key in orders.iter().filter_map(|order| order.key.as_ref()) {
+            self.forget(key);
+        }
         let (ours, others): (Vec<Order>, Vec<Order>) =
             orders.into_iter().partition(|order| self.is_ours(order));
         for _ in others {
@@ -270,7 +318,7 @@ impl Sender<'_> {
 
     /// Decides whether an order has to be sent.
     fn sort(
-        &self,
+        &mut self,
         key: Key,
         order: Order,
         draft: Draft,
@@ -331,7 +379,7 @@ impl Sender<'_> {
 
     /// Reads the documents that are new, to learn whether they are there already, and those whose
     /// positions change; then decides what is written.
-    fn meet(&self, parcels: Vec<Parcel>, tally: &mut Tally) -> Result<Vec<Parcel>, Fault> {
+    fn meet(&mut self, parcels: Vec<Parcel>, tally: &mut Tally) -> Result<Vec<Parcel>, Fault> {
         let unknown = parcels.iter().filter(|parcel| parcel.id.is_none());
         let unknown: Vec<Uuid> = unknown.map(|parcel| parcel.sync_id).collect();
         let found = self.documents("syncId", &unknown)?;
@@ -359,9 +407,8 @@ impl Sender<'_> {
                 Some(id) if parcel.positions => match present.remove(&id) {
                     Some(document) => self.change(&mut parcel, &document.positions.rows),
                     None => {
-                        // It will not come back, so there is nothing to try again.
                         let reason = "somebody deleted it in MoySklad; it is not made again";
-                        tally.reject(self.flow.name(), &parcel.key, reason);
+                        self.deleted.reject(&parcel.key, reason, tally);
                         annotate(&parcel.key, &parcel.order.documents, Some(reason))?;
                         continue;
                     }
@@ -433,7 +480,7 @@ impl Sender<'_> {
     }
 
     /// Writes, and answers with what was taken.
-    fn write(&self, parcels: Vec<Parcel>, tally: &mut Tally) -> Result<Vec<Parcel>, Fault> {
+    fn write(&mut self, parcels: Vec<Parcel>, tally: &mut Tally) -> Result<Vec<Parcel>, Fault> {
         // One whose document was right all along has nothing to write.
         let (open, mut done): (Vec<Parcel>, Vec<Parcel>) = parcels
             .into_iter()
@@ -459,7 +506,11 @@ impl Sender<'_> {
     }
 
     /// Writes documents without a look at positions that are there, and answers with those taken.
-    fn write_fields(&self, parcels: Vec<Parcel>, tally: &mut Tally) -> Result<Vec<Parcel>, Fault> {
+    fn write_fields(
+        &mut self,
+        parcels: Vec<Parcel>,
+        tally: &mut Tally,
+    ) -> Result<Vec<Parcel>, Fault> {
         let path = self.flow.kind().path();
         let fields = |parcels: &[Parcel]| -> Vec<Fields> {
             let fields = parcels.iter().map(|parcel| match parcel.id {
@@ -524,7 +575,9 @@ impl Sender<'_> {
                 "its counterparty was deleted in MoySklad; the next run looks for it anew"
             );
             bindings::unbind(PARTNER, std::slice::from_ref(partner));
-            Outbox::of(PARTNER).keep(partner)?;
+            let mut partners = partners::rejected(self.retry);
+            partners.wait(partner);
+            partners.save()?;
         }
         Ok(())
     }
@@ -547,7 +600,7 @@ impl Sender<'_> {
     }
 
     /// Binds what was written: the documents, and their positions, whose ids are read for that.
-    fn settle(&self, parcels: Vec<Parcel>) -> Result<(), Fault> {
+    fn settle(&mut self, parcels: Vec<Parcel>) -> Result<(), Fault> {
         let preview = self.context.api.is_preview();
         let asked: Vec<Uuid> = parcels
             .iter()
@@ -608,7 +661,7 @@ impl Sender<'_> {
                     "{} of its lines change with the next run",
                     moves.left.len()
                 );
-                self.outbox.keep(&parcel.key)?;
+                self.rejected.wait(&parcel.key);
             }
             self.tell(&parcel.key, &parcel.order, Some(document))?;
         }
@@ -624,7 +677,7 @@ impl Sender<'_> {
     /// Deletes a document that nobody wants anything of. Should somebody want something later, it
     /// is made anew, under another `syncId`.
     fn delete(
-        &self,
+        &mut self,
         key: &Key,
         order: &Order,
         id: Uuid,
@@ -661,14 +714,13 @@ impl Sender<'_> {
 
     /// Lists an order that cannot be sent, tells people on it, and tries it again next time.
     fn refuse(
-        &self,
+        &mut self,
         key: &Key,
         order: &Order,
         reason: &str,
         tally: &mut Tally,
     ) -> Result<(), Fault> {
-        tally.reject(self.flow.name(), key, reason);
-        self.outbox.keep(key)?;
+        self.rejected.reject(key, reason, tally);
         annotate(key, &order.documents, Some(reason))
     }
 

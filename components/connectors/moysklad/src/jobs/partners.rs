@@ -7,11 +7,11 @@ use tenon_sdk::import::{Tally, bound, pair, split_rivals};
 use tenon_sdk::model::{
     Binding, Directive, Effect, Fault, Key, Outcome, Partner, PartnerLookup, PartnerRole, Written,
 };
+use tenon_sdk::rejected::{Rejected, Retry};
 use tenon_sdk::runtime::{bindings, run};
 use tenon_sdk::{info, state, warn};
 use uuid::Uuid;
 
-use super::outbox::Outbox;
 use super::{Context, PARTNER};
 use crate::api::fields::Fields;
 use crate::api::meta::{self, Kind, origin};
@@ -23,22 +23,33 @@ use crate::map::partner::{Candidate, Decision, Index, Tags, birth, card};
 /// Up to where changes in the shop were read.
 const CURSOR: &str = "partners";
 
+/// Partners that could not be sent.
+const REJECTED: &str = "failed/partner/";
+
 /// Counterparties in origins.
 const PARTNER_WORD: &str = "counterparty";
 
-/// Partners in a page of changes.
+/// Partners in a page of changes, and of those that are tried again.
 const PAGE: u32 = 100;
 
 /// Runs the job.
 ///
 /// # Errors
 /// The fault that keeps it from going on.
-pub fn run(context: &Context) -> Result<Outcome, Fault> {
+pub fn run(context: &Context, retry: &Retry) -> Result<Outcome, Fault> {
     let mut tally = Tally::default();
-    Ok(match send(context, &mut tally)? {
-        Directive::Proceed => Outcome::Done,
-        Directive::Stop => Outcome::Suspended,
-    })
+    if send(context, retry, &mut tally)? == Directive::Stop {
+        return Ok(Outcome::Suspended);
+    }
+    rejected(retry).name_untried();
+    // There is nothing left that a stop could cut.
+    tally.checkpoint();
+    Ok(Outcome::Done)
+}
+
+/// Partners that could not be sent.
+pub fn rejected(retry: &Retry) -> Rejected {
+    Rejected::load(PARTNER, REJECTED, retry)
 }
 
 /// The groups of the settings.
@@ -53,22 +64,15 @@ pub fn tags(context: &Context) -> Tags {
 ///
 /// # Errors
 /// The fault that keeps it from going on.
-pub fn send(context: &Context, tally: &mut Tally) -> Result<Directive, Fault> {
+pub fn send(context: &Context, retry: &Retry, tally: &mut Tally) -> Result<Directive, Fault> {
     let mut sender = Sender {
         context,
         tags: tags(context),
         index: None,
-        outbox: Outbox::of(PARTNER),
+        rejected: rejected(retry),
     };
-    let waiting = sender.outbox.waiting()?;
-    if !waiting.is_empty() {
-        let lookups: Vec<PartnerLookup> = waiting
-            .iter()
-            .map(|key| PartnerLookup::Key(key.clone()))
-            .collect();
-        let found: Vec<Partner> = partners::find(&lookups)?.into_iter().flatten().collect();
-        sender.outbox.settle(&waiting);
-        sender.send(found, tally)?;
+    if sender.try_again(tally)? == Directive::Stop {
+        return Ok(Directive::Stop);
     }
     let mut cursor: Option<String> = state::load(CURSOR);
     loop {
@@ -77,6 +81,7 @@ pub fn send(context: &Context, tally: &mut Tally) -> Result<Directive, Fault> {
             return Ok(Directive::Proceed);
         }
         sender.send(page.partners, tally)?;
+        sender.rejected.save()?;
         state::save(CURSOR, &page.next)?;
         let directive = tally.checkpoint();
         if directive == Directive::Stop || !page.more {
@@ -112,7 +117,7 @@ struct Sender<'c> {
     context: &'c Context,
     tags: Tags,
     index: Option<Index>,
-    outbox: Outbox,
+    rejected: Rejected,
 }
 
 /// A counterparty that is about to be written.
@@ -130,11 +135,37 @@ struct Draft {
 }
 
 impl Sender<'_> {
+    /// Tries partners again that could not be sent: some, or all when people asked for it.
+    fn try_again(&mut self, tally: &mut Tally) -> Result<Directive, Fault> {
+        let due = self.rejected.due(PAGE as usize, 0);
+        for some in due.chunks(PAGE as usize) {
+            let lookups: Vec<PartnerLookup> = some
+                .iter()
+                .map(|key| PartnerLookup::Key(key.clone()))
+                .collect();
+            let found: Vec<Partner> = partners::find(&lookups)?.into_iter().flatten().collect();
+            // Those that are not there any more are tried no more.
+            for key in some {
+                self.rejected.settle(key);
+            }
+            self.send(found, tally)?;
+            self.rejected.save()?;
+            // In a run of the schedule there is one such page, which goes along with the next.
+            if self.rejected.is_of_all() && tally.checkpoint() == Directive::Stop {
+                return Ok(Directive::Stop);
+            }
+        }
+        Ok(Directive::Proceed)
+    }
+
     fn send(&mut self, partners: Vec<Partner>, tally: &mut Tally) -> Result<(), Fault> {
         let keys: Vec<Key> = partners
             .iter()
             .filter_map(|partner| partner.key.clone())
             .collect();
+        for key in &keys {
+            self.rejected.settle(key);
+        }
         let known = bindings::by_key(PARTNER, &keys);
         let mut changed = Vec::new();
         let mut open = Vec::new();
@@ -226,10 +257,7 @@ impl Sender<'_> {
                     }
                 }
                 Decision::New => drafts.push(self.newcomer(partner, key)),
-                Decision::Open(reason) => {
-                    tally.reject(PARTNER, &key, &reason);
-                    self.outbox.keep(&key)?;
-                }
+                Decision::Open(reason) => self.rejected.reject(&key, &reason, tally),
             }
         }
         self.index = Some(index);
@@ -326,8 +354,8 @@ impl Sender<'_> {
                     });
                 }
                 Err(refusal) => {
-                    tally.reject(PARTNER, &draft.key, &refusal.to_string());
-                    self.outbox.keep(&draft.key)?;
+                    self.rejected
+                        .reject(&draft.key, &refusal.to_string(), tally);
                 }
             }
         }

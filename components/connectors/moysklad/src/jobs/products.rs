@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use tenon_sdk::erp::catalog;
 use tenon_sdk::import::Tally;
 use tenon_sdk::model::{Directive, Fault, Key, Outcome};
+use tenon_sdk::rejected::Retry;
 use tenon_sdk::runtime::bindings;
 use tenon_sdk::{info, state};
 use uuid::Uuid;
@@ -30,19 +31,23 @@ const CARDS: u32 = 100;
 
 #[derive(Default, Serialize, Deserialize)]
 struct Pass {
+    /// Whether people asked for it.
+    is_asked: bool,
     place: Place,
     done: u64,
     newest: Option<String>,
 }
 
-/// Runs the job, or goes on with it.
+/// Runs the job, or goes on with it: from the beginning, when people ask for it who want products
+/// tried again that the pass under way has rejected already.
 ///
 /// # Errors
 /// The fault that keeps it from going on.
-pub fn run(context: &Context) -> Result<Outcome, Fault> {
+pub fn run(context: &Context, retry: &Retry) -> Result<Outcome, Fault> {
     let mut known = Known::load(KNOWN);
     let mut seen = Known::load(SEEN);
-    let mut pass: Pass = match state::load(PASS) {
+    let cut: Option<Pass> = state::load(PASS);
+    let mut pass = match cut.filter(|pass| pass.is_asked || !retry.is_of_all()) {
         Some(pass) => pass,
         None => {
             // What a pass that never came to its end has met is in the shop nevertheless.
@@ -51,11 +56,14 @@ pub fn run(context: &Context) -> Result<Outcome, Fault> {
             }
             seen.clear();
             read_edits()?;
-            Pass::default()
+            Pass {
+                is_asked: retry.is_of_all(),
+                ..Pass::default()
+            }
         }
     };
     let mut tally = Tally::after(pass.done);
-    let mut importer = Importer::open(context)?;
+    let mut importer = Importer::open(context, retry);
     let mut next = Some(pass.place.clone());
     while let Some(place) = next {
         let answer = context.api.page(&PRODUCTS, &place)?;
@@ -74,6 +82,7 @@ pub fn run(context: &Context) -> Result<Outcome, Fault> {
             pass.done = tally.done();
             seen.save()?;
             known.save()?;
+            importer.rejected.save()?;
             state::save(PASS, &pass)?;
             if tally.checkpoint() == Directive::Stop {
                 return Ok(Outcome::Suspended);
@@ -97,6 +106,7 @@ pub fn run(context: &Context) -> Result<Outcome, Fault> {
     importer::archive(&gone, &mut tally)?;
     for id in &gone {
         known.remove(*id);
+        importer.rejected.settle(&id.to_string());
     }
     for id in seen.iter() {
         known.insert(id);
@@ -104,6 +114,8 @@ pub fn run(context: &Context) -> Result<Outcome, Fault> {
     seen.clear();
     known.save()?;
     seen.save()?;
+    importer.rejected.name_untried();
+    importer.rejected.save()?;
     state::forget(PASS);
     changes::read_up_to(pass.newest)?;
     images::start_over();

@@ -13,6 +13,7 @@ use tenon_sdk::import::{Tally, bound};
 use tenon_sdk::model::{
     self, Cause, Directive, Directory, Fault, Instant, Key, Outcome, StockLevel,
 };
+use tenon_sdk::rejected::Retry;
 use tenon_sdk::time::{self, MINUTE, SECOND};
 use tenon_sdk::{info, state, warn};
 use uuid::Uuid;
@@ -38,7 +39,7 @@ const BATCH: usize = 1_000;
 const NAMED: usize = 100;
 const MOST_NAMED: usize = 300;
 
-/// Price lists that a run which was cut has done.
+/// Price lists that a run which was cut has done, and when its call began.
 const DONE: &str = "stock-done";
 
 /// When a price list was synchronised.
@@ -75,18 +76,28 @@ type Levels = HashMap<(Uuid, Uuid), Level>;
 ///
 /// # Errors
 /// The fault that keeps it from going on.
-pub fn run(context: &Context, argument: Option<&str>, cause: &Cause) -> Result<Outcome, Fault> {
+pub fn run(
+    context: &Context,
+    argument: Option<&str>,
+    cause: &Cause,
+    retry: &Retry,
+) -> Result<Outcome, Fault> {
     let only = match (argument, cause) {
         (Some(key), _) => Some(key),
         (None, Cause::Action(call)) => Some(call.target.key.as_str()),
         _ => None,
     };
-    let at_once = only.is_some() || matches!(cause, Cause::Asked);
+    let at_once = only.is_some() || retry.is_of_all();
     let names = names(context, only)?;
     // Whoever asks for one price list means now, whatever a run that was cut has done.
     let mut done: Vec<Key> = Vec::new();
     if only.is_none() {
-        done = state::load(DONE).unwrap_or_default();
+        let before: Option<(Instant, Vec<Key>)> = state::load(DONE);
+        // What was done before people asked was rejected before they did.
+        let counts = |at: Instant| retry.since().is_none_or(|since| at >= since);
+        done = before
+            .filter(|(at, _)| counts(*at))
+            .map_or_else(Vec::new, |(_, lists)| lists);
         state::forget(DONE);
     }
     let now = time::now();
@@ -108,7 +119,9 @@ pub fn run(context: &Context, argument: Option<&str>, cause: &Cause) -> Result<O
     let more = due
         .iter()
         .any(|(_, last)| last.is_some_and(|last| last.cards != cards));
-    let reading = read(context, &due, &stores, only.is_some() || more, now)?;
+    // Levels that were rejected need not have changed since.
+    let at_large = only.is_some() || retry.is_of_all() || more;
+    let reading = read(context, &due, &stores, at_large, now)?;
     if reading.is_nothing && cards > 0 {
         // A credential that may see no stock gets an empty report and no error.
         for (list, _) in &due {
@@ -148,7 +161,7 @@ pub fn run(context: &Context, argument: Option<&str>, cause: &Cause) -> Result<O
         state::save(&kept(list), &kept_now)?;
         done.push(list.price_list.clone());
         if only.is_none() && number < last {
-            state::save(DONE, &done)?;
+            state::save(DONE, &(retry.now(), &done))?;
         } else if only.is_none() {
             state::forget(DONE);
         }
