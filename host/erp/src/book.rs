@@ -143,7 +143,7 @@ impl Book {
             }
             Phase::Reading => snapshot(&self.lease, act).map_err(|halt| match halt {
                 Halt::Refused(fault) => fault,
-                Halt::Store(error) => Fault::Transient(error.to_string()),
+                Halt::Store(error) => Fault::Transient(self.told(&error)),
             }),
         }
     }
@@ -157,7 +157,7 @@ impl Book {
             let transaction = self
                 .begin()
                 .await
-                .map_err(|error| Fault::Transient(error.to_string()))?;
+                .map_err(|error| Fault::Transient(self.told(&error)))?;
             self.phase = Phase::Writing(transaction);
         }
         match &mut self.phase {
@@ -192,7 +192,7 @@ impl Book {
     /// Forgets all since the last commit.
     pub(crate) fn rollback(&mut self) -> Answer<()> {
         self.undo()
-            .map_err(|error| Fault::Transient(StoreError::from(error).to_string()))?;
+            .map_err(|error| Fault::Transient(self.told(&error.into())))?;
         self.phase = Phase::Reading;
         Ok(())
     }
@@ -201,14 +201,30 @@ impl Book {
         outcome.map_err(|halt| match halt {
             Halt::Refused(fault) => fault,
             Halt::Store(error) => {
-                let mut why = error.to_string();
+                let why = self.told(&error);
                 if let Err(error) = self.undo() {
-                    why = format!("{why}; and undoing failed: {error}");
+                    tracing::error!("what is left of the transaction stays: {error}");
                 }
                 self.phase = Phase::Failed(why.clone());
                 Fault::Transient(why)
             }
         })
+    }
+
+    /// What the tenant's people are told of a failure of its file. What SQLite says of it, and where it
+    /// lies, is for the log of who runs the host.
+    fn told(&self, error: &StoreError) -> String {
+        let file = self.lease.tenant.path.display();
+        tracing::error!(%file, "{error}");
+        match error {
+            StoreError::Locked(_) => error.to_string(),
+            StoreError::Sqlite(error) if error.sqlite_error_code() == Some(ErrorCode::DiskFull) => {
+                "the disk of the host is full".to_owned()
+            }
+            StoreError::Sqlite(_) | StoreError::Document(_) => {
+                "the tenant's file failed; the log of the host tells why".to_owned()
+            }
+        }
     }
 
     /// SQLite undoes by itself after some errors, such as a full disk.

@@ -108,15 +108,24 @@ fn kinds() -> String {
     names.join(", ")
 }
 
+/// A fault reaches the tenant's people. Where its file lies, and what the system says of it, is for the
+/// log of who runs the host.
 impl From<Error> for Fault {
     fn from(error: Error) -> Fault {
         match error {
             Error::Fault(fault) => fault,
-            Error::Folder { .. }
-            | Error::File { .. }
-            | Error::Migration { .. }
-            | Error::InUse(_) => Fault::Transient(error.to_string()),
-            Error::Newer(_) | Error::NoTenant(_) => Fault::Configuration(error.to_string()),
+            Error::Folder { .. } | Error::File { .. } | Error::Migration { .. } => {
+                tracing::error!("{error}");
+                let told = "the tenant's file cannot be used now; the log of the host tells why";
+                Fault::Transient(told.to_owned())
+            }
+            Error::Newer(_) => {
+                tracing::error!("{error}");
+                let told = "the tenant's file is of a newer version of the host; update the host";
+                Fault::Configuration(told.to_owned())
+            }
+            Error::InUse(_) => Fault::Transient(error.to_string()),
+            Error::NoTenant(_) => Fault::Configuration(error.to_string()),
             Error::UnknownKind(_)
             | Error::NotForPeople(_)
             | Error::UnknownCountry(_)

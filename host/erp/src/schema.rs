@@ -13,7 +13,12 @@ use crate::Error;
 use crate::sqlite_file::{log_ahead, make_private};
 
 /// Steps are only ever added: files of tenants stand at any of them.
-const STEPS: &[M<'static>] = &[M::up(RECORDS), M::up(STATE), M::up(SERVING)];
+const STEPS: &[M<'static>] = &[
+    M::up(RECORDS),
+    M::up(STATE),
+    M::up(SERVING),
+    M::up(OF_VERSION),
+];
 const MIGRATIONS: Migrations<'static> = Migrations::from_slice(STEPS);
 
 /// Records of the ERP.
@@ -270,6 +275,12 @@ CREATE TABLE snapshot_timers (
     argument TEXT,
     PRIMARY KEY (connection, name)
 ) STRICT, WITHOUT ROWID;
+";
+
+/// Of which state version a snapshot is. Of one that is there already nobody knows, so it is none's.
+const OF_VERSION: &str = "
+DELETE FROM snapshots;
+ALTER TABLE snapshots ADD COLUMN state_version INTEGER NOT NULL DEFAULT 0;
 ";
 
 /// More than the statements of all modules, so that none is compiled twice.

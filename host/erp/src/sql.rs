@@ -218,8 +218,8 @@ statements! {
         ON CONFLICT (connection) DO UPDATE SET token = excluded.token
             WHERE excluded.token >= token";
 
-    OPEN_SNAPSHOT = "INSERT INTO snapshots VALUES (?1)";
-    SNAPSHOT = "SELECT 1 FROM snapshots WHERE connection = ?1";
+    OPEN_SNAPSHOT = "INSERT INTO snapshots VALUES (?1, ?2)";
+    SNAPSHOT = "SELECT state_version FROM snapshots WHERE connection = ?1";
     KEEP_STORAGE = "INSERT INTO snapshot_storage
         SELECT connection, key, value FROM storage WHERE connection = ?1";
     KEEP_BINDINGS = "INSERT INTO snapshot_bindings
@@ -252,6 +252,8 @@ statements! {
 
     KEEP_RUN = "INSERT INTO runs (id, connection, doc) VALUES (?1, ?2, ?3)
         ON CONFLICT (id) DO UPDATE SET connection = excluded.connection, doc = excluded.doc";
+    FORGET_RUNS = "DELETE FROM runs WHERE id IN (
+        SELECT id FROM runs WHERE id < ?1 AND substr(id, 9, 1) = 'T' ORDER BY id LIMIT ?2)";
     RUNS_PAGE = "SELECT id, doc FROM runs WHERE id > ?1 ORDER BY id LIMIT ?2";
 }
 

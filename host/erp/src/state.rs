@@ -1,5 +1,6 @@
 //! What a connection keeps: storage, bindings, timers and the reports of its runs.
 
+use jiff::SignedDuration;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use tenon_host::model::{Fault, Key, Origin};
 use tenon_host::platform::{Binding, Timer};
@@ -215,6 +216,12 @@ pub(crate) fn cancel_timer(db: &Connection, connection: &str, name: &str) -> Res
     Ok(())
 }
 
+/// How long reports are kept.
+const REPORTS_KEPT: SignedDuration = SignedDuration::from_hours(90 * 24);
+/// Old reports that go at one time, so that no commit takes long for that.
+const FORGOTTEN: u32 = 500;
+
+/// Keeps a report, and forgets some that are old. An id begins with the time when its run did.
 pub(crate) fn keep_report(
     db: &Connection,
     connection: &str,
@@ -223,6 +230,11 @@ pub(crate) fn keep_report(
     let doc = serde_json::to_string(report)?;
     db.prepare_cached(sql::KEEP_RUN)?
         .execute(params![report.id, connection, doc])?;
+    if let Ok(before) = report.started_at.checked_sub(REPORTS_KEPT) {
+        let before = before.strftime("%Y%m%dT%H%M%S").to_string();
+        db.prepare_cached(sql::FORGET_RUNS)?
+            .execute(params![before, FORGOTTEN])?;
+    }
     Ok(())
 }
 
@@ -301,14 +313,11 @@ fn each_of(db: &Connection, connection: &str, statements: &[&str]) -> Result<(),
     Ok(())
 }
 
-pub(crate) fn snapshot(db: &Connection, connection: &str) -> Result<(), Halt> {
-    let keep = [
-        sql::REMOVE_SNAPSHOT,
-        sql::OPEN_SNAPSHOT,
-        sql::KEEP_STORAGE,
-        sql::KEEP_BINDINGS,
-        sql::KEEP_TIMERS,
-    ];
+pub(crate) fn snapshot(db: &Connection, connection: &str, state_version: u32) -> Result<(), Halt> {
+    drop_snapshot(db, connection)?;
+    db.prepare_cached(sql::OPEN_SNAPSHOT)?
+        .execute(params![connection, state_version])?;
+    let keep = [sql::KEEP_STORAGE, sql::KEEP_BINDINGS, sql::KEEP_TIMERS];
     each_of(db, connection, &keep)
 }
 
@@ -316,9 +325,9 @@ pub(crate) fn drop_snapshot(db: &Connection, connection: &str) -> Result<(), Hal
     each_of(db, connection, &[sql::REMOVE_SNAPSHOT])
 }
 
-pub(crate) fn restore(db: &Connection, connection: &str) -> Result<bool, Halt> {
-    let snapshot: Option<i64> = record::value(db, sql::SNAPSHOT, &[&connection])?;
-    if snapshot.is_none() {
+pub(crate) fn restore(db: &Connection, connection: &str, state_version: u32) -> Result<bool, Halt> {
+    let snapshot: Option<u32> = record::value(db, sql::SNAPSHOT, &[&connection])?;
+    if snapshot != Some(state_version) {
         return Ok(false);
     }
     let restore = [

@@ -30,7 +30,7 @@ pub(crate) struct Folder {
 
 /// One tenant's file.
 pub(crate) struct Tenant {
-    path: PathBuf,
+    pub(crate) path: PathBuf,
     /// Whose turn it is to write. Units of this process wait here, without blocking a thread.
     pub(crate) turn: Arc<tokio::sync::Mutex<()>>,
     /// Tables are made by one opener at a time.

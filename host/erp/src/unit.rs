@@ -370,17 +370,17 @@ impl State for Unit {
             .await
     }
 
-    async fn snapshot(&mut self) -> Answer<()> {
+    async fn snapshot(&mut self, state_version: u32) -> Answer<()> {
         let connection = &self.connection;
         self.book
-            .write(|writer| state::snapshot(writer.db, connection))
+            .write(|writer| state::snapshot(writer.db, connection, state_version))
             .await
     }
 
-    async fn restore(&mut self) -> Answer<bool> {
+    async fn restore(&mut self, state_version: u32) -> Answer<bool> {
         let connection = &self.connection;
         self.book
-            .write(|writer| state::restore(writer.db, connection))
+            .write(|writer| state::restore(writer.db, connection, state_version))
             .await
     }
 

@@ -361,29 +361,30 @@ impl Host {
                 .platform
                 .begin(&connection.tenant, &connection.id)
                 .await?;
-            work.snapshot().await?;
+            work.snapshot(from_version).await?;
             return Ok(work.commit().await?);
         }
         let mut call = self.act(connection, "migrate").await?;
         if let Some(run) = call.store.data_mut().run.as_mut() {
             run.as_one = true;
-            run.work.snapshot().await?;
+            run.work.snapshot(from_version).await?;
         }
         let (left, answer) = export!(call, call_migrate, from_version);
         settle(left, connection, answer).await
     }
 
-    /// Takes a connection back to what it kept before its last [`Host::migrate`], for the version that
-    /// it had then, and answers whether there was something to go back to. No binding is lost by
+    /// Takes a connection back to what it kept before its last [`Host::migrate`], when that was of this
+    /// state version, and answers whether there was something to go back to. No binding is lost by
     /// that, as [`State::restore`](crate::platform::State::restore) tells: the next run may do
     /// work again, and doubles no record.
     pub async fn restore(
         &self,
         tenant: &TenantId,
         connection: &ConnectionId,
+        state_version: u32,
     ) -> Result<bool, Fault> {
         let mut work = self.platform.begin(tenant, connection).await?;
-        let restored = work.restore().await?;
+        let restored = work.restore(state_version).await?;
         work.commit().await?;
         Ok(restored)
     }

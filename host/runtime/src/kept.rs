@@ -20,7 +20,8 @@ pub struct Kept {
     /// In the order of making.
     bindings: Vec<Binding>,
     timers: BTreeMap<String, Timer>,
-    snapshot: Option<Box<Kept>>,
+    /// With the state version that it is of.
+    snapshot: Option<(u32, Box<Kept>)>,
 }
 
 /// A unit of work that holds all that its connection keeps: [`State`] follows from that, but for
@@ -185,16 +186,17 @@ impl<T: Keeping> State for T {
         Ok(())
     }
 
-    async fn snapshot(&mut self) -> Answer<()> {
+    async fn snapshot(&mut self, state_version: u32) -> Answer<()> {
         let kept = self.kept();
         kept.snapshot = None;
-        kept.snapshot = Some(Box::new(kept.clone()));
+        kept.snapshot = Some((state_version, Box::new(kept.clone())));
         Ok(())
     }
 
-    async fn restore(&mut self) -> Answer<bool> {
+    async fn restore(&mut self, state_version: u32) -> Answer<bool> {
         let kept = self.kept();
-        let Some(before) = kept.snapshot.take() else {
+        let wanted = |(version, _): &mut (u32, Box<Kept>)| *version == state_version;
+        let Some((_, before)) = kept.snapshot.take_if(wanted) else {
             return Ok(false);
         };
         kept.stored = before.stored;
@@ -320,7 +322,7 @@ mod tests {
         let before = [("1", "o:same"), ("2", "o:changed"), ("3", "o:gone")];
         let before = before.map(|(key, origin)| binding(key, origin, Some(1)));
         unit.bind(before.to_vec()).await.unwrap();
-        unit.snapshot().await.unwrap();
+        unit.snapshot(1).await.unwrap();
         unit.set(vec![("new".to_owned(), vec![1])]).await.unwrap();
         unit.unbind("order".to_owned(), vec!["3".to_owned()])
             .await
@@ -332,7 +334,8 @@ mod tests {
         unit.drop_timers(vec![timer("a", 10)]).await.unwrap();
         assert_eq!(unit.next_timer().await, Ok(Some(timer("a", 20).due)));
 
-        assert_eq!(unit.restore().await, Ok(true));
+        assert_eq!(unit.restore(2).await, Ok(false));
+        assert_eq!(unit.restore(1).await, Ok(true));
         let pairs = [
             binding("1", "o:same", Some(1)),
             binding("2", "o:changed", None),
@@ -343,7 +346,7 @@ mod tests {
         assert_eq!(unit.stored_bytes().await, Ok(0));
         let due = unit.due_timers(timer("a", 10).due, 9).await;
         assert_eq!(due, Ok(vec![timer("a", 10)]));
-        assert_eq!(unit.restore().await, Ok(false));
+        assert_eq!(unit.restore(1).await, Ok(false));
     }
 
     #[tokio::test]
@@ -354,7 +357,7 @@ mod tests {
             .unwrap();
         unit.bind(vec![binding("1", "o:1", Some(1))]).await.unwrap();
         unit.set_timer(timer("a", 10)).await.unwrap();
-        unit.snapshot().await.unwrap();
+        unit.snapshot(1).await.unwrap();
         let json = serde_json::to_string(&unit.0).unwrap();
         assert_eq!(unit.0, serde_json::from_str(&json).unwrap());
     }

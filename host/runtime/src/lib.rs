@@ -51,6 +51,7 @@ mod options;
 pub mod platform;
 pub mod report;
 mod request;
+pub mod rules;
 pub mod schedule;
 pub mod seal;
 mod secret;

@@ -111,7 +111,7 @@ impl Limits {
     }
 
     /// Passes limits that the engine can keep.
-    pub(crate) fn check(&self) -> Result<(), BadLimit> {
+    pub fn check(&self) -> Result<(), BadLimit> {
         if self.memory > engine::MAX_MEMORY {
             return Err(BadLimit(self.memory));
         }

@@ -16,6 +16,7 @@ use url::Url;
 
 use crate::contract::exports::tenon::connector::sync;
 use crate::contract::tenon::connector::manifest as wire;
+use crate::rules::{self, Broken};
 use crate::schedule::{BadCron, Cron};
 
 /// Most bytes of a name or an id.
@@ -693,6 +694,8 @@ pub struct SettingsError {
     pub path: String,
     /// What is wrong with it.
     pub reason: String,
+    /// The same for those who word it themselves; empty where no value is to blame.
+    pub rules: Vec<Broken>,
     /// Whether a setting is not there that has to be: all is well otherwise.
     pub missing: bool,
 }
@@ -705,12 +708,14 @@ pub fn check_settings(manifest: &Manifest, settings: &Value) -> Vec<SettingsErro
             .map(|error| SettingsError {
                 path: error.instance_path().to_string(),
                 reason: reason(&error),
+                rules: rules::broken(&error),
                 missing: !left_out(&error).is_empty(),
             })
             .collect(),
         Err(reason) => vec![SettingsError {
             path: String::new(),
             reason,
+            rules: Vec::new(),
             missing: false,
         }],
     }
@@ -1232,6 +1237,7 @@ mod tests {
             "one of these is needed: period, last_days",
             errors[0].reason
         );
+        assert_eq!("one_needed", errors[0].rules[0].code);
         let wrong = check_settings(&manifest, &json!({ "last_days": "many" }));
         assert!(wrong.iter().all(|error| !error.missing), "{wrong:?}");
         let both = check_settings(&manifest, &json!({ "period": 1, "last_days": 1 }));

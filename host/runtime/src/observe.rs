@@ -161,6 +161,12 @@ pub trait Observer: Send + Sync {
         let _ = record;
     }
 
+    /// Both sides agree on a record: the connector bound the two with a fingerprint. It lasts from the
+    /// next checkpoint on.
+    fn agreed(&self, kind: &str, key: &str, origin: &str) {
+        let _ = (kind, key, origin);
+    }
+
     /// Something was written to the counterpart.
     fn wrote(&self, written: &Written) {
         let _ = written;

@@ -304,11 +304,14 @@ pub trait State {
         unsupported(TIMERS)
     }
 
-    /// Keeps a copy of storage, bindings and timers as they stand, instead of an older one.
-    async fn snapshot(&mut self) -> Answer<()> {
+    /// Keeps a copy of storage, bindings and timers as they stand, instead of an older one: all of
+    /// them are of this state version.
+    async fn snapshot(&mut self, state_version: u32) -> Answer<()> {
+        let _ = state_version;
         unsupported(SNAPSHOTS)
     }
-    /// Goes back to the snapshot, which is used up by that; answers whether there was one.
+    /// Goes back to the snapshot if it is of this state version, which uses it up; answers whether it
+    /// was. One of another version stays as it is.
     ///
     /// Storage and timers come back as they were: a cursor in them makes the next run read again what
     /// it has read since. Bindings are what keeps that run from making records twice, so none is
@@ -321,7 +324,8 @@ pub trait State {
     ///
     /// So a connector keeps what tells it that a thing is done in bindings, or makes it follow from
     /// keys; and a new state version goes on using the kinds and origins of the one before.
-    async fn restore(&mut self) -> Answer<bool> {
+    async fn restore(&mut self, state_version: u32) -> Answer<bool> {
+        let _ = state_version;
         unsupported(SNAPSHOTS)
     }
     /// Forgets the snapshot.

@@ -1,10 +1,10 @@
 //! When a job is due: cron expressions in the time zone of a tenant.
 //!
 //! The clock of most tenants jumps twice a year, and an exchange must neither be left out nor made
-//! twice for that. So an expression with fixed hours means times of the day, as people read them: one
-//! that the clock leaves out counts as so much later, one that the clock shows twice counts once. An
-//! expression for every hour, such as `*/10 * * * *`, means steps of real time and goes on through
-//! both.
+//! twice for that. So an expression with hours, such as `30 3 * * *` or `0 */3 * * *`, means times of
+//! the day, as people read them: one that the clock leaves out counts as so much later, one that the
+//! clock shows twice counts once. An expression for every hour, such as `*/10 * * * *`, means steps of
+//! real time and goes on through both.
 
 use std::fmt;
 use std::str::FromStr;
@@ -138,7 +138,7 @@ impl FromStr for Cron {
                 .map_or(error.as_str(), |(_, reason)| reason))
         })?;
         let cron = Cron {
-            every_hour: hour.starts_with('*'),
+            every_hour: matches!(hour, "*" | "*/1"),
             table,
             text,
         };
@@ -242,6 +242,23 @@ mod tests {
                 "{between}"
             );
         }
+    }
+
+    #[test]
+    fn steps_of_several_hours_leave_none_out_and_make_none_twice() {
+        assert_eq!(
+            due("0 */3 * * *", "2026-03-29T00:00:00Z", 3),
+            ["03-29 04:00 EEST", "03-29 06:00 EEST", "03-29 09:00 EEST"]
+        );
+        assert_eq!(
+            due("0 */3 * * *", "2026-10-24T23:00:00Z", 2),
+            ["10-25 03:00 EEST", "10-25 06:00 EET"]
+        );
+        // That is every hour in other words.
+        assert_eq!(
+            due("0 */1 * * *", "2026-10-24T23:00:00Z", 3),
+            ["10-25 03:00 EEST", "10-25 03:00 EET", "10-25 04:00 EET"]
+        );
     }
 
     #[test]

@@ -34,14 +34,12 @@ async fn main() -> anyhow::Result<()> {
     // Components of others are better compiled in a child: `Compiler::Child`.
     let options = ServiceOptions::new(data, Compiler::InProcess, public);
     let service = Service::open(Arc::new(platform.clone()), Some(platform), options).await?;
-    let first = tokens::NewToken::platform("the platform");
-    let token = service.control().write(move |db| {
-        let known = !tokens::is_empty(db)?;
-        let issue = || tokens::issue(db, &first, Timestamp::now());
-        Ok::<_, Failure>(if known { None } else { Some(issue()?) })
-    });
-    if let Some(token) = token.await? {
-        println!("token {}", token.secret);
+    let token = service
+        .control()
+        .write(|db| Ok::<_, Failure>(tokens::first(db, "the platform", Timestamp::now())?))
+        .await?;
+    if let Some(token) = token {
+        println!("token {token}");
     }
     let tenon = router(service.clone(), &console::Options::default());
     let app = Router::new()

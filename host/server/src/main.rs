@@ -1,4 +1,4 @@
-//! `tenon`: runs connectors over the embedded ERP, for local testing and small installs.
+//! `tenon`: runs connectors over the embedded ERP, one at a time by hand or as a server for tenants.
 
 use std::process::ExitCode;
 

@@ -1,8 +1,12 @@
 //! When jobs run by themselves: cron in the tenant's time zone, within the hours of exchange.
 //!
 //! A job that should have run while the server was down runs once, not once for each time missed:
-//! only the next time is kept, and it is always reckoned from now. The request is in the queue before
-//! the next time is written; a process that dies in between asks twice, and equal requests merge.
+//! only the next time is kept, and it is always reckoned from now. If the hours are over by then, it
+//! waits until they begin again. The request is in the queue before the next time is written; a
+//! process that dies in between asks twice, and equal requests merge.
+//!
+//! Timers lie with the state of their connection, in the file of its tenant. Whoever writes there may
+//! hold it for long, so tenants are woken side by side and none waits for another.
 
 use std::str::FromStr;
 use std::time::Duration;
@@ -10,11 +14,13 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, ToSpan as _};
 use tenon_host::Cause;
+use tenon_host::ids::TenantId;
 use tenon_host::schedule::Cron;
 
+use crate::control::Failure;
 use crate::control::connections::Window;
 use crate::control::schedules::{self, Due};
-use crate::control::{Failure, connections};
+use crate::one_each::OneEach;
 use crate::queue::{NewRequest, Priority};
 use crate::service::{Error, Service};
 
@@ -22,8 +28,14 @@ use crate::service::{Error, Service};
 /// minute.
 const JITTER: SignedDuration = SignedDuration::from_secs(60);
 
-/// Schedules and timers that are looked at together.
+/// Schedules, or connections of a tenant with timers, that are looked at together.
 const BATCH: u32 = 500;
+
+/// Tenants whose connections are woken at one time.
+const AT_ONCE: usize = 16;
+
+/// A start that comes so much later than planned is still in time, also when the hours end meanwhile.
+const LATE: SignedDuration = SignedDuration::from_mins(1);
 
 /// Longest sleep: the clock of the machine may be set meanwhile.
 const SLEEP: Duration = Duration::from_secs(1);
@@ -39,19 +51,38 @@ pub fn next_run(
 ) -> Option<Timestamp> {
     let shift = shift(cron, seed);
     let next = cron.next_after(after - shift, zone)?;
-    let local = next.to_zoned(zone.clone());
     let start = match window {
-        Some(window) if !window.contains(local.time()) => {
-            let today = local.date().to_datetime(window.from);
-            let start = |day| zone.to_ambiguous_timestamp(day).compatible().ok();
-            match start(today) {
-                Some(start) if start > next => start,
-                _ => start(today.checked_add(1.day()).ok()?)?,
-            }
-        }
-        _ => next,
+        Some(window) => opens_at(window, zone, next).unwrap_or(next),
+        None => next,
     };
     Some(start + shift)
+}
+
+/// When the hours begin that a moment is outside of; none when it is within.
+fn opens_at(window: Window, zone: &TimeZone, at: Timestamp) -> Option<Timestamp> {
+    let local = at.to_zoned(zone.clone());
+    if window.contains(local.time()) {
+        return None;
+    }
+    let today = local.date().to_datetime(window.from);
+    let start = |day| zone.to_ambiguous_timestamp(day).compatible().ok();
+    match start(today) {
+        Some(start) if start > at => Some(start),
+        _ => start(today.checked_add(1.day()).ok()?),
+    }
+}
+
+/// To when a job that is due only now is put off, because the hours are over.
+fn put_off(
+    cron: &Cron,
+    zone: &TimeZone,
+    window: Option<Window>,
+    seed: u64,
+    now: Timestamp,
+) -> Option<Timestamp> {
+    let window = window?;
+    opens_at(window, zone, now - LATE)?;
+    Some(opens_at(window, zone, now)? + shift(cron, seed))
 }
 
 /// The same for a connection's job each time: up to a tenth of the time between two runs.
@@ -68,8 +99,16 @@ fn shift(cron: &Cron, seed: u64) -> SignedDuration {
 
 /// Asks for what is due, until the service stops.
 pub async fn run(service: Service) {
+    tokio::join!(
+        ask_for_due(&service),
+        wake_all(&service),
+        service.take_up_plans()
+    );
+}
+
+async fn ask_for_due(service: &Service) {
     while !service.stopping() {
-        let more = match tick(&service, Timestamp::now()).await {
+        let more = match tick(service, Timestamp::now()).await {
             Ok(more) => more,
             Err(error) => {
                 tracing::error!("the scheduler: {error}");
@@ -85,13 +124,41 @@ pub async fn run(service: Service) {
     }
 }
 
-/// Asks for what is due at this moment; tells whether there may be more.
-pub(crate) async fn tick(service: &Service, now: Timestamp) -> Result<bool, Error> {
+/// Asks for the jobs that are due at this moment; tells whether there may be more.
+async fn tick(service: &Service, now: Timestamp) -> Result<bool, Error> {
     let due = (service.control())
         .read(move |db| schedules::due(db, now, BATCH))
         .await?;
-    let scheduled = due.len();
-    let requests = due.iter().map(|due| NewRequest {
+    if due.is_empty() {
+        return Ok(false);
+    }
+    let more = due.len() >= BATCH as usize;
+    let mut requests = Vec::new();
+    let mut planned = Vec::new();
+    for due in due {
+        let cron = Cron::from_str(&due.cron).ok();
+        let (zone, window, seed) = (&due.zone, due.window, due.seed());
+        let waits = (cron.as_ref()).and_then(|cron| put_off(cron, zone, window, seed, now));
+        if waits.is_none() {
+            requests.push(request(&due));
+        }
+        let next = waits.or_else(|| next_run(&cron?, zone, window, seed, now));
+        planned.push((due, next));
+    }
+    service.queue().ask(requests, now).await?;
+    (service.control())
+        .write(move |db| {
+            for (due, next) in &planned {
+                schedules::advance(db, due, *next)?;
+            }
+            Ok::<_, Failure>(())
+        })
+        .await?;
+    Ok(more)
+}
+
+fn request(due: &Due) -> NewRequest {
+    NewRequest {
         tenant: due.tenant.clone(),
         connection: due.connection.clone(),
         job: due.job.clone(),
@@ -100,31 +167,63 @@ pub(crate) async fn tick(service: &Service, now: Timestamp) -> Result<bool, Erro
         cause: Cause::Scheduled,
         priority: Priority::Schedule,
         due: None,
-    });
-    service.queue().ask(requests.collect(), now).await?;
-    (service.control())
-        .write(move |db| {
-            for due in &due {
-                schedules::advance(db, due, next_of(due, now))?;
-            }
-            Ok::<_, Failure>(())
-        })
-        .await?;
-    let woken = (service.control())
-        .read(move |db| Ok::<_, Error>(connections::to_wake(db, now, BATCH)?))
-        .await?;
-    let timers = woken.len();
-    for (tenant, connection) in woken {
-        if let Err(error) = service.wake(&tenant, &connection, now).await {
-            tracing::error!("the timers of connection {connection} of tenant {tenant}: {error}");
-        }
     }
-    Ok(scheduled.max(timers) >= BATCH as usize)
 }
 
-fn next_of(due: &Due, now: Timestamp) -> Option<Timestamp> {
-    let cron = Cron::from_str(&due.cron).ok()?;
-    next_run(&cron, &due.zone, due.window, due.seed(), now)
+/// Asks for the timers that come due, until the service stops.
+async fn wake_all(service: &Service) {
+    let mut waking: OneEach<TenantId> = OneEach::at_most(AT_ONCE);
+    while !service.stopping() {
+        let now = Timestamp::now();
+        let due = (service.control())
+            .read(move |db| Ok::<_, Failure>(schedules::tenants_to_wake(db, now)?))
+            .await;
+        let tenants = due.unwrap_or_else(|error| {
+            tracing::error!("timers: {error}");
+            Vec::new()
+        });
+        for tenant in tenants {
+            if !waking.is_full() && !waking.keys().any(|other| *other == tenant) {
+                waking.begin(tenant.clone(), wake(service.clone(), tenant, now));
+            }
+        }
+        tokio::select! {
+            () = waking.ended() => {}
+            () = tokio::time::sleep(SLEEP) => {}
+            () = service.stopped() => {}
+        }
+    }
+}
+
+/// Wakes the connections of a tenant, one after the other.
+async fn wake(service: Service, tenant: TenantId, now: Timestamp) {
+    match wake_due(&service, &tenant, now).await {
+        Ok(true) => return,
+        Ok(false) => {}
+        Err(error) => tracing::error!("the timers of tenant {tenant}: {error}"),
+    }
+    // Some are due still, and would be tried again at once.
+    tokio::time::sleep(SLEEP).await;
+}
+
+/// Tells whether all could be woken.
+async fn wake_due(service: &Service, tenant: &TenantId, now: Timestamp) -> Result<bool, Error> {
+    let owner = tenant.clone();
+    let connections = (service.control())
+        .read(move |db| Ok::<_, Failure>(schedules::to_wake(db, &owner, now, BATCH)?))
+        .await?;
+    let (mut all, mut ended) = (true, Ok(()));
+    for connection in connections {
+        if service.stopping() {
+            break;
+        }
+        match service.wake(tenant, &connection, now).await {
+            Ok(woken) => all &= woken,
+            // It keeps none of the others back.
+            Err(error) => ended = Err(error),
+        }
+    }
+    ended.map(|()| all)
 }
 
 #[cfg(test)]
@@ -189,6 +288,38 @@ mod tests {
             4,
         );
         assert_eq!(vec!["01 22:00", "02 00:00", "02 02:00", "02 22:00"], next);
+    }
+
+    #[test]
+    fn hours_begin_when_the_clock_shows_it_also_when_it_jumps() {
+        let hours = Some(("03:00", "05:00"));
+        // The clock goes from 03:00 to 04:00: the hours begin and are an hour shorter.
+        let spring = runs("30 * * * *", hours, "2026-03-28T22:00:00Z", 2);
+        assert_eq!(vec!["29 04:00", "29 04:30"], spring);
+        // It shows 03:00 twice: the hours begin with the first and are an hour longer.
+        let autumn = runs("0 * * * *", hours, "2026-10-24T22:00:00Z", 4);
+        assert_eq!(vec!["25 03:00", "25 03:00", "25 04:00", "26 03:00"], autumn);
+    }
+
+    #[test]
+    fn what_is_due_after_the_hours_waits_until_they_begin_again() {
+        let cron = cron("*/30 * * * *");
+        let window = Window {
+            from: time_of_day("08:00").unwrap(),
+            to: time_of_day("20:00").unwrap(),
+        };
+        let put_off_at = |now: &str, window| {
+            let next = put_off(&cron, &kyiv(), window, 0, now.parse().unwrap());
+            next.map(|next| next.to_string())
+        };
+        let late = "2026-07-01T20:30:00Z";
+        let morning = Some("2026-07-02T05:00:00Z".to_owned());
+        assert_eq!(morning, put_off_at(late, Some(window)));
+        assert_eq!(None, put_off_at(late, None));
+        assert_eq!(None, put_off_at("2026-07-01T16:59:59Z", Some(window)));
+        // One that was planned for the last minute runs.
+        assert_eq!(None, put_off_at("2026-07-01T17:00:30Z", Some(window)));
+        assert_eq!(morning, put_off_at("2026-07-01T17:01:30Z", Some(window)));
     }
 
     #[test]

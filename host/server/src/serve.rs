@@ -8,9 +8,10 @@ use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::get;
 use jiff::{SignedDuration, Timestamp};
+use rusqlite::Connection;
 
-use crate::control::{repeats, runs};
-use crate::observe::{self, QueueFigures};
+use crate::control::{audit, failed, repeats, runs, webhooks};
+use crate::observe::{self, QueueFigures, WebhookFigures};
 use crate::service::{Error, Service};
 use crate::{api, console, hooks, scheduler, worker};
 
@@ -20,8 +21,25 @@ const FIGURES: Duration = Duration::from_secs(5);
 /// Between two times that old records are forgotten.
 const TIDY: Duration = Duration::from_secs(60 * 60);
 
-/// How long runs are kept.
-const RUNS_KEPT: SignedDuration = SignedDuration::from_hours(90 * 24);
+/// Rows that are forgotten in one write: nobody who writes waits long for that.
+const AT_ONCE: u32 = 500;
+
+/// How long records of what went on are kept: as long as a shop's people look back.
+const SEASON: SignedDuration = SignedDuration::from_hours(90 * 24);
+/// How long it is kept who changed what.
+const YEAR: SignedDuration = SignedDuration::from_hours(365 * 24);
+
+/// Forgets up to so many rows from before a moment; tells how many.
+type Forget = fn(&Connection, Timestamp, u32) -> rusqlite::Result<usize>;
+
+/// What grows with time, and how long it is kept.
+const KEPT: [(SignedDuration, Forget); 5] = [
+    (SEASON, runs::forget),
+    (SEASON, failed::forget),
+    (SEASON, webhooks::forget),
+    (YEAR, audit::forget),
+    (repeats::KEPT, repeats::forget),
+];
 
 /// Runs what is due and what is asked for, until [`Service::stop`]. Runs that are under way then end
 /// at their next checkpoint.
@@ -94,16 +112,26 @@ async fn look(service: &Service) -> Result<(), Error> {
         dead: figures.counts.dead,
         oldest: figures.oldest,
     });
+    let webhooks = (service.control())
+        .read(|db| Ok::<_, Error>(webhooks::counts(db)?))
+        .await?;
+    service.metrics().webhooks(&WebhookFigures {
+        waiting: webhooks.waiting,
+        given_up: webhooks.given_up,
+    });
     Ok(())
 }
 
 async fn forget(service: &Service) -> Result<(), Error> {
-    (service.control())
-        .write(|db| {
-            let now = Timestamp::now();
-            runs::forget(db, now - RUNS_KEPT)?;
-            repeats::forget(db, now)?;
-            Ok::<_, Error>(())
-        })
-        .await
+    let now = Timestamp::now();
+    for (kept, forget) in KEPT {
+        let mut more = true;
+        while more && !service.stopping() {
+            let gone = (service.control())
+                .write(move |db| Ok::<_, Error>(forget(db, now - kept, AT_ONCE)?))
+                .await?;
+            more = gone >= AT_ONCE as usize;
+        }
+    }
+    Ok(())
 }

@@ -4,26 +4,29 @@
 //! a second, and the lease is renewed on the way. What a run did at the platform is durable at its
 //! checkpoints whatever becomes of this process; its record here is written before the request is
 //! given back, so a request that is given back has its record, and one that is not runs again.
+//!
+//! A run that has had its slice is cut when something waits that can only go on then, and else not.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use tenon_host::manifest::Manifest;
 use tenon_host::observe::{Exchange, Level, LogLine, Observer, Progress, Written};
 use tenon_host::report::{Outcome, RejectedRecord, RunReport};
-use tenon_host::{Connection, JobRequest};
+use tenon_host::{Cause, Connection, JobRequest};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
 use crate::control::connections::{State, Stored};
 use crate::control::runs::Begun;
-use crate::control::{failed, log, runs};
+use crate::control::{connections, failed, log, runs};
+use crate::failures::{Failures, News};
 use crate::observe;
-use crate::queue::{Claim, Ended, Fence, Leases, RequestId, cause};
-use crate::service::{Error, Service, Watched};
+use crate::queue::{Claim, Ended, Leases, Next, QueueFailure, Suspension, cause};
+use crate::service::{Alone, Completeness, Error, Service, Watched, What};
 
 /// Between two looks at a run that is under way.
 const LOOK: Duration = Duration::from_secs(1);
@@ -36,6 +39,10 @@ const CHANGES: usize = 10_000;
 
 /// Runs requests until the service stops and its runs have ended, or have had their time for that.
 pub async fn run(service: Service) {
+    tokio::join!(run_all(&service), take_back(&service));
+}
+
+async fn run_all(service: &Service) {
     let places = Arc::new(Semaphore::new(service.options().runs as usize));
     let mut runs = JoinSet::new();
     let mut changed = service.queue().changed();
@@ -62,25 +69,22 @@ pub async fn run(service: Service) {
             }
             Ok(None) => {
                 drop(place);
-                let wait = until_due(&service, now).await;
+                let wait = until_due(service, now).await;
                 tokio::select! {
                     _ = changed.changed() => {}
                     _ = runs.join_next(), if !runs.is_empty() => {}
                     () = tokio::time::sleep(wait) => {}
                     () = service.stopped() => {}
                 }
-                if let Err(error) = service.queue().recover(Leases::RanOut, now).await {
-                    tracing::error!("leases that ran out: {error}");
-                }
             }
             Err(error) => {
                 tracing::error!("claiming a request: {error}");
-                tokio::time::sleep(SLEEP).await;
+                tokio::select! {
+                    () = tokio::time::sleep(SLEEP) => {}
+                    () = service.stopped() => {}
+                }
             }
         }
-    }
-    for watched in service.all_running().values() {
-        watched.stop.store(true, Ordering::Relaxed);
     }
     let ended = async { while runs.join_next().await.is_some() {} };
     if tokio::time::timeout(service.options().patience, ended)
@@ -90,6 +94,20 @@ pub async fn run(service: Service) {
         // They go on from their last checkpoints when a server starts again.
         tracing::warn!("{} runs did not stop in time", runs.len());
         runs.shutdown().await;
+    }
+}
+
+/// Takes back what workers have that are gone, however busy this one is.
+async fn take_back(service: &Service) {
+    while !service.stopping() {
+        tokio::select! {
+            () = tokio::time::sleep(service.options().lease / 3) => {}
+            () = service.stopped() => return,
+        }
+        let now = Timestamp::now();
+        if let Err(error) = service.queue().recover(Leases::RanOut, now).await {
+            tracing::error!("leases that ran out: {error}");
+        }
     }
 }
 
@@ -110,10 +128,9 @@ pub(crate) struct Work {
     pub job: String,
     pub argument: Option<String>,
     pub preview: bool,
-    pub cause: tenon_host::Cause,
+    pub cause: Cause,
     /// None for what did not have to wait.
-    pub request: Option<RequestId>,
-    pub fence: Option<Fence>,
+    pub claim: Option<Claim>,
 }
 
 /// A name for a run: a UUID of version 7, which sorts by start.
@@ -129,45 +146,55 @@ async fn perform(service: &Service, claim: Claim) {
         argument: claim.argument.clone(),
         preview: claim.preview,
         cause: claim.cause.clone(),
-        request: Some(claim.id),
-        fence: Some(claim.fence),
+        claim: Some(claim.clone()),
     };
-    let alone = service.place(&claim.tenant, &claim.connection);
+    let (tenant, connection) = (&claim.tenant, &claim.connection);
+    let place = service.place(tenant, connection);
     let occupied = async {
-        let _alone = alone.lock_owned().await;
-        execute(service, &claim, work).await
+        let alone = place.lock_owned().await;
+        let ended = execute(service, &alone, &claim, work).await;
+        if ended.is_ok() {
+            service.note_timers(tenant, connection).await;
+        }
+        ended
     };
     let ended = match keep_lease(service, &claim, occupied).await {
         Some(Ok(ended)) => ended,
         Some(Err(error)) => {
-            tracing::warn!(
-                "connection {} of tenant {}: {error}",
-                claim.connection,
-                claim.tenant
-            );
-            ended_before_it_began(error)
+            tracing::warn!("connection {connection} of tenant {tenant}: {error}");
+            ended_before_it_began(&error)
         }
         // Another worker has the request; what it does is none of this one's business.
         None => return,
     };
-    let reason = match &ended {
-        Ended::Paused { reason } => Some(reason.clone()),
-        _ => None,
-    };
-    let (tenant, connection) = (&claim.tenant, &claim.connection);
-    let finished = (service.queue())
-        .finish(claim.id, claim.fence, ended, Timestamp::now())
-        .await;
-    if let Err(error) = finished {
-        tracing::error!("request {}: {error}", claim.id.0);
+    match give_back(service, &claim, ended).await {
+        Ok(Next::Waits) => {
+            if let Err(error) = service.paused(tenant, connection).await {
+                tracing::error!("pausing connection {connection} of tenant {tenant}: {error}");
+            }
+        }
+        Ok(_) => {}
+        Err(error) => tracing::error!("request {}: {error}", claim.id.0),
     }
-    if let Some(reason) = reason
-        && let Err(error) = service.paused(tenant, connection, &reason).await
-    {
-        tracing::error!("pausing connection {connection} of tenant {tenant}: {error}");
-    }
-    if let Err(error) = service.note_timers(tenant, connection).await {
-        tracing::error!("the timers of connection {connection} of tenant {tenant}: {error}");
+}
+
+/// Gives a claim back. While the database fails it is asked again, as long as the lease surely holds:
+/// what is not given back runs once more.
+async fn give_back(service: &Service, claim: &Claim, ended: Ended) -> Result<Next, QueueFailure> {
+    let until = Instant::now() + service.options().lease / 2;
+    loop {
+        let now = Timestamp::now();
+        let given = service
+            .queue()
+            .finish(claim.id, claim.fence, ended.clone(), now)
+            .await;
+        match given {
+            Err(QueueFailure::Database(error)) if Instant::now() < until => {
+                tracing::error!("request {}: {error}", claim.id.0);
+                tokio::time::sleep(LOOK).await;
+            }
+            given => return given,
+        }
     }
 }
 
@@ -186,7 +213,7 @@ async fn keep_lease<T>(
                 let now = Timestamp::now();
                 if let Err(error) = service.queue().renew(claim.id, claim.fence, now, lease).await {
                     tracing::error!("request {}: {error}", claim.id.0);
-                    if matches!(error, crate::queue::QueueFailure::Superseded) {
+                    if matches!(error, QueueFailure::Superseded) {
                         return None;
                     }
                 }
@@ -196,59 +223,82 @@ async fn keep_lease<T>(
 }
 
 /// A request whose run could not even be opened.
-fn ended_before_it_began(error: Error) -> Ended {
+fn ended_before_it_began(error: &Error) -> Ended {
+    let told = error.for_people();
     match error {
         Error::Failure(_) | Error::Unavailable(_) | Error::Busy => Ended::Failed {
-            error: error.to_string(),
+            error: told,
             retry: true,
         },
-        error => Ended::Paused {
-            reason: error.to_string(),
-        },
+        _ => Ended::Paused { reason: told },
     }
 }
 
-async fn execute(service: &Service, claim: &Claim, work: Work) -> Result<Ended, Error> {
-    let stored = service.stored(&claim.tenant, &claim.connection).await?;
-    let opened = match service.opened(&claim.tenant, &claim.connection).await {
-        Ok(opened) => opened,
+async fn execute(
+    service: &Service,
+    alone: &Alone,
+    claim: &Claim,
+    work: Work,
+) -> Result<Ended, Error> {
+    let (tenant, connection) = (&claim.tenant, &claim.connection);
+    let stored = service.settled(alone, tenant, connection).await?;
+    if stored.state != State::On {
+        // Switched off since the claim: the request waits until it is on again.
+        return Ok(Ended::Suspended(Suspension::Interrupted));
+    }
+    let watched = stored.trial.is_some() && !work.preview;
+    let opened = service.open_stored(&stored, Completeness::Whole).await;
+    let (ended, failed) = match opened {
+        Ok(opened) => {
+            let (report, stopped) = go(service, &stored, &opened, work).await?;
+            let failed = matches!(report.outcome, Outcome::Crashed | Outcome::Configuration);
+            (ended(report, stopped), failed)
+        }
+        // A version whose component or settings do not even open is a bad version, too. What the
+        // machine lacks, or an admin took away, says nothing about the version.
+        Err(error) if watched && error.is_of_version() => (ended_before_it_began(&error), true),
+        Err(error) => return Err(error),
+    };
+    if !watched {
+        return Ok(ended);
+    }
+    let after = match service.judge(alone, &stored, failed).await {
+        Ok(after) => after,
         Err(error) => {
-            // A version whose component or settings do not even open is a bad version, too.
-            service
-                .judge(&claim.tenant, &claim.connection, &stored.digest, true)
-                .await?;
-            return Err(error);
+            tracing::error!("watching connection {connection} of tenant {tenant}: {error}");
+            stored.clone()
         }
     };
-    let preview = work.preview;
-    let (report, stopped) = go(service, &stored, &opened, work).await?;
-    let failed = matches!(report.outcome, Outcome::Crashed | Outcome::Configuration);
-    if !preview && stored.trial.is_some() && stored.state == State::On {
-        service
-            .judge(&claim.tenant, &claim.connection, &stored.digest, failed)
-            .await?;
-        let after = service.stored(&claim.tenant, &claim.connection).await?;
-        if failed && after.digest != stored.digest {
-            // The host went back to the version before: that one shall do the work.
-            return Ok(Ended::Suspended { slice_over: false });
-        }
-    }
-    Ok(ended(report, stopped))
+    Ok(match ended {
+        // The host went back to the version before: that one shall do the work.
+        _ if failed && after.digest != stored.digest => Ended::Suspended(Suspension::Interrupted),
+        // Paused, it would have no further run by which it is seen whether the version is to blame.
+        Ended::Paused { reason } if after.trial.is_some() => Ended::Failed {
+            error: reason,
+            retry: true,
+        },
+        ended => ended,
+    })
 }
 
 /// What becomes of a request, by the report of its run.
-fn ended(report: RunReport, stopped: Stopped) -> Ended {
+fn ended(report: RunReport, stopped: Option<Stopped>) -> Ended {
     let error = |report: RunReport| report.error.unwrap_or_default();
+    let is_over = stopped == Some(Stopped::ByPerson);
     match report.outcome {
         Outcome::Done => Ended::Done,
         // A preview leaves nothing from which it could go on.
         Outcome::Suspended | Outcome::Running if report.preview => Ended::Done,
-        Outcome::Suspended | Outcome::Running => Ended::Suspended {
-            slice_over: stopped == Stopped::SliceOver,
-        },
+        // What is left comes with the next run that somebody asks for or that is due.
+        Outcome::Suspended | Outcome::Running if is_over => Ended::Done,
+        Outcome::Suspended | Outcome::Running => Ended::Suspended(match stopped {
+            Some(Stopped::ByServer) => Suspension::Interrupted,
+            Some(Stopped::SliceOver) => Suspension::SliceOver,
+            Some(Stopped::ByPerson) | None => Suspension::Unasked,
+        }),
         Outcome::Transient | Outcome::Crashed => Ended::Failed {
             error: error(report),
-            retry: true,
+            retry: !is_over,
         },
         Outcome::Configuration => Ended::Paused {
             reason: error(report),
@@ -256,12 +306,14 @@ fn ended(report: RunReport, stopped: Stopped) -> Ended {
     }
 }
 
-/// Why a run was cut.
+/// Why a run was asked to stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stopped {
-    /// Somebody asked for it, or it was not cut.
-    Asked,
-    /// Others wait.
+    /// A person wants no more of it.
+    ByPerson,
+    /// The server stops, or something has to be done with the connection while nothing runs.
+    ByServer,
+    /// It has had its slice, and others wait.
     SliceOver,
 }
 
@@ -271,7 +323,7 @@ pub(crate) async fn go(
     stored: &Stored,
     opened: &Connection,
     work: Work,
-) -> Result<(RunReport, Stopped), Error> {
+) -> Result<(RunReport, Option<Stopped>), Error> {
     let manifest = &opened.connector().manifest;
     let begun = Begun {
         id: work.run.clone(),
@@ -283,8 +335,8 @@ pub(crate) async fn go(
         preview: work.preview,
         digest: stored.digest.clone(),
         version: manifest.version.clone(),
-        request: work.request.map_or(0, |request| request.0),
-        fence: work.fence.map_or(0, |fence| fence.0),
+        request: work.claim.as_ref().map_or(0, |claim| claim.id.0),
+        fence: work.claim.as_ref().map_or(0, |claim| claim.fence.0),
         started_at: Timestamp::now(),
     };
     let watched = Arc::new(Watched {
@@ -292,11 +344,18 @@ pub(crate) async fn go(
         job: work.job.clone(),
         started_at: begun.started_at,
         progress: Mutex::default(),
-        stop: AtomicBool::new(service.stopping()),
+        stop: AtomicBool::new(false),
+        enough: AtomicBool::new(false),
     });
     let noted = begun.clone();
-    (service.control())
-        .write(move |db| Ok::<_, Error>(runs::begin(db, &noted)?))
+    let listed = (service.control())
+        .write(move |db| {
+            if !connections::is_there(db, &noted.tenant, &noted.connection)? {
+                return Err(Error::not_found(What::Connection, &noted.connection));
+            }
+            runs::begin(db, &noted)?;
+            Ok(failed::names(db, &noted.tenant, &noted.connection)?)
+        })
         .await?;
     let _listed = Listed::new(service, stored, &watched);
     let recorder = Arc::new(Recorder {
@@ -305,17 +364,22 @@ pub(crate) async fn go(
         manifest: manifest.clone(),
         preview: work.preview,
         began: Instant::now(),
-        slice_over: AtomicBool::new(false),
-        heard: Mutex::default(),
+        others_wait: AtomicBool::new(false),
+        stopped: OnceLock::new(),
+        heard: Mutex::new(Heard {
+            failures: Failures::new(listed),
+            ..Heard::default()
+        }),
         stored: stored.clone(),
         begun: begun.clone(),
+        claim: work.claim.clone(),
     });
     let request = JobRequest {
         job: work.job,
         argument: work.argument,
         cause: work.cause,
         preview: work.preview,
-        fence: work.fence.map(|fence| fence.0.unsigned_abs()),
+        fence: (work.claim.as_ref()).map(|claim| claim.fence.0.unsigned_abs()),
     };
     let report = {
         let running = service.host().run(opened, &request, recorder.clone());
@@ -328,16 +392,16 @@ pub(crate) async fn go(
                     if let Err(error) = recorder.keep(None).await {
                         tracing::error!("the record of run {}: {error}", begun.id);
                     }
+                    recorder.see_who_waits().await;
                 }
             }
         }
     };
+    if matches!(report.outcome, Outcome::Done | Outcome::Suspended) {
+        recorder.heard().failures.committed();
+    }
     recorder.keep(Some(report.clone())).await?;
-    let stopped = if recorder.slice_over.load(Ordering::Relaxed) {
-        Stopped::SliceOver
-    } else {
-        Stopped::Asked
-    };
+    let stopped = recorder.stopped.get().copied();
     Ok((report, stopped))
 }
 
@@ -369,10 +433,14 @@ struct Recorder {
     manifest: Manifest,
     preview: bool,
     began: Instant,
-    slice_over: AtomicBool,
+    /// Whether something waits that can only go on when this run lets go.
+    others_wait: AtomicBool,
+    /// Why the run was asked to stop, once it was.
+    stopped: OnceLock<Stopped>,
     heard: Mutex<Heard>,
     stored: Stored,
     begun: Begun,
+    claim: Option<Claim>,
 }
 
 /// What is not written yet.
@@ -381,6 +449,7 @@ struct Heard {
     lines: Vec<log::Line>,
     written: Vec<Written>,
     kept_changes: usize,
+    failures: Failures,
 }
 
 impl Recorder {
@@ -406,57 +475,105 @@ impl Recorder {
 
     /// Writes what was heard; with a report, also how the run ended.
     async fn keep(&self, report: Option<RunReport>) -> Result<(), Error> {
-        let Heard { lines, written, .. } = {
+        let (lines, written, news, named_all) = {
             let mut heard = self.heard();
-            let kept = heard.kept_changes + heard.written.len();
-            Heard {
-                kept_changes: std::mem::replace(&mut heard.kept_changes, kept),
-                lines: std::mem::take(&mut heard.lines),
-                written: std::mem::take(&mut heard.written),
-            }
+            let fresh = heard.written.len();
+            heard.kept_changes += fresh;
+            (
+                std::mem::take(&mut heard.lines),
+                std::mem::take(&mut heard.written),
+                heard.failures.take(),
+                heard.failures.named_all(),
+            )
         };
-        if lines.is_empty() && written.is_empty() && report.is_none() {
+        if lines.is_empty() && written.is_empty() && news.is_empty() && report.is_none() {
             return Ok(());
         }
         let begun = self.begun.clone();
-        (self.service.control())
+        let answered = report.as_ref().and_then(|report| self.answers(report));
+        let told = news.clone();
+        let kept = (self.service.control())
             .write(move |db| {
+                // A connection that was removed took its runs along.
+                if !runs::is_there(db, &begun.id)? {
+                    return Ok(());
+                }
                 let now = Timestamp::now();
                 log::append(db, &begun.tenant, &lines, now)?;
                 runs::append_changes(db, &begun.id, &written)?;
                 if let Some(report) = &report {
                     runs::finish(db, &begun.id, report)?;
-                    if !begun.preview {
-                        list_failed(db, &begun, report)?;
-                    }
+                }
+                if begun.preview {
+                    return Ok(());
+                }
+                note_failures(db, &begun, &told, now)?;
+                let (tenant, connection) = (&begun.tenant, &begun.connection);
+                if !named_all {
+                    failed::doubt(db, tenant, connection, &begun.job)?;
+                } else if let Some(answered) = answered {
+                    failed::settle(db, tenant, connection, &begun.job, answered)?;
                 }
                 Ok::<_, Error>(())
             })
-            .await
+            .await;
+        if kept.is_err() {
+            self.heard().failures.put_back(news);
+        }
+        kept
+    }
+
+    /// When the work began that a run ended, if it was what people ask for who want failed records to
+    /// be tried again: a whole run of the job.
+    fn answers(&self, report: &RunReport) -> Option<Timestamp> {
+        let claim = self.claim.as_ref()?;
+        let whole = claim.cause == Cause::Asked && claim.argument.is_none();
+        (whole && report.outcome == Outcome::Done).then_some(claim.began_at)
+    }
+
+    /// Sees whether the run is to let go, once it has had its slice.
+    async fn see_who_waits(&self) {
+        let Some(claim) = &self.claim else { return };
+        if self.preview || self.began.elapsed() < self.service.options().slice {
+            return;
+        }
+        let (tenant, connection) = (&claim.tenant, &claim.connection);
+        let (full, now) = (self.service.is_pressed(), Timestamp::now());
+        let waits = (self.service.queue())
+            .gives_way(tenant, connection, claim.priority, full, now)
+            .await;
+        match waits {
+            Ok(waits) => self.others_wait.store(waits, Ordering::Relaxed),
+            Err(error) => tracing::error!("who waits for run {}: {error}", self.begun.id),
+        }
     }
 }
 
-/// Lists the records that a run could not take. A job that came to its end met all that it had to
-/// do, so what it could not take before and did not name again is taken or gone.
-fn list_failed(
+/// Brings the list of failed records up to date.
+fn note_failures(
     db: &rusqlite::Connection,
     begun: &Begun,
-    report: &RunReport,
+    news: &[News],
+    now: Timestamp,
 ) -> rusqlite::Result<()> {
     let (tenant, connection) = (&begun.tenant, &begun.connection);
-    if report.outcome == Outcome::Done {
-        failed::remove_of_job(db, tenant, connection, &begun.job)?;
-    }
-    for RejectedRecord { kind, id, reason } in &report.records {
-        let record = failed::FailedRecord {
-            kind: kind.clone(),
-            id: id.clone(),
-            reason: reason.clone(),
-            job: begun.job.clone(),
-            run: begun.id.clone(),
-            at: report.finished_at.unwrap_or(begun.started_at),
-        };
-        failed::put(db, tenant, connection, &record)?;
+    for piece in news {
+        match piece {
+            News::Failed(RejectedRecord { kind, id, reason }) => {
+                let record = failed::FailedRecord {
+                    kind: kind.clone(),
+                    id: id.clone(),
+                    reason: reason.clone(),
+                    job: begun.job.clone(),
+                    run: begun.id.clone(),
+                    at: now,
+                };
+                failed::put(db, tenant, connection, &record)?;
+            }
+            News::Taken((kind, id)) => {
+                failed::remove(db, tenant, connection, kind, id)?;
+            }
+        }
     }
     Ok(())
 }
@@ -471,12 +588,19 @@ impl Observer for Recorder {
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         *shown = progress;
+        // It is told at checkpoints, when they are committed.
+        self.heard().failures.committed();
     }
 
     fn rejected(&self, record: &RejectedRecord) {
         let RejectedRecord { kind, id, reason } = record;
         let message = format!("{kind} {id} was not taken: {reason}");
         self.note(Level::Warn, message, Some(id.clone()));
+        self.heard().failures.rejected(record);
+    }
+
+    fn agreed(&self, kind: &str, key: &str, origin: &str) {
+        self.heard().failures.agreed(kind, key, origin);
     }
 
     fn wrote(&self, written: &Written) {
@@ -491,15 +615,74 @@ impl Observer for Recorder {
     }
 
     fn wants_stop(&self) -> bool {
-        if self.watched.stop.load(Ordering::Relaxed) {
-            return true;
+        let asked = |flag: &AtomicBool| flag.load(Ordering::Relaxed);
+        let why = if asked(&self.watched.enough) {
+            Stopped::ByPerson
+        } else if asked(&self.watched.stop) || self.service.stopping() {
+            Stopped::ByServer
+        } else if asked(&self.others_wait) {
+            Stopped::SliceOver
+        } else {
+            return false;
+        };
+        // The first reason is the one that the run heard.
+        let _ = self.stopped.set(why);
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report(outcome: Outcome, preview: bool) -> RunReport {
+        RunReport {
+            id: "1".to_owned(),
+            connection: "crm".parse().unwrap(),
+            connector: "crm 1.0.0".to_owned(),
+            job: "orders".to_owned(),
+            preview,
+            started_at: Timestamp::UNIX_EPOCH,
+            finished_at: Some(Timestamp::UNIX_EPOCH),
+            outcome,
+            created: 0,
+            updated: 0,
+            unchanged: 0,
+            failed: 0,
+            requests: 0,
+            memory: 0,
+            error: Some("the counterpart is down".to_owned()),
+            records: Vec::new(),
         }
-        let over = !self.preview
-            && self.service.is_pressed()
-            && self.began.elapsed() >= self.service.options().slice;
-        if over {
-            self.slice_over.store(true, Ordering::Relaxed);
+    }
+
+    #[test]
+    fn what_becomes_of_a_run_that_stopped_depends_on_who_wanted_it() {
+        let stopped = |why| ended(report(Outcome::Suspended, false), why);
+        assert_eq!(Ended::Done, stopped(Some(Stopped::ByPerson)));
+        for (why, suspension) in [
+            (Some(Stopped::ByServer), Suspension::Interrupted),
+            (Some(Stopped::SliceOver), Suspension::SliceOver),
+            (None, Suspension::Unasked),
+        ] {
+            assert_eq!(Ended::Suspended(suspension), stopped(why));
         }
-        over
+        let preview = ended(report(Outcome::Suspended, true), None);
+        assert_eq!(Ended::Done, preview);
+    }
+
+    #[test]
+    fn a_run_that_a_person_stopped_is_not_tried_again_by_itself() {
+        for (why, again) in [
+            (None, true),
+            (Some(Stopped::ByServer), true),
+            (Some(Stopped::ByPerson), false),
+        ] {
+            let failed = Ended::Failed {
+                error: "the counterpart is down".to_owned(),
+                retry: again,
+            };
+            assert_eq!(failed, ended(report(Outcome::Transient, false), why));
+        }
     }
 }

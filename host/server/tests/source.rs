@@ -22,7 +22,6 @@ const ANOTHER: &[u8] = b"\0asm\x0d\0\x01\0\0\x02\x01x";
 const FIRST_KEY: &str = include_str!("signatures/first.pub");
 const SECOND_KEY: &str = include_str!("signatures/second.pub");
 const BY_FIRST: &str = include_str!("signatures/by_first.minisig");
-const BY_SECOND: &str = include_str!("signatures/by_second.minisig");
 const OF_ANOTHER: &str = include_str!("signatures/of_another.minisig");
 
 const SIGNATURE: &str = "application/vnd.tenon.minisig";
@@ -124,8 +123,7 @@ async fn an_artifact_is_pulled_by_its_tag_and_answers_with_a_source_that_stays()
     let site = Site::new(Access::Open);
     let fetched = site.fetch(":1").await.unwrap();
     assert_eq!(COMPONENT, fetched.bytes);
-    assert_eq!(digest_of(COMPONENT), format!("sha256:{}", fetched.digest));
-    assert_eq!((None, None), (fetched.signature, fetched.signed_by));
+    assert_eq!(None, fetched.signed_by);
 
     let moved = (site.sim).account(|registry| registry.push("ns/keycrm", "1", &[(WASM, ANOTHER)]));
     let now = site.fetch(":1").await.unwrap();
@@ -229,15 +227,15 @@ async fn plain_http_is_spoken_only_with_those_who_are_named_for_it() {
     ]
     .map(|h| h.to_string());
     for (named, advice, unasked) in [
-        (vec![], "name it for plain http".to_owned(), "/"),
+        (vec![], "named with `--plain-registry`".to_owned(), "/"),
         (
             vec![registry.clone()],
-            format!("name {tokens} for plain http"),
+            format!("`--plain-registry {tokens}`"),
             "/token",
         ),
         (
             vec![registry, tokens],
-            format!("name {storage} for plain http"),
+            format!("`--plain-registry {storage}`"),
             "/stored",
         ),
     ] {
@@ -456,7 +454,6 @@ async fn an_artifact_brings_its_signature_in_a_second_layer() {
     let mut site = Site::with_layers(Access::Open, &layers);
     site.options.signatures = signed_by(&[SECOND_KEY, FIRST_KEY]);
     let fetched = site.fetch(":1").await.unwrap();
-    assert_eq!(Some(BY_FIRST), fetched.signature.as_deref());
     assert_eq!("5BFE0E5FFF3FE720", fetched.signed_by.unwrap().to_string());
 
     site.options.signatures = signed_by(&[SECOND_KEY]);
@@ -468,11 +465,6 @@ async fn an_artifact_brings_its_signature_in_a_second_layer() {
         ),
         "{error}"
     );
-    // The one that is given goes first.
-    site.options.signature = Some(BY_SECOND.to_owned());
-    let fetched = site.fetch(":1").await.unwrap();
-    assert_eq!(Some(BY_SECOND), fetched.signature.as_deref());
-    assert_eq!("E2810499F3776F92", fetched.signed_by.unwrap().to_string());
 }
 
 #[tokio::test]
@@ -548,7 +540,6 @@ async fn a_file_is_read_with_the_signature_beside_it() {
         let fetched = fetch(&text(&place), &options).await.unwrap();
         assert_eq!(COMPONENT, fetched.bytes);
         assert_eq!(text(&path), fetched.source);
-        assert_eq!(Some(BY_FIRST), fetched.signature.as_deref());
         assert_eq!("5BFE0E5FFF3FE720", fetched.signed_by.unwrap().to_string());
     }
     let bare = text(&folder.path().join("bare.component"));

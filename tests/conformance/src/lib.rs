@@ -451,16 +451,16 @@ impl Guest<'_> {
         self.after_a_question(self.sandbox.block_on(migrated))
     }
 
-    /// Takes its connection back to before its last migration.
+    /// Takes its connection back to before its last migration, which was from `version`.
     ///
     /// # Panics
     /// When the platform fails.
-    pub fn restore(&self) -> bool {
+    pub fn restore(&self, version: u32) -> bool {
         let (tenant, id) = (
             self.tenant.parse().expect("a name"),
             self.id.parse().expect("a name"),
         );
-        let restored = self.sandbox.host.restore(&tenant, &id);
+        let restored = self.sandbox.host.restore(&tenant, &id, version);
         (self.sandbox.block_on(restored)).expect("a platform that goes back")
     }
 

@@ -184,14 +184,14 @@ fn a_migration_is_called_for_another_version_only_and_can_be_taken_back_in_both_
     let sandbox = Sandbox::new();
     let guest = sandbox.guest("write_when_only_asked");
     guest.run().assert_done();
-    assert!(!guest.restore(), "there is nothing to go back to");
+    assert!(!guest.restore(0), "there is nothing to go back to");
     let snapshot = ["snapshot_bindings", "snapshot_storage", "snapshot_timers"];
     for from_version in [0, 1] {
         guest.migrate(from_version).unwrap();
         let mut tables = sandbox.tables_with("shop", "sneaked");
         tables.retain(|table| table.starts_with("snapshot"));
         assert_eq!(snapshot.as_slice(), tables);
-        assert!(guest.restore());
+        assert!(guest.restore(from_version));
         assert_eq!(TRACES.as_slice(), sandbox.tables_with("shop", "sneaked"));
     }
     // It panics whenever it is asked to migrate, and is not asked by its own version.

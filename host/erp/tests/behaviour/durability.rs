@@ -123,7 +123,7 @@ async fn what_is_no_database_is_a_passing_failure_and_no_panic() {
         .err()
         .unwrap();
     assert!(
-        matches!(&error, Fault::Transient(why) if why.contains("not a database")),
+        matches!(&error, Fault::Transient(why) if why.contains("cannot be used")),
         "{error:?}"
     );
 }

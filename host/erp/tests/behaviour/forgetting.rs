@@ -59,7 +59,7 @@ async fn shop() -> Shop {
         };
         unit.bind(vec![binding]).await.unwrap();
         unit.keep_report(&report(&connection)).await.unwrap();
-        unit.snapshot().await.unwrap();
+        unit.snapshot(1).await.unwrap();
         unit.commit().await.unwrap();
     }
     shop

@@ -134,6 +134,35 @@ async fn a_run_has_one_report_and_the_newest_comes_last() {
 }
 
 #[tokio::test]
+async fn reports_are_forgotten_after_ninety_days() {
+    let shop = Shop::new();
+    let begun = |at: &str| {
+        let id = at.replace(['-', ':'], "").replace('Z', ".000-00000001");
+        RunReport {
+            started_at: at.parse().unwrap(),
+            ..report(&id, Outcome::Done)
+        }
+    };
+    for at in [
+        "2026-01-01T11:59:59Z",
+        "2026-01-01T12:00:00Z",
+        "2026-04-01T12:00:00Z",
+    ] {
+        let mut unit = shop.unit().await;
+        unit.keep_report(&begun(at)).await.unwrap();
+        unit.commit().await.unwrap();
+    }
+    let kept = shop.all("runs").into_iter().map(|run| run["id"].clone());
+    assert_eq!(
+        vec![
+            "20260101T120000.000-00000001",
+            "20260401T120000.000-00000001"
+        ],
+        kept.collect::<Vec<_>>()
+    );
+}
+
+#[tokio::test]
 async fn reading_makes_no_tenant() {
     let shop = Shop::new();
     let unknown = shop

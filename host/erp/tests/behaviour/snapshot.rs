@@ -57,7 +57,7 @@ async fn before_upgrade() -> Shop {
         binding("5", "o:plain", None),
     ];
     unit.bind(bound).await.unwrap();
-    unit.snapshot().await.unwrap();
+    unit.snapshot(1).await.unwrap();
     unit.commit().await.unwrap();
     shop
 }
@@ -94,7 +94,7 @@ async fn storage_and_timers_come_back_as_they_were() {
     unit.commit().await.unwrap();
     assert_ne!(storage(&mut unit).await, before.0);
 
-    let restored = shop.host().restore(&tenant(), &connection()).await;
+    let restored = shop.host().restore(&tenant(), &connection(), 1).await;
     assert_eq!(restored, Ok(true));
     let after = (
         storage(&mut unit).await,
@@ -109,7 +109,7 @@ async fn no_pair_of_before_or_after_the_upgrade_is_lost_and_what_changed_is_comp
     let shop = before_upgrade().await;
     let mut unit = shop.unit().await;
     upgraded(&mut unit).await;
-    assert!(unit.restore().await.unwrap());
+    assert!(unit.restore(1).await.unwrap());
     unit.commit().await.unwrap();
     assert_eq!(
         bindings(&mut unit).await,
@@ -131,7 +131,7 @@ async fn a_pair_that_comes_back_stands_behind_the_present_one_of_its_key() {
     // The record was made anew at the counterpart: its key leads to the new one.
     unit.unbind(ORDER.into(), vec!["1".into()]).await.unwrap();
     unit.bind(vec![binding("1", "o:anew", None)]).await.unwrap();
-    unit.restore().await.unwrap();
+    unit.restore(1).await.unwrap();
     let by_key = unit.bindings_by_key(ORDER.into(), vec!["1".into()]).await;
     assert_eq!(by_key, Ok(vec![Some(binding("1", "o:anew", None))]));
     let by_origin = unit
@@ -145,30 +145,43 @@ async fn a_snapshot_is_used_once_and_a_newer_one_replaces_it() {
     let shop = before_upgrade().await;
     let mut unit = shop.unit().await;
     set(&mut unit, "cursor", b"newer").await;
-    unit.snapshot().await.unwrap();
+    unit.snapshot(1).await.unwrap();
     set(&mut unit, "cursor", b"newest").await;
-    assert!(unit.restore().await.unwrap());
+    assert!(unit.restore(1).await.unwrap());
     let cursor = unit.get(vec!["cursor".into()]).await.unwrap();
     assert_eq!(cursor, [Some(b"newer".to_vec())]);
 
     set(&mut unit, "cursor", b"later").await;
-    assert!(!unit.restore().await.unwrap());
+    assert!(!unit.restore(1).await.unwrap());
     let cursor = unit.get(vec!["cursor".into()]).await.unwrap();
     assert_eq!(cursor, [Some(b"later".to_vec())]);
 
-    unit.snapshot().await.unwrap();
+    unit.snapshot(1).await.unwrap();
     unit.drop_snapshot().await.unwrap();
-    assert!(!unit.restore().await.unwrap());
+    assert!(!unit.restore(1).await.unwrap());
+}
+
+#[tokio::test]
+async fn a_snapshot_is_for_the_state_version_that_it_is_of() {
+    let shop = before_upgrade().await;
+    let mut unit = shop.unit().await;
+    set(&mut unit, "cursor", b"new").await;
+    assert!(!unit.restore(2).await.unwrap());
+    let cursor = unit.get(vec!["cursor".into()]).await.unwrap();
+    assert_eq!(cursor, [Some(b"new".to_vec())]);
+    assert!(unit.restore(1).await.unwrap(), "it is still there");
+    let cursor = unit.get(vec!["cursor".into()]).await.unwrap();
+    assert_eq!(cursor, [Some(b"old".to_vec())]);
 }
 
 #[tokio::test]
 async fn a_snapshot_without_anything_in_it_is_one_all_the_same() {
     let shop = Shop::new();
     let mut unit = shop.unit().await;
-    assert!(!unit.restore().await.unwrap());
-    unit.snapshot().await.unwrap();
+    assert!(!unit.restore(1).await.unwrap());
+    unit.snapshot(1).await.unwrap();
     set(&mut unit, "cursor", b"new").await;
-    assert!(unit.restore().await.unwrap());
+    assert!(unit.restore(1).await.unwrap());
     assert_eq!(unit.stored_bytes().await.unwrap(), 0);
 }
 
@@ -179,17 +192,17 @@ async fn a_snapshot_belongs_to_its_unit_until_that_commits_and_to_its_connection
     let branch = "branch".parse().unwrap();
     let mut other = shop.erp.begin(&tenant(), &branch).await.unwrap();
     set(&mut other, "cursor", b"of the branch").await;
-    assert!(!other.restore().await.unwrap());
+    assert!(!other.restore(1).await.unwrap());
     other.commit().await.unwrap();
 
     let mut unit = shop.unit().await;
     set(&mut unit, "cursor", b"new").await;
     unit.commit().await.unwrap();
-    unit.restore().await.unwrap();
+    unit.restore(1).await.unwrap();
     unit.rollback().await.unwrap();
     let cursor = unit.get(vec!["cursor".into()]).await.unwrap();
     assert_eq!(cursor, [Some(b"new".to_vec())]);
-    assert!(unit.restore().await.unwrap(), "it is still there");
+    assert!(unit.restore(1).await.unwrap(), "it is still there");
     unit.commit().await.unwrap();
     let cursor = other.get(vec!["cursor".into()]).await.unwrap();
     assert_eq!(cursor, [Some(b"of the branch".to_vec())]);

@@ -71,6 +71,10 @@ impl Host for RunState {
             let length = fingerprint.len();
             return Err(Breach::Name("fingerprint", length, LONGEST_FINGERPRINT).into());
         }
+        for binding in bindings.iter().filter(|one| one.fingerprint.is_some()) {
+            self.observer
+                .agreed(&binding.kind, &binding.key, &binding.origin);
+        }
         let bindings = bindings.into_iter().map(platform::Binding::from).collect();
         Ok(self.work()?.bind(bindings).await?)
     }

@@ -19,7 +19,6 @@ use tenon_host::ids::{ConnectionId, TenantId};
 
 use super::problem::{Problem, Refused, not_found};
 use crate::control::tokens::{self, Scope, Token};
-use crate::control::{connections, tenants};
 use crate::service::{Service, What};
 
 /// Who asks.
@@ -32,7 +31,8 @@ impl Caller {
         &self.0.name
     }
 
-    fn require(&self, scope: Scope) -> Result<(), Problem> {
+    /// Refuses who lacks a scope.
+    pub fn require(&self, scope: Scope) -> Result<(), Problem> {
         if self.0.scopes.contains(&scope) {
             Ok(())
         } else {
@@ -194,12 +194,7 @@ impl<S: Needs> FromRequestParts<Service> for ToTenant<S> {
     async fn from_request_parts(parts: &mut Parts, service: &Service) -> Result<Self, Problem> {
         let (caller, tenant) = visible(parts, service).await?;
         caller.require(S::SCOPE)?;
-        let id = tenant.clone();
-        let found = service
-            .control()
-            .read(move |db| Ok::<_, Problem>(tenants::get(db, &id)?))
-            .await?;
-        found.ok_or_else(|| not_found(What::Tenant, &tenant))?;
+        service.tenant(&tenant).await?;
         Ok(ToTenant {
             caller,
             tenant,
@@ -215,19 +210,7 @@ impl<S: Needs> FromRequestParts<Service> for ToConnection<S> {
         let (caller, tenant) = visible(parts, service).await?;
         caller.require(S::SCOPE)?;
         let connection: ConnectionId = from_path(parts, service, "connection").await?;
-        let (owner, id) = (tenant.clone(), connection.clone());
-        service
-            .control()
-            .read(move |db| {
-                if connections::get(db, &owner, &id)?.is_some() {
-                    return Ok(());
-                }
-                Err(match tenants::get(db, &owner)? {
-                    Some(_) => not_found(What::Connection, &id),
-                    None => not_found(What::Tenant, &owner),
-                })
-            })
-            .await?;
+        service.stored(&tenant, &connection).await?;
         Ok(ToConnection {
             caller,
             tenant,

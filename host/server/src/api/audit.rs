@@ -19,7 +19,7 @@ use crate::service::Service;
 #[derive(Serialize, ToSchema)]
 #[schema(as = AuditEntry)]
 pub struct EntryView {
-    /// When.
+    /// When it was done.
     at: Timestamp,
     /// Name of the token that asked, or `host`.
     actor: String,
@@ -29,7 +29,7 @@ pub struct EntryView {
     connection: Option<String>,
     /// What was done, such as `connection.enable`.
     action: String,
-    /// More of it.
+    /// Details, depending on the action.
     #[schema(value_type = Object)]
     detail: Value,
 }
@@ -47,7 +47,7 @@ impl From<Entry> for EntryView {
     }
 }
 
-/// What was done anywhere, the newest first.
+/// What was done on the whole platform, newest first.
 #[utoipa::path(get, path = "/v1/audit", tag = "audit", params(PageQuery),
     responses((status = 200, description = "What was done", body = Page<EntryView>)))]
 pub async fn list_audit(
@@ -58,7 +58,7 @@ pub async fn list_audit(
     entries(&service, None, query).await
 }
 
-/// What was done in a tenant, the newest first.
+/// What was done in a tenant, newest first.
 #[utoipa::path(get, path = "/v1/tenants/{tenant}/audit", tag = "audit", params(PageQuery),
     responses((status = 200, description = "What was done", body = Page<EntryView>)))]
 pub async fn list_tenant_audit(

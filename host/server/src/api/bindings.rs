@@ -8,7 +8,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::access::{Manage, Read, ToConnection};
 use super::extract::{Json, Query};
-use super::page::{self, Page};
+use super::page::{self, Page, PageQuery};
 use super::problem::{Problem, ProblemBody};
 use super::{Reply, reply};
 use crate::service::{Error, Service};
@@ -32,19 +32,13 @@ pub struct BindingView {
 /// Which bindings are wanted.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-pub struct BindingQuery {
-    /// Of one kind of record.
+pub struct BindingFilter {
+    /// Of this kind of record.
     #[param(min_length = 1, max_length = 200, nullable = false)]
     kind: Option<String>,
     /// With this in the key or the origin.
     #[param(min_length = 1, max_length = 200, nullable = false)]
     q: Option<String>,
-    /// Most bindings of the page.
-    #[param(minimum = 1, maximum = 500, default = 50, nullable = false)]
-    limit: Option<u32>,
-    /// `next` of the page before.
-    #[param(min_length = 1, max_length = 1000, nullable = false)]
-    after: Option<String>,
 }
 
 /// Names a binding.
@@ -61,23 +55,24 @@ pub struct BindingName {
 
 /// The bindings of a connection.
 #[utoipa::path(get, path = "/v1/tenants/{tenant}/connections/{connection}/bindings",
-    tag = "records", params(BindingQuery),
+    tag = "records", params(BindingFilter, PageQuery),
     responses(
         (status = 200, description = "Bindings", body = Page<BindingView>),
-        (status = 422, description = "The platform cannot be asked", body = ProblemBody,
+        (status = 422, description = "The platform cannot be reached", body = ProblemBody,
             content_type = "application/problem+json"),
     ))]
 pub async fn list_bindings(
     State(service): State<Service>,
     access: ToConnection<Read>,
-    Query(query): Query<BindingQuery>,
+    Query(filter): Query<BindingFilter>,
+    Query(query): Query<PageQuery>,
 ) -> Reply<Page<BindingView>> {
     let after: Option<String> = page::place(query.after.as_deref())?;
     let limit = query.limit.unwrap_or(page::USUAL);
     let (tenant, connection) = (&access.tenant, &access.connection);
     let (found, next) = service
         .host()
-        .search_bindings(tenant, connection, query.kind, query.q, after, limit)
+        .search_bindings(tenant, connection, filter.kind, filter.q, after, limit)
         .await
         .map_err(Error::from)?;
     let items = found.into_iter().map(|binding| BindingView {
@@ -91,7 +86,7 @@ pub async fn list_bindings(
     })
 }
 
-/// Pairs a counterpart's record with a record of the platform, whatever it was paired with.
+/// Pairs a counterpart's record with a record of the platform, in place of any earlier pair of it.
 #[utoipa::path(put, path = "/v1/tenants/{tenant}/connections/{connection}/bindings",
     tag = "records", request_body = BindingView,
     responses((status = 204, description = "They are paired")))]
@@ -112,10 +107,10 @@ pub async fn put_binding(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Parts a pair.
+/// Removes a binding.
 #[utoipa::path(delete, path = "/v1/tenants/{tenant}/connections/{connection}/bindings",
     tag = "records", params(BindingName),
-    responses((status = 204, description = "They are parted")))]
+    responses((status = 204, description = "It is removed")))]
 pub async fn delete_binding(
     State(service): State<Service>,
     access: ToConnection<Manage>,

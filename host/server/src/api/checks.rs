@@ -14,19 +14,18 @@ use axum::http::{HeaderMap, Method};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use http_body_util::BodyExt as _;
-use jsonschema::error::{TypeKind, ValidationErrorKind};
-use jsonschema::{Draft, PatternOptions, ValidationError, Validator};
+use jsonschema::{Draft, PatternOptions, Validator};
 use serde_json::{Value, json};
+use tenon_host::rules;
 
 use super::problem::{Problem, Refused};
+use crate::versions::MOST_COMPONENT_BYTES;
 
 /// Bytes that are read of a body that is too large.
 const THROWN_AWAY: usize = 8 << 20;
 
 /// Most bytes of a JSON body.
 const JSON: usize = 1 << 20;
-/// Most bytes of a component.
-const COMPONENT: usize = 32 << 20;
 /// Most refused values that one answer lists.
 const LISTED: usize = 50;
 
@@ -136,7 +135,11 @@ impl Operation {
 
     fn most(&self) -> usize {
         let takes_components = self.bodies.iter().any(|(media, _)| media == WASM);
-        if takes_components { COMPONENT } else { JSON }
+        if takes_components {
+            MOST_COMPONENT_BYTES as usize
+        } else {
+            JSON
+        }
     }
 
     fn check_query(&self, query: &str, refused: &mut Vec<Refused>) {
@@ -202,11 +205,9 @@ impl Operation {
         };
         let value: Value = serde_json::from_slice(bytes)
             .map_err(|error| Problem::new("json_malformed").with("reason", error))?;
-        let mut refused = Vec::new();
-        for error in validator.iter_errors(&value).take(LISTED) {
-            explain(&error, "", &mut refused);
-        }
-        refused.truncate(LISTED);
+        let errors = validator.iter_errors(&value);
+        let rules = errors.flat_map(|error| rules::broken(&error));
+        let refused: Vec<_> = rules.take(LISTED).map(Refused::from).collect();
         if refused.is_empty() {
             Ok(Some(value))
         } else {
@@ -244,9 +245,9 @@ impl Parameter {
             Kind::Boolean => text.parse::<bool>().ok().map(Value::from),
         };
         let value = value.unwrap_or_else(|| Value::from(text));
-        for error in self.validator.iter_errors(&value) {
-            explain(&error, &self.name, refused);
-        }
+        let errors = self.validator.iter_errors(&value);
+        let rules = errors.flat_map(|error| rules::broken(&error));
+        refused.extend(rules.map(|rule| Refused::rule(&self.name, rule.code, rule.expected)));
     }
 }
 
@@ -259,88 +260,6 @@ fn validator(schema: &Value, components: &Value) -> Result<Validator, String> {
         .with_pattern_options(PatternOptions::regex())
         .build(&root)
         .map_err(|error| error.to_string())
-}
-
-/// Says what is wrong with a value, and where: below `base`, which is the name of a parameter or
-/// nothing for the body.
-fn explain(error: &ValidationError<'_>, base: &str, refused: &mut Vec<Refused>) {
-    use ValidationErrorKind as Kind;
-
-    let path = format!("{base}{}", error.instance_path());
-    let member = |name: &str| format!("{path}/{}", name.replace('~', "~0").replace('/', "~1"));
-    let one = match error.kind() {
-        Kind::Required { property } => Refused::rule(
-            member(property.as_str().unwrap_or_default()),
-            "required",
-            "",
-        ),
-        Kind::AdditionalProperties { unexpected } => {
-            let unknown = unexpected
-                .iter()
-                .map(|name| Refused::rule(member(name), "unknown", ""));
-            refused.extend(unknown);
-            return;
-        }
-        Kind::OneOfNotValid { context } | Kind::AnyOf { context } => {
-            match meant(context, &path, base) {
-                Some(errors) => {
-                    for error in errors {
-                        explain(error, base, refused);
-                    }
-                    return;
-                }
-                None => Refused::rule(path, "no_variant", ""),
-            }
-        }
-        Kind::Type { kind } => Refused::rule(path, "type", types(kind)),
-        Kind::Format { format } => Refused::rule(path, "format", format),
-        Kind::Pattern { pattern } => Refused::rule(path, "pattern", pattern),
-        Kind::MaxLength { limit } => Refused::rule(path, "too_long", limit),
-        Kind::MinLength { limit } => Refused::rule(path, "too_short", limit),
-        Kind::MaxItems { limit } | Kind::MaxProperties { limit } => {
-            Refused::rule(path, "too_many", limit)
-        }
-        Kind::MinItems { limit } | Kind::MinProperties { limit } => {
-            Refused::rule(path, "too_few", limit)
-        }
-        Kind::Maximum { limit } => Refused::rule(path, "too_large", limit),
-        Kind::Minimum { limit } => Refused::rule(path, "too_small", limit),
-        Kind::UniqueItems => Refused::rule(path, "twice", ""),
-        Kind::Enum { options } => Refused::rule(path, "not_one_of", options),
-        Kind::Constant { expected_value } => Refused::rule(path, "not_one_of", expected_value),
-        _ => Refused::words(path, error.masked()),
-    };
-    refused.push(one);
-}
-
-/// The errors of the one variant that was meant: whose type fits, and whose constants.
-fn meant<'a>(
-    variants: &'a [Vec<ValidationError<'static>>],
-    path: &str,
-    base: &str,
-) -> Option<&'a [ValidationError<'static>]> {
-    let rules_out = |error: &ValidationError<'_>| match error.kind() {
-        ValidationErrorKind::Type { .. } => format!("{base}{}", error.instance_path()) == path,
-        ValidationErrorKind::Constant { .. } | ValidationErrorKind::Enum { .. } => true,
-        _ => false,
-    };
-    let mut fitting = variants
-        .iter()
-        .filter(|errors| !errors.iter().any(rules_out));
-    match (fitting.next(), fitting.next()) {
-        (Some(errors), None) => Some(errors),
-        _ => None,
-    }
-}
-
-fn types(kind: &TypeKind) -> String {
-    match kind {
-        TypeKind::Single(one) => one.to_string(),
-        TypeKind::Multiple(several) => {
-            let names: Vec<_> = several.iter().map(|one| one.to_string()).collect();
-            names.join(" / ")
-        }
-    }
 }
 
 /// Lets only requests through that are as the description says, with their bodies read.

@@ -1,4 +1,4 @@
-//! `/v1/tenants/{tenant}/connections`: connectors switched on in tenants.
+//! `/v1/tenants/{tenant}/connections`: connectors with their settings in tenants.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,31 +9,33 @@ use rusqlite::Connection;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 use tenon_host::ids::{ConnectionId, TenantId};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
-use super::access::{Manage, Operate, Read, ToConnection, ToTenant};
+use super::access::{Access, Caller, Manage, Operate, Platform, Read, ToConnection, ToTenant};
 use super::extract::{Json, Query};
 use super::page::{self, Page, PageQuery};
-use super::problem::{Problem, not_found};
+use super::problem::{Problem, Refused, not_found};
 use super::repeats::HoldsSecret;
 use super::runs::RunView;
+use super::settings::unfit;
 use super::{Created, Reply, created, reply};
 use crate::control::connections::{
-    self, State as Switched, Stored, Window, time_of_day, time_of_day_text,
+    self, State as Switched, Stored, Wanted, Window, time_of_day, time_of_day_text,
 };
 use crate::control::runs::{self, Run};
+use crate::control::tokens::Scope;
 use crate::control::versions::{self, Version};
 use crate::control::{credentials, failed};
 use crate::service::{ConnectionChange, Error, NewConnection, Running, Service, What};
 
-/// A connector switched on in a tenant.
+/// A connector with its settings in a tenant.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Connection)]
 pub struct ConnectionView {
-    /// Its name within the tenant.
+    /// Identifier within the tenant.
     #[schema(value_type = String)]
     id: ConnectionId,
-    /// Whose it is.
+    /// The tenant that it belongs to.
     #[schema(value_type = String)]
     tenant: TenantId,
     /// Name of the connector.
@@ -42,37 +44,37 @@ pub struct ConnectionView {
     title: String,
     /// The version that it runs.
     version: VersionName,
-    /// The version that a rollback goes back to.
+    /// The version that a rollback returns to.
     previous: Option<VersionName>,
     /// The first runs of a new version, while they are watched.
     trial: Option<TrialView>,
     /// Whether it runs.
     state: ConnectionState,
-    /// Why the host stopped it.
+    /// Why the host paused it.
     paused_reason: Option<String>,
-    /// When it was made.
+    /// When it was created.
     created_at: Timestamp,
-    /// When it was switched on last.
+    /// When it was last switched on.
     enabled_at: Option<Timestamp>,
-    /// Origins that an admin opened although the defaults refuse them.
+    /// Origins that are allowed although the defaults refuse them.
     grants: Vec<String>,
     /// Whether the manifest's request budget is lifted.
     no_budget: bool,
     /// The limits that differ from the defaults.
     limits: BTreeMap<String, u64>,
-    /// Hours of the tenant's day in which scheduled runs begin; at any time when none.
+    /// Hours of the tenant's day in which scheduled runs begin; null for the whole day.
     window: Option<WindowView>,
     /// The run that is under way.
     running: Option<RunningView>,
-    /// The run that finished last.
+    /// The run that finished last, previews aside.
     last_run: Option<RunView>,
-    /// Requests that wait.
+    /// Requests that are waiting.
     waiting: u64,
     /// Requests that were given up.
     dead: u64,
-    /// Records that the last run which met them could not take.
+    /// Records that failed in the latest run that processed them.
     failed_records: u64,
-    /// Credentials that are needed and not set: one of each list is.
+    /// Credentials that are missing: of each list one is needed.
     missing_credentials: Vec<Vec<String>>,
 }
 
@@ -81,7 +83,7 @@ pub struct ConnectionView {
 pub struct VersionName {
     /// SHA-256 of the component.
     digest: String,
-    /// The version that it gives itself.
+    /// The version in its manifest.
     version: String,
 }
 
@@ -96,15 +98,40 @@ pub struct TrialView {
 }
 
 /// Whether a connection runs.
-#[derive(Clone, Copy, Serialize, ToSchema)]
+#[derive(Clone, Copy, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ConnectionState {
-    /// Made, and not running.
+    /// Switched off.
     Off,
-    /// Running.
+    /// Switched on.
     On,
-    /// Stopped by the host until it is switched on again.
+    /// Stopped by the host until an admin switches it on again.
     Paused,
+}
+
+/// Which connections are wanted.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct ConnectionFilter {
+    /// With this in the identifier, the title or the connector, and of all tenants also in the
+    /// tenant's identifier, ignoring case.
+    #[param(min_length = 1, max_length = 200, nullable = false)]
+    q: Option<String>,
+    /// In this state.
+    #[param(inline, nullable = false)]
+    state: Option<ConnectionState>,
+}
+
+/// Which connections of all tenants are wanted.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct OfVersion {
+    /// Of this connector.
+    #[param(pattern = "^[a-z0-9][a-z0-9_-]{0,62}$", nullable = false)]
+    connector: Option<String>,
+    /// On this version.
+    #[param(pattern = "^[0-9a-f]{64}$", nullable = false)]
+    digest: Option<String>,
 }
 
 /// Hours of a day; one that ends before it begins goes over midnight.
@@ -130,34 +157,34 @@ pub struct RunningView {
     job: String,
     /// When it began.
     started_at: Timestamp,
-    /// How far it is.
+    /// Its progress.
     progress: ProgressView,
 }
 
-/// How far a run is, as of its last checkpoint.
+/// The progress of a run, as of its last checkpoint.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Progress)]
 pub struct ProgressView {
-    /// Records handled.
+    /// Records processed.
     done: u64,
-    /// Records in all, where that is known.
+    /// Records in total, where that is known.
     total: Option<u64>,
     /// New records.
     created: u64,
     /// Changed records.
     updated: u64,
-    /// Records that were right already.
+    /// Records that needed no change.
     unchanged: u64,
-    /// Records that could not be taken.
+    /// Records that failed.
     failed: u64,
 }
 
-/// A connection that is to be made.
+/// A connection to create.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = NewConnection)]
 pub struct NewConnectionBody {
-    /// Its name within the tenant.
+    /// Identifier within the tenant.
     #[schema(value_type = String, pattern = "^[a-z0-9][a-z0-9._-]{0,62}$")]
     id: ConnectionId,
     /// Name of the connector.
@@ -169,19 +196,19 @@ pub struct NewConnectionBody {
     /// The version; the newest when absent.
     #[schema(pattern = "^[0-9a-f]{64}$", nullable = false)]
     digest: Option<String>,
-    /// What the connector reads; may be filled in later.
+    /// The connector's settings; may be completed later.
     #[serde(default)]
     #[schema(value_type = Object, required = false)]
     settings: Map<String, Value>,
-    /// Origins that the defaults refuse, such as `http://127.0.0.1:8080`.
+    /// Origins that the defaults refuse, such as `http://127.0.0.1:8080`. Needs the scope `platform`.
     #[serde(default)]
     #[schema(required = false, max_items = 20)]
     grants: Vec<Origin>,
-    /// Whether the manifest's request budget is lifted.
+    /// Whether the manifest's request budget is lifted. Needs the scope `platform`.
     #[serde(default)]
     #[schema(required = false)]
     no_budget: bool,
-    /// Limits that differ from the defaults, by their names.
+    /// Limits that differ from the defaults, by their names. Needs the scope `platform`.
     #[serde(default)]
     #[schema(required = false)]
     limits: LimitsBody,
@@ -229,7 +256,7 @@ impl LimitsBody {
     }
 }
 
-/// What changes of a connection; what is absent stays.
+/// Changes to a connection; absent members stay as they are.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = ConnectionChange)]
@@ -237,13 +264,13 @@ pub struct ConnectionChangeBody {
     /// Its name for people.
     #[schema(min_length = 1, max_length = 200, nullable = false)]
     title: Option<String>,
-    /// Origins that the defaults refuse.
+    /// Origins that the defaults refuse. Needs the scope `platform`.
     #[schema(required = false, nullable = false, max_items = 20)]
     grants: Option<Vec<Origin>>,
-    /// Whether the manifest's request budget is lifted.
+    /// Whether the manifest's request budget is lifted. Needs the scope `platform`.
     #[schema(nullable = false)]
     no_budget: Option<bool>,
-    /// Limits that differ from the defaults.
+    /// Limits that differ from the defaults. Needs the scope `platform`.
     limits: Option<LimitsBody>,
     /// Hours in which scheduled runs begin; null for the whole day.
     #[serde(default, deserialize_with = "present")]
@@ -261,7 +288,7 @@ pub struct Account {
 /// The address of a connection's webhooks.
 #[derive(Serialize, ToSchema)]
 pub struct HookAddress {
-    /// Shown this once.
+    /// Shown only this once.
     url: String,
 }
 
@@ -281,6 +308,17 @@ where
     T: Deserialize<'de>,
 {
     T::deserialize(from).map(Some)
+}
+
+impl ConnectionState {
+    /// Its name where connections are kept.
+    fn name(self) -> &'static str {
+        match self {
+            ConnectionState::Off => "off",
+            ConnectionState::On => "on",
+            ConnectionState::Paused => "paused",
+        }
+    }
 }
 
 impl From<Window> for WindowView {
@@ -356,6 +394,11 @@ fn sketch(db: &Connection, stored: Stored) -> Result<Sketch, Problem> {
         previous,
         stored,
     })
+}
+
+fn sketches(db: &Connection, wanted: Wanted<'_>) -> Result<Vec<Sketch>, Problem> {
+    let stored = connections::list(db, wanted)?.into_iter();
+    stored.map(|stored| sketch(db, stored)).collect()
 }
 
 /// For each endpoint that is signed, its credentials when none of them is set.
@@ -445,41 +488,98 @@ async fn show(
     fill(service, found).await
 }
 
+async fn show_page(service: &Service, page: Page<Sketch>) -> Reply<Page<ConnectionView>> {
+    let mut items = Vec::with_capacity(page.items.len());
+    for sketch in page.items {
+        items.push(fill(service, sketch).await?);
+    }
+    let next = page.next;
+    reply(Page { items, next })
+}
+
+/// Refuses members that are given by who may not decide what the host allows a connector beyond the
+/// defaults: that is the platform's matter, and tenants share what it costs.
+fn only_platform(caller: &Caller, members: [(&'static str, bool); 3]) -> Result<(), Problem> {
+    let given = members.into_iter().filter(|(_, given)| *given);
+    let scope = Scope::Platform;
+    let refused: Vec<_> = given
+        .map(|(path, _)| Refused::rule(path, "scope", scope.name()))
+        .collect();
+    if refused.is_empty() {
+        return Ok(());
+    }
+    let lacking = caller.require(scope);
+    lacking.map_err(|problem| refused.into_iter().fold(problem, Problem::refusing))
+}
+
 async fn answer<S>(service: &Service, access: &ToConnection<S>) -> Reply<ConnectionView> {
     reply(show(service, &access.tenant, &access.connection).await?)
 }
 
-/// The connections of a tenant, by their names.
+/// The connections of a tenant, ordered by identifier.
 #[utoipa::path(get, path = "/v1/tenants/{tenant}/connections", tag = "connections",
-    params(PageQuery),
+    params(ConnectionFilter, PageQuery),
     responses((status = 200, description = "Connections", body = Page<ConnectionView>)))]
 pub async fn list_connections(
     State(service): State<Service>,
     access: ToTenant<Read>,
+    Query(filter): Query<ConnectionFilter>,
     Query(query): Query<PageQuery>,
 ) -> Reply<Page<ConnectionView>> {
     let after: Option<ConnectionId> = page::place(query.after.as_deref())?;
+    let limit = query.limit;
     let rows = service
         .control()
         .read(move |db| {
-            let rows = page::rows(query.limit);
-            let stored = connections::list(db, &access.tenant, after.as_ref(), rows)?;
-            let sketches = stored.into_iter().map(|stored| sketch(db, stored));
-            sketches.collect::<Result<Vec<_>, _>>()
+            let wanted = Wanted {
+                tenant: Some(&access.tenant),
+                state: filter.state.map(ConnectionState::name),
+                text: filter.q.as_deref(),
+                after: after.as_ref().map(|id| (&access.tenant, id)),
+                limit: page::rows(limit),
+                ..Wanted::default()
+            };
+            sketches(db, wanted)
         })
         .await?;
-    let sketches = page::page(query.limit, rows, |one| one.stored.id.clone(), |one| one);
-    let mut items = Vec::with_capacity(sketches.items.len());
-    for sketch in sketches.items {
-        items.push(fill(&service, sketch).await?);
-    }
-    reply(Page {
-        items,
-        next: sketches.next,
-    })
+    let page = page::page(limit, rows, |one| one.stored.id.clone(), |one| one);
+    show_page(&service, page).await
 }
 
-/// Makes a connection that is off.
+/// The connections of all tenants, ordered by tenant and identifier.
+#[utoipa::path(get, path = "/v1/connections", tag = "connections",
+    params(ConnectionFilter, OfVersion, PageQuery),
+    responses((status = 200, description = "Connections", body = Page<ConnectionView>)))]
+pub async fn list_all_connections(
+    State(service): State<Service>,
+    _: Access<Platform>,
+    Query(filter): Query<ConnectionFilter>,
+    Query(of): Query<OfVersion>,
+    Query(query): Query<PageQuery>,
+) -> Reply<Page<ConnectionView>> {
+    let after: Option<(TenantId, ConnectionId)> = page::place(query.after.as_deref())?;
+    let limit = query.limit;
+    let rows = service
+        .control()
+        .read(move |db| {
+            let wanted = Wanted {
+                tenant: None,
+                connector: of.connector.as_deref(),
+                digest: of.digest.as_deref(),
+                state: filter.state.map(ConnectionState::name),
+                text: filter.q.as_deref(),
+                after: after.as_ref().map(|(tenant, id)| (tenant, id)),
+                limit: page::rows(limit),
+            };
+            sketches(db, wanted)
+        })
+        .await?;
+    let place = |one: &Sketch| (one.stored.tenant.clone(), one.stored.id.clone());
+    let page = page::page(limit, rows, place, |one| one);
+    show_page(&service, page).await
+}
+
+/// Creates a connection, which is off until it is switched on.
 #[utoipa::path(post, path = "/v1/tenants/{tenant}/connections", tag = "connections",
     request_body = NewConnectionBody,
     responses((status = 201, description = "The new connection", body = ConnectionView)))]
@@ -488,6 +588,12 @@ pub async fn create_connection(
     access: ToTenant<Manage>,
     Json(body): Json<NewConnectionBody>,
 ) -> Created<ConnectionView> {
+    let members = [
+        ("/grants", !body.grants.is_empty()),
+        ("/no_budget", body.no_budget),
+        ("/limits", !body.limits.0.is_empty()),
+    ];
+    only_platform(&access.caller, members)?;
     let id = body.id.clone();
     let new = NewConnection {
         id: body.id,
@@ -514,7 +620,7 @@ pub async fn get_connection(
     answer(&service, &access).await
 }
 
-/// Changes what surrounds the settings of a connection.
+/// Changes the title, hours, grants, budget or limits of a connection.
 #[utoipa::path(patch, path = "/v1/tenants/{tenant}/connections/{connection}", tag = "connections",
     request_body = ConnectionChangeBody,
     responses((status = 200, description = "The connection as it is now", body = ConnectionView)))]
@@ -523,6 +629,12 @@ pub async fn change_connection(
     access: ToConnection<Manage>,
     Json(body): Json<ConnectionChangeBody>,
 ) -> Reply<ConnectionView> {
+    let members = [
+        ("/grants", body.grants.is_some()),
+        ("/no_budget", body.no_budget.is_some()),
+        ("/limits", body.limits.is_some()),
+    ];
+    only_platform(&access.caller, members)?;
     let grants = |grants: Vec<Origin>| grants.into_iter().map(|origin| origin.0).collect();
     let window = body
         .window
@@ -540,9 +652,9 @@ pub async fn change_connection(
     answer(&service, &access).await
 }
 
-/// Removes a connection that is off, with all that it kept.
+/// Removes a connection that is off, with everything that it kept.
 #[utoipa::path(delete, path = "/v1/tenants/{tenant}/connections/{connection}",
-    tag = "connections", responses((status = 204, description = "It is gone")))]
+    tag = "connections", responses((status = 204, description = "It is removed")))]
 pub async fn delete_connection(
     State(service): State<Service>,
     access: ToConnection<Manage>,
@@ -556,7 +668,7 @@ pub async fn delete_connection(
 /// Tries the credentials at the counterpart.
 #[utoipa::path(post, path = "/v1/tenants/{tenant}/connections/{connection}/check",
     tag = "connections",
-    responses((status = 200, description = "They are good", body = Account)))]
+    responses((status = 200, description = "They are accepted", body = Account)))]
 pub async fn check_connection(
     State(service): State<Service>,
     access: ToConnection<Manage>,
@@ -570,7 +682,7 @@ pub async fn check_connection(
     reply(Account { account })
 }
 
-/// Switches a connection on: its webhooks get a new address, and its jobs run when it is time.
+/// Switches a connection on: its webhooks get a new address, and its jobs run on their schedules.
 #[utoipa::path(post, path = "/v1/tenants/{tenant}/connections/{connection}/enable",
     tag = "connections",
     responses((status = 200, description = "The connection", body = ConnectionView)))]
@@ -578,10 +690,9 @@ pub async fn enable_connection(
     State(service): State<Service>,
     access: ToConnection<Operate>,
 ) -> Reply<ConnectionView> {
-    let switched = service
-        .enable(access.actor(), &access.tenant, &access.connection)
-        .await;
-    switched.map_err(|error| Problem::from(error).known_as("invalid", "settings_invalid"))?;
+    let (tenant, connection) = (&access.tenant, &access.connection);
+    let enabled = service.enable(access.actor(), tenant, connection).await;
+    enabled.map_err(unfit)?;
     answer(&service, &access).await
 }
 
@@ -599,7 +710,7 @@ pub async fn disable_connection(
     answer(&service, &access).await
 }
 
-/// Gives the connection's webhooks another address; the one that they had is no longer taken.
+/// Gives the connection's webhooks a new address; the old one stops working.
 #[utoipa::path(post, path = "/v1/tenants/{tenant}/connections/{connection}/hook/rotate",
     tag = "connections",
     responses((status = 200, description = "The new address", body = HookAddress)))]

@@ -4,6 +4,7 @@
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
+use tenon_host::rules::member;
 
 use super::checks::CheckedJson;
 use super::problem::{Problem, Refused};
@@ -57,15 +58,9 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
 fn pointer(path: &serde_path_to_error::Path) -> String {
     use serde_path_to_error::Segment;
 
-    let mut pointer = String::new();
-    for segment in path {
-        let segment = match segment {
-            Segment::Seq { index } => index.to_string(),
-            Segment::Map { key } => key.replace('~', "~0").replace('/', "~1"),
-            Segment::Enum { .. } | Segment::Unknown => continue,
-        };
-        pointer.push('/');
-        pointer.push_str(&segment);
-    }
-    pointer
+    (path.iter()).fold(String::new(), |pointer, segment| match segment {
+        Segment::Seq { index } => format!("{pointer}/{index}"),
+        Segment::Map { key } => member(&pointer, key),
+        Segment::Enum { .. } | Segment::Unknown => pointer,
+    })
 }

@@ -8,7 +8,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::access::{Read, ToConnection, ToTenant};
 use super::extract::Query;
-use super::page::{self, Page};
+use super::page::{self, Page, PageQuery};
 use super::problem::Problem;
 use super::{Reply, reply};
 use crate::control::log::{self, Line, Place};
@@ -17,29 +17,23 @@ use crate::service::Service;
 /// Which lines are wanted.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-pub struct LogQuery {
-    /// About one record.
+pub struct LogFilter {
+    /// About this record.
     #[param(min_length = 1, max_length = 500, nullable = false)]
     record: Option<String>,
-    /// Of one run.
+    /// Of this run.
     #[param(min_length = 1, max_length = 64, nullable = false)]
     run: Option<String>,
-    /// This grave or graver: `info`, `warn` or `error`.
+    /// Of this level or a more severe one: `info`, `warn` or `error`.
     #[param(pattern = "^(info|warn|error)$", nullable = false)]
     level: Option<String>,
-    /// Most lines of the page.
-    #[param(minimum = 1, maximum = 500, default = 50, nullable = false)]
-    limit: Option<u32>,
-    /// `next` of the page before.
-    #[param(min_length = 1, max_length = 1000, nullable = false)]
-    after: Option<String>,
 }
 
 /// Of which connection lines are wanted.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct OfConnection {
-    /// Of one connection.
+    /// Of this connection.
     #[param(value_type = String, required = false, pattern = "^[a-z0-9][a-z0-9._-]{0,62}$")]
     connection: Option<ConnectionId>,
 }
@@ -78,36 +72,40 @@ impl From<Line> for LineView {
     }
 }
 
-/// What the runs of a connection logged, the newest first.
+/// What the runs of a connection logged, newest first.
 #[utoipa::path(get, path = "/v1/tenants/{tenant}/connections/{connection}/log", tag = "runs",
-    params(LogQuery),
+    params(LogFilter, PageQuery),
     responses((status = 200, description = "Lines", body = Page<LineView>)))]
 pub async fn list_log(
     State(service): State<Service>,
     access: ToConnection<Read>,
-    Query(query): Query<LogQuery>,
+    Query(filter): Query<LogFilter>,
+    Query(query): Query<PageQuery>,
 ) -> Reply<Page<LineView>> {
-    lines(&service, access.tenant, Some(access.connection), query).await
+    let connection = Some(access.connection);
+    lines(&service, access.tenant, connection, filter, query).await
 }
 
-/// What the runs of a tenant logged, the newest first.
+/// What the runs of a tenant logged, newest first.
 #[utoipa::path(get, path = "/v1/tenants/{tenant}/log", tag = "runs",
-    params(LogQuery, OfConnection),
+    params(LogFilter, OfConnection, PageQuery),
     responses((status = 200, description = "Lines", body = Page<LineView>)))]
 pub async fn list_tenant_log(
     State(service): State<Service>,
     access: ToTenant<Read>,
-    Query(query): Query<LogQuery>,
+    Query(filter): Query<LogFilter>,
     Query(of): Query<OfConnection>,
+    Query(query): Query<PageQuery>,
 ) -> Reply<Page<LineView>> {
-    lines(&service, access.tenant, of.connection, query).await
+    lines(&service, access.tenant, of.connection, filter, query).await
 }
 
 async fn lines(
     service: &Service,
     tenant: TenantId,
     connection: Option<ConnectionId>,
-    query: LogQuery,
+    filter: LogFilter,
+    query: PageQuery,
 ) -> Reply<Page<LineView>> {
     let after: Option<Place> = page::place(query.after.as_deref())?;
     let limit = query.limit;
@@ -117,9 +115,9 @@ async fn lines(
             let filter = log::Filter {
                 tenant: &tenant,
                 connection: connection.as_ref(),
-                record: query.record.as_deref(),
-                run: query.run.as_deref(),
-                level: query.level.as_deref(),
+                record: filter.record.as_deref(),
+                run: filter.run.as_deref(),
+                level: filter.level.as_deref(),
                 after,
                 limit: page::rows(limit),
             };

@@ -105,6 +105,7 @@ fn operations() -> OpenApiRouter<Service> {
         .routes(routes!(versions::list_versions, versions::install_version))
         .routes(routes!(versions::get_version, versions::delete_version))
         .routes(routes!(versions::upgrade_many))
+        .routes(routes!(connections::list_all_connections))
         .routes(routes!(
             connections::list_connections,
             connections::create_connection
@@ -135,7 +136,7 @@ fn operations() -> OpenApiRouter<Service> {
         .routes(routes!(work::retry_requests))
         .routes(routes!(work::get_request, work::delete_request))
         .routes(routes!(work::retry_request))
-        .routes(routes!(work::list_failed))
+        .routes(routes!(work::list_failed, work::remove_failed))
         .routes(routes!(work::retry_failed))
         .routes(routes!(runs::list_runs))
         .routes(routes!(runs::get_run))

@@ -16,10 +16,10 @@ pub const USUAL: u32 = 50;
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct PageQuery {
-    /// Most entries of the page.
+    /// Maximum number of entries on the page.
     #[param(minimum = 1, maximum = 500, default = 50, nullable = false)]
     pub limit: Option<u32>,
-    /// `next` of the page before.
+    /// `next` of the previous page.
     #[param(min_length = 1, max_length = 1000, nullable = false)]
     pub after: Option<String>,
 }
@@ -29,7 +29,7 @@ pub struct PageQuery {
 pub struct Page<T> {
     /// The entries.
     pub items: Vec<T>,
-    /// For `after` of the next page; none when this is the last one.
+    /// For `after` of the next page; null when this is the last one.
     pub next: Option<String>,
 }
 

@@ -15,12 +15,13 @@ use axum::http::{HeaderName, HeaderValue};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+use tenon_host::rules::Broken;
 use utoipa::ToSchema;
 
 use super::texts::{self, Language};
 use crate::control::Failure;
 use crate::control::tokens::Scope;
-use crate::service::{Error, What};
+use crate::service::{Error, Violation, What};
 
 /// The media type of problems.
 pub const PROBLEM_JSON: &str = "application/problem+json";
@@ -62,17 +63,17 @@ pub enum Why {
 #[derive(Serialize, ToSchema)]
 #[schema(as = Problem)]
 pub struct ProblemBody {
-    /// `about:blank`, or the URN of the code.
+    /// The URN of the code.
     #[schema(example = "urn:tenon:problem:not_found", max_length = 200)]
     r#type: String,
-    /// What kind of problem it is, in the language of the one who asked.
+    /// The kind of problem, in the language of the one who asked.
     title: String,
-    /// The status of the answer.
+    /// The HTTP status of the answer.
     #[schema(minimum = 400, maximum = 599)]
     status: u16,
-    /// What it is this time, and what to do.
+    /// What is wrong this time, and what to do.
     detail: String,
-    /// A stable name of the kind of problem.
+    /// Stable name of the kind of problem.
     #[schema(example = "not_found", pattern = "^[a-z_]+$")]
     code: &'static str,
     /// The values that are refused.
@@ -85,7 +86,7 @@ pub struct ProblemBody {
 struct RefusedBody {
     /// JSON Pointer into the body, or the name of a parameter.
     path: String,
-    /// A stable name of the rule, where there is one.
+    /// Stable name of the rule, where there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     code: Option<&'static str>,
@@ -220,9 +221,7 @@ impl From<Error> for Problem {
                 problem.with("what", what).with("name", name)
             }
             Error::Invalid(violations) => Problem {
-                errors: (violations.into_iter())
-                    .map(|violation| Refused::words(violation.path, violation.reason))
-                    .collect(),
+                errors: violations.into_iter().flat_map(refused).collect(),
                 ..problem
             },
             Error::Changed { revision } => problem.with("revision", revision),
@@ -246,6 +245,20 @@ impl From<Error> for Problem {
             | Error::NoPrevious
             | Error::Failure(_) => problem,
         }
+    }
+}
+
+/// A value that breaks rules of a schema is refused by those, which have texts in all languages.
+fn refused(violation: Violation) -> Vec<Refused> {
+    if violation.rules.is_empty() {
+        return vec![Refused::words(violation.path, violation.reason)];
+    }
+    violation.rules.into_iter().map(Refused::from).collect()
+}
+
+impl From<Broken> for Refused {
+    fn from(rule: Broken) -> Self {
+        Refused::rule(rule.path, rule.code, rule.expected)
     }
 }
 

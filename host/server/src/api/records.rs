@@ -11,25 +11,24 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::access::{Operate, Read, ToTenant};
 use super::extract::{Json, Path, Query};
-use super::page::{self, Page};
+use super::page::{self, Page, PageQuery};
 use super::problem::{Problem, not_found};
 use super::{Reply, reply};
 use crate::control::Failure;
+use crate::control::search::Sought;
 use crate::service::{Event, Service, What};
 
 /// Which records are wanted.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-pub struct RecordQuery {
+pub struct RecordFilter {
     /// The one with this key.
     #[param(min_length = 1, max_length = 500, nullable = false)]
     key: Option<String>,
-    /// Most records of the page.
-    #[param(minimum = 1, maximum = 500, default = 50, nullable = false)]
-    limit: Option<u32>,
-    /// `next` of the page before.
-    #[param(min_length = 1, max_length = 1000, nullable = false)]
-    after: Option<String>,
+    /// With this in the key, number, name, SKU, code, origin, product, warehouse, a phone or an email,
+    /// ignoring case.
+    #[param(min_length = 1, max_length = 200, nullable = false)]
+    q: Option<String>,
 }
 
 /// A record of the embedded ERP.
@@ -78,14 +77,14 @@ pub enum EventBody {
         /// The record.
         target: RecordName,
     },
-    /// Somebody looks at a record, such as a customer at their account.
+    /// Somebody is looking at a record, such as a customer at their account.
     Visited {
         /// The record.
         record: RecordName,
     },
 }
 
-/// How many runs were asked for.
+/// How many runs were requested.
 #[derive(Serialize, ToSchema)]
 pub struct Asked {
     /// How many.
@@ -134,7 +133,7 @@ impl From<EventBody> for Event {
 
 /// Tells the tenant's connections what happened on the platform.
 #[utoipa::path(post, path = "/v1/tenants/{tenant}/events", tag = "work", request_body = EventBody,
-    responses((status = 202, description = "The runs that this makes necessary are asked for",
+    responses((status = 202, description = "The runs that this calls for are requested",
         body = Asked)))]
 pub async fn tell_event(
     State(service): State<Service>,
@@ -148,26 +147,27 @@ pub async fn tell_event(
 
 /// Records of the embedded ERP.
 #[utoipa::path(get, path = "/v1/tenants/{tenant}/records/{kind}", tag = "records",
-    params(RecordQuery),
+    params(RecordFilter, PageQuery),
     responses((status = 200, description = "Records", body = Page<Record>)))]
 pub async fn list_records(
     State(service): State<Service>,
     access: ToTenant<Read>,
     Path(path): Path<KindPath>,
-    Query(query): Query<RecordQuery>,
+    Query(filter): Query<RecordFilter>,
+    Query(query): Query<PageQuery>,
 ) -> Reply<Page<Record>> {
     let erp = service.erp().cloned();
     let erp = erp.ok_or_else(|| Problem::new("no_embedded_erp"))?;
     let kind: Kind = (path.kind.parse()).map_err(|_| not_found(What::Kind, &path.kind))?;
     let after: Option<String> = page::place(query.after.as_deref())?;
     let tenant = access.tenant;
-    let read = move || match &query.key {
-        Some(key) => with_key(&erp, &tenant, kind, key),
-        None => {
-            let limit = query.limit.unwrap_or(page::USUAL);
+    let limit = query.limit.unwrap_or(page::USUAL);
+    let read = move || match (&filter.key, &filter.q) {
+        (Some(key), _) => with_key(&erp, &tenant, kind, key),
+        (None, Some(text)) => with_text(&erp, &tenant, kind, text, after, limit),
+        (None, None) => {
             let page = erp.page(&tenant, kind, after.as_deref(), limit)?;
-            let next = page.next.map(|place| page::cursor(&place));
-            Ok((page.records, next))
+            Ok((page.records, page.next))
         }
     };
     let (records, next) = match tokio::task::spawn_blocking(read).await {
@@ -179,8 +179,63 @@ pub async fn list_records(
     };
     reply(Page {
         items: records.into_iter().map(Record).collect(),
-        next,
+        next: next.map(|place| page::cursor(&place)),
     })
+}
+
+/// What people know a record by, whatever its kind.
+const NAMES: [&str; 10] = [
+    "key",
+    "number",
+    "name",
+    "sku",
+    "code",
+    "origin",
+    "product",
+    "warehouse",
+    "phones",
+    "emails",
+];
+
+fn names(record: &Value) -> Vec<&str> {
+    let named = NAMES.iter().flat_map(|name| match &record[*name] {
+        Value::Array(several) => several.as_slice(),
+        one => std::slice::from_ref(one),
+    });
+    named.filter_map(Value::as_str).collect()
+}
+
+/// Records with a text in one of their names, looked for a page at a time until there are enough, and
+/// the place of the last one.
+fn with_text(
+    erp: &EmbeddedErp,
+    tenant: &TenantId,
+    kind: Kind,
+    text: &str,
+    mut after: Option<String>,
+    limit: u32,
+) -> Result<(Vec<Value>, Option<String>), tenon_erp::Error> {
+    const AT_ONCE: u32 = 500;
+    let sought = Sought::new(Some(text));
+    let mut found = Vec::new();
+    loop {
+        let page = erp.page(tenant, kind, after.as_deref(), AT_ONCE)?;
+        for (place, record) in (1..).zip(page.records) {
+            if !sought.is_in(&names(&record)) {
+                continue;
+            }
+            found.push(record);
+            if found.len() == limit as usize {
+                // Where a page ends that has this record as its last.
+                let page = erp.page(tenant, kind, after.as_deref(), place)?;
+                return Ok((found, page.next));
+            }
+        }
+        after = match page.next {
+            Some(next) => Some(next),
+            None => return Ok((found, None)),
+        };
+    }
 }
 
 fn with_key(

@@ -2,13 +2,15 @@
 //!
 //! Only what was done is remembered. A write that was refused did nothing, so its key is free again
 //! and the next one is tried on its own. An answer that holds a secret is remembered without its body:
-//! a secret is shown once, and a copy of the database must not hold one in clear.
+//! a secret is shown once, and a copy of the database must not hold one in clear. Nor must it serve to
+//! try which secret was sent: what a write is known again by is made with the text of the token, which
+//! is stored nowhere.
 
 use std::time::Duration;
 
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{OriginalUri, Request, State};
-use axum::http::header::{CONTENT_TYPE, ETAG, LOCATION};
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, ETAG, IF_MATCH, LOCATION};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
@@ -68,36 +70,30 @@ pub async fn once(State(service): State<Service>, request: Request, next: Next) 
 impl Keyed {
     fn of(request: &Request) -> Option<Keyed> {
         let Caller(token) = request.extensions().get()?;
+        let secret = bearer(request.headers())?;
         let key = request.headers().get(IDEMPOTENCY_KEY)?.to_str().ok()?;
         let uri = match request.extensions().get() {
             Some(OriginalUri(uri)) => uri,
             None => request.uri(),
         };
-        let mut hash = Sha256::new();
-        // Lengths keep one part from running into the next.
         let header = |name| {
-            request
-                .headers()
-                .get(name)
-                .map_or(&b""[..], HeaderValue::as_bytes)
+            let value = request.headers().get(name);
+            value.map_or(&b""[..], HeaderValue::as_bytes)
         };
         let body = request.extensions().get::<Bytes>();
-        for part in [
+        let parts = [
             request.method().as_str().as_bytes(),
             uri.path_and_query()
                 .map_or("", |uri| uri.as_str())
                 .as_bytes(),
-            header(axum::http::header::IF_MATCH),
+            header(IF_MATCH),
             header(CONTENT_TYPE),
             body.map_or(&b""[..], |body| body),
-        ] {
-            hash.update((part.len() as u64).to_le_bytes());
-            hash.update(part);
-        }
+        ];
         Some(Keyed {
             token: token.id.clone(),
             key: key.to_owned(),
-            request: hash.finalize().into(),
+            request: digest(secret, &parts),
         })
     }
 
@@ -119,7 +115,7 @@ impl Keyed {
             Repeat::Answered(answer) => return replay(answer),
             Repeat::First => {}
         }
-        let response = self.watched(service, next.run(request)).await?;
+        let response = self.watched(service, next.run(request)).await;
         if !response.status().is_success() {
             self.write(service, |db, keyed| {
                 repeats::release(db, &keyed.token, &keyed.key, &keyed.request)
@@ -143,22 +139,21 @@ impl Keyed {
         Ok(Response::from_parts(parts, Body::from(body)))
     }
 
-    /// Waits for a write, and says meanwhile that it is under way.
-    async fn watched(
-        &self,
-        service: &Service,
-        write: impl Future<Output = Response>,
-    ) -> Result<Response, Problem> {
+    /// Waits for a write, and says meanwhile that it is under way. The write goes on whether or not
+    /// that can be said: it may be half done.
+    async fn watched(&self, service: &Service, write: impl Future<Output = Response>) -> Response {
         let mut write = std::pin::pin!(write);
         loop {
             tokio::select! {
-                response = &mut write => return Ok(response),
+                response = &mut write => return response,
                 () = tokio::time::sleep(SIGN_OF_LIFE) => {
                     let now = Timestamp::now();
-                    self.write(service, move |db, keyed| {
+                    let renewed = self.write(service, move |db, keyed| {
                         repeats::renew(db, &keyed.token, &keyed.key, &keyed.request, now)
-                    })
-                    .await?;
+                    });
+                    if renewed.await.is_err() {
+                        tracing::error!("the key of a write that is under way was not renewed");
+                    }
                 }
             }
         }
@@ -175,6 +170,27 @@ impl Keyed {
             .write(move |db| Ok(work(db, &keyed)?))
             .await
     }
+}
+
+/// The text of the token that a request came with.
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let (_, text) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    Some(text.trim())
+}
+
+/// What a write is known again by: a digest of its parts, which nobody can make without the secret.
+fn digest(secret: &str, parts: &[&[u8]]) -> [u8; 32] {
+    let mut content = Sha256::new();
+    for part in parts {
+        // Lengths keep one part from running into the next.
+        content.update((part.len() as u64).to_le_bytes());
+        content.update(part);
+    }
+    // Secrets are of one length, and so are digests: none of this can be read in another way.
+    Sha256::new_with_prefix(secret)
+        .chain_update(content.finalize())
+        .finalize()
+        .into()
 }
 
 fn headers_text(headers: &HeaderMap) -> String {
@@ -204,4 +220,25 @@ fn replay(answer: Answer) -> Result<Response, Problem> {
         .headers_mut()
         .insert(REPLAYED, HeaderValue::from_static("true"));
     Ok(response)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_write_is_known_again_by_its_parts_and_only_with_the_token() {
+        let put = digest("tnn_a", &[b"PUT", b"/x", b"secret"]);
+        assert_eq!(put, digest("tnn_a", &[b"PUT", b"/x", b"secret"]));
+        assert_ne!(put, digest("tnn_b", &[b"PUT", b"/x", b"secret"]));
+        assert_ne!(put, digest("tnn_a", &[b"PUT", b"/xs", b"ecret"]));
+    }
+
+    #[test]
+    fn the_token_is_read_as_it_is_checked() {
+        let mut headers = HeaderMap::new();
+        assert_eq!(None, bearer(&headers));
+        headers.insert(AUTHORIZATION, HeaderValue::from_static("bearer  tnn_a "));
+        assert_eq!(Some("tnn_a"), bearer(&headers));
+    }
 }

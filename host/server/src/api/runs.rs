@@ -20,7 +20,7 @@ use crate::service::{Service, What};
 #[derive(Serialize, ToSchema)]
 #[schema(as = Run)]
 pub struct RunView {
-    /// Tells it from others; sorts by start.
+    /// Identifier; sorts by start.
     id: String,
     /// The job.
     job: String,
@@ -29,15 +29,17 @@ pub struct RunView {
     /// Why it ran.
     #[schema(value_type = CauseView)]
     cause: Value,
-    /// Whether nothing was to be changed.
+    /// Whether nothing was to be written.
     preview: bool,
+    /// The request that it came from; null for a run that did not wait for its turn.
+    request: Option<i64>,
     /// The version of the connector.
     version: String,
     /// SHA-256 of the component.
     digest: String,
     /// When it began.
     started_at: Timestamp,
-    /// When it ended; none while it is under way.
+    /// When it ended; null while it is under way.
     finished_at: Option<Timestamp>,
     /// How it ended.
     outcome: RunOutcome,
@@ -45,27 +47,27 @@ pub struct RunView {
     created: u64,
     /// Changed records.
     updated: u64,
-    /// Records that were right already.
+    /// Records that needed no change.
     unchanged: u64,
-    /// Records that could not be taken.
+    /// Records that failed.
     failed: u64,
-    /// Requests sent to the counterpart, repeats included.
+    /// Requests sent to the counterpart, retries included.
     requests: u64,
     /// Why it could not go on.
     error: Option<String>,
 }
 
-/// A run with the records that it could not take.
+/// A run with the records that failed in it.
 #[derive(Serialize, ToSchema)]
 pub struct RunWithRecords {
     /// The run.
     #[serde(flatten)]
     run: RunView,
-    /// Records that could not be taken.
+    /// Records that failed.
     records: Vec<RejectedView>,
 }
 
-/// A record that a run could not take.
+/// A record that failed in a run.
 #[derive(Serialize, ToSchema)]
 #[schema(as = RejectedRecord)]
 pub struct RejectedView {
@@ -84,34 +86,31 @@ pub struct RejectedView {
 pub enum RunOutcome {
     /// Under way.
     Running,
-    /// At the end of its work.
+    /// Came to the end of its work.
     Done,
-    /// Cut at a checkpoint; the next run goes on from there.
+    /// Stopped at a checkpoint; the next run goes on from there.
     Suspended,
-    /// Something outside failed; the same run may succeed later.
+    /// Something outside failed; it may succeed later.
     Transient,
     /// An admin has to change something first.
     Configuration,
-    /// The component trapped or broke a limit, or the server ended.
+    /// The component trapped or exceeded a limit, or the server was killed.
     Crashed,
 }
 
 /// Which runs are wanted.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-pub struct RunQuery {
-    /// Of one job.
+pub struct RunFilter {
+    /// Of this job.
     #[param(pattern = "^[a-z0-9][a-z0-9_-]{0,62}$", nullable = false)]
     job: Option<String>,
-    /// That ended like this.
+    /// With this outcome.
     #[param(inline, nullable = false)]
     outcome: Option<RunOutcome>,
-    /// Most runs of the page.
-    #[param(minimum = 1, maximum = 500, default = 50, nullable = false)]
-    limit: Option<u32>,
-    /// `next` of the page before.
-    #[param(min_length = 1, max_length = 1000, nullable = false)]
-    after: Option<String>,
+    /// Only previews, or only other runs.
+    #[param(nullable = false)]
+    preview: Option<bool>,
 }
 
 /// The run of a path.
@@ -138,9 +137,9 @@ pub struct ChangeView {
 pub struct FieldView {
     /// Name of the field.
     field: String,
-    /// Value before; none when the record is new.
+    /// Value before; null when the record is new.
     before: Option<String>,
-    /// Value after; none when the record is gone.
+    /// Value after; null when the record is gone.
     after: Option<String>,
 }
 
@@ -178,6 +177,7 @@ impl From<Run> for RunView {
             argument: run.begun.argument,
             cause: run.begun.cause,
             preview: run.begun.preview,
+            request: (run.begun.request > 0).then_some(run.begun.request),
             version: run.begun.version,
             digest: run.begun.digest,
             started_at: run.begun.started_at,
@@ -214,14 +214,15 @@ impl From<Field> for FieldView {
     }
 }
 
-/// The runs of a connection, the newest first.
+/// The runs of a connection, newest first.
 #[utoipa::path(get, path = "/v1/tenants/{tenant}/connections/{connection}/runs", tag = "runs",
-    params(RunQuery),
+    params(RunFilter, PageQuery),
     responses((status = 200, description = "Runs", body = Page<RunView>)))]
 pub async fn list_runs(
     State(service): State<Service>,
     access: ToConnection<Read>,
-    Query(query): Query<RunQuery>,
+    Query(filter): Query<RunFilter>,
+    Query(query): Query<PageQuery>,
 ) -> Reply<Page<RunView>> {
     let after: Option<String> = page::place(query.after.as_deref())?;
     let limit = query.limit;
@@ -231,8 +232,9 @@ pub async fn list_runs(
             let wanted = Wanted {
                 tenant: &access.tenant,
                 connection: &access.connection,
-                job: query.job.as_deref(),
-                outcome: query.outcome.map(Outcome::from),
+                job: filter.job.as_deref(),
+                outcome: filter.outcome.map(Outcome::from),
+                preview: filter.preview,
                 after: after.as_deref(),
                 limit: page::rows(limit),
             };
@@ -247,7 +249,7 @@ pub async fn list_runs(
     ))
 }
 
-/// A run, with the records that it could not take.
+/// A run, with the records that failed in it.
 #[utoipa::path(get, path = "/v1/tenants/{tenant}/connections/{connection}/runs/{run}",
     tag = "runs",
     responses((status = 200, description = "The run", body = RunWithRecords)))]

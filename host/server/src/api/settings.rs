@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 
 use super::access::{Manage, Read, ToConnection};
 use super::extract::{Json, Path};
-use super::problem::{Problem, ProblemBody, Refused};
+use super::problem::{Problem, ProblemBody};
 use super::{Reply, reply};
 use crate::control::{credentials, schedules};
 use crate::service::{Error, Service};
@@ -24,17 +24,17 @@ use crate::service::{Error, Service};
 #[schema(value_type = Object)]
 pub struct Settings(Map<String, Value>);
 
-/// A credential that is set. Nobody can read its secret.
+/// A credential that is stored. Nobody can read its secret.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Credential)]
 pub struct CredentialView {
     /// Its name in the connector's manifest.
     name: String,
-    /// When it was set.
+    /// When it was stored.
     changed_at: Timestamp,
 }
 
-/// The credentials that are set.
+/// The credentials that are stored.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Credentials)]
 pub struct CredentialsView {
@@ -42,7 +42,7 @@ pub struct CredentialsView {
     items: Vec<CredentialView>,
 }
 
-/// A credential that is to be set.
+/// A credential to store.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewSecret {
@@ -63,7 +63,7 @@ pub struct OptionPath {
     option: String,
 }
 
-/// Values for a setting that only the counterpart knows.
+/// Values that the counterpart offers for a setting.
 #[derive(Serialize, ToSchema)]
 pub struct Choices {
     /// In the counterpart's order.
@@ -73,7 +73,7 @@ pub struct Choices {
 /// A value for a setting.
 #[derive(Serialize, ToSchema)]
 pub struct Choice {
-    /// What the setting becomes.
+    /// What to put into the settings.
     value: String,
     /// What people see.
     label: String,
@@ -95,16 +95,16 @@ pub struct ScheduleView {
     job: String,
     /// Its title by language.
     title: BTreeMap<String, String>,
-    /// Its cron expression in the tenant's time zone; none runs only when asked.
+    /// Its cron expression in the tenant's time zone; null when it runs only on request.
     cron: Option<String>,
-    /// The manifest's own.
+    /// The manifest's cron expression.
     default_cron: Option<String>,
-    /// When it runs next; none while the connection is off.
+    /// When it runs next; null while the connection is off.
     next_at: Option<Timestamp>,
 }
 
-/// Schedules by job: a cron expression of five fields, or null to run only when asked. A job that is
-/// absent has the manifest's own.
+/// Schedules by job: a cron expression of five fields, or null to run only on request. A job that is
+/// absent has the manifest's schedule.
 #[derive(Deserialize, ToSchema)]
 #[serde(transparent)]
 #[schema(value_type = BTreeMap<String, Option<String>>)]
@@ -161,7 +161,9 @@ pub async fn put_settings(
     let present = service.stored(tenant, connection).await?.revision;
     let revision = match expected.to_str().unwrap_or_default().trim() {
         "*" => present,
-        tag => (tag.strip_prefix('"'))
+        // A proxy that compresses answers makes their tags weak.
+        tag => (tag.strip_prefix("W/").unwrap_or(tag))
+            .strip_prefix('"')
             .and_then(|tag| tag.strip_suffix('"'))
             .and_then(|tag| tag.parse().ok())
             .ok_or(Error::Changed { revision: present })?,
@@ -176,12 +178,16 @@ pub async fn put_settings(
             settings.clone(),
         )
         .await;
-    let revision =
-        put.map_err(|error| Problem::from(error).known_as("invalid", "settings_invalid"))?;
+    let revision = put.map_err(unfit)?;
     Ok(with_tag(revision, object(settings)))
 }
 
-/// Values for a setting that only the counterpart knows.
+/// Why settings do not fit their connector, or what else went wrong.
+pub fn unfit(error: Error) -> Problem {
+    Problem::from(error).known_as("invalid", "settings_invalid")
+}
+
+/// Values that the counterpart offers for a setting.
 #[utoipa::path(get, path = "/v1/tenants/{tenant}/connections/{connection}/choices/{option}",
     tag = "settings",
     responses(
@@ -205,7 +211,7 @@ pub async fn list_choices(
     })
 }
 
-/// The credentials that are set, without their secrets.
+/// The credentials that are stored, without their secrets.
 #[utoipa::path(get, path = "/v1/tenants/{tenant}/connections/{connection}/credentials",
     tag = "settings",
     responses((status = 200, description = "The credentials", body = CredentialsView)))]
@@ -232,11 +238,11 @@ pub async fn list_credentials(
     })
 }
 
-/// Sets a credential in place of the one that is there.
+/// Stores a credential; one that is there is replaced.
 #[utoipa::path(put,
     path = "/v1/tenants/{tenant}/connections/{connection}/credentials/{credential}",
     tag = "settings", request_body = NewSecret,
-    responses((status = 204, description = "It is set")))]
+    responses((status = 204, description = "It is stored")))]
 pub async fn put_credential(
     State(service): State<Service>,
     access: ToConnection<Manage>,
@@ -245,7 +251,7 @@ pub async fn put_credential(
 ) -> Result<StatusCode, Problem> {
     if body.secret.contains(['\r', '\n', '\0']) {
         let reason = "a secret has one line; a line break was probably copied along with it";
-        return Err(Problem::new("invalid").refusing(Refused::words("/secret", reason)));
+        return Err(Error::invalid("/secret", reason).into());
     }
     let (tenant, connection) = (&access.tenant, &access.connection);
     let secret = Secret::new(body.secret);
@@ -258,7 +264,7 @@ pub async fn put_credential(
 /// Removes a credential.
 #[utoipa::path(delete,
     path = "/v1/tenants/{tenant}/connections/{connection}/credentials/{credential}",
-    tag = "settings", responses((status = 204, description = "It is gone")))]
+    tag = "settings", responses((status = 204, description = "It is removed")))]
 pub async fn delete_credential(
     State(service): State<Service>,
     access: ToConnection<Manage>,

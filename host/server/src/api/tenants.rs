@@ -5,12 +5,13 @@ use axum::http::StatusCode;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tenon_host::ids::TenantId;
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 use super::access::{Access, Platform, Read, ToTenant};
 use super::extract::{Json, Query};
 use super::page::{self, Page, PageQuery};
 use super::problem::Problem;
+use super::texts::Language;
 use super::{Created, Reply, created, reply};
 use crate::control::tenants;
 use crate::service::{NewTenant, Service, TenantChange};
@@ -19,7 +20,7 @@ use crate::service::{NewTenant, Service, TenantChange};
 #[derive(Serialize, ToSchema)]
 #[schema(as = Tenant)]
 pub struct TenantView {
-    /// Its name in addresses.
+    /// Identifier.
     #[schema(value_type = String)]
     id: TenantId,
     /// Its name for people.
@@ -28,29 +29,25 @@ pub struct TenantView {
     time_zone: String,
     /// The language of its people.
     language: String,
-    /// When it was made.
+    /// When it was created.
     created_at: Timestamp,
 }
 
-/// A language of people.
-#[derive(Clone, Copy, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-#[schema(as = Language)]
-pub enum SpokenLanguage {
-    /// English.
-    En,
-    /// Ukrainian.
-    Uk,
-    /// Russian.
-    Ru,
+/// Which tenants are wanted.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct TenantFilter {
+    /// With this in the identifier or the name, ignoring case.
+    #[param(min_length = 1, max_length = 200, nullable = false)]
+    q: Option<String>,
 }
 
-/// A tenant that is to be made.
+/// A tenant to create.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = NewTenant)]
 pub struct NewTenantBody {
-    /// Its name in addresses and files.
+    /// Identifier; it stands in addresses and names files.
     #[schema(value_type = String, pattern = "^[a-z0-9][a-z0-9._-]{0,62}$")]
     id: TenantId,
     /// Its name for people.
@@ -60,10 +57,10 @@ pub struct NewTenantBody {
     #[schema(min_length = 1, max_length = 100)]
     time_zone: String,
     /// The language of its people.
-    language: SpokenLanguage,
+    language: Language,
 }
 
-/// What changes of a tenant; what is absent stays.
+/// Changes to a tenant; absent members stay as they are.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = TenantChange)]
@@ -75,18 +72,7 @@ pub struct TenantChangeBody {
     #[schema(min_length = 1, max_length = 100, nullable = false)]
     time_zone: Option<String>,
     /// The language of its people.
-    language: Option<SpokenLanguage>,
-}
-
-impl SpokenLanguage {
-    fn tag(self) -> String {
-        match self {
-            SpokenLanguage::En => "en",
-            SpokenLanguage::Uk => "uk",
-            SpokenLanguage::Ru => "ru",
-        }
-        .to_owned()
-    }
+    language: Option<Language>,
 }
 
 impl From<tenants::Tenant> for TenantView {
@@ -101,19 +87,21 @@ impl From<tenants::Tenant> for TenantView {
     }
 }
 
-/// The tenants, by their names.
-#[utoipa::path(get, path = "/v1/tenants", tag = "tenants", params(PageQuery),
+/// The tenants, ordered by identifier.
+#[utoipa::path(get, path = "/v1/tenants", tag = "tenants", params(TenantFilter, PageQuery),
     responses((status = 200, description = "Tenants", body = Page<TenantView>)))]
 pub async fn list_tenants(
     State(service): State<Service>,
     _: Access<Platform>,
+    Query(filter): Query<TenantFilter>,
     Query(query): Query<PageQuery>,
 ) -> Reply<Page<TenantView>> {
     let after: Option<TenantId> = page::place(query.after.as_deref())?;
     let rows = service
         .control()
         .read(move |db| {
-            Ok::<_, Problem>(tenants::list(db, after.as_ref(), page::rows(query.limit))?)
+            let (text, rows) = (filter.q.as_deref(), page::rows(query.limit));
+            Ok::<_, Problem>(tenants::list(db, text, after.as_ref(), rows)?)
         })
         .await?;
     reply(page::page(
@@ -124,7 +112,7 @@ pub async fn list_tenants(
     ))
 }
 
-/// Makes a tenant.
+/// Creates a tenant.
 #[utoipa::path(post, path = "/v1/tenants", tag = "tenants", request_body = NewTenantBody,
     responses((status = 201, description = "The new tenant", body = TenantView)))]
 pub async fn create_tenant(
@@ -137,7 +125,7 @@ pub async fn create_tenant(
         id: body.id,
         name: body.name,
         time_zone: body.time_zone,
-        language: body.language.tag(),
+        language: body.language.tag().to_owned(),
     };
     service.create_tenant(access.actor(), new).await?;
     created(service.tenant(&id).await?.into())
@@ -165,16 +153,16 @@ pub async fn change_tenant(
     let change = TenantChange {
         name: body.name,
         time_zone: body.time_zone,
-        language: body.language.map(SpokenLanguage::tag),
+        language: body.language.map(|language| language.tag().to_owned()),
     };
     let (actor, tenant) = (access.actor(), &access.tenant);
     service.change_tenant(actor, tenant, change).await?;
     reply(service.tenant(tenant).await?.into())
 }
 
-/// Removes a tenant whose connections are off, with all that is known of it.
+/// Removes a tenant whose connections are off, with everything that belongs to it.
 #[utoipa::path(delete, path = "/v1/tenants/{tenant}", tag = "tenants",
-    responses((status = 204, description = "It is gone")))]
+    responses((status = 204, description = "It is removed")))]
 pub async fn delete_tenant(
     State(service): State<Service>,
     access: ToTenant<Platform>,

@@ -3,9 +3,15 @@
 //! Words in braces are filled in from the parameters of a problem.
 
 use axum::http::StatusCode;
+use serde::Deserialize;
+use utoipa::ToSchema;
 
-/// A language of the API.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+use crate::service::LANGUAGES;
+
+/// A language of people.
+// In the order of `LANGUAGES`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum Language {
     /// English.
     En,
@@ -41,14 +47,11 @@ impl Language {
                 .find_map(|part| part.strip_prefix("q="))
                 .map_or(1.0, |quality| quality.parse().unwrap_or(0.0));
             let primary = tag.split('-').next().unwrap_or_default();
-            let language = match primary.to_ascii_lowercase().as_str() {
-                "en" => Language::En,
-                "uk" => Language::Uk,
-                "ru" => Language::Ru,
-                _ => continue,
-            };
-            if quality > best.0 {
-                best = (quality, language);
+            let mut all = [Language::En, Language::Uk, Language::Ru].into_iter();
+            if let Some(known) = all.find(|known| known.tag().eq_ignore_ascii_case(primary))
+                && quality > best.0
+            {
+                best = (quality, known);
             }
         }
         best.1
@@ -56,7 +59,7 @@ impl Language {
 
     /// Its tag.
     pub fn tag(self) -> &'static str {
-        ["en", "uk", "ru"][self as usize]
+        LANGUAGES[self as usize]
     }
 
     /// The text in this language.
@@ -122,6 +125,7 @@ const THINGS: &[(&str, Text)] = &[
 ];
 
 const REASONS: &[(&str, Text)] = &[
+    ("other", ["{expected}", "{expected}", "{expected}"]),
     ("required", ["is missing", "не вказано", "не указано"]),
     (
         "unknown",
@@ -129,7 +133,7 @@ const REASONS: &[(&str, Text)] = &[
     ),
     (
         "twice",
-        ["is there twice", "вказано двічі", "указано дважды"],
+        ["is given twice", "вказано двічі", "указано дважды"],
     ),
     (
         "type",
@@ -214,17 +218,41 @@ const REASONS: &[(&str, Text)] = &[
     (
         "no_variant",
         [
-            "is none of the forms that are taken here",
+            "matches none of the allowed forms",
             "не відповідає жодній з допустимих форм",
             "не соответствует ни одной из допустимых форм",
         ],
     ),
     (
+        "one_needed",
+        [
+            "one of these is needed: {expected}",
+            "потрібне одне з: {expected}",
+            "нужно одно из: {expected}",
+        ],
+    ),
+    (
+        "one_only",
+        [
+            "matches several forms at once; only one may be given",
+            "відповідає кільком формам одразу; може бути лише одна",
+            "соответствует нескольким формам сразу; может быть только одна",
+        ],
+    ),
+    (
+        "scope",
+        [
+            "needs a token with the scope `{expected}`",
+            "потребує токена з правом `{expected}`",
+            "требует токена с правом `{expected}`",
+        ],
+    ),
+    (
         "cursor",
         [
-            "is not a place in this list; take it from `next` of an answer",
-            "не є місцем у цьому списку; візьміть його з `next` відповіді",
-            "не является местом в этом списке; возьмите его из `next` ответа",
+            "is not a place in this list; take it from `next` of the previous page",
+            "не є місцем у цьому списку; візьміть його з `next` попередньої сторінки",
+            "не является местом в этом списке; возьмите его из `next` предыдущей страницы",
         ],
     ),
     (
@@ -301,7 +329,7 @@ pub const ROWS: &[Row] = &[
             "Токен недействителен",
         ],
         detail: [
-            "The token is unknown, was withdrawn or has expired; use another one.",
+            "The token is unknown, was revoked or has expired; use another one.",
             "Токен невідомий, відкликаний або прострочений; скористайтеся іншим.",
             "Токен неизвестен, отозван или просрочен; воспользуйтесь другим.",
         ],
@@ -329,7 +357,7 @@ pub const ROWS: &[Row] = &[
             "Здесь ничего нет",
         ],
         detail: [
-            "The API has no such path; /openapi.json lists those that it has.",
+            "The API has no such path; /openapi.json lists all that there are.",
             "В API немає такого шляху; перелік шляхів є в /openapi.json.",
             "В API нет такого пути; список путей есть в /openapi.json.",
         ],
@@ -352,9 +380,9 @@ pub const ROWS: &[Row] = &[
         code: "content_type_unsupported",
         status: StatusCode::UNSUPPORTED_MEDIA_TYPE,
         title: [
-            "The body is of another type",
-            "Тіло запиту іншого типу",
-            "Тело запроса другого типа",
+            "The body has the wrong type",
+            "Тіло запиту не того типу",
+            "Тело запроса не того типа",
         ],
         detail: [
             "Send the body as {expected}, and say so in the header `Content-Type`.",
@@ -371,7 +399,7 @@ pub const ROWS: &[Row] = &[
             "Тело запроса слишком велико",
         ],
         detail: [
-            "At most {most} bytes are taken here.",
+            "At most {most} bytes are accepted here.",
             "Тут приймається щонайбільше {most} байтів.",
             "Здесь принимается не больше {most} байт.",
         ],
@@ -385,9 +413,9 @@ pub const ROWS: &[Row] = &[
             "Ключ принадлежит другому запросу",
         ],
         detail: [
-            "This Idempotency-Key came with another request before; use a new one.",
-            "Цей Idempotency-Key вже був з іншим запитом; візьміть новий.",
-            "Этот Idempotency-Key уже был с другим запросом; возьмите новый.",
+            "This Idempotency-Key was used for another request; use a new one.",
+            "Цей Idempotency-Key вже використано для іншого запиту; візьміть новий.",
+            "Этот Idempotency-Key уже использован для другого запроса; возьмите новый.",
         ],
     },
     Row {
@@ -408,13 +436,13 @@ pub const ROWS: &[Row] = &[
         code: "idempotency_answer_gone",
         status: StatusCode::CONFLICT,
         title: [
-            "It was done, and its answer is not kept",
+            "It was done, but its answer is not kept",
             "Виконано, але відповідь не зберігається",
             "Выполнено, но ответ не хранится",
         ],
         detail: [
             "The first request with this Idempotency-Key was done. Its answer held a secret, which is \
-             shown only once; withdraw what was made and make it anew.",
+             shown only once; revoke what was created and create it again.",
             "Перший запит із цим Idempotency-Key виконано. Його відповідь містила секрет, який \
              показується лише раз; відкличте створене і створіть заново.",
             "Первый запрос с этим Idempotency-Key выполнен. Его ответ содержал секрет, который \
@@ -440,7 +468,7 @@ pub const ROWS: &[Row] = &[
             "Записи хранятся не здесь",
         ],
         detail: [
-            "This server runs over a platform that keeps its records itself; look there.",
+            "This server runs on a platform that keeps its records itself; look for them there.",
             "Цей сервер працює з платформою, яка сама зберігає записи; дивіться там.",
             "Этот сервер работает с платформой, которая сама хранит записи; смотрите там.",
         ],
@@ -448,7 +476,7 @@ pub const ROWS: &[Row] = &[
     Row {
         code: "exists",
         status: StatusCode::CONFLICT,
-        title: ["It is there already", "Таке вже є", "Такое уже есть"],
+        title: ["It exists already", "Таке вже є", "Такое уже есть"],
         detail: [
             "There is a {what} `{name}` already; choose another name.",
             "Вже є: {what} `{name}`; виберіть інше ім'я.",
@@ -464,7 +492,7 @@ pub const ROWS: &[Row] = &[
             "Значение не подходит",
         ],
         detail: [
-            "Something in the request cannot be used as things are; see `errors`.",
+            "Something in the request cannot be used at present; see `errors`.",
             "Дещо в запиті зараз не можна застосувати; дивіться `errors`.",
             "Что-то в запросе сейчас нельзя применить; смотрите `errors`.",
         ],
@@ -487,9 +515,9 @@ pub const ROWS: &[Row] = &[
         code: "etag_missing",
         status: StatusCode::PRECONDITION_REQUIRED,
         title: [
-            "Say which settings you saw",
-            "Вкажіть, які налаштування ви бачили",
-            "Укажите, какие настройки вы видели",
+            "Say which settings you read",
+            "Вкажіть, які налаштування ви прочитали",
+            "Укажите, какие настройки вы прочитали",
         ],
         detail: [
             "Send the `ETag` of the settings that you read in the header `If-Match`.",
@@ -603,11 +631,11 @@ pub const ROWS: &[Row] = &[
             "Версия слишком стара для сохранённых данных",
         ],
         detail: [
-            "What the connection keeps is of state version {kept}, and this version knows {known}; \
-             use a newer version.",
-            "Дані підключення мають версію {kept}, а ця версія знає {known}; візьміть новішу.",
-            "Данные подключения имеют версию {kept}, а эта версия знает {known}; возьмите более \
-             новую.",
+            "What the connection keeps has the state version {kept}, and this version knows only \
+             {known}; use a newer version.",
+            "Дані підключення мають версію {kept}, а ця версія знає лише {known}; візьміть новішу.",
+            "Данные подключения имеют версию {kept}, а эта версия знает только {known}; возьмите \
+             более новую.",
         ],
     },
     Row {
@@ -652,7 +680,7 @@ pub const ROWS: &[Row] = &[
         code: "check_failed",
         status: StatusCode::UNPROCESSABLE_ENTITY,
         title: [
-            "The counterpart did not let us in",
+            "The counterpart refused access",
             "Інша система не прийняла підключення",
             "Другая система не приняла подключение",
         ],
@@ -672,7 +700,7 @@ pub const ROWS: &[Row] = &[
         code: "unavailable",
         status: StatusCode::UNPROCESSABLE_ENTITY,
         title: [
-            "The other side cannot be reached now",
+            "The other side cannot be reached at the moment",
             "Інша сторона зараз недоступна",
             "Другая сторона сейчас недоступна",
         ],
@@ -687,9 +715,12 @@ pub const ROWS: &[Row] = &[
         status: StatusCode::INTERNAL_SERVER_ERROR,
         title: ["The server failed", "Збій сервера", "Сбой сервера"],
         detail: [
-            "Nothing was done. The log of the server says what happened.",
-            "Нічого не виконано. Що сталося, записано в журналі сервера.",
-            "Ничего не выполнено. Что произошло, записано в журнале сервера.",
+            "The server failed; check whether it was done before you send it again. The log of the \
+             server says what happened.",
+            "Стався збій сервера; перш ніж надсилати ще раз, перевірте, чи не виконано запит. Що \
+             сталося, записано в журналі сервера.",
+            "Произошёл сбой сервера; прежде чем отправлять снова, проверьте, не выполнен ли запрос. \
+             Что произошло, записано в журнале сервера.",
         ],
     },
 ];

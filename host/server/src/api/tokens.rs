@@ -24,20 +24,20 @@ use crate::service::{Error, Service, What};
 #[derive(Serialize, ToSchema)]
 #[schema(as = Token)]
 pub struct TokenView {
-    /// Tells it from others.
+    /// Identifier.
     id: String,
-    /// Its name for people; the audit names it so.
+    /// Its name for people, also in the audit.
     name: String,
-    /// The tenant that it is limited to; none for one of the platform.
+    /// The tenant that it is limited to; null for a token of the platform.
     #[schema(value_type = Option<String>)]
     tenant: Option<TenantId>,
     /// What it may do.
     scopes: Vec<Scope>,
-    /// When it was made.
+    /// When it was created.
     created_at: Timestamp,
-    /// When it ends; never when none.
+    /// When it expires; null for never.
     expires_at: Option<Timestamp>,
-    /// When it was used last, to the minute.
+    /// When it was last used, to the minute.
     last_used_at: Option<Timestamp>,
 }
 
@@ -48,11 +48,11 @@ pub struct IssuedView {
     /// The token.
     #[serde(flatten)]
     token: TokenView,
-    /// What is sent as `Authorization: Bearer`. It is shown this once.
+    /// What is sent as `Authorization: Bearer`. It is shown only this once.
     secret: String,
 }
 
-/// A token that is to be made.
+/// A token to create.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = NewToken)]
@@ -67,12 +67,12 @@ pub struct NewTokenBody {
     /// What it may do. One scope does not include another; `platform` is for tokens of the platform.
     #[schema(min_items = 1, max_items = 4)]
     scopes: Vec<Scope>,
-    /// When it ends; absent or null for never.
+    /// When it expires; absent or null for never.
     #[serde(default)]
     expires_at: Option<Timestamp>,
 }
 
-/// Who asks.
+/// The token that asks.
 #[derive(Serialize, ToSchema)]
 pub struct Me {
     /// Name of the token.
@@ -115,7 +115,7 @@ pub async fn get_me(Caller(token): Caller) -> Reply<Me> {
     })
 }
 
-/// The tokens, the oldest first.
+/// The tokens, oldest first.
 #[utoipa::path(get, path = "/v1/tokens", tag = "tokens", params(PageQuery),
     responses((status = 200, description = "Tokens", body = Page<TokenView>)))]
 pub async fn list_tokens(
@@ -138,7 +138,7 @@ pub async fn list_tokens(
     ))
 }
 
-/// Makes a token. Its secret is in the answer and nowhere else.
+/// Creates a token. Its secret is in this answer and nowhere else.
 #[utoipa::path(post, path = "/v1/tokens", tag = "tokens", request_body = NewTokenBody,
     responses((status = 201, description = "The new token with its secret", body = IssuedView)))]
 pub async fn create_token(
@@ -185,9 +185,9 @@ pub async fn create_token(
     ))
 }
 
-/// Withdraws a token.
+/// Revokes a token.
 #[utoipa::path(delete, path = "/v1/tokens/{token}", tag = "tokens",
-    responses((status = 204, description = "It is of no use any more")))]
+    responses((status = 204, description = "The token is revoked")))]
 pub async fn delete_token(
     State(service): State<Service>,
     access: Access<Platform>,

@@ -33,7 +33,7 @@ pub struct ConnectorView {
     name: String,
     /// Its title by language.
     title: BTreeMap<String, String>,
-    /// Its versions, the newest first.
+    /// Its versions, newest first.
     versions: Vec<VersionOfConnector>,
     /// The version that new connections run.
     current: String,
@@ -44,9 +44,9 @@ pub struct ConnectorView {
 pub struct VersionOfConnector {
     /// SHA-256 of the component.
     digest: String,
-    /// The version that it gives itself.
+    /// The version in its manifest.
     version: String,
-    /// When it came.
+    /// When it was installed.
     installed_at: Timestamp,
 }
 
@@ -58,15 +58,15 @@ pub struct VersionView {
     digest: String,
     /// Name of the connector.
     connector: String,
-    /// The version that it gives itself.
+    /// The version in its manifest.
     version: String,
-    /// Bytes of the component.
+    /// Size of the component in bytes.
     size: u64,
-    /// When it came.
+    /// When it was installed.
     installed_at: Timestamp,
-    /// Where it came from; shown to tokens of the platform.
+    /// Where it came from; shown only to tokens of the platform.
     source: Option<String>,
-    /// The key that its signature was checked with.
+    /// The trusted key that signed it.
     signed_by: Option<String>,
     /// What the component says about itself: settings schema, credentials, endpoints, jobs, actions.
     #[schema(value_type = Object)]
@@ -80,7 +80,7 @@ pub struct VersionView {
 #[serde(deny_unknown_fields)]
 #[schema(as = ComponentSource)]
 pub struct SourceBody {
-    /// A file or folder of the server, or `oci://registry.example/name:tag`.
+    /// A file or folder on the server, or `oci://registry.example/name:tag`.
     #[schema(min_length = 1, max_length = 2000)]
     source: String,
 }
@@ -90,13 +90,13 @@ pub struct SourceBody {
 #[serde(deny_unknown_fields)]
 #[schema(as = Upgrade, min_properties = 1, max_properties = 1)]
 pub struct UpgradeBody {
-    /// `true`: all of the connector.
+    /// `true` for all connections of the connector.
     #[schema(nullable = false)]
     all: Option<bool>,
-    /// Those of these tenants.
+    /// All of these tenants.
     #[schema(required = false, nullable = false, max_items = 10_000)]
     tenants: Option<Vec<TenantName>>,
-    /// These.
+    /// These connections.
     #[schema(required = false, nullable = false, max_items = 10_000)]
     connections: Option<Vec<ConnectionName>>,
 }
@@ -111,7 +111,7 @@ pub struct TenantName(TenantId);
 #[derive(Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ConnectionName {
-    /// Whose.
+    /// The tenant.
     #[schema(value_type = String, pattern = "^[a-z0-9][a-z0-9._-]{0,62}$")]
     tenant: TenantId,
     /// The connection.
@@ -119,20 +119,20 @@ pub struct ConnectionName {
     connection: ConnectionId,
 }
 
-/// How moving connections went.
+/// What came of moving connections.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Upgraded)]
 pub struct UpgradedView {
     /// How many run the version now.
     upgraded: u64,
-    /// Those that stay where they were.
+    /// Those that stay on their version.
     failed: Vec<NotUpgraded>,
 }
 
 /// A connection that was not moved.
 #[derive(Serialize, ToSchema)]
 pub struct NotUpgraded {
-    /// Whose.
+    /// The tenant.
     #[schema(value_type = String)]
     tenant: TenantId,
     /// The connection.
@@ -172,7 +172,7 @@ async fn find(service: &Service, digest: &str) -> Result<Version, Problem> {
         .await
 }
 
-/// The connectors, by their names.
+/// The connectors, ordered by name.
 #[utoipa::path(get, path = "/v1/connectors", tag = "versions", params(PageQuery),
     responses((status = 200, description = "Connectors", body = Page<ConnectorView>)))]
 pub async fn list_connectors(
@@ -223,7 +223,7 @@ fn connector(name: String, versions: Vec<Version>) -> ConnectorView {
     }
 }
 
-/// The installed versions, the newest first.
+/// The installed versions, newest first.
 #[utoipa::path(get, path = "/v1/versions", tag = "versions", params(PageQuery),
     responses((status = 200, description = "Versions", body = Page<VersionView>)))]
 pub async fn list_versions(
@@ -246,7 +246,7 @@ pub async fn list_versions(
     ))
 }
 
-/// Installs a component: its bytes, or where it is. One that is installed already stays.
+/// Installs a component that is sent or fetched. One that is installed already stays as it is.
 #[utoipa::path(post, path = "/v1/versions", tag = "versions",
     params(("tenon-signature" = Option<String>, Header,
         description = "The minisign signature file of the component that is sent, in base64.",
@@ -297,9 +297,9 @@ pub async fn get_version(
     reply(show(find(&service, &path.digest).await?, &access.caller))
 }
 
-/// Removes a version that no connection runs. Who could roll back to it no longer can.
+/// Removes a version that no connection runs. Connections that could roll back to it no longer can.
 #[utoipa::path(delete, path = "/v1/versions/{digest}", tag = "versions",
-    responses((status = 204, description = "It is gone")))]
+    responses((status = 204, description = "It is removed")))]
 pub async fn delete_version(
     State(service): State<Service>,
     access: Access<Platform>,
@@ -312,7 +312,7 @@ pub async fn delete_version(
 /// Moves connections of the connector to this version.
 #[utoipa::path(post, path = "/v1/versions/{digest}/upgrade", tag = "versions",
     request_body = UpgradeBody,
-    responses((status = 200, description = "How it went", body = UpgradedView)))]
+    responses((status = 200, description = "What came of it", body = UpgradedView)))]
 pub async fn upgrade_many(
     State(service): State<Service>,
     access: Access<Platform>,

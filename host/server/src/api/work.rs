@@ -26,18 +26,18 @@ pub struct RunJob {
     #[serde(default)]
     #[schema(min_length = 1, max_length = 10_000)]
     argument: Option<String>,
-    /// Change neither side; show what would be changed.
+    /// Change nothing on either side; show what would be changed.
     #[serde(default)]
     #[schema(required = false)]
     preview: bool,
 }
 
-/// What came of asking for a run: one of the two.
+/// What came of requesting a run: one of the two.
 #[derive(Serialize, ToSchema)]
 pub struct Requested {
-    /// The request that was made, or the equal one that waits already.
+    /// The new request, or an equal one that was waiting already.
     request: Option<i64>,
-    /// The run that has begun: a preview of a connection that is not on waits for nothing.
+    /// The run that has begun: a preview of a connection that is not on does not wait for its turn.
     run: Option<String>,
 }
 
@@ -59,31 +59,31 @@ pub struct RequestPath {
     request: i64,
 }
 
-/// A wanted run.
+/// A run that was requested.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Request)]
 pub struct RequestView {
-    /// Tells it from others.
+    /// Identifier.
     id: i64,
     /// The job.
     job: String,
     /// Its argument.
     argument: Option<String>,
-    /// Whether nothing is to be changed.
+    /// Whether nothing is to be written.
     preview: bool,
-    /// Why it is wanted.
+    /// Why it was requested.
     cause: CauseView,
-    /// Where it stands.
+    /// Its state.
     state: RequestState,
-    /// 0 comes first.
+    /// Its priority; 0 comes first.
     priority: u8,
     /// When it became or becomes ready.
     due_at: Timestamp,
-    /// How often it was tried since it last got on.
+    /// How often it was tried since it last made progress.
     attempts: u32,
     /// Why the last attempt failed.
     error: Option<String>,
-    /// When it was first asked for.
+    /// When it was first requested.
     created_at: Timestamp,
 }
 
@@ -92,9 +92,9 @@ pub struct RequestView {
 #[serde(tag = "type", rename_all = "snake_case")]
 #[schema(as = Cause)]
 pub enum CauseView {
-    /// It was time.
+    /// It was due on its schedule.
     Scheduled,
-    /// By a person or through the API.
+    /// A person or a program requested it.
     Asked,
     /// A button on a record was pressed.
     Action {
@@ -103,7 +103,7 @@ pub enum CauseView {
         /// The record.
         target: RecordName,
     },
-    /// A webhook of the counterpart asked for it.
+    /// A webhook of the counterpart called for it.
     Webhook,
     /// Records changed on the platform.
     Changed {
@@ -117,15 +117,15 @@ pub enum CauseView {
     },
 }
 
-/// Where a request stands.
+/// The state of a request.
 #[derive(Clone, Copy, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RequestState {
-    /// Runs as soon as its connection is on and idle, and a worker is.
+    /// Runs as soon as its connection is on and idle, and a worker is free.
     Ready,
-    /// Becomes ready at a time.
+    /// Becomes ready later.
     Later,
-    /// It runs.
+    /// Is running.
     Running,
     /// Given up until somebody retries it.
     Dead,
@@ -134,19 +134,13 @@ pub enum RequestState {
 /// Which requests are wanted.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-pub struct RequestQuery {
-    /// That stand here.
+pub struct RequestFilter {
+    /// In this state.
     #[param(inline, nullable = false)]
     state: Option<RequestState>,
-    /// Most requests of the page.
-    #[param(minimum = 1, maximum = 500, default = 50, nullable = false)]
-    limit: Option<u32>,
-    /// `next` of the page before.
-    #[param(min_length = 1, max_length = 1000, nullable = false)]
-    after: Option<String>,
 }
 
-/// How many were retried.
+/// How many are tried again.
 #[derive(Serialize, ToSchema)]
 pub struct Retried {
     /// How many.
@@ -160,7 +154,7 @@ pub struct Stopping {
     stopping: bool,
 }
 
-/// A record that the last run which met it could not take.
+/// A record that failed in the latest run that processed it.
 #[derive(Serialize, ToSchema)]
 #[schema(as = FailedRecord)]
 pub struct FailedView {
@@ -170,11 +164,11 @@ pub struct FailedView {
     id: String,
     /// What is wrong with it.
     reason: String,
-    /// The job that met it.
+    /// The job that processed it.
     job: String,
-    /// The run that met it.
+    /// The run that processed it.
     run: String,
-    /// When.
+    /// When it failed.
     at: Timestamp,
 }
 
@@ -183,23 +177,26 @@ pub struct FailedView {
 #[serde(deny_unknown_fields)]
 #[schema(min_properties = 1, max_properties = 1)]
 pub struct RetryFailed {
-    /// `true`: all of the connection.
+    /// `true` for all of the connection.
     #[schema(nullable = false)]
     all: Option<bool>,
-    /// These.
+    /// These records.
     #[schema(required = false, nullable = false, min_items = 1, max_items = 1000)]
     records: Option<Vec<FailedName>>,
 }
 
 /// Names a failed record.
-#[derive(Deserialize, ToSchema)]
+#[derive(Deserialize, IntoParams, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub struct FailedName {
     /// Kind of record.
     #[schema(min_length = 1, max_length = 200)]
+    #[param(min_length = 1, max_length = 200)]
     kind: String,
     /// Number or id.
     #[schema(min_length = 1, max_length = 500)]
+    #[param(min_length = 1, max_length = 500)]
     id: String,
 }
 
@@ -292,10 +289,10 @@ fn requested(asked: Asked) -> Accepted<Requested> {
     Ok((StatusCode::ACCEPTED, axum::Json(body)))
 }
 
-/// Asks for a run of a job now. A connection that is not on takes previews only.
+/// Requests a run of a job. A connection that is not on takes previews only.
 #[utoipa::path(post, path = "/v1/tenants/{tenant}/connections/{connection}/jobs/{job}/run",
     tag = "work", request_body = RunJob,
-    responses((status = 202, description = "It runs soon", body = Requested)))]
+    responses((status = 202, description = "It is requested", body = Requested)))]
 pub async fn run_job(
     State(service): State<Service>,
     access: ToConnection<Operate>,
@@ -310,10 +307,10 @@ pub async fn run_job(
     requested(asked)
 }
 
-/// Presses a button of a record.
+/// Runs a connector's action on a record.
 #[utoipa::path(post, path = "/v1/tenants/{tenant}/connections/{connection}/actions/{action}",
     tag = "work", request_body = RecordName,
-    responses((status = 202, description = "It runs soon", body = Requested)))]
+    responses((status = 202, description = "It is requested", body = Requested)))]
 pub async fn press_action(
     State(service): State<Service>,
     access: ToConnection<Operate>,
@@ -341,17 +338,18 @@ pub async fn stop_run(
     reply(Stopping { stopping })
 }
 
-/// The requests of a connection, the oldest first.
+/// The requests of a connection, oldest first.
 #[utoipa::path(get, path = "/v1/tenants/{tenant}/connections/{connection}/requests",
-    tag = "work", params(RequestQuery),
+    tag = "work", params(RequestFilter, PageQuery),
     responses((status = 200, description = "Requests", body = Page<RequestView>)))]
 pub async fn list_requests(
     State(service): State<Service>,
     access: ToConnection<Read>,
-    Query(query): Query<RequestQuery>,
+    Query(filter): Query<RequestFilter>,
+    Query(query): Query<PageQuery>,
 ) -> Reply<Page<RequestView>> {
     let after: Option<RequestId> = page::place(query.after.as_deref())?;
-    let state = query.state.map(RequestStands::from);
+    let state = filter.state.map(RequestStands::from);
     let limit = page::rows(query.limit);
     let rows = service
         .queue()
@@ -366,10 +364,11 @@ pub async fn list_requests(
     ))
 }
 
-/// Retries all dead requests of a connection.
+/// Retries all dead requests of a connection, and webhooks that no run came of.
 #[utoipa::path(post, path = "/v1/tenants/{tenant}/connections/{connection}/requests/retry",
     tag = "work",
-    responses((status = 200, description = "How many", body = Retried)))]
+    responses((status = 200, description = "How many requests and webhooks are tried again",
+        body = Retried)))]
 pub async fn retry_requests(
     State(service): State<Service>,
     access: ToConnection<Operate>,
@@ -384,7 +383,7 @@ pub async fn retry_requests(
 #[utoipa::path(post,
     path = "/v1/tenants/{tenant}/connections/{connection}/requests/{request}/retry",
     tag = "work",
-    responses((status = 200, description = "How many", body = Retried)))]
+    responses((status = 200, description = "It is tried again", body = Retried)))]
 pub async fn retry_request(
     State(service): State<Service>,
     access: ToConnection<Operate>,
@@ -398,10 +397,10 @@ pub async fn retry_request(
     reply(Retried { retried })
 }
 
-/// Forgets a request that does not run.
+/// Removes a request that is not running.
 #[utoipa::path(delete,
     path = "/v1/tenants/{tenant}/connections/{connection}/requests/{request}", tag = "work",
-    responses((status = 204, description = "It is gone")))]
+    responses((status = 204, description = "It is removed")))]
 pub async fn delete_request(
     State(service): State<Service>,
     access: ToConnection<Operate>,
@@ -415,7 +414,7 @@ pub async fn delete_request(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Records that the last run which met them could not take.
+/// Records that failed in the latest run that processed them.
 #[utoipa::path(get, path = "/v1/tenants/{tenant}/connections/{connection}/failed", tag = "work",
     params(PageQuery),
     responses((status = 200, description = "Records", body = Page<FailedView>)))]
@@ -449,10 +448,10 @@ pub async fn list_failed(
     ))
 }
 
-/// Runs what is needed for failed records to be tried again.
+/// Tries failed records again, by running the jobs that processed them.
 #[utoipa::path(post, path = "/v1/tenants/{tenant}/connections/{connection}/failed/retry",
     tag = "work", request_body = RetryFailed,
-    responses((status = 202, description = "How many runs were asked for", body = Retried)))]
+    responses((status = 202, description = "How many records are tried again", body = Retried)))]
 pub async fn retry_failed(
     State(service): State<Service>,
     access: ToConnection<Operate>,
@@ -479,6 +478,21 @@ pub async fn retry_failed(
         .retry_failed(access.actor(), tenant, connection, only)
         .await?;
     Ok((StatusCode::ACCEPTED, axum::Json(Retried { retried })))
+}
+
+/// Takes a failed record off the list without trying it again.
+#[utoipa::path(delete, path = "/v1/tenants/{tenant}/connections/{connection}/failed", tag = "work",
+    params(FailedName), responses((status = 204, description = "It is removed from the list")))]
+pub async fn remove_failed(
+    State(service): State<Service>,
+    access: ToConnection<Operate>,
+    Query(name): Query<FailedName>,
+) -> Result<StatusCode, Problem> {
+    let (tenant, connection) = (&access.tenant, &access.connection);
+    service
+        .remove_failed(access.actor(), tenant, connection, &name.kind, &name.id)
+        .await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// A request of a connection.

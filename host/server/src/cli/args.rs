@@ -10,10 +10,10 @@ use clap::{Args as ClapArgs, Parser, Subcommand};
 use tenon_host::Secret;
 use tenon_host::ids::{BadName, ConnectionId, TenantId};
 
-use crate::console;
+use crate::origin::Origin;
 use crate::versions::signature::TrustedKey;
 
-/// Runs connectors over the embedded ERP.
+/// Runs connectors over the embedded ERP, one at a time by hand or as a server for tenants.
 ///
 /// Exit status: 0 done; 1 finished, but some records failed; 2 could not run or finish; 130 stopped
 /// by Ctrl-C at a checkpoint.
@@ -28,29 +28,29 @@ pub struct Args {
 /// What `tenon` can do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Serve tenants: run connections on their schedules, take webhooks, answer the API and console.
+    /// Run the server: connections on their schedules, webhooks, the HTTP API and the console.
     Serve(Serve),
     /// Run a job of a connector until it is done.
     Run(Run),
     /// Try the credentials of a connection.
     Check(Connect),
-    /// List the values that a setting can have at the counterpart, such as its order statuses.
+    /// List the values that the counterpart offers for a setting, such as its order statuses.
     Choices(Choices),
     /// Show what a component is: its jobs, settings, endpoints and imports.
     Inspect(Inspect),
     /// Show records of a tenant's ERP.
     Records(Records),
-    /// Put records from a JSON file into a tenant's ERP.
+    /// Load records from a JSON file into a tenant's ERP.
     Load(Load),
     /// Show what the runs of a tenant logged in the last 90 days.
     Log(Log),
-    /// Keep the credentials of connections, sealed.
+    /// Manage the stored credentials of connections.
     #[command(subcommand)]
     Credential(Credential),
-    /// Keep the key that seals the credentials.
+    /// Manage the key that seals stored credentials.
     #[command(subcommand)]
     Key(Key),
-    /// Compile the component on standard input, within limits; `tenon` starts itself so.
+    /// Compile the component on standard input, within limits; `tenon` starts itself with this.
     #[command(hide = true)]
     CompileComponent {
         /// Bytes of memory and seconds of computing.
@@ -64,7 +64,7 @@ pub const COMPILE_COMPONENT: &str = "compile-component";
 /// Which tenant.
 #[derive(Clone, Debug, ClapArgs)]
 pub struct Place {
-    /// Folder that holds everything.
+    /// Data folder; it holds everything.
     #[arg(long, value_name = "DIR")]
     pub data: PathBuf,
     /// Name of the tenant.
@@ -79,7 +79,8 @@ pub struct Which {
     pub connector: String,
     #[command(flatten)]
     pub place: Place,
-    /// Name of the connection, when a tenant has several of one connector.
+    /// Name of the connection, where a tenant has several of one connector; by default the
+    /// connector's name.
     #[arg(long, value_name = "NAME")]
     pub connection: Option<ConnectionId>,
 }
@@ -102,19 +103,20 @@ pub struct Connect {
     /// JSON file with the settings.
     #[arg(long, value_name = "FILE")]
     pub settings: Option<PathBuf>,
-    /// A credential and where its secret is: env:VARIABLE or file:PATH. Without it, the stored one.
+    /// A credential and where its secret is: env:VARIABLE or file:PATH. By default the stored one is
+    /// used.
     #[arg(long = "credential", value_name = "NAME=SOURCE")]
     pub credentials: Vec<CredentialSource>,
-    /// Open an address that the defaults refuse: plain http, or this machine.
-    #[arg(long = "grant", value_name = "ORIGIN", value_parser = parse_origin)]
-    pub grants: Vec<url::Origin>,
+    /// Allow an address that is refused by default: plain http, or this machine.
+    #[arg(long = "grant", value_name = "ORIGIN")]
+    pub grants: Vec<Origin>,
     /// Lift the request budget of the connector's manifest.
     #[arg(long)]
     pub no_budget: bool,
-    /// A limit of the run, such as memory=134217728, elapsed_ms=600000 or requests=5000.
+    /// A limit for the run, such as memory=134217728, elapsed_ms=600000 or requests=5000.
     #[arg(long = "limit", value_name = "NAME=NUMBER", value_parser = parse_limit)]
     pub limits: Vec<(String, u64)>,
-    /// The component; by default NAME.wasm in the folder `connectors` of TENON_COMPONENTS.
+    /// The component; by default connectors/NAME.wasm in the folder TENON_COMPONENTS.
     #[arg(long, value_name = "FILE")]
     pub component: Option<PathBuf>,
     /// Print one JSON object.
@@ -125,34 +127,38 @@ pub struct Connect {
 /// `tenon serve`.
 #[derive(Debug, ClapArgs)]
 pub struct Serve {
-    /// Folder that holds everything.
+    /// Data folder; it holds everything.
     #[arg(long, value_name = "DIR")]
     pub data: PathBuf,
     /// Address to listen on.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7070")]
     pub listen: SocketAddr,
-    /// Address under which counterparts reach this server with their webhooks.
+    /// Address at which counterparts reach this server with their webhooks; by default the one that
+    /// it listens on.
     #[arg(long, value_name = "URL")]
     pub public_url: Option<url::Url>,
     /// Origin whose pages may embed the console in a frame.
     #[arg(long, value_name = "ORIGIN")]
-    pub console_origin: Option<console::Origin>,
-    /// Runs at one time.
+    pub console_origin: Option<Origin>,
+    /// Most runs at the same time; 16 by default.
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub runs: Option<u32>,
-    /// Seconds that a run goes on while others wait.
+    /// Seconds after which a run gives way when others wait; 10 by default.
     #[arg(long, value_name = "SECONDS")]
     pub slice: Option<u64>,
-    /// Public key of minisign whose components are taken as signed; may be given several times.
+    /// Public key of minisign whose signatures are trusted; may be given several times.
     #[arg(long = "trusted-key", value_name = "KEY")]
     pub trusted_keys: Vec<TrustedKey>,
-    /// Take only components that one of the trusted keys signed.
+    /// Accept only components that are signed by one of the trusted keys.
     #[arg(long)]
     pub require_signature: bool,
-    /// Registry that is asked over plain http, as host:port; for local testing.
+    /// Registry to ask over plain http, as host:port, for local testing; may be given several times.
     #[arg(long = "plain-registry", value_name = "HOST")]
     pub plain_registries: Vec<String>,
-    /// Write the log as JSON, an object per line.
+    /// File with logins for registries, as `docker login` writes it.
+    #[arg(long, value_name = "FILE")]
+    pub registry_logins: Option<PathBuf>,
+    /// Write the log as JSON, one object per line.
     #[arg(long)]
     pub log_json: bool,
 }
@@ -169,10 +175,10 @@ pub struct Run {
     /// Argument of the job.
     #[arg(long)]
     pub argument: Option<String>,
-    /// Change neither side.
+    /// Only find out what would be done; change nothing on either side.
     #[arg(long)]
     pub preview: bool,
-    /// Show the run's whole log, such as the rule that matched each record.
+    /// Show the run's whole log, including the rule that matched each record.
     #[arg(short, long)]
     pub verbose: bool,
 }
@@ -229,13 +235,13 @@ pub struct Load {
 pub struct Log {
     #[command(flatten)]
     pub place: Place,
-    /// Of one connection only.
+    /// Only lines of this connection.
     #[arg(long, value_name = "NAME")]
     pub connection: Option<ConnectionId>,
-    /// About one record only, by its key.
+    /// Only lines about the record with this key.
     #[arg(long, value_name = "KEY")]
     pub record: Option<String>,
-    /// The newest so many lines.
+    /// How many lines to show, counted from the newest.
     #[arg(long, value_name = "NUMBER", default_value_t = 200)]
     pub lines: u32,
     /// Print a JSON array.
@@ -246,7 +252,7 @@ pub struct Log {
 /// `tenon credential`.
 #[derive(Debug, Subcommand)]
 pub enum Credential {
-    /// Store a credential of a connection, in place of the one of this name.
+    /// Store a credential of a connection; one of the same name is replaced.
     Set(SetCredential),
     /// Show the names of a tenant's stored credentials.
     List(ListCredentials),
@@ -293,14 +299,14 @@ pub enum Key {
     /// Seal all credentials with a new key and forget the old one.
     ///
     /// The key file of the data folder gets a new key. Where the variable TENON_KEY holds the keys,
-    /// set it to NEW,OLD first: all is then sealed with NEW, and OLD can be taken out.
+    /// set it to NEW,OLD first: everything is then sealed with NEW, and OLD can be dropped.
     Rotate(Rotate),
 }
 
 /// `tenon key rotate`.
 #[derive(Debug, ClapArgs)]
 pub struct Rotate {
-    /// Folder that holds everything.
+    /// Data folder; it holds everything.
     #[arg(long, value_name = "DIR")]
     pub data: PathBuf,
     /// Print one JSON object.
@@ -384,14 +390,6 @@ fn parse_limit(text: &str) -> Result<(String, u64), String> {
     Ok((name.to_owned(), number.parse().map_err(|_| usage())?))
 }
 
-fn parse_origin(text: &str) -> Result<url::Origin, String> {
-    let url = url::Url::parse(text).map_err(|error| error.to_string())?;
-    match url.origin() {
-        origin @ url::Origin::Tuple(..) if url.path() == "/" && url.query().is_none() => Ok(origin),
-        _ => Err("write a scheme, a host and a port, e.g. http://127.0.0.1:8080".to_owned()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory as _;
@@ -411,13 +409,5 @@ mod tests {
         );
         let help = Args::command().render_help().to_string();
         assert!(!help.contains(COMPILE_COMPONENT), "{help}");
-    }
-
-    #[test]
-    fn a_grant_is_an_origin_and_nothing_more() {
-        assert!(parse_origin("http://127.0.0.1:8080").is_ok());
-        for bad in ["127.0.0.1:8080", "http://a/b", "file:///x", "http://a?b"] {
-            assert!(parse_origin(bad).is_err(), "{bad}");
-        }
     }
 }

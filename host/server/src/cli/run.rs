@@ -120,7 +120,9 @@ async fn open(args: &Connect) -> anyhow::Result<(Host, Connection)> {
         settings,
         credentials,
         egress: EgressSettings {
-            grants: args.grants.clone(),
+            grants: (args.grants.iter().cloned())
+                .map(url::Origin::from)
+                .collect(),
             no_budget: args.no_budget,
             ..EgressSettings::default()
         },

@@ -11,13 +11,10 @@ use jiff::Timestamp;
 use tokio::net::TcpListener;
 
 use super::{Exit, args, site};
-use crate::control::tokens;
-use crate::service::{Error, Service, ServiceOptions};
+use crate::control::{Failure, tokens};
+use crate::service::{Service, ServiceOptions};
 use crate::versions::SignaturePolicy;
 use crate::{console, router, serve};
-
-/// The name of the token that the first start makes.
-const FIRST_TOKEN: &str = "first";
 
 pub async fn run(args: args::Serve) -> anyhow::Result<Exit> {
     let _lock = lock(&args.data)?;
@@ -27,7 +24,11 @@ pub async fn run(args: args::Serve) -> anyhow::Result<Exit> {
     let address = listener.local_addr()?;
     let service = open(&args, address).await?;
     let mut greeting = format!("console  http://{address}/console/\n");
-    if let Some(token) = first_token(&service).await? {
+    let token = service
+        .control()
+        .write(|db| Ok::<_, Failure>(tokens::first(db, "first", Timestamp::now())?))
+        .await?;
+    if let Some(token) = token {
         greeting += &format!(
             "token    {token}\n         It is shown this once. Keep it; it may do everything.\n"
         );
@@ -80,6 +81,7 @@ async fn open(args: &args::Serve, address: SocketAddr) -> anyhow::Result<Service
         required: args.require_signature,
     };
     options.plain_registries.clone_from(&args.plain_registries);
+    options.registry_logins.clone_from(&args.registry_logins);
     if let Some(runs) = args.runs {
         options.runs = runs;
     }
@@ -109,20 +111,6 @@ fn lock(data: &Path) -> anyhow::Result<File> {
             Err(error).with_context(|| path.display().to_string())
         }
     }
-}
-
-/// A token for everything, when there is none at all yet.
-async fn first_token(service: &Service) -> Result<Option<String>, Error> {
-    service
-        .control()
-        .write(|db| {
-            if !tokens::is_empty(db)? {
-                return Ok(None);
-            }
-            let new = tokens::NewToken::platform(FIRST_TOKEN);
-            Ok(Some(tokens::issue(db, &new, Timestamp::now())?.secret))
-        })
-        .await
 }
 
 /// Waits for SIGTERM or Ctrl-C.

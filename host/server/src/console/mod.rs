@@ -9,8 +9,6 @@
 //! styles and requests of this origin alone, and frames of one named origin or none; a token comes
 //! from the person or, by message, from that origin, never in an address.
 
-use std::fmt;
-use std::str::FromStr;
 use std::sync::Arc;
 
 use axum::Router;
@@ -27,7 +25,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest as _, Sha256};
 use tower_http::compression::CompressionLayer;
-use url::Url;
+
+pub use crate::origin::{NotAnOrigin, Origin};
 
 /// All files, by their path below `assets/`.
 macro_rules! assets {
@@ -51,6 +50,7 @@ const ASSETS: &[(&str, &[u8])] = assets![
     "pages/connection-lists.js",
     "pages/connection-settings.js",
     "pages/connection.js",
+    "pages/connections.js",
     "pages/log.js",
     "pages/records.js",
     "pages/run.js",
@@ -89,36 +89,6 @@ pub struct Options {
     pub origin: Option<Origin>,
 }
 
-/// Scheme, host and port of a platform that embeds the console.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Origin(String);
-
-/// A text is no origin.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no origin; write it like https://erp.example.com")]
-pub struct NotAnOrigin(String);
-
-impl FromStr for Origin {
-    type Err = NotAnOrigin;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let wrong = || NotAnOrigin(text.to_owned());
-        let url = Url::parse(text).map_err(|_| wrong())?;
-        let origin = url.origin().ascii_serialization();
-        let plain = text.strip_suffix('/').unwrap_or(text);
-        let is_web = matches!(url.scheme(), "http" | "https");
-        (is_web && origin.eq_ignore_ascii_case(plain))
-            .then_some(Self(origin))
-            .ok_or_else(wrong)
-    }
-}
-
-impl fmt::Display for Origin {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
 /// Serves the console under `/console/`, for an API under `/v1` beside it. To be merged, not nested,
 /// into a router, which may itself be nested under any prefix.
 pub fn router(options: &Options) -> Router {
@@ -151,7 +121,7 @@ struct File {
 
 impl Site {
     fn new(options: &Options) -> Self {
-        let origin = options.origin.as_ref().map(|origin| origin.0.as_str());
+        let origin = options.origin.as_ref().map(Origin::to_string);
         let config = serde_json::json!({ "console_origin": origin }).to_string();
         let mut files: Vec<File> = (ASSETS.iter())
             .map(|(path, bytes)| File::new(path, (*bytes).into()))
@@ -159,7 +129,7 @@ impl Site {
         files.push(File::new(CONFIG, config.into()));
         Site {
             files,
-            policy: header(&policy(origin)),
+            policy: header(&policy(origin.as_deref())),
         }
     }
 }

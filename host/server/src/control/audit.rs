@@ -61,7 +61,8 @@ pub fn note(db: &Connection, note: &Note, now: Timestamp) -> rusqlite::Result<()
     .map(drop)
 }
 
-/// What is remembered, of one tenant or of all, the newest first; what is older than an entry.
+/// What is remembered, of one tenant or of all, the newest first; what is older than an entry. What a
+/// tenant did that had the same name before is nothing to the present one.
 pub fn list(
     db: &Connection,
     tenant: Option<&TenantId>,
@@ -72,7 +73,9 @@ pub fn list(
     match tenant {
         Some(tenant) => db
             .prepare_cached(
-                "SELECT * FROM audit WHERE tenant = ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3",
+                "SELECT * FROM audit WHERE tenant = ?1 AND id < ?2
+                     AND at >= coalesce((SELECT created_at FROM tenants WHERE id = ?1), 0)
+                 ORDER BY id DESC LIMIT ?3",
             )?
             .query_map(params![tenant.as_str(), after, limit], entry)?
             .collect(),
@@ -81,6 +84,15 @@ pub fn list(
             .query_map(params![after, limit], entry)?
             .collect(),
     }
+}
+
+/// Forgets some of what was noted before a moment, the oldest; tells how much.
+pub fn forget(db: &Connection, before: Timestamp, limit: u32) -> rusqlite::Result<usize> {
+    db.prepare_cached(
+        "DELETE FROM audit
+         WHERE id IN (SELECT id FROM audit ORDER BY id LIMIT ?2) AND at < ?1",
+    )?
+    .execute(params![before.as_millisecond(), limit])
 }
 
 fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {

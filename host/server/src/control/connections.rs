@@ -15,6 +15,7 @@ use tenon_host::Limits;
 use tenon_host::ids::{ConnectionId, TenantId};
 
 use super::columns;
+use super::search::Sought;
 
 /// A connection as it is stored.
 #[derive(Clone, Debug, PartialEq)]
@@ -174,6 +175,25 @@ pub fn all_limits(limits: &BTreeMap<String, u64>) -> Result<Limits, serde_json::
     serde_json::to_value(limits).and_then(serde_json::from_value)
 }
 
+/// Which connections are wanted.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Wanted<'a> {
+    /// Of one tenant only.
+    pub tenant: Option<&'a TenantId>,
+    /// Of one connector only.
+    pub connector: Option<&'a str>,
+    /// That run one version only, by its digest.
+    pub digest: Option<&'a str>,
+    /// In one state only, by its name.
+    pub state: Option<&'a str>,
+    /// With this in one of their names.
+    pub text: Option<&'a str>,
+    /// Behind this one; of the same tenant where one is wanted.
+    pub after: Option<(&'a TenantId, &'a ConnectionId)>,
+    /// So many at most.
+    pub limit: u32,
+}
+
 /// Adds a connection; tells whether the name was free.
 pub fn insert(db: &Connection, new: &Stored) -> rusqlite::Result<bool> {
     let added = db.execute(
@@ -206,6 +226,12 @@ pub fn get(
         .optional()
 }
 
+/// Whether there is a connection of these names.
+pub fn is_there(db: &Connection, tenant: &TenantId, id: &ConnectionId) -> rusqlite::Result<bool> {
+    db.prepare_cached("SELECT 1 FROM connections WHERE tenant = ?1 AND id = ?2")?
+        .exists([tenant.as_str(), id.as_str()])
+}
+
 /// The connection whose webhooks come to the secret with this SHA-256.
 pub fn by_hook(db: &Connection, hash: &[u8; 32]) -> rusqlite::Result<Option<Stored>> {
     db.prepare_cached("SELECT * FROM connections WHERE hook = ?1")?
@@ -213,25 +239,42 @@ pub fn by_hook(db: &Connection, hash: &[u8; 32]) -> rusqlite::Result<Option<Stor
         .optional()
 }
 
-/// The connections of a tenant by name, those after one.
-pub fn list(
-    db: &Connection,
-    tenant: &TenantId,
-    after: Option<&ConnectionId>,
-    limit: u32,
-) -> rusqlite::Result<Vec<Stored>> {
-    db.prepare_cached(
-        "SELECT * FROM connections WHERE tenant = ?1 AND id > ?2 ORDER BY id LIMIT ?3",
-    )?
-    .query_map(
-        params![
-            tenant.as_str(),
-            after.map_or("", ConnectionId::as_str),
-            limit
-        ],
+/// The wanted connections, by tenant and name.
+pub fn list(db: &Connection, wanted: Wanted<'_>) -> rusqlite::Result<Vec<Stored>> {
+    let (tenant, id) = match wanted.after {
+        Some((tenant, id)) => (tenant.as_str(), id.as_str()),
+        None => (wanted.tenant.map_or("", TenantId::as_str), ""),
+    };
+    let place = match wanted.tenant {
+        Some(_) => "tenant = ?1 AND id > ?2",
+        None => "(tenant, id) > (?1, ?2)",
+    };
+    let sought = Sought::new(wanted.text);
+    let mut select = db.prepare_cached(&format!(
+        "SELECT * FROM connections WHERE {place} AND (?3 IS NULL OR connector = ?3)
+             AND (?4 IS NULL OR digest = ?4) AND (?5 IS NULL OR state = ?5)
+         ORDER BY tenant, id"
+    ))?;
+    let rows = select.query_map(
+        params![tenant, id, wanted.connector, wanted.digest, wanted.state],
         stored,
-    )?
-    .collect()
+    )?;
+    let found = rows.filter(|row| match row {
+        Ok(one) => {
+            // Where all are of one tenant, its name tells them from nothing.
+            let owner = wanted.tenant.map_or(one.tenant.as_str(), |_| "");
+            sought.is_in(&[one.id.as_str(), &one.title, &one.connector, owner])
+        }
+        Err(_) => true,
+    });
+    found.take(wanted.limit as usize).collect()
+}
+
+/// The names of all connections of a tenant.
+pub fn of_tenant(db: &Connection, tenant: &TenantId) -> rusqlite::Result<Vec<ConnectionId>> {
+    db.prepare_cached("SELECT id FROM connections WHERE tenant = ?1 ORDER BY id")?
+        .query_map([tenant.as_str()], |row| columns::parsed(row, "id"))?
+        .collect()
 }
 
 /// The names of all connections of a connector.
@@ -258,20 +301,6 @@ pub fn with_fallback(db: &Connection) -> rusqlite::Result<Vec<Stored>> {
     db.prepare("SELECT * FROM connections WHERE fallback IS NOT NULL")?
         .query_map([], stored)?
         .collect()
-}
-
-/// Up to `limit` connections that are on and have a timer that came due, the longest due first.
-pub fn to_wake(
-    db: &Connection,
-    now: Timestamp,
-    limit: u32,
-) -> rusqlite::Result<Vec<(TenantId, ConnectionId)>> {
-    db.prepare_cached(
-        "SELECT tenant, id FROM connections WHERE wake_at <= ?1 AND state = 'on'
-         ORDER BY wake_at LIMIT ?2",
-    )?
-    .query_map(params![now.as_millisecond(), limit], names)?
-    .collect()
 }
 
 /// Remembers when the first timer of a connection comes due.
@@ -310,11 +339,11 @@ pub fn change<E: From<rusqlite::Error>>(
     Ok(Some(after))
 }
 
-/// Removes a connection with its credentials, requests, runs, failed records and log: a new one of
-/// the same name begins from nothing. Tells whether it was there.
+/// Removes a connection with its credentials, requests, webhooks, runs, failed records and log: a new
+/// one of the same name begins from nothing. Tells whether it was there.
 pub fn remove(db: &Connection, tenant: &TenantId, id: &ConnectionId) -> rusqlite::Result<bool> {
     let key = [tenant.as_str(), id.as_str()];
-    for table in ["credentials", "runs", "run_log"] {
+    for table in ["credentials", "runs", "run_log", "webhooks_seen"] {
         db.execute(
             &format!("DELETE FROM {table} WHERE tenant = ?1 AND connection = ?2"),
             key,

@@ -16,6 +16,7 @@ pub mod repeats;
 pub mod runs;
 pub mod schedules;
 mod schema;
+pub mod search;
 mod shared;
 pub mod tenants;
 pub mod tokens;

@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 /// How long an answer is kept.
-const KEPT: SignedDuration = SignedDuration::from_hours(24);
+pub const KEPT: SignedDuration = SignedDuration::from_hours(24);
 /// How long a reservation without an answer is believed.
 const BELIEVED: SignedDuration = SignedDuration::from_secs(60);
 
@@ -137,9 +137,13 @@ pub fn release(
     .map(drop)
 }
 
-/// Removes what is old; tells how much.
-pub fn forget(db: &Connection, now: Timestamp) -> rusqlite::Result<usize> {
-    db.execute("DELETE FROM repeats WHERE at < ?1", [before(now, KEPT)])
+/// Removes some of what is from before a moment; tells how much.
+pub fn forget(db: &Connection, before: Timestamp, limit: u32) -> rusqlite::Result<usize> {
+    db.prepare_cached(
+        "DELETE FROM repeats WHERE (token, key) IN (
+             SELECT token, key FROM repeats WHERE at < ?1 ORDER BY at LIMIT ?2)",
+    )?
+    .execute(params![before.as_millisecond(), limit])
 }
 
 fn before(now: Timestamp, age: SignedDuration) -> i64 {
@@ -190,7 +194,8 @@ mod tests {
         assert_eq!(Repeat::Answered(answer), reserve_at(&db, day));
         let other = reserve(&db, "token", "key", &[2; 32], at(day)).unwrap();
         assert_eq!(Repeat::OtherRequest, other);
-        assert_eq!(1, forget(&db, at(day + 1)).unwrap());
+        assert_eq!(0, forget(&db, at(0), 10).unwrap());
+        assert_eq!(1, forget(&db, at(1), 10).unwrap());
         assert_eq!(Repeat::First, reserve_at(&db, day + 1));
     }
 }

@@ -102,6 +102,8 @@ pub struct Wanted<'a> {
     pub job: Option<&'a str>,
     /// That ended in one way only.
     pub outcome: Option<Outcome>,
+    /// Previews only, or none of them.
+    pub preview: Option<bool>,
     /// Older than this one.
     pub after: Option<&'a str>,
     /// So many at most.
@@ -143,6 +145,12 @@ pub fn begin(db: &Connection, run: &Begun) -> rusqlite::Result<()> {
         run.started_at.as_millisecond(),
     ])
     .map(drop)
+}
+
+/// Whether a run is known: it goes with its connection.
+pub fn is_there(db: &Connection, id: &str) -> rusqlite::Result<bool> {
+    db.prepare_cached("SELECT 1 FROM runs WHERE id = ?1")?
+        .exists([id])
 }
 
 /// Takes note of how a run ended; again with the same report changes nothing.
@@ -198,7 +206,8 @@ pub fn list(db: &Connection, wanted: Wanted<'_>) -> rusqlite::Result<Vec<Run>> {
     db.prepare_cached(
         "SELECT * FROM runs WHERE tenant = ?1 AND connection = ?2 AND (?3 IS NULL OR id < ?3)
              AND (?4 IS NULL OR job = ?4) AND (?5 IS NULL OR outcome = ?5)
-         ORDER BY id DESC LIMIT ?6",
+             AND (?6 IS NULL OR preview = ?6)
+         ORDER BY id DESC LIMIT ?7",
     )?
     .query_map(
         params![
@@ -207,6 +216,7 @@ pub fn list(db: &Connection, wanted: Wanted<'_>) -> rusqlite::Result<Vec<Run>> {
             wanted.after,
             wanted.job,
             outcome,
+            wanted.preview,
             wanted.limit,
         ],
         run,
@@ -214,7 +224,7 @@ pub fn list(db: &Connection, wanted: Wanted<'_>) -> rusqlite::Result<Vec<Run>> {
     .collect()
 }
 
-/// The newest run of a connection that has finished.
+/// The newest run of a connection that has finished and was no preview.
 pub fn last(
     db: &Connection,
     tenant: &TenantId,
@@ -222,6 +232,7 @@ pub fn last(
 ) -> rusqlite::Result<Option<Run>> {
     db.prepare_cached(
         "SELECT * FROM runs WHERE tenant = ?1 AND connection = ?2 AND finished_at IS NOT NULL
+             AND preview = 0
          ORDER BY id DESC LIMIT 1",
     )?
     .query_row([tenant.as_str(), connection.as_str()], run)
@@ -268,12 +279,28 @@ pub fn changes(
     .collect()
 }
 
-/// Removes finished runs that began before a moment, with their changes; tells how many.
-pub fn forget(db: &Connection, before: Timestamp) -> rusqlite::Result<usize> {
-    db.execute(
-        "DELETE FROM runs WHERE started_at < ?1 AND finished_at IS NOT NULL",
-        [before.as_millisecond()],
-    )
+/// Removes some of the finished runs that began before a moment, their changes first; tells how many
+/// rows that were.
+pub fn forget(db: &Connection, before: Timestamp, limit: u32) -> rusqlite::Result<usize> {
+    let changes = db
+        .prepare_cached(
+            "DELETE FROM changes WHERE (run, number) IN (
+                 SELECT changes.run, changes.number FROM runs
+                 JOIN changes ON changes.run = runs.id
+                 WHERE runs.started_at < ?1 AND runs.finished_at IS NOT NULL LIMIT ?2)",
+        )?
+        .execute(params![before.as_millisecond(), limit])?;
+    if changes >= limit as usize {
+        return Ok(changes);
+    }
+    let runs = db
+        .prepare_cached(
+            "DELETE FROM runs WHERE id IN (
+                 SELECT id FROM runs WHERE started_at < ?1 AND finished_at IS NOT NULL
+                 ORDER BY started_at LIMIT ?2)",
+        )?
+        .execute(params![before.as_millisecond(), limit])?;
+    Ok(changes + runs)
 }
 
 fn run(row: &Row<'_>) -> rusqlite::Result<Run> {
@@ -344,6 +371,7 @@ mod tests {
             connection: &connection,
             job: None,
             outcome: None,
+            preview: None,
             after: None,
             limit: 10,
         };
@@ -369,6 +397,37 @@ mod tests {
     }
 
     #[test]
+    fn a_preview_is_listed_on_its_own_and_is_never_the_last_run() {
+        let db = database();
+        begin(&db, &begun("1", "a")).unwrap();
+        let preview = Begun {
+            preview: true,
+            ..begun("2", "a")
+        };
+        begin(&db, &preview).unwrap();
+        end_left_behind(&db, Timestamp::now()).unwrap();
+        let (tenant, connection) = ("shop".parse().unwrap(), "a".parse().unwrap());
+        let of = |preview| -> Vec<String> {
+            let wanted = Wanted {
+                tenant: &tenant,
+                connection: &connection,
+                job: None,
+                outcome: None,
+                preview,
+                after: None,
+                limit: 10,
+            };
+            let runs = list(&db, wanted).unwrap().into_iter();
+            runs.map(|run| run.begun.id).collect()
+        };
+        assert_eq!(vec!["2", "1"], of(None));
+        assert_eq!(vec!["2"], of(Some(true)));
+        assert_eq!(vec!["1"], of(Some(false)));
+        let last = last(&db, &tenant, &connection).unwrap();
+        assert_eq!("1", last.unwrap().begun.id);
+    }
+
+    #[test]
     fn changes_keep_their_order_over_several_checkpoints_and_go_with_their_run() {
         let db = database();
         db.execute_batch("PRAGMA foreign_keys = ON").unwrap();
@@ -391,7 +450,10 @@ mod tests {
         assert_eq!(vec!["x", "y", "z"], origins(0));
         assert_eq!(vec!["z"], origins(2));
         end_left_behind(&db, Timestamp::now()).unwrap();
-        assert_eq!(1, forget(&db, Timestamp::now()).unwrap());
+        // A change, a change, and the last one with the run itself.
+        let forget = |limit| forget(&db, Timestamp::now(), limit).unwrap();
+        assert_eq!((2, 2, 0), (forget(2), forget(2), forget(2)));
         assert!(origins(0).is_empty());
+        assert!(outcomes(&db, "a").is_empty());
     }
 }

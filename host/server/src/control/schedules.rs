@@ -103,6 +103,35 @@ pub fn advance(db: &Connection, due: &Due, next: Option<Timestamp>) -> Result<()
     Ok(())
 }
 
+/// Tenants of which a connection that is on has a timer that came due, the longest due first.
+pub fn tenants_to_wake(db: &Connection, now: Timestamp) -> rusqlite::Result<Vec<TenantId>> {
+    db.prepare_cached(
+        "SELECT tenant FROM connections INDEXED BY connections_by_wake
+         WHERE wake_at <= ?1 AND state = 'on' GROUP BY tenant ORDER BY min(wake_at)",
+    )?
+    .query_map([now.as_millisecond()], |row| columns::parsed(row, "tenant"))?
+    .collect()
+}
+
+/// Up to `limit` connections of a tenant that are on and have a timer that came due, the longest due
+/// first.
+pub fn to_wake(
+    db: &Connection,
+    tenant: &TenantId,
+    now: Timestamp,
+    limit: u32,
+) -> rusqlite::Result<Vec<ConnectionId>> {
+    db.prepare_cached(
+        "SELECT id FROM connections WHERE tenant = ?1 AND wake_at <= ?2 AND state = 'on'
+         ORDER BY wake_at LIMIT ?3",
+    )?
+    .query_map(
+        params![tenant.as_str(), now.as_millisecond(), limit],
+        |row| columns::parsed(row, "id"),
+    )?
+    .collect()
+}
+
 /// Puts these schedules, by job with their next times, in the place of those of a connection.
 pub fn replace(
     db: &Connection,

@@ -131,6 +131,8 @@ CREATE TABLE requests (
     -- When it becomes ready; of a ready one, since when it is.
     due_at INTEGER NOT NULL,
     created_at INTEGER NOT NULL,
+    -- When it was claimed first: what it goes on with began then.
+    began_at INTEGER,
     attempts INTEGER NOT NULL DEFAULT 0,
     error TEXT,
     -- Of the claim that is under way.
@@ -149,29 +151,38 @@ CREATE INDEX requests_later ON requests (due_at) WHERE state = 'later';
 CREATE INDEX requests_leased ON requests (lease_until) WHERE state = 'running';
 CREATE INDEX requests_by_connection ON requests (tenant, connection, state);
 
--- Connections that are on, have a ready request and run nothing, with the place of each in the line.
--- All of it follows from `requests` and `connections` but the place.
+-- Connections that are on, have a ready request and run nothing. All of it follows from `requests`
+-- and `connections`.
 CREATE TABLE line (
     tenant TEXT NOT NULL,
     connection TEXT NOT NULL,
     -- Priority of its next request, raised by waiting.
     class INTEGER NOT NULL,
-    -- Virtual time within the class, so that tenants take turns.
-    turn INTEGER NOT NULL,
-    -- When its oldest request became ready.
+    -- When that became ready.
     since INTEGER NOT NULL,
     -- When waiting raises one of its requests next.
     rises_at INTEGER,
     PRIMARY KEY (tenant, connection),
     FOREIGN KEY (tenant, connection) REFERENCES connections (tenant, id) ON DELETE CASCADE
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX line_in_order ON line (class, turn, since);
+CREATE INDEX line_in_order ON line (tenant, class, since);
 CREATE INDEX line_rising ON line (rises_at) WHERE rises_at IS NOT NULL;
-CREATE INDEX line_by_tenant ON line (tenant, class, turn);
 
--- The virtual time of each class: the turn that was claimed last.
-CREATE TABLE classes (class INTEGER PRIMARY KEY, turn INTEGER NOT NULL) STRICT;
-INSERT INTO classes VALUES (0, 0), (1, 0), (2, 0), (3, 0);
+-- Tenants that have or had a connection in the line.
+CREATE TABLE turns (
+    tenant TEXT PRIMARY KEY REFERENCES tenants (id) ON DELETE CASCADE,
+    -- Virtual time of its next run: it grows with each, so that tenants take turns.
+    turn INTEGER NOT NULL,
+    -- Its turn, put off by the class of what it runs next; none while nothing of it is in the line.
+    place INTEGER,
+    -- Since when that waits.
+    since INTEGER
+) STRICT, WITHOUT ROWID;
+CREATE INDEX turns_in_order ON turns (place, since) WHERE place IS NOT NULL;
+
+-- One row: the virtual time, which is the latest turn that was claimed.
+CREATE TABLE clock (turn INTEGER NOT NULL) STRICT;
+INSERT INTO clock VALUES (0);
 
 -- One row: the last fence that was given out. Tenants' files know fences, too, so a control database
 -- that is made anew begins above all earlier ones.
@@ -217,7 +228,7 @@ CREATE TABLE changes (
     PRIMARY KEY (run, number)
 ) STRICT, WITHOUT ROWID;
 
--- Records that the last run that met them could not take.
+-- Records that could not be taken, until they are.
 CREATE TABLE failed_records (
     tenant TEXT NOT NULL,
     connection TEXT NOT NULL,
@@ -227,9 +238,12 @@ CREATE TABLE failed_records (
     job TEXT NOT NULL,
     run TEXT NOT NULL,
     at INTEGER NOT NULL,
+    -- When people asked for it again; none when a run has named it since.
+    asked_at INTEGER,
     PRIMARY KEY (tenant, connection, kind, id),
     FOREIGN KEY (tenant, connection) REFERENCES connections (tenant, id) ON DELETE CASCADE
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX failed_records_by_time ON failed_records (at);
 
 ALTER TABLE run_log ADD COLUMN run TEXT;
 CREATE INDEX run_log_by_run ON run_log (run) WHERE run IS NOT NULL;
@@ -243,18 +257,22 @@ CREATE TABLE webhooks (
     topic TEXT NOT NULL,
     headers TEXT NOT NULL,
     query TEXT NOT NULL,
-    body BLOB NOT NULL,
     received_at INTEGER NOT NULL,
-    -- What tells it from others: a digest of its id or of all of it.
+    -- What tells it from others: a digest of its id and body, or of all of it.
     key BLOB NOT NULL,
+    -- How often a connector began to read it.
     attempts INTEGER NOT NULL DEFAULT 0,
     due_at INTEGER NOT NULL,
     -- Set when no further attempt is made.
     error TEXT,
+    -- The last one, so that the others are read without it.
+    body BLOB NOT NULL,
     FOREIGN KEY (tenant, connection) REFERENCES connections (tenant, id) ON DELETE CASCADE
 ) STRICT;
-CREATE INDEX webhooks_waiting ON webhooks (due_at) WHERE error IS NULL;
+CREATE INDEX webhooks_waiting ON webhooks (tenant, due_at, id) WHERE error IS NULL;
 CREATE UNIQUE INDEX webhooks_once ON webhooks (tenant, connection, key) WHERE error IS NULL;
+CREATE INDEX webhooks_given_up ON webhooks (tenant, connection, id) WHERE error IS NOT NULL;
+CREATE INDEX webhooks_by_time ON webhooks (received_at) WHERE error IS NOT NULL;
 
 -- Webhooks that came lately, so that one that is sent again is dropped.
 CREATE TABLE webhooks_seen (

@@ -3,21 +3,26 @@
 //!
 //! A durable commit waits for the disk, and SQLite has one writer. So one thread writes for all: what
 //! waits meanwhile goes into one transaction and shares one wait. Each piece of work has a savepoint
-//! of its own, so a refused one leaves no trace and spoils nobody else's.
+//! of its own, so a refused one leaves no trace and spoils nobody else's. Few read at one time: more
+//! would only share the same cores, with an open file and a thread each.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 
 use rusqlite::{Connection, TransactionBehavior};
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
 
 use super::Control;
 
-/// Statements that stay prepared: the few dozen that every run needs.
-const STATEMENTS: usize = 64;
+/// Statements that stay prepared: those that runs, webhooks and schedules need.
+const STATEMENTS: usize = 128;
 
 /// Pieces of work that share a commit at most.
 const TOGETHER: usize = 256;
+
+/// Readers at one time, for each core and at least.
+const READERS_OF_CORE: usize = 2;
+const READERS: usize = 4;
 
 /// The control database did not do what it was asked to. Nothing of it was written.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -56,6 +61,7 @@ pub struct SharedControl {
 
 struct Readers {
     data: Box<Path>,
+    places: Arc<Semaphore>,
     idle: Mutex<Vec<Connection>>,
 }
 
@@ -72,6 +78,7 @@ impl SharedControl {
             writer,
             readers: Arc::new(Readers {
                 data: data.into(),
+                places: Arc::new(Semaphore::new(readers())),
                 idle: Mutex::default(),
             }),
         })
@@ -115,7 +122,11 @@ impl SharedControl {
         E: From<Failure> + Send + 'static,
     {
         let readers = Arc::clone(&self.readers);
+        let place = Arc::clone(&readers.places).acquire_owned().await;
+        let place = place.map_err(|error| E::from(Failure::new(error)))?;
         tokio::task::spawn_blocking(move || {
+            // Who asked may be gone by the end; the place is taken until then.
+            let _place = place;
             let mut db = readers.take().map_err(E::from)?;
             let result = {
                 let moment = db
@@ -129,6 +140,12 @@ impl SharedControl {
         .await
         .map_err(|error| E::from(Failure::new(error)))?
     }
+}
+
+/// How many read at one time.
+fn readers() -> usize {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    (READERS_OF_CORE * cores).max(READERS)
 }
 
 impl Readers {
@@ -245,6 +262,21 @@ mod tests {
         assert!(refused.unwrap_err().to_string().ends_with("no"));
         good.unwrap();
         assert_eq!(1, count(&control).await);
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn many_who_read_at_once_share_a_few_readers() {
+        let folder = tempfile::tempdir().unwrap();
+        let control = SharedControl::open(folder.path()).unwrap();
+        let reads = (0..200).map(|_| {
+            let control = control.clone();
+            tokio::spawn(async move { count(&control).await })
+        });
+        for read in reads.collect::<Vec<_>>() {
+            assert_eq!(0, read.await.unwrap());
+        }
+        assert!(control.readers.lock().len() <= readers());
+        assert_eq!(readers(), control.readers.places.available_permits());
     }
 
     #[tokio::test]

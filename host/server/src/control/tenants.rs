@@ -5,6 +5,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use tenon_host::ids::TenantId;
 
 use super::columns;
+use super::search::Sought;
 
 /// One customer of the platform.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,15 +45,21 @@ pub fn get(db: &Connection, id: &TenantId) -> rusqlite::Result<Option<Tenant>> {
         .optional()
 }
 
-/// Tenants by name, those after one.
+/// Tenants by name, those after one; of all, or with a text in one of their names.
 pub fn list(
     db: &Connection,
+    text: Option<&str>,
     after: Option<&TenantId>,
     limit: u32,
 ) -> rusqlite::Result<Vec<Tenant>> {
-    db.prepare_cached("SELECT * FROM tenants WHERE id > ?1 ORDER BY id LIMIT ?2")?
-        .query_map(params![after.map_or("", TenantId::as_str), limit], tenant)?
-        .collect()
+    let sought = Sought::new(text);
+    let mut select = db.prepare_cached("SELECT * FROM tenants WHERE id > ?1 ORDER BY id")?;
+    let rows = select.query_map([after.map_or("", TenantId::as_str)], tenant)?;
+    let found = rows.filter(|row| match row {
+        Ok(found) => sought.is_in(&[found.id.as_str(), &found.name]),
+        Err(_) => true,
+    });
+    found.take(limit as usize).collect()
 }
 
 /// Changes what people may change of a tenant, in the transaction that the caller has begun; none
@@ -86,7 +93,14 @@ pub fn active_connections(db: &Connection, id: &TenantId) -> rusqlite::Result<u6
 /// Removes a tenant with everything that this database knows of it but the audit; tells whether it
 /// was there.
 pub fn remove(db: &Connection, id: &TenantId) -> rusqlite::Result<bool> {
-    for table in ["connections", "credentials", "runs", "run_log"] {
+    let tables = [
+        "connections",
+        "credentials",
+        "runs",
+        "run_log",
+        "webhooks_seen",
+    ];
+    for table in tables {
         db.execute(
             &format!("DELETE FROM {table} WHERE tenant = ?1"),
             [id.as_str()],

@@ -28,13 +28,14 @@ const LAST_USE_STEP: SignedDuration = SignedDuration::from_secs(60);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Scope {
-    /// See.
+    /// See everything but secrets.
     Read,
     /// Run, retry, switch on and off.
     Operate,
     /// Change settings, credentials, connections and bindings.
     Manage,
-    /// Change tenants, tokens and component versions.
+    /// Change tenants, tokens and component versions, and what the host allows connections beyond the
+    /// defaults.
     Platform,
 }
 
@@ -146,6 +147,15 @@ pub fn issue(db: &Connection, new: &NewToken, now: Timestamp) -> rusqlite::Resul
     Ok(Issued { token, secret })
 }
 
+/// Makes a token for everything when there is none at all yet; answers with its text.
+pub fn first(db: &Connection, name: &str, now: Timestamp) -> rusqlite::Result<Option<String>> {
+    let known: bool = db.query_row("SELECT EXISTS (SELECT 1 FROM tokens)", [], |row| row.get(0))?;
+    if known {
+        return Ok(None);
+    }
+    Ok(Some(issue(db, &NewToken::platform(name), now)?.secret))
+}
+
 /// The token with this hash, unless it has ended.
 pub fn by_hash(
     db: &Connection,
@@ -184,13 +194,6 @@ pub fn list(db: &Connection, after: Option<&str>, limit: u32) -> rusqlite::Resul
 pub fn remove(db: &Connection, id: &str) -> rusqlite::Result<Option<Token>> {
     db.query_row("DELETE FROM tokens WHERE id = ?1 RETURNING *", [id], token)
         .optional()
-}
-
-/// Whether there are none.
-pub fn is_empty(db: &Connection) -> rusqlite::Result<bool> {
-    db.query_row("SELECT NOT EXISTS (SELECT 1 FROM tokens)", [], |row| {
-        row.get(0)
-    })
 }
 
 fn token(row: &Row<'_>) -> rusqlite::Result<Token> {

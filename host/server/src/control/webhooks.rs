@@ -4,6 +4,10 @@
 //! dropped when that id was there before. One without is told by its content, and the same content
 //! may well be news: so of several in a short while the first is looked at at once, and one more at
 //! the end of that while.
+//!
+//! The threats: a counterpart that sends faster than its connector reads, and a connector that reads
+//! none at all or ends the process by reading one. So a connection has so many that wait and so many
+//! that were given up, tenants take turns, and an attempt counts before it is made.
 
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, OptionalExtension as _, params};
@@ -19,28 +23,54 @@ const REMEMBERED: SignedDuration = SignedDuration::from_hours(48);
 /// In which the same content is looked at twice at most.
 const AGAIN: SignedDuration = SignedDuration::from_secs(10);
 
+/// Webhooks of a connection that wait at most, and that are kept for people.
+const MOST: u32 = 1_000;
+
+/// Remembered ones that are forgotten when one comes in.
+const FORGOTTEN: u32 = 100;
+
 /// What tells that two webhooks are the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sameness {
-    /// Digest of topic and the id that its sender gave it.
+    /// Digest of its topic, the id that its sender gave it, and its body.
     Id([u8; 32]),
     /// Digest of all of it.
     Content([u8; 32]),
 }
 
-/// A webhook that waits.
-#[derive(Clone, Debug)]
-pub struct Waiting {
+/// A webhook that a connector can be asked about now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Due {
     /// Its number.
     pub id: i64,
     /// Whose.
     pub tenant: TenantId,
     /// To which connection it was sent.
     pub connection: ConnectionId,
-    /// What was sent.
-    pub webhook: Webhook,
-    /// How often a connector was asked about it in vain.
+}
+
+/// A webhook that waits for people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GivenUp {
+    /// Its number.
+    pub id: i64,
+    /// What its sender put behind the address.
+    pub topic: String,
+    /// When it came.
+    pub received_at: Timestamp,
+    /// How often a connector began to read it.
     pub attempts: u32,
+    /// Why no run came of it.
+    pub error: String,
+}
+
+/// How many webhooks there are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// That a connector is asked about sooner or later.
+    pub waiting: u64,
+    /// That wait for people.
+    pub given_up: u64,
 }
 
 /// What became of a webhook that came in.
@@ -50,6 +80,8 @@ pub enum Kept {
     New,
     /// It was here before.
     Duplicate,
+    /// It is not stored, because too many of its connection wait. Its sender sends it again.
+    Full,
 }
 
 /// Stores a webhook.
@@ -67,25 +99,37 @@ pub fn keep(
         Sameness::Content(key) => (key, AGAIN),
     };
     let names = (tenant.as_str(), connection.as_str());
-    db.prepare_cached("DELETE FROM webhooks_seen WHERE until <= ?1")?
-        .execute([at])?;
+    // A few of those that are over, so that they become fewer and nobody waits for that.
+    db.prepare_cached(
+        "DELETE FROM webhooks_seen WHERE (tenant, connection, key) IN (
+             SELECT tenant, connection, key FROM webhooks_seen WHERE until <= ?1
+             ORDER BY until LIMIT ?2)",
+    )?
+    .execute(params![at, FORGOTTEN])?;
     let seen: Option<i64> = db
         .prepare_cached(
             "SELECT until FROM webhooks_seen
-             WHERE tenant = ?1 AND connection = ?2 AND key = ?3",
+             WHERE tenant = ?1 AND connection = ?2 AND key = ?3 AND until > ?4",
         )?
-        .query_row(params![names.0, names.1, key], |row| row.get(0))
+        .query_row(params![names.0, names.1, key, at], |row| row.get(0))
         .optional()?;
-    let due = match (sameness, seen) {
-        (Sameness::Id(_), Some(_)) => return Ok(Kept::Duplicate),
-        (Sameness::Content(_), Some(until)) => until,
-        (_, None) => {
-            let until = (now + remembered).as_millisecond();
-            db.prepare_cached("INSERT INTO webhooks_seen VALUES (?1, ?2, ?3, ?4)")?
-                .execute(params![names.0, names.1, key, until])?;
-            at
-        }
-    };
+    if matches!((sameness, seen), (Sameness::Id(_), Some(_))) {
+        return Ok(Kept::Duplicate);
+    }
+    let waiting: u32 = db
+        .prepare_cached(
+            "SELECT count(*) FROM (SELECT 1 FROM webhooks
+                 WHERE tenant = ?1 AND connection = ?2 AND error IS NULL LIMIT ?3)",
+        )?
+        .query_row(params![names.0, names.1, MOST], |row| row.get(0))?;
+    if waiting >= MOST {
+        return Ok(Kept::Full);
+    }
+    if seen.is_none() {
+        let until = (now + remembered).as_millisecond();
+        db.prepare_cached("INSERT OR REPLACE INTO webhooks_seen VALUES (?1, ?2, ?3, ?4)")?
+            .execute(params![names.0, names.1, key, until])?;
+    }
     let stored = db
         .prepare_cached(
             "INSERT INTO webhooks
@@ -102,7 +146,7 @@ pub fn keep(
             webhook.query,
             webhook.body,
             at,
-            due
+            seen.unwrap_or(at)
         ])?;
     Ok(if stored == 0 {
         Kept::Duplicate
@@ -111,40 +155,92 @@ pub fn keep(
     })
 }
 
-/// Up to `limit` webhooks that a connector can be asked about now, the oldest first.
-pub fn due(db: &Connection, now: Timestamp, limit: u32) -> Result<Vec<Waiting>, Failure> {
+/// The webhook whose turn it is. Tenants take turns: the next one is that behind the tenant `after`,
+/// in a circle. Of its webhooks it is the one that has waited longest, of a connection that is not
+/// busy.
+pub fn next(
+    db: &Connection,
+    now: Timestamp,
+    after: &str,
+    busy: impl Fn(&TenantId, &ConnectionId) -> bool,
+) -> Result<Option<Due>, Failure> {
     let mut select = db.prepare_cached(
-        "SELECT id, tenant, connection, topic, headers, query, body, attempts FROM webhooks
-         WHERE error IS NULL AND due_at <= ?1 ORDER BY due_at, id LIMIT ?2",
+        "SELECT tenant FROM webhooks WHERE error IS NULL AND tenant > ?1 AND due_at <= ?2
+         ORDER BY tenant LIMIT 1",
     )?;
-    let mut rows = select.query(params![now.as_millisecond(), limit])?;
-    let mut due = Vec::new();
-    while let Some(row) = rows.next()? {
-        let headers: String = row.get(4)?;
-        due.push(Waiting {
-            id: row.get(0)?,
-            tenant: columns::parsed(row, "tenant")?,
-            connection: columns::parsed(row, "connection")?,
-            webhook: Webhook {
-                topic: row.get(3)?,
-                headers: serde_json::from_str(&headers)?,
-                query: row.get(5)?,
-                body: row.get(6)?,
-            },
-            attempts: row.get(7)?,
-        });
+    let (mut place, mut around) = (after.to_owned(), false);
+    loop {
+        let found: Option<String> = select
+            .query_row(params![place, now.as_millisecond()], |row| row.get(0))
+            .optional()?;
+        match found {
+            Some(tenant) if around && tenant.as_str() > after => return Ok(None),
+            Some(tenant) => {
+                let due = next_of(db, now, tenant.parse().map_err(Failure::new)?, &busy)?;
+                if due.is_some() {
+                    return Ok(due);
+                }
+                place = tenant;
+            }
+            None if around => return Ok(None),
+            None => {
+                around = true;
+                place.clear();
+            }
+        }
     }
-    Ok(due)
 }
 
-/// When the next one that waits for its time comes due.
-pub fn next_due(db: &Connection) -> Result<Option<Timestamp>, Failure> {
-    let due: Option<i64> = db
-        .prepare_cached("SELECT min(due_at) FROM webhooks WHERE error IS NULL")?
-        .query_row([], |row| row.get(0))?;
-    due.map(Timestamp::from_millisecond)
-        .transpose()
-        .map_err(Failure::new)
+fn next_of(
+    db: &Connection,
+    now: Timestamp,
+    tenant: TenantId,
+    busy: impl Fn(&TenantId, &ConnectionId) -> bool,
+) -> Result<Option<Due>, Failure> {
+    let mut select = db.prepare_cached(
+        "SELECT id, connection FROM webhooks
+         WHERE error IS NULL AND tenant = ?1 AND due_at <= ?2 ORDER BY due_at, id",
+    )?;
+    let mut rows = select.query(params![tenant.as_str(), now.as_millisecond()])?;
+    while let Some(row) = rows.next()? {
+        let connection: ConnectionId = columns::parsed(row, "connection")?;
+        if !busy(&tenant, &connection) {
+            return Ok(Some(Due {
+                id: row.get("id")?,
+                tenant,
+                connection,
+            }));
+        }
+    }
+    Ok(None)
+}
+
+/// Takes note that a connector begins to read a webhook; answers how often that is by now. None when
+/// it waits no more.
+pub fn begin(db: &Connection, id: i64) -> Result<Option<u32>, Failure> {
+    let sql = "UPDATE webhooks SET attempts = attempts + 1 WHERE id = ?1 AND error IS NULL
+               RETURNING attempts";
+    let attempts = db
+        .prepare_cached(sql)?
+        .query_row([id], |row| row.get(0))
+        .optional()?;
+    Ok(attempts)
+}
+
+/// What was sent.
+pub fn content(db: &Connection, id: i64) -> Result<Option<Webhook>, Failure> {
+    let mut select =
+        db.prepare_cached("SELECT topic, headers, query, body FROM webhooks WHERE id = ?1")?;
+    let mut rows = select.query([id])?;
+    let Some(row) = rows.next()? else {
+        return Ok(None);
+    };
+    Ok(Some(Webhook {
+        topic: row.get("topic")?,
+        headers: columns::json(row, "headers")?,
+        query: row.get("query")?,
+        body: row.get("body")?,
+    }))
 }
 
 /// Removes a webhook that became requests.
@@ -154,18 +250,27 @@ pub fn remove(db: &Connection, id: i64) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Keeps a webhook for another attempt at that time, or for good, with the reason.
-pub fn put_off(
-    db: &Connection,
-    id: i64,
-    again: Option<Timestamp>,
-    reason: &str,
-) -> Result<(), Failure> {
-    let sql = "UPDATE webhooks SET attempts = attempts + 1, due_at = coalesce(?2, due_at),
-                   error = CASE WHEN ?2 IS NULL THEN ?3 END WHERE id = ?1";
-    let again = again.map(|again| again.as_millisecond());
-    db.prepare_cached(sql)?
-        .execute(params![id, again, reason])?;
+/// Keeps a webhook for another attempt, not before that time.
+pub fn put_off(db: &Connection, id: i64, again: Timestamp) -> Result<(), Failure> {
+    db.prepare_cached("UPDATE webhooks SET due_at = ?2 WHERE id = ?1")?
+        .execute(params![id, again.as_millisecond()])?;
+    Ok(())
+}
+
+/// Keeps a webhook for people, with the reason. The oldest of a connection make room when there are
+/// too many.
+pub fn give_up(db: &Connection, id: i64, reason: &str) -> Result<(), Failure> {
+    db.prepare_cached("UPDATE webhooks SET error = ?2 WHERE id = ?1")?
+        .execute(params![id, reason])?;
+    db.prepare_cached(
+        "DELETE FROM webhooks WHERE id IN (
+             SELECT surplus.id FROM webhooks AS given
+             JOIN webhooks AS surplus
+                 ON surplus.tenant = given.tenant AND surplus.connection = given.connection
+             WHERE given.id = ?1 AND surplus.error IS NOT NULL
+             ORDER BY surplus.id DESC LIMIT -1 OFFSET ?2)",
+    )?
+    .execute(params![id, MOST])?;
     Ok(())
 }
 
@@ -179,6 +284,65 @@ pub fn retry(
                WHERE tenant = ?1 AND connection = ?2 AND error IS NOT NULL";
     let retried = db.execute(sql, [tenant.as_str(), connection.as_str()])?;
     Ok(retried as u64)
+}
+
+/// The webhooks of a connection that were given up, the oldest first: those behind `after`.
+pub fn given_up(
+    db: &Connection,
+    tenant: &TenantId,
+    connection: &ConnectionId,
+    after: Option<i64>,
+    limit: u32,
+) -> rusqlite::Result<Vec<GivenUp>> {
+    db.prepare_cached(
+        "SELECT id, topic, received_at, attempts, error FROM webhooks
+         WHERE tenant = ?1 AND connection = ?2 AND error IS NOT NULL AND id > ?3
+         ORDER BY id LIMIT ?4",
+    )?
+    .query_map(
+        params![
+            tenant.as_str(),
+            connection.as_str(),
+            after.unwrap_or(0),
+            limit
+        ],
+        |row| {
+            Ok(GivenUp {
+                id: row.get("id")?,
+                topic: row.get("topic")?,
+                received_at: columns::time(row, "received_at")?,
+                attempts: row.get("attempts")?,
+                error: row.get("error")?,
+            })
+        },
+    )?
+    .collect()
+}
+
+/// How many there are of all connections. Counted in small indexes, because bodies are large.
+pub fn counts(db: &Connection) -> rusqlite::Result<Counts> {
+    let count = |sql| -> rusqlite::Result<u64> {
+        let count: i64 = db.prepare_cached(sql)?.query_row([], |row| row.get(0))?;
+        Ok(count.unsigned_abs())
+    };
+    Ok(Counts {
+        waiting: count(
+            "SELECT count(*) FROM webhooks INDEXED BY webhooks_waiting WHERE error IS NULL",
+        )?,
+        given_up: count(
+            "SELECT count(*) FROM webhooks INDEXED BY webhooks_by_time WHERE error IS NOT NULL",
+        )?,
+    })
+}
+
+/// Removes some of the webhooks that were given up and came before a moment; tells how many.
+pub fn forget(db: &Connection, before: Timestamp, limit: u32) -> rusqlite::Result<usize> {
+    db.prepare_cached(
+        "DELETE FROM webhooks WHERE id IN (
+             SELECT id FROM webhooks WHERE error IS NOT NULL AND received_at < ?1
+             ORDER BY received_at LIMIT ?2)",
+    )?
+    .execute(params![before.as_millisecond(), limit])
 }
 
 #[cfg(test)]
@@ -205,18 +369,41 @@ mod tests {
         }
 
         fn keep(&self, sameness: Sameness, second: i64) -> Kept {
-            let webhook = Webhook {
-                topic: "orders".to_owned(),
-                headers: vec![("x-a".to_owned(), "1".to_owned())],
-                query: "a=1".to_owned(),
-                body: b"{}".to_vec(),
-            };
-            let (tenant, connection) = (&self.tenant, &self.connection);
-            keep(&self.db, tenant, connection, &webhook, sameness, at(second)).unwrap()
+            self.keep_for("shop/keycrm", sameness, second)
         }
 
-        fn due(&self, second: i64) -> Vec<Waiting> {
-            due(&self.db, at(second), 100).unwrap()
+        fn keep_for(&self, place: &str, sameness: Sameness, second: i64) -> Kept {
+            let (tenant, connection) = place.split_once('/').unwrap();
+            let (tenant, connection) = (tenant.parse().unwrap(), connection.parse().unwrap());
+            let webhook = webhook();
+            keep(
+                &self.db,
+                &tenant,
+                &connection,
+                &webhook,
+                sameness,
+                at(second),
+            )
+            .unwrap()
+        }
+
+        /// The webhook whose turn it is.
+        fn due(&self, second: i64) -> Option<Due> {
+            next(&self.db, at(second), "", |_, _| false).unwrap()
+        }
+
+        fn remove_due(&self, second: i64) {
+            let due = self.due(second).unwrap();
+            remove(&self.db, due.id).unwrap();
+        }
+    }
+
+    fn webhook() -> Webhook {
+        Webhook {
+            topic: "orders".to_owned(),
+            headers: vec![("x-a".to_owned(), "1".to_owned())],
+            query: "a=1".to_owned(),
+            body: b"{}".to_vec(),
         }
     }
 
@@ -224,14 +411,23 @@ mod tests {
         Timestamp::from_second(1_800_000_000 + second).unwrap()
     }
 
+    fn id(number: u32) -> Sameness {
+        let mut key = [0; 32];
+        key[..4].copy_from_slice(&number.to_le_bytes());
+        Sameness::Id(key)
+    }
+
     #[test]
     fn an_id_that_was_there_before_is_dropped_also_after_it_was_worked_off() {
         let inbox = Inbox::new();
-        assert_eq!(Kept::New, inbox.keep(Sameness::Id([1; 32]), 0));
-        remove(&inbox.db, inbox.due(0)[0].id).unwrap();
-        assert_eq!(Kept::Duplicate, inbox.keep(Sameness::Id([1; 32]), 3_600));
-        assert_eq!(Kept::New, inbox.keep(Sameness::Id([2; 32]), 3_600));
-        assert_eq!(1, inbox.due(3_600).len());
+        assert_eq!(Kept::New, inbox.keep(id(1), 0));
+        inbox.remove_due(0);
+        assert_eq!(Kept::Duplicate, inbox.keep(id(1), 3_600));
+        assert_eq!(Kept::New, inbox.keep(id(2), 3_600));
+        inbox.remove_due(3_600);
+        assert_eq!(None, inbox.due(3_600));
+        // After two days it is news again.
+        assert_eq!(Kept::New, inbox.keep(id(1), 48 * 3_600));
     }
 
     #[test]
@@ -239,16 +435,14 @@ mod tests {
         let inbox = Inbox::new();
         let content = Sameness::Content([1; 32]);
         assert_eq!(Kept::New, inbox.keep(content, 0));
-        remove(&inbox.db, inbox.due(0)[0].id).unwrap();
+        inbox.remove_due(0);
         // News of something that changed after the first was worked off.
         assert_eq!(Kept::New, inbox.keep(content, 1));
         assert_eq!(Kept::Duplicate, inbox.keep(content, 2));
-        assert!(inbox.due(2).is_empty());
-        assert_eq!(Some(at(10)), next_due(&inbox.db).unwrap());
-        assert_eq!(1, inbox.due(10).len());
-        remove(&inbox.db, inbox.due(10)[0].id).unwrap();
+        assert_eq!(None, inbox.due(9));
+        inbox.remove_due(10);
         assert_eq!(Kept::New, inbox.keep(content, 20));
-        assert_eq!(1, inbox.due(20).len());
+        assert!(inbox.due(20).is_some());
     }
 
     #[test]
@@ -257,25 +451,97 @@ mod tests {
         let content = Sameness::Content([1; 32]);
         assert_eq!(Kept::New, inbox.keep(content, 0));
         assert_eq!(Kept::Duplicate, inbox.keep(content, 1));
-        assert_eq!(1, inbox.due(20).len());
+        inbox.remove_due(20);
+        assert_eq!(None, inbox.due(20));
+    }
+
+    #[test]
+    fn a_connection_with_too_many_takes_no_more_until_one_is_worked_off() {
+        let inbox = Inbox::new();
+        for number in 0..MOST {
+            assert_eq!(Kept::New, inbox.keep(id(number), 0));
+        }
+        assert_eq!(Kept::Full, inbox.keep(id(MOST), 1));
+        assert_eq!(Kept::Duplicate, inbox.keep(id(0), 1));
+        let other = inbox.keep_for("shop/other", id(0), 1);
+        assert_eq!(Kept::New, other);
+        inbox.remove_due(1);
+        // What was refused is no duplicate when it is sent again.
+        assert_eq!(Kept::New, inbox.keep(id(MOST), 2));
+        let counts = counts(&inbox.db).unwrap();
+        assert_eq!((u64::from(MOST) + 1, 0), (counts.waiting, counts.given_up));
+    }
+
+    #[test]
+    fn tenants_take_turns_and_a_busy_connection_holds_back_no_other() {
+        let inbox = Inbox::new();
+        for (number, place) in (0..).zip(["a/1", "a/1", "a/2", "b/1", "c/1"]) {
+            inbox.keep_for(place, id(number), i64::from(number));
+        }
+        let mut busy: Vec<String> = Vec::new();
+        let mut after = String::new();
+        loop {
+            let is_busy = |tenant: &TenantId, connection: &ConnectionId| {
+                busy.contains(&format!("{tenant}/{connection}"))
+            };
+            let Some(due) = next(&inbox.db, at(9), &after, is_busy).unwrap() else {
+                break;
+            };
+            busy.push(format!("{}/{}", due.tenant, due.connection));
+            after = due.tenant.to_string();
+        }
+        assert_eq!(vec!["a/1", "b/1", "c/1", "a/2"], busy);
+        // What is not due is in nobody's way.
+        let nothing = next(&inbox.db, at(-1), "b", |_, _| false).unwrap();
+        assert_eq!(None, nothing);
     }
 
     #[test]
     fn what_is_given_up_waits_for_people_and_is_kept_as_it_came() {
         let inbox = Inbox::new();
-        inbox.keep(Sameness::Content([1; 32]), 0);
-        let first = inbox.due(0).remove(0);
-        put_off(&inbox.db, first.id, Some(at(5)), "busy").unwrap();
-        assert!(inbox.due(4).is_empty());
-        let second = inbox.due(5).remove(0);
-        assert_eq!(1, second.attempts);
-        assert_eq!(first.webhook, second.webhook);
-        put_off(&inbox.db, first.id, None, "it crashed").unwrap();
-        assert!(inbox.due(1_000).is_empty());
-        assert_eq!(
-            1,
-            retry(&inbox.db, &inbox.tenant, &inbox.connection).unwrap()
+        let Inbox {
+            db,
+            tenant,
+            connection,
+        } = &inbox;
+        inbox.keep(id(1), 0);
+        let due = inbox.due(0).unwrap();
+        assert_eq!(Some(1), begin(db, due.id).unwrap());
+        put_off(db, due.id, at(5)).unwrap();
+        assert_eq!(None, inbox.due(4));
+        assert_eq!(Some(&due), inbox.due(5).as_ref());
+        assert_eq!(Some(2), begin(db, due.id).unwrap());
+        assert_eq!(Some(webhook()), content(db, due.id).unwrap());
+        give_up(db, due.id, "it crashed").unwrap();
+        assert_eq!(None, inbox.due(1_000));
+        assert_eq!(None, begin(db, due.id).unwrap());
+        let listed = given_up(db, tenant, connection, None, 10).unwrap();
+        assert_eq!("it crashed", listed[0].error);
+        assert_eq!((2, at(0)), (listed[0].attempts, listed[0].received_at));
+        assert_eq!(1, counts(db).unwrap().given_up);
+        assert_eq!(1, retry(db, tenant, connection).unwrap());
+        assert_eq!(Some(1), begin(db, due.id).unwrap());
+        assert!(
+            given_up(db, tenant, connection, None, 10)
+                .unwrap()
+                .is_empty()
         );
-        assert_eq!(0, inbox.due(1_000)[0].attempts);
+    }
+
+    #[test]
+    fn old_ones_that_were_given_up_are_forgotten_and_so_are_too_many() {
+        let inbox = Inbox::new();
+        let (tenant, connection) = (&inbox.tenant, &inbox.connection);
+        for number in 0..MOST + 2 {
+            inbox.keep(id(number), i64::from(number));
+            let due = inbox.due(i64::from(number)).unwrap();
+            give_up(&inbox.db, due.id, "no").unwrap();
+        }
+        inbox.keep(id(MOST + 2), 0);
+        let left = given_up(&inbox.db, tenant, connection, None, u32::MAX).unwrap();
+        assert_eq!((MOST as usize, at(2)), (left.len(), left[0].received_at));
+        assert_eq!(2, forget(&inbox.db, at(10), 2).unwrap());
+        assert_eq!(6, forget(&inbox.db, at(10), 100).unwrap());
+        assert_eq!(1, counts(&inbox.db).unwrap().waiting);
     }
 }

@@ -30,6 +30,7 @@ const REQUESTS: &str = "tenon_requests_total";
 const REQUEST_SECONDS: &str = "tenon_request_seconds";
 const BUDGET_WAIT: &str = "tenon_budget_wait_seconds";
 const WEBHOOKS: &str = "tenon_webhooks_total";
+const WEBHOOKS_KEPT: &str = "tenon_webhooks_kept";
 const HTTP_REQUESTS: &str = "tenon_http_requests_total";
 const HTTP_SECONDS: &str = "tenon_http_request_seconds";
 /// The name that Prometheus' own clients use.
@@ -82,6 +83,15 @@ pub struct QueueFigures {
     pub oldest: Option<Duration>,
 }
 
+/// Messages of counterparts that no run came of yet.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct WebhookFigures {
+    /// That a connector is asked about sooner or later.
+    pub waiting: u64,
+    /// That an admin has to retry.
+    pub given_up: u64,
+}
+
 /// What became of a message of a counterpart. One that is accepted is handled or fails later, more
 /// than once if it is tried again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,6 +102,8 @@ pub enum WebhookResult {
     Unknown,
     /// Larger than messages may be.
     TooLarge,
+    /// Not taken in now, because too many wait.
+    Full,
     /// The connector has read it.
     Handled,
     /// The connector could not read it.
@@ -105,6 +117,7 @@ impl WebhookResult {
             WebhookResult::Accepted => "accepted",
             WebhookResult::Unknown => "unknown",
             WebhookResult::TooLarge => "too_large",
+            WebhookResult::Full => "full",
             WebhookResult::Handled => "handled",
             WebhookResult::Failed => "failed",
         }
@@ -197,6 +210,16 @@ impl Metrics {
         });
     }
 
+    /// How many messages of counterparts there are.
+    pub fn webhooks(&self, figures: &WebhookFigures) {
+        let states = [("waiting", figures.waiting), ("given_up", figures.given_up)];
+        with_local_recorder(&self.0.recorder, || {
+            for (state, count) in states {
+                gauge!(WEBHOOKS_KEPT, "state" => state).set(count as f64);
+            }
+        });
+    }
+
     /// A message of a counterpart came, or was read.
     pub fn webhook(&self, result: WebhookResult) {
         with_local_recorder(&self.0.recorder, || {
@@ -264,7 +287,12 @@ fn describe() {
     );
     describe_counter!(
         WEBHOOKS,
-        "Messages of counterparts: accepted, unknown or too_large at the door, then handled or failed."
+        "Messages of counterparts: accepted, unknown, too_large or full at the door, then handled or \
+         failed."
+    );
+    describe_gauge!(
+        WEBHOOKS_KEPT,
+        "Messages of counterparts that are waiting, or given_up, which an admin has to retry."
     );
     describe_counter!(
         HTTP_REQUESTS,
@@ -391,6 +419,12 @@ mod tests {
         metrics.webhook(WebhookResult::TooLarge);
         has(&metrics, r#"tenon_webhooks_total{result="accepted"} 1"#);
         has(&metrics, r#"tenon_webhooks_total{result="too_large"} 1"#);
+        metrics.webhooks(&WebhookFigures {
+            waiting: 7,
+            given_up: 2,
+        });
+        has(&metrics, r#"tenon_webhooks_kept{state="waiting"} 7"#);
+        has(&metrics, r#"tenon_webhooks_kept{state="given_up"} 2"#);
     }
 
     fn everything() -> Metrics {
@@ -399,6 +433,7 @@ mod tests {
         metrics.requested(&manifest(), &exchange(Ending::Status(200)));
         metrics.queue(&QueueFigures::default());
         metrics.webhook(WebhookResult::Accepted);
+        metrics.webhooks(&WebhookFigures::default());
         metrics.answered("GET", "/v1/me", 200, Duration::from_millis(1));
         metrics
     }
@@ -424,6 +459,7 @@ mod tests {
             REQUEST_SECONDS,
             BUDGET_WAIT,
             WEBHOOKS,
+            WEBHOOKS_KEPT,
             HTTP_REQUESTS,
             HTTP_SECONDS,
         ]);

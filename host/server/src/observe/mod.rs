@@ -14,7 +14,7 @@ mod requests;
 mod spans;
 mod traces;
 
-pub use metrics::{Metrics, QueueFigures, WebhookResult};
+pub use metrics::{Metrics, QueueFigures, WebhookFigures, WebhookResult};
 pub use requests::watched;
 pub use spans::{receive, run};
 pub use traces::{LogFormat, Tracing, TracingError, TracingOptions};

@@ -111,6 +111,8 @@ pub struct Claim {
     pub priority: Priority,
     /// When it was first asked for.
     pub created_at: Timestamp,
+    /// When it was first claimed: what it goes on with began then.
+    pub began_at: Timestamp,
     /// Since when it was ready.
     pub due_at: Timestamp,
 }
@@ -118,13 +120,10 @@ pub struct Claim {
 /// How the run of a claim ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ended {
-    /// At the end of its work.
+    /// At the end of its work, or a person wants no more of it.
     Done,
     /// At a checkpoint; it goes on from there.
-    Suspended {
-        /// It used up its time slice: others come first from now on.
-        slice_over: bool,
-    },
+    Suspended(Suspension),
     /// Without getting on.
     Failed {
         /// For people.
@@ -137,6 +136,17 @@ pub enum Ended {
         /// For people.
         reason: String,
     },
+}
+
+/// Why a run ended at a checkpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Suspension {
+    /// The server wants it so, because it stops or because the version changes. It goes on as before.
+    Interrupted,
+    /// It has had its slice: others come first from now on.
+    SliceOver,
+    /// Nobody asked it to: others come first from now on, and it rests for a moment.
+    Unasked,
 }
 
 /// What became of a request whose run ended.
@@ -258,8 +268,20 @@ pub trait Queue: Send + Sync {
         now: Timestamp,
     ) -> Result<Vec<RequestId>, QueueFailure>;
 
-    /// Takes the request whose turn it is, among those whose connection is on and runs nothing.
+    /// Takes the request whose turn it is, among those whose connection is on and runs nothing. A
+    /// tenant that holds its share of the places comes after the others.
     async fn claim(&self, now: Timestamp, lease: Duration) -> Result<Option<Claim>, QueueFailure>;
+
+    /// Whether a run of this priority that has had its slice is to give way: something as important
+    /// waits for its connection or, when all places are taken, anything that could run in this one.
+    async fn gives_way(
+        &self,
+        tenant: &TenantId,
+        connection: &ConnectionId,
+        priority: Priority,
+        full: bool,
+        now: Timestamp,
+    ) -> Result<bool, QueueFailure>;
 
     /// Keeps a claim for another lease from now.
     async fn renew(

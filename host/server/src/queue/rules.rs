@@ -1,9 +1,12 @@
 //! What the queue decides, apart from where it keeps requests. Times are milliseconds since 1970.
 //!
-//! Three things would go wrong with a plain list, and each has its rule here. Work that is asked for
+//! Five things would go wrong with a plain list, and each has its rule here. Work that is asked for
 //! faster than it is done would pile up: equal requests merge. A counterpart that is down would be
 //! called by every connection at the same moment again and again: attempts are spread at random, ever
-//! further apart. Important work would keep the rest from running for good: waiting raises.
+//! further apart. Important work would keep the rest from running for good: waiting raises, and what
+//! is important to one tenant comes no more than a few turns before what another one has. A tenant
+//! with many connections would hold every place: it has a share of them while others wait. And what
+//! takes the process down would take along what ran beside it: those are spread, too.
 
 use std::collections::HashSet;
 
@@ -23,6 +26,15 @@ const RISE: i64 = 5 * MINUTE;
 const SHORTEST: i64 = 30 * SECOND;
 /// and at most so much.
 const LONGEST: i64 = 60 * MINUTE;
+
+/// Rest of a run that stopped although nobody asked it to, so that one which gets nowhere does not
+/// keep a place busy with beginning.
+pub const REST: i64 = 10 * SECOND;
+
+/// How many turns later a tenant comes, by the class of what it runs next. Within a tenant the class
+/// decides; between tenants the important goes first, but a tenant that had so many turns more has
+/// had its share.
+const BEHIND: [i64; 4] = [0, 1, 2, 4];
 
 /// A request with so many changed records takes no more: the next ones make a new request, so that
 /// what is read and written for one change does not grow with those that wait.
@@ -63,6 +75,8 @@ pub struct Wish {
     pub priority: Priority,
     pub due_at: i64,
     pub created_at: i64,
+    /// When it was first claimed.
+    pub began_at: Option<i64>,
     pub attempts: u32,
     pub error: Option<String>,
 }
@@ -86,6 +100,7 @@ pub fn merge(kept: Wish, more: Wish) -> Wish {
         priority: kept.priority.min(more.priority),
         due_at,
         created_at: kept.created_at.min(more.created_at),
+        began_at: kept.began_at.into_iter().chain(more.began_at).min(),
         attempts: kept.attempts.max(more.attempts),
         error: more.error.or(kept.error),
     }
@@ -113,6 +128,21 @@ pub fn backoff(attempts: u32, chance: f64) -> i64 {
     SHORTEST + ((bound - SHORTEST) as f64 * chance.clamp(0.0, 1.0)) as i64
 }
 
+/// How long a request waits whose process ended before its run did. Once is nothing: something else
+/// may have ended the process. From then on those that ran together are spread at random, so that
+/// the one which ends the process is soon alone when it does.
+pub fn after_crash(attempts: u32, chance: f64) -> i64 {
+    match attempts {
+        0 | 1 => 0,
+        more => backoff(more - 1, chance),
+    }
+}
+
+/// How many places a tenant may hold while others wait.
+pub fn share(places: u32) -> u32 {
+    (places / 2).max(1)
+}
+
 /// The oldest ready request of a priority of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Head {
@@ -128,7 +158,7 @@ pub struct Place {
     pub next: i64,
     /// The priority of that, raised by waiting.
     pub class: u8,
-    /// When its oldest request became ready.
+    /// When that became ready.
     pub since: i64,
     /// When waiting raises one of its requests next.
     pub rises_at: Option<i64>,
@@ -141,9 +171,20 @@ pub fn place(heads: &[Head], now: i64) -> Option<Place> {
     Some(Place {
         next: next.id,
         class: class(next, now),
-        since: heads.iter().map(|head| head.due_at).min()?,
+        since: next.due_at,
         rises_at: heads.iter().filter_map(|head| rises_at(head, now)).min(),
     })
+}
+
+/// Where a tenant stands whose turn this is, and which runs something of this class next.
+pub fn standing(turn: i64, class: u8) -> i64 {
+    let behind = BEHIND.get(usize::from(class)).or(BEHIND.last());
+    turn.saturating_add(behind.copied().unwrap_or_default())
+}
+
+/// Whether a run of this priority lets go of its connection for what waits for that.
+pub fn gives_way(priority: Priority, waiting: &[Head], now: i64) -> bool {
+    (waiting.iter()).any(|head| class(head, now) <= priority as u8)
 }
 
 fn class(head: &Head, now: i64) -> u8 {
@@ -176,6 +217,7 @@ mod tests {
             priority,
             due_at,
             created_at: 0,
+            began_at: None,
             attempts,
             error: None,
         }
@@ -315,9 +357,54 @@ mod tests {
         let old = head(1, Priority::Backfill, 0);
         assert_eq!(2, place(&[new, old], RISE).unwrap().next);
         let place = place(&[new, old], 2 * RISE - 1).unwrap();
-        assert_eq!((2, 1, 0), (place.next, place.class, place.since));
+        assert_eq!((2, 1, RISE), (place.next, place.class, place.since));
         assert_eq!(Some(2 * RISE), place.rises_at);
         let both_at_one = super::place(&[head(2, Priority::Webhook, 2 * RISE), old], 2 * RISE);
         assert_eq!(1, both_at_one.unwrap().next);
+    }
+
+    #[test]
+    fn a_first_crash_costs_nothing_and_later_ones_spread_what_ran_together() {
+        assert_eq!(0, after_crash(1, 1.0));
+        assert_eq!(
+            (SHORTEST, MINUTE),
+            (after_crash(2, 0.0), after_crash(2, 1.0))
+        );
+        assert_eq!(2 * MINUTE, after_crash(3, 1.0));
+        assert_eq!(LONGEST, after_crash(u32::MAX, 1.0));
+    }
+
+    #[test]
+    fn the_important_goes_first_between_tenants_until_one_has_had_a_few_turns_more() {
+        let ahead =
+            |turns: i64, action: u8, other: u8| standing(turns, action) < standing(0, other);
+        for (more, class) in [(1, Priority::Webhook), (2, Priority::Schedule)] {
+            assert!(ahead(more - 1, Priority::Action as u8, class as u8));
+            assert!(!ahead(more, Priority::Action as u8, class as u8));
+        }
+        assert!(ahead(3, Priority::Action as u8, Priority::Backfill as u8));
+        assert!(!ahead(4, Priority::Action as u8, Priority::Backfill as u8));
+    }
+
+    #[test]
+    fn a_tenant_holds_half_of_the_places_and_at_least_one_while_others_wait() {
+        let shares = [0, 1, 2, 3, 16].map(share);
+        assert_eq!([1, 1, 1, 1, 8], shares);
+    }
+
+    #[test]
+    fn a_run_gives_way_on_its_connection_to_what_is_as_important_and_to_nothing_else() {
+        let head = |priority, due_at| Head {
+            id: 1,
+            priority,
+            due_at,
+        };
+        let webhook = head(Priority::Webhook, 0);
+        assert!(!gives_way(Priority::Backfill, &[], 0));
+        assert!(gives_way(Priority::Backfill, &[webhook], 0));
+        assert!(gives_way(Priority::Webhook, &[webhook], 0));
+        assert!(!gives_way(Priority::Action, &[webhook], 0));
+        // Until that has waited for so long that it counts as much.
+        assert!(gives_way(Priority::Action, &[webhook], RISE));
     }
 }

@@ -2,13 +2,15 @@
 //!
 //! Claims stay fast however many requests wait, because no claim ever looks for one among them. The
 //! table `line` has a row for each connection that could run something at once: one that is on, is
-//! idle and has a ready request. A claim takes the first of the line and asks the index for the next
-//! request of that connection. Requests behind one that runs, and those of connections that are off,
-//! are not in its way.
+//! idle and has a ready request. The table `turns` has a row for each tenant, and those with something
+//! in the line stand in order there. A claim takes the first tenant, of that one the first connection,
+//! and asks the index for its next request. Requests behind one that runs, and those of connections
+//! that are off, are not in its way.
 //!
-//! Tenants take turns (start-time fair queueing): a connection lines up, within the class of its next
-//! request, one turn behind the last one claimed and behind all others of its tenant. So a tenant with
-//! a thousand connections in the line lets one with a single connection go second.
+//! Tenants take turns (start-time fair queueing): each run costs its tenant a turn, and one that comes
+//! anew begins at the turn that was claimed last. So a tenant with a thousand connections in the line
+//! lets one with a single connection go second. A tenant that holds its share of the places is passed
+//! over while others are in the line: there are never more of those than shares in all places.
 //!
 //! [`line_up`] derives the place of a connection, and runs after whatever may change it. Only the
 //! switch of a connection is written elsewhere: a claim notices one that was switched off,
@@ -27,7 +29,7 @@ use tokio::sync::watch;
 use super::rules::{self, Head, Wish};
 use super::{
     Claim, Counts, Ended, Fence, Figures, Leases, NewRequest, Next, Priority, Queue, QueueFailure,
-    Recovered, RequestId, State, Waiting, cause,
+    Recovered, RequestId, State, Suspension, Waiting, cause,
 };
 use crate::control::{Failure, SharedControl};
 
@@ -53,6 +55,8 @@ pub struct SqliteQueue {
     control: SharedControl,
     changed: Arc<watch::Sender<()>>,
     attempts: u32,
+    /// Claims that a tenant may hold while others wait.
+    share: u32,
 }
 
 impl SqliteQueue {
@@ -62,7 +66,14 @@ impl SqliteQueue {
             control,
             changed: Arc::new(watch::Sender::new(())),
             attempts: ATTEMPTS,
+            share: u32::MAX,
         }
+    }
+
+    /// Shares so many places out: a tenant holds no more than half of them while others wait.
+    pub fn sharing(self, places: u32) -> SqliteQueue {
+        let share = rules::share(places);
+        SqliteQueue { share, ..self }
     }
 
     /// Gives requests up after so many attempts instead of 8.
@@ -89,8 +100,30 @@ impl Queue for SqliteQueue {
     }
 
     async fn claim(&self, now: Timestamp, lease: Duration) -> Outcome<Option<Claim>> {
-        let now = now.as_millisecond();
-        self.control.write(move |db| claim(db, now, lease)).await
+        let (now, share) = (now.as_millisecond(), self.share);
+        self.control
+            .write(move |db| claim(db, now, lease, share))
+            .await
+    }
+
+    async fn gives_way(
+        &self,
+        tenant: &TenantId,
+        connection: &ConnectionId,
+        priority: Priority,
+        full: bool,
+        now: Timestamp,
+    ) -> Outcome<bool> {
+        let (whose, now) = (Whose::new(tenant, connection), now.as_millisecond());
+        // A write, because what comes due meanwhile counts and no claim sees to that while no place
+        // is free. It seldom changes anything, and then there is no wait for the disk.
+        self.control
+            .write(move |db| {
+                ready(db, now)?;
+                let waiting = ready_heads(db, &whose)?;
+                Ok(rules::gives_way(priority, &waiting, now) || (full && anything_waits(db)?))
+            })
+            .await
     }
 
     async fn renew(
@@ -320,6 +353,7 @@ impl Stored {
                 priority: priority(row.get("priority")?)?,
                 due_at: row.get("due_at")?,
                 created_at: row.get("created_at")?,
+                began_at: row.get("began_at")?,
                 attempts: row.get("attempts")?,
                 error: row.get("error")?,
             },
@@ -375,6 +409,7 @@ fn ask(db: &Connection, requests: Vec<NewRequest>, now: i64) -> Outcome<Vec<Requ
             priority: request.priority,
             due_at,
             created_at: now,
+            began_at: None,
             attempts: 0,
             error: None,
         };
@@ -404,9 +439,7 @@ fn ask(db: &Connection, requests: Vec<NewRequest>, now: i64) -> Outcome<Vec<Requ
         ids.push(RequestId(id));
         touched.insert(whose);
     }
-    for whose in &touched {
-        line_up(db, whose, now)?;
-    }
+    line_up_all(db, &touched, now)?;
     Ok(ids)
 }
 
@@ -475,7 +508,8 @@ fn join(
 
 fn write(db: &Connection, id: i64, wish: &Wish, shelf: Shelf) -> Outcome<()> {
     let sql = "UPDATE requests SET cause = ?2, state = ?3, priority = ?4, due_at = ?5,
-                   created_at = ?6, attempts = ?7, error = ?8, fence = NULL, lease_until = NULL
+                   created_at = ?6, attempts = ?7, error = ?8, began_at = ?9, fence = NULL,
+                   lease_until = NULL
                WHERE id = ?1";
     db.prepare_cached(sql)?.execute(params![
         id,
@@ -486,6 +520,7 @@ fn write(db: &Connection, id: i64, wish: &Wish, shelf: Shelf) -> Outcome<()> {
         wish.created_at,
         wish.attempts,
         wish.error,
+        wish.began_at,
     ])?;
     Ok(())
 }
@@ -529,35 +564,99 @@ fn switch(db: &Connection, whose: &Whose) -> Outcome<Option<bool>> {
 
 /// Gives a connection the place in the line that it has now, if any. Answers what it runs next.
 fn line_up(db: &Connection, whose: &Whose, now: i64) -> Outcome<Option<i64>> {
+    let next = enter(db, whose, now)?;
+    stand(db, &whose.tenant)?;
+    Ok(next)
+}
+
+/// The same for several, each tenant of which takes its stand once.
+fn line_up_all<'w>(
+    db: &Connection,
+    all: impl IntoIterator<Item = &'w Whose>,
+    now: i64,
+) -> Outcome<()> {
+    let mut tenants = BTreeSet::new();
+    for whose in all {
+        enter(db, whose, now)?;
+        tenants.insert(&whose.tenant);
+    }
+    for tenant in tenants {
+        stand(db, tenant)?;
+    }
+    Ok(())
+}
+
+/// Puts a connection where it belongs among those of its tenant. Answers what it runs next.
+fn enter(db: &Connection, whose: &Whose, now: i64) -> Outcome<Option<i64>> {
     let Some(place) = rules::place(&heads(db, whose)?, now) else {
         let sql = "DELETE FROM line WHERE tenant = ?1 AND connection = ?2";
         db.prepare_cached(sql)?.execute(whose.names())?;
         return Ok(None);
     };
+    let sql = "INSERT INTO line (tenant, connection, class, since, rises_at)
+               VALUES (?1, ?2, ?3, ?4, ?5)
+               ON CONFLICT (tenant, connection) DO UPDATE SET class = excluded.class,
+                   since = excluded.since, rises_at = excluded.rises_at";
     let (tenant, connection) = whose.names();
-    // Whoever stays in a class keeps the turn.
-    let stays = "UPDATE line SET since = ?4, rises_at = ?5
-                 WHERE tenant = ?1 AND connection = ?2 AND class = ?3";
-    let values = params![tenant, connection, place.class, place.since, place.rises_at];
-    if db.prepare_cached(stays)?.execute(values)? == 0 {
-        let enters =
-            "INSERT OR REPLACE INTO line (tenant, connection, class, since, rises_at, turn)
-            VALUES (?1, ?2, ?3, ?4, ?5, 1 + max(
-                (SELECT turn FROM classes WHERE class = ?3),
-                coalesce((SELECT max(turn) FROM line WHERE tenant = ?1 AND class = ?3), 0)))";
-        db.prepare_cached(enters)?.execute(values)?;
-    }
+    db.prepare_cached(sql)?.execute(params![
+        tenant,
+        connection,
+        place.class,
+        place.since,
+        place.rises_at
+    ])?;
     Ok(Some(place.next))
+}
+
+/// Puts a tenant where it belongs among all. One that was in no line begins at the present turn.
+fn stand(db: &Connection, tenant: &TenantId) -> Outcome<()> {
+    let sql = "SELECT class, since FROM line WHERE tenant = ?1 ORDER BY class, since LIMIT 1";
+    let first: Option<(u8, i64)> = db
+        .prepare_cached(sql)?
+        .query_row([tenant.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    let Some((class, since)) = first else {
+        let sql = "UPDATE turns SET place = NULL, since = NULL
+                   WHERE tenant = ?1 AND place IS NOT NULL";
+        db.prepare_cached(sql)?.execute([tenant.as_str()])?;
+        return Ok(());
+    };
+    let sql = "SELECT turn, place IS NOT NULL FROM turns WHERE tenant = ?1";
+    let known: Option<(i64, bool)> = db
+        .prepare_cached(sql)?
+        .query_row([tenant.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    let present = || -> rusqlite::Result<i64> {
+        db.prepare_cached("SELECT turn FROM clock")?
+            .query_row([], |row| row.get(0))
+    };
+    let turn = match known {
+        Some((turn, true)) => turn,
+        Some((turn, false)) => turn.max(present()?),
+        None => present()?,
+    };
+    let sql = "INSERT INTO turns (tenant, turn, place, since) VALUES (?1, ?2, ?3, ?4)
+               ON CONFLICT (tenant) DO UPDATE SET turn = excluded.turn,
+                   place = excluded.place, since = excluded.since";
+    let place = rules::standing(turn, class);
+    db.prepare_cached(sql)?
+        .execute(params![tenant.as_str(), turn, place, since])?;
+    Ok(())
 }
 
 /// The oldest ready request of each priority, of a connection that is on and idle.
 fn heads(db: &Connection, whose: &Whose) -> Outcome<Vec<Head>> {
-    let (tenant, connection) = whose.names();
     let sql = "SELECT 1 FROM requests WHERE tenant = ?1 AND connection = ?2 AND state = 'running'";
-    let runs = db.prepare_cached(sql)?.exists((tenant, connection))?;
+    let runs = db.prepare_cached(sql)?.exists(whose.names())?;
     if runs || switch(db, whose)? != Some(true) {
         return Ok(Vec::new());
     }
+    ready_heads(db, whose)
+}
+
+/// The oldest ready request of each priority, of any connection.
+fn ready_heads(db: &Connection, whose: &Whose) -> Outcome<Vec<Head>> {
+    let (tenant, connection) = whose.names();
     let sql = "SELECT id, due_at FROM requests
                WHERE tenant = ?1 AND connection = ?2 AND state = 'ready' AND priority = ?3
                ORDER BY due_at, id LIMIT 1";
@@ -578,31 +677,66 @@ fn heads(db: &Connection, whose: &Whose) -> Outcome<Vec<Head>> {
     Ok(heads)
 }
 
-fn claim(db: &Connection, now: i64, lease: Duration) -> Outcome<Option<Claim>> {
+/// Whether some connection could run something at once.
+fn anything_waits(db: &Connection) -> Outcome<bool> {
+    let sql = "SELECT 1 FROM turns WHERE place IS NOT NULL ORDER BY place, since LIMIT 1";
+    Ok(db.prepare_cached(sql)?.exists([])?)
+}
+
+/// The tenant whose turn it is, with that: the first one that holds less than its share of the
+/// claims, or else the first one.
+fn next_tenant(db: &Connection, share: u32) -> Outcome<Option<(TenantId, i64)>> {
+    // By itself SQLite would look through all requests of the tenant.
+    let running = "SELECT count(*) FROM requests INDEXED BY requests_running
+                   WHERE tenant = ?1 AND state = 'running'";
+    let mut running = db.prepare_cached(running)?;
+    let sql = "SELECT tenant, turn FROM turns WHERE place IS NOT NULL ORDER BY place, since";
+    let mut in_order = db.prepare_cached(sql)?;
+    let mut rows = in_order.query([])?;
+    let mut first = None;
+    while let Some(row) = rows.next()? {
+        let (tenant, turn): (String, i64) = (row.get(0)?, row.get(1)?);
+        let held: u32 = running.query_row([&tenant], |row| row.get(0))?;
+        let tenant: TenantId = tenant.parse().map_err(Failure::new)?;
+        if held < share {
+            return Ok(Some((tenant, turn)));
+        }
+        first = first.or(Some((tenant, turn)));
+    }
+    Ok(first)
+}
+
+fn claim(db: &Connection, now: i64, lease: Duration, share: u32) -> Outcome<Option<Claim>> {
     rise(db, now)?;
     let mut all_ready = ready(db, now)?;
     loop {
-        let sql = "SELECT tenant, connection, class, turn FROM line
-                   ORDER BY class, turn, since LIMIT 1";
-        let first = db
-            .prepare_cached(sql)?
-            .query_and_then([], |row| {
-                let whose = Whose::read(row, "tenant", "connection")?;
-                Ok::<_, QueueFailure>((whose, row.get::<_, i64>(2)?, row.get::<_, i64>(3)?))
-            })?
-            .next()
-            .transpose()?;
-        let Some((whose, class, turn)) = first else {
+        let Some((tenant, turn)) = next_tenant(db, share)? else {
             if all_ready {
                 return Ok(None);
             }
             all_ready = ready(db, now)?;
             continue;
         };
+        let sql = "SELECT tenant, connection FROM line WHERE tenant = ?1
+                   ORDER BY class, since LIMIT 1";
+        let first = db
+            .prepare_cached(sql)?
+            .query_and_then([tenant.as_str()], |row| {
+                Whose::read(row, "tenant", "connection")
+            })?
+            .next()
+            .transpose()?;
+        let Some(whose) = first else {
+            // Its connections were removed.
+            stand(db, &tenant)?;
+            continue;
+        };
         // It may have been switched off; then it is not in the line any more.
         if let Some(id) = line_up(db, &whose, now)? {
-            let sql = "UPDATE classes SET turn = max(turn, ?2) WHERE class = ?1";
-            db.prepare_cached(sql)?.execute([class, turn])?;
+            db.prepare_cached("UPDATE clock SET turn = max(turn, ?1)")?
+                .execute([turn])?;
+            db.prepare_cached("UPDATE turns SET turn = ?2 WHERE tenant = ?1")?
+                .execute(params![tenant.as_str(), turn.saturating_add(1)])?;
             return take(db, id, &whose, now, lease).map(Some);
         }
     }
@@ -613,10 +747,10 @@ fn take(db: &Connection, id: i64, whose: &Whose, now: i64, lease: Duration) -> O
         .prepare_cached("UPDATE fence SET last = last + 1 RETURNING last")?
         .query_row([], |row| row.get(0))?;
     let sql = "UPDATE requests SET state = 'running', attempts = attempts + 1, fence = ?2,
-                   lease_until = ?3
+                   lease_until = ?3, began_at = coalesce(began_at, ?4)
                WHERE id = ?1";
     db.prepare_cached(sql)?
-        .execute(params![id, fence, lease_until(now, lease)])?;
+        .execute(params![id, fence, lease_until(now, lease), now])?;
     line_up(db, whose, now)?;
     let stored = select(db, "id = ?1", [id])?
         .pop()
@@ -633,6 +767,7 @@ fn take(db: &Connection, id: i64, whose: &Whose, now: i64, lease: Duration) -> O
         attempts: stored.wish.attempts,
         priority: stored.wish.priority,
         created_at: time(stored.wish.created_at),
+        began_at: time(stored.wish.began_at.unwrap_or(now)),
         due_at: time(stored.wish.due_at),
     })
 }
@@ -655,9 +790,7 @@ fn ready(db: &Connection, now: i64) -> Outcome<bool> {
             .execute([id])?;
         touched.insert(whose);
     }
-    for whose in &touched {
-        line_up(db, whose, now)?;
-    }
+    line_up_all(db, &touched, now)?;
     Ok(all)
 }
 
@@ -671,10 +804,7 @@ fn rise(db: &Connection, now: i64) -> Outcome<()> {
             Whose::read(row, "tenant", "connection")
         })?
         .collect::<Outcome<Vec<_>>>()?;
-    for whose in &rising {
-        line_up(db, whose, now)?;
-    }
-    Ok(())
+    line_up_all(db, &rising, now)
 }
 
 /// When a failed request is tried again, and when no more.
@@ -703,12 +833,16 @@ fn finish(
             delete(db, id.0)?;
             Next::Gone
         }
-        Ended::Suspended { slice_over } => {
+        Ended::Suspended(why) => {
             (wish.attempts, wish.due_at, wish.error) = (0, now, None);
-            if slice_over {
+            if why != Suspension::Interrupted {
                 wish.priority = Priority::Backfill;
             }
-            Next::Again(time(put(db, &stored, Shelf::Ready, now)?))
+            if why == Suspension::Unasked {
+                wish.due_at = now.saturating_add(rules::REST);
+            }
+            let shelf = Shelf::of(wish.due_at, now);
+            Next::Again(time(put(db, &stored, shelf, now)?))
         }
         Ended::Failed { error, retry } if retry && wish.attempts < retries.most => {
             let wait = rules::backoff(wish.attempts, retries.chance);
@@ -750,8 +884,10 @@ fn recover(db: &Connection, leases: Leases, most: u32, now: i64) -> Outcome<Vec<
             wish.attempts
         ));
         let next = if wish.attempts < most {
-            wish.due_at = now;
-            Next::Again(time(put(db, &stored, Shelf::Ready, now)?))
+            let wait = rules::after_crash(wish.attempts, fastrand::f64());
+            wish.due_at = now.saturating_add(wait);
+            let shelf = Shelf::of(wish.due_at, now);
+            Next::Again(time(put(db, &stored, shelf, now)?))
         } else {
             put(db, &stored, Shelf::Dead, now)?;
             Next::Dead
@@ -772,9 +908,7 @@ fn recover(db: &Connection, leases: Leases, most: u32, now: i64) -> Outcome<Vec<
             .prepare(sql)?
             .query_and_then([], |row| Whose::read(row, "tenant", "connection"))?
             .collect::<Outcome<Vec<_>>>()?;
-        for whose in &all {
-            line_up(db, whose, now)?;
-        }
+        line_up_all(db, &all, now)?;
     }
     Ok(recovered)
 }
@@ -873,6 +1007,7 @@ mod tests {
     use crate::control::Control;
 
     const LEASE: Duration = Duration::from_secs(60);
+    const SHARE: u32 = 8;
 
     unsafe extern "C" fn step(steps: *mut c_void) -> c_int {
         // SAFETY: `steps` is the counter that `counted` registered, which it still borrows.
@@ -938,7 +1073,7 @@ mod tests {
         let hour = 60 * 60 * 1000;
         // 10 requests of each connection, all but one for later, and 10,000 of one that runs.
         ask(&db, vec![wanted(0, 0, None)], 0).unwrap();
-        let running = claim(&db, 0, LEASE).unwrap().unwrap();
+        let running = claim(&db, 0, LEASE, SHARE).unwrap().unwrap();
         let each = |number: usize| {
             let later = (1..=9).map(move |later| wanted(number, later, Some(hour)));
             later.chain([wanted(number, 0, None)])
@@ -956,7 +1091,7 @@ mod tests {
             retry: true,
         };
         for _ in 0..100 {
-            let (claim, steps) = counted(&db, || claim(&db, 1, LEASE));
+            let (claim, steps) = counted(&db, || claim(&db, 1, LEASE, SHARE));
             assert!(steps < FEW, "a claim took {steps} steps");
             let claim = claim.unwrap();
             let (_, steps) = counted(&db, || {
@@ -972,7 +1107,7 @@ mod tests {
 
         // Here 90,000 come due at once and 4,900 connections rise: some of them with each claim.
         for _ in 0..100 {
-            let (claim, steps) = counted(&db, || claim(&db, hour, LEASE));
+            let (claim, steps) = counted(&db, || claim(&db, hour, LEASE, SHARE));
             assert!(claim.is_some());
             assert!(steps < 25 * FEW, "a claim of many took {steps} steps");
         }

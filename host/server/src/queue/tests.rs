@@ -196,7 +196,7 @@ fn failed(retry: bool) -> Ended {
     }
 }
 
-const SUSPENDED: Ended = Ended::Suspended { slice_over: true };
+const SUSPENDED: Ended = Ended::Suspended(Suspension::SliceOver);
 
 #[tokio::test]
 async fn equal_requests_that_wait_are_one_with_the_records_of_both() {
@@ -479,6 +479,82 @@ async fn tenants_take_turns_when_each_has_more_than_one_can_run() {
     }
 }
 
+/// So many requests of one priority, of a connection each.
+fn asked(tenant: &str, count: usize, priority: Priority) -> Vec<NewRequest> {
+    let request = |number| NewRequest {
+        priority,
+        ..wanted(&format!("{tenant}/{number}"), "orders")
+    };
+    (0..count).map(request).collect()
+}
+
+#[tokio::test]
+async fn many_actions_of_one_tenant_hold_back_nothing_of_another_for_long() {
+    let many: Vec<_> = (0..100).map(|number| format!("a/{number}")).collect();
+    let desk = Desk::with(&many).await;
+    let queue = &desk.queue;
+    queue
+        .ask(asked("a", 100, Priority::Action), at(0))
+        .await
+        .unwrap();
+    for (tenant, priority) in [
+        ("b", Priority::Webhook),
+        ("c", Priority::Schedule),
+        ("d", Priority::Backfill),
+    ] {
+        desk.connect(&format!("{tenant}/0")).await;
+        queue.ask(asked(tenant, 1, priority), at(1)).await.unwrap();
+    }
+    let mut order = String::new();
+    for _ in 0..8 {
+        order.push_str(desk.claim(2).await.unwrap().tenant.as_str());
+    }
+    // Each of them comes in its order, and none behind more than a few.
+    assert_eq!("aabacaad", order);
+}
+
+#[tokio::test]
+async fn within_a_tenant_the_important_goes_first_whatever_else_waits() {
+    let desk = Desk::with(["a/0", "a/1", "a/2", "a/3", "b/0"]).await;
+    let priorities = [
+        Priority::Backfill,
+        Priority::Schedule,
+        Priority::Webhook,
+        Priority::Action,
+    ];
+    for (number, priority) in priorities.into_iter().enumerate() {
+        let request = asked("a", number + 1, priority).pop().unwrap();
+        desk.ask(request, 0).await;
+    }
+    for connection in ["3", "2", "1", "0"] {
+        assert_eq!(connection, desk.claim(1).await.unwrap().connection.as_str());
+    }
+}
+
+#[tokio::test]
+async fn a_tenant_that_holds_its_share_of_the_places_waits_while_others_do() {
+    let many: Vec<_> = (0..8).map(|number| format!("a/{number}")).collect();
+    let mut desk = Desk::with(&many).await;
+    desk.queue = desk.queue.sharing(4);
+    desk.connect("b/0").await;
+    let queue = &desk.queue;
+    queue
+        .ask(asked("a", 5, Priority::Action), at(0))
+        .await
+        .unwrap();
+    queue
+        .ask(asked("b", 1, Priority::Backfill), at(0))
+        .await
+        .unwrap();
+    let tenant = async || desk.claim(1).await.map(|claim| claim.tenant.to_string());
+    let mut order = Vec::new();
+    while let Some(tenant) = tenant().await {
+        order.push(tenant);
+    }
+    // While nobody else waits it may have them all.
+    assert_eq!(vec!["a", "a", "b", "a", "a", "a"], order);
+}
+
 #[tokio::test]
 async fn a_run_whose_slice_is_over_goes_behind_others_of_other_tenants() {
     let desk = Desk::with(["a/crm", "b/crm", "c/crm"]).await;
@@ -513,12 +589,79 @@ async fn a_run_whose_slice_is_over_goes_behind_others_of_other_tenants() {
 async fn a_run_that_was_stopped_keeps_its_priority_and_one_that_used_up_its_slice_does_not() {
     let desk = Desk::with(["shop/crm"]).await;
     desk.ask(wanted("shop/crm", "orders"), 0).await;
-    for (slice_over, priority) in [(false, Priority::Schedule), (true, Priority::Backfill)] {
+    for (why, priority) in [
+        (Suspension::Interrupted, Priority::Schedule),
+        (Suspension::SliceOver, Priority::Backfill),
+    ] {
         let claim = desk.claim(1).await.unwrap();
-        desk.finish(&claim, Ended::Suspended { slice_over }, 1)
-            .await;
+        let next = desk.finish(&claim, Ended::Suspended(why), 1).await;
+        assert_eq!(Next::Again(at(1)), next);
         assert_eq!(priority, desk.list("shop/crm").await[0].priority);
     }
+}
+
+#[tokio::test]
+async fn what_goes_on_began_with_its_first_run_and_what_is_asked_anew_begins_anew() {
+    let desk = Desk::with(["shop/crm"]).await;
+    desk.ask(wanted("shop/crm", "orders"), 0).await;
+    desk.ask(wanted("shop/crm", "orders"), 5).await;
+    let first = desk.claim(10).await.unwrap();
+    assert_eq!((at(0), at(10)), (first.created_at, first.began_at));
+    // The rest of it becomes one with what was asked for meanwhile.
+    desk.ask(wanted("shop/crm", "orders"), 15).await;
+    desk.finish(&first, SUSPENDED, 20).await;
+    let second = desk.claim(30).await.unwrap();
+    assert_eq!(at(10), second.began_at);
+    desk.ask(wanted("shop/crm", "orders"), 35).await;
+    desk.finish(&second, Ended::Done, 40).await;
+    assert_eq!(at(50), desk.claim(50).await.unwrap().began_at);
+}
+
+#[tokio::test]
+async fn a_run_that_stops_unasked_goes_on_behind_others_after_a_rest() {
+    let desk = Desk::with(["shop/crm"]).await;
+    desk.ask(wanted("shop/crm", "orders"), 0).await;
+    let claim = desk.claim(0).await.unwrap();
+    let unasked = Ended::Suspended(Suspension::Unasked);
+    assert_eq!(Next::Again(at(11)), desk.finish(&claim, unasked, 1).await);
+    assert_eq!(None, desk.claim(10).await);
+    let again = desk.claim(11).await.unwrap();
+    assert_eq!((Priority::Backfill, 1), (again.priority, again.attempts));
+}
+
+#[tokio::test]
+async fn a_run_gives_way_when_something_waits_for_its_place_or_its_connection_and_not_else() {
+    let desk = Desk::with(["a/crm", "b/crm"]).await;
+    desk.ask(wanted("a/crm", "orders"), 0).await;
+    let claim = desk.claim(0).await.unwrap();
+    let gives_way = async |full, now| {
+        let (tenant, connection) = (&claim.tenant, &claim.connection);
+        (desk.queue)
+            .gives_way(tenant, connection, claim.priority, full, at(now))
+            .await
+            .unwrap()
+    };
+    assert!(!gives_way(true, 1).await);
+    let later = |place: &str, job: &str, priority, due| NewRequest {
+        priority,
+        due: Some(at(due)),
+        ..wanted(place, job)
+    };
+    let stock = later("b/crm", "stock", Priority::Backfill, 5);
+    desk.ask(stock, 1).await;
+    assert!(!gives_way(true, 4).await);
+    // It came due while all places were taken, so that nobody claimed anything.
+    assert!(gives_way(true, 5).await);
+    assert!(!gives_way(false, 5).await);
+    desk.claim(5).await.unwrap();
+    assert!(!gives_way(true, 5).await);
+    let stock = later("a/crm", "stock", Priority::Backfill, 6);
+    desk.ask(stock, 5).await;
+    assert!(!gives_way(true, 6).await);
+    let partners = later("a/crm", "partners", Priority::Webhook, 7);
+    desk.ask(partners, 6).await;
+    assert!(!gives_way(false, 6).await);
+    assert!(gives_way(false, 7).await);
 }
 
 #[tokio::test]
@@ -728,25 +871,81 @@ async fn more_than_a_few_that_come_due_at_once_hide_nothing() {
 async fn a_process_that_dies_loses_nothing_and_what_kills_it_is_given_up() {
     let mut desk = Desk::with(["shop/crm", "shop/calm"]).await;
     let id = desk.ask(changes("shop/crm", "orders", [1, 2]), 0).await;
-    for start in 1..=8 {
-        let claim = desk.claim(start).await.unwrap();
-        assert_eq!((id, i64::from(claim.attempts)), (claim.id, start));
+    let mut now = 0;
+    for attempt in 1..=8 {
+        let claim = desk.claim(now).await.unwrap();
+        assert_eq!((id, attempt), (claim.id, claim.attempts));
         assert_eq!(changed([1, 2]), claim.cause);
         // Here the process is gone, with the claim.
         desk = desk.reopened();
-        let recovered = desk.recover(Leases::All, start).await;
-        let next = match start {
-            8 => Next::Dead,
-            _ => Next::Again(at(start)),
-        };
-        assert_eq!(next, recovered[0].next);
+        let recovered = desk.recover(Leases::All, now).await;
+        match recovered[0].next {
+            // It may have been anybody's doing.
+            Next::Again(due) if attempt == 1 => assert_eq!(at(now), due),
+            Next::Again(due) if attempt < 8 => {
+                assert!(at(now + 30) <= due, "{due}");
+                now = due.as_second() + 1 - at(0).as_second();
+            }
+            Next::Dead if attempt == 8 => {}
+            next => panic!("{next:?} after attempt {attempt}"),
+        }
     }
-    assert_eq!(None, desk.claim(100).await);
+    assert_eq!(None, desk.claim(now + 10_000).await);
     let dead = desk.list("shop/crm").await;
     assert_eq!((1, State::Dead), (dead.len(), dead[0].state));
     assert!(dead[0].error.as_ref().unwrap().contains("attempt 8"));
-    desk.ask(wanted("shop/calm", "orders"), 101).await;
-    assert!(desk.claim(101).await.is_some());
+    desk.ask(wanted("shop/calm", "orders"), now + 10_001).await;
+    assert!(desk.claim(now + 10_001).await.is_some());
+}
+
+#[tokio::test]
+async fn what_ends_the_process_again_and_again_is_given_up_and_nothing_that_ran_beside_it() {
+    const AT_ONCE: usize = 16;
+    const TAKES: i64 = 20;
+    let innocent: Vec<_> = (1..AT_ONCE)
+        .map(|number| format!("tenant-{number}/crm"))
+        .collect();
+    let mut desk = Desk::with(&innocent).await;
+    desk.connect("killer/crm").await;
+    let places = innocent.iter().map(String::as_str).chain(["killer/crm"]);
+    let requests = places.map(|place| wanted(place, "orders")).collect();
+    desk.queue.ask(requests, at(0)).await.unwrap();
+    let (mut now, mut done, mut deaths) = (0, 0, 0);
+    let mut running: Vec<(Claim, i64)> = Vec::new();
+    loop {
+        while running.len() < AT_ONCE
+            && let Some(claim) = desk.claim(now).await
+        {
+            running.push((claim, now + TAKES));
+        }
+        if (running.iter()).any(|(claim, _)| claim.tenant.as_str() == "killer") {
+            now += 1;
+            deaths += 1;
+            running.clear();
+            desk = desk.reopened();
+            desk.recover(Leases::All, now).await;
+            continue;
+        }
+        let due = desk.queue.next_due().await.unwrap();
+        let due = due.map(|due| due.as_second() + 1 - at(0).as_second());
+        let ends = running.iter().map(|(_, end)| *end).min();
+        let Some(next) = due.into_iter().chain(ends).min() else {
+            break;
+        };
+        now = next;
+        let (ended, goes_on): (Vec<_>, Vec<_>) =
+            running.into_iter().partition(|(_, end)| *end <= now);
+        running = goes_on;
+        for (claim, _) in ended {
+            assert_eq!(Next::Gone, desk.finish(&claim, Ended::Done, now).await);
+            done += 1;
+        }
+    }
+    assert_eq!((AT_ONCE - 1, 8), (done, deaths));
+    assert_eq!(vec![State::Dead], desk.states("killer/crm").await);
+    for place in &innocent {
+        assert!(desk.list(place).await.is_empty(), "{place}");
+    }
 }
 
 #[tokio::test]
@@ -957,9 +1156,13 @@ async fn step(
             };
             let ended = match random.u32(..6) {
                 0 | 1 => Ended::Done,
-                2 => Ended::Suspended {
-                    slice_over: random.bool(),
-                },
+                2 => Ended::Suspended(
+                    [
+                        Suspension::Interrupted,
+                        Suspension::SliceOver,
+                        Suspension::Unasked,
+                    ][random.usize(..3)],
+                ),
                 3 => failed(true),
                 4 => failed(false),
                 _ => Ended::Paused {

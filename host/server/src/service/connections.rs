@@ -254,6 +254,9 @@ impl Service {
         let (name, data) = (name.to_owned(), self.options().data.clone());
         self.control()
             .write(move |db| {
+                if !connections::is_there(db, &tenant, &connection)? {
+                    return Err(Error::not_found(What::Connection, &connection));
+                }
                 let place = CredentialPlace {
                     tenant: &tenant,
                     connection: &connection,
@@ -303,21 +306,27 @@ impl Service {
     ) -> Result<(), Error> {
         let place = (Some(tenant), Some(connection));
         let note = note(actor, place, "connection.delete", nothing());
-        self.stored(tenant, connection).await?;
+        self.check_off(tenant, connection).await?;
         let _alone = self.occupy(tenant, connection).await?;
+        // It may have been switched on while this waited; from here on it is not.
+        self.check_off(tenant, connection).await?;
+        // What it keeps at the platform goes first: when that fails, it is there to be removed again.
+        self.host().forget(tenant, Some(connection)).await?;
         let (owner, id) = (tenant.clone(), connection.clone());
         self.control()
             .write(move |db| {
-                let stored = connections::get(db, &owner, &id)?;
-                let stored = stored.ok_or_else(|| Error::not_found(What::Connection, &id))?;
-                if stored.state != State::Off {
-                    return Err(Error::ConnectionOn);
+                if !connections::remove(db, &owner, &id)? {
+                    return Err(Error::not_found(What::Connection, &id));
                 }
-                connections::remove(db, &owner, &id)?;
                 Ok(audit::note(db, &note, Timestamp::now())?)
             })
-            .await?;
-        Ok(self.host().forget(tenant, Some(connection)).await?)
+            .await
+    }
+
+    async fn check_off(&self, tenant: &TenantId, connection: &ConnectionId) -> Result<(), Error> {
+        let stored = self.stored(tenant, connection).await?;
+        let off = stored.state == State::Off;
+        off.then_some(()).ok_or(Error::ConnectionOn)
     }
 
     /// Tries the credentials; answers with the name of the account at the counterpart.
@@ -328,6 +337,7 @@ impl Service {
     ) -> Result<String, Error> {
         let stored = self.stored(tenant, connection).await?;
         let opened = self.open_stored(&stored, Completeness::Begun).await?;
+        let _room = self.room(tenant).await?;
         Ok(self.host().check(&opened).await?)
     }
 
@@ -344,6 +354,7 @@ impl Service {
         if !offers(offered, option) {
             return Err(Error::not_found(What::Choice, option));
         }
+        let _room = self.room(tenant).await?;
         Ok(self.host().choices(&opened, option).await?)
     }
 
@@ -355,7 +366,8 @@ impl Service {
         connection: &ConnectionId,
         binding: Binding,
     ) -> Result<(), Error> {
-        self.stored(tenant, connection).await?;
+        let alone = self.occupy(tenant, connection).await?;
+        self.settled(&alone, tenant, connection).await?;
         let detail = json!({
             "kind": binding.kind,
             "origin": binding.origin,
@@ -375,7 +387,8 @@ impl Service {
         kind: &str,
         origin: &str,
     ) -> Result<(), Error> {
-        self.stored(tenant, connection).await?;
+        let alone = self.occupy(tenant, connection).await?;
+        self.settled(&alone, tenant, connection).await?;
         self.host()
             .unbind_origin(tenant, connection, kind.to_owned(), origin.to_owned())
             .await?;
@@ -421,10 +434,11 @@ fn check_grants(grants: &[String]) -> Result<(), Error> {
     grants.iter().try_for_each(|grant| origin(grant).map(drop))
 }
 
+/// What the host cannot keep is said now and does not pause the connection later.
 fn check_limits(limits: &BTreeMap<String, u64>) -> Result<(), Error> {
-    connections::all_limits(limits)
-        .map(drop)
-        .map_err(|error| Error::invalid("/limits", error))
+    let limits = connections::all_limits(limits);
+    let limits = limits.map_err(|error| Error::invalid("/limits", error))?;
+    (limits.check()).map_err(|error| Error::invalid("/limits/memory", error))
 }
 
 #[cfg(test)]
@@ -436,6 +450,19 @@ mod tests {
         let before = json!({ "days": 7, "shop": "a", "same": [1] });
         let after = json!({ "days": 8, "same": [1], "new": true });
         assert_eq!(vec!["days", "new", "shop"], changed_names(&before, &after));
+    }
+
+    #[test]
+    fn a_limit_that_the_host_cannot_keep_is_refused_by_its_name() {
+        let checked = |name: &str, limit| match check_limits(&[(name.to_owned(), limit)].into()) {
+            Err(Error::Invalid(violations)) => violations[0].path.clone(),
+            Err(other) => panic!("{other}"),
+            Ok(()) => String::new(),
+        };
+        let most = tenon_host::engine::MAX_MEMORY as u64;
+        assert_eq!("", checked("memory", most));
+        assert_eq!("/limits/memory", checked("memory", most + 1));
+        assert_eq!("/limits", checked("memmory", 1));
     }
 
     #[test]

@@ -4,7 +4,8 @@ use std::fmt;
 
 use tenon_host::manifest::SettingsError;
 use tenon_host::model::Fault;
-use tenon_host::{CallError, ConnectError, InstallError};
+use tenon_host::rules::Broken;
+use tenon_host::{CallError, CompileError, ConnectError, InstallError};
 
 use crate::control::Failure;
 use crate::queue::QueueFailure;
@@ -70,9 +71,11 @@ pub struct Violation {
     pub path: String,
     /// What is wrong.
     pub reason: String,
+    /// The same for those who word it themselves, where a schema has the rule.
+    pub rules: Vec<Broken>,
 }
 
-/// Why an operation was not done. Nothing of it was.
+/// Why an operation was not done. After a [`Error::Failure`] some of it may have been.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// It names something that is not there.
@@ -171,7 +174,43 @@ impl Error {
         Error::Invalid(vec![Violation {
             path: path.into(),
             reason: reason.to_string(),
+            rules: Vec::new(),
         }])
+    }
+
+    /// What people are told: what a database or a file system says is for the log of who runs the
+    /// server.
+    pub fn for_people(&self) -> String {
+        match self {
+            Error::Failure(failure) => {
+                tracing::error!("{failure}");
+                "the server failed inside; its log tells why".to_owned()
+            }
+            error => error.to_string(),
+        }
+    }
+
+    /// Something of the machine is not as it has to be, and may be later. Its log tells what.
+    fn trouble(what: &str, detail: impl fmt::Display) -> Error {
+        tracing::error!("{what}: {detail}");
+        Error::Unavailable(format!("{what}; the log of the server tells why"))
+    }
+
+    /// Why a component cannot be loaded that was installed before: what it was refused for then is
+    /// not its fault now.
+    pub(super) fn loading(error: InstallError) -> Error {
+        use CompileError::{Failed, TooLong, TooMuchMemory};
+        match error {
+            InstallError::Compile(Failed(_) | TooLong(_) | TooMuchMemory(_)) => {
+                Error::trouble("the component cannot be loaded at the moment", error)
+            }
+            error => error.into(),
+        }
+    }
+
+    /// Whether the version is to blame: its component cannot be used, or the settings do not fit it.
+    pub(crate) fn is_of_version(&self) -> bool {
+        matches!(self, Error::BadComponent(_) | Error::Invalid(_))
     }
 
     /// A stable name for programs.
@@ -199,7 +238,7 @@ impl Error {
 }
 
 fn join(violations: &[Violation]) -> String {
-    let line = |Violation { path, reason }: &Violation| match path.as_str() {
+    let line = |Violation { path, reason, .. }: &Violation| match path.as_str() {
         "" => reason.clone(),
         path => format!("{path}: {reason}"),
     };
@@ -228,6 +267,7 @@ impl From<SettingsError> for Violation {
         Violation {
             path: error.path,
             reason: error.reason,
+            rules: error.rules,
         }
     }
 }
@@ -257,7 +297,13 @@ impl From<CallError> for Error {
 
 impl From<InstallError> for Error {
     fn from(error: InstallError) -> Self {
-        Error::BadComponent(error.to_string())
+        use CompileError::{Foreign, NotStarted};
+        match error {
+            InstallError::Cache { .. } | InstallError::Compile(Foreign(_) | NotStarted { .. }) => {
+                Error::trouble("no component can be compiled at the moment", error)
+            }
+            error => Error::BadComponent(error.to_string()),
+        }
     }
 }
 
@@ -270,5 +316,36 @@ impl From<QueueFailure> for Error {
 impl From<Fault> for Error {
     fn from(fault: Fault) -> Self {
         CallError::Fault(fault).into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn what_the_machine_lacks_is_no_fault_of_a_version() {
+        let cache = || InstallError::Cache {
+            path: "/srv/data/compiled".into(),
+            source: io::Error::other("no space left on device"),
+        };
+        let slow = || InstallError::Compile(CompileError::TooLong(Duration::from_secs(60)));
+        for error in [
+            Error::loading(cache()),
+            Error::loading(slow()),
+            Error::from(cache()),
+            Error::from(Failure::new("/srv/data/control.sqlite: disk I/O error")),
+        ] {
+            assert!(!error.is_of_version(), "{error}");
+            let told = error.for_people();
+            assert!(!told.contains("/srv") && !told.contains("space"), "{told}");
+        }
+        // Who installs a component is told that it is too large to compile.
+        assert!(Error::from(slow()).is_of_version());
+        assert!(Error::loading(InstallError::NotAConnector).is_of_version());
+        assert!(Error::invalid("/days", "is not a number").is_of_version());
     }
 }

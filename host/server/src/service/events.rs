@@ -36,7 +36,7 @@ pub enum Event {
 
 impl Service {
     /// Asks the connections of a tenant for what an event makes necessary; answers how many runs that
-    /// is. Connections that are off hear nothing.
+    /// is. Connections that are off hear nothing; what one hears that is paused waits until it is on.
     pub async fn event(&self, actor: &str, tenant: &TenantId, event: Event) -> Result<u64, Error> {
         if let Event::Pressed {
             connection,
@@ -51,7 +51,7 @@ impl Service {
         self.tenant(tenant).await?;
         let mut requests = Vec::new();
         for stored in self.connections_of(tenant).await? {
-            if stored.state != State::On {
+            if stored.state == State::Off {
                 continue;
             }
             let connector = self.connector(&stored.digest).await?;

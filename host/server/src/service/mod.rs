@@ -11,6 +11,8 @@ mod opening;
 mod requests;
 mod switching;
 mod tenants;
+#[cfg(test)]
+mod tests;
 mod upgrading;
 
 use std::collections::HashMap;
@@ -26,13 +28,14 @@ use tenon_erp::EmbeddedErp;
 use tenon_host::ids::{ConnectionId, TenantId};
 use tenon_host::observe::Progress;
 use tenon_host::{Compiler, Connector, Host, HostOptions, NetworkOptions, Platform};
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, OnceCell, OwnedMutexGuard, OwnedSemaphorePermit, Semaphore, watch};
 
 pub use connections::{ConnectionChange, NewConnection};
 pub use error::{Error, Violation, What};
 pub use events::Event;
+pub(crate) use opening::Completeness;
 pub use requests::Asked;
-pub use tenants::{NewTenant, TenantChange};
+pub use tenants::{LANGUAGES, NewTenant, TenantChange};
 pub use upgrading::{Component, Upgraded, Which};
 
 use crate::control::{SharedControl, audit, runs};
@@ -67,6 +70,8 @@ pub struct ServiceOptions {
     pub signatures: SignaturePolicy,
     /// Registries that are asked over plain http, as `host:port`; for local testing.
     pub plain_registries: Vec<String>,
+    /// A file with logins for registries, in the format of Docker's `config.json`.
+    pub registry_logins: Option<PathBuf>,
 }
 
 impl ServiceOptions {
@@ -85,6 +90,7 @@ impl ServiceOptions {
             trial_failures: 2,
             signatures: SignaturePolicy::default(),
             plain_registries: Vec::new(),
+            registry_logins: None,
         }
     }
 }
@@ -101,11 +107,13 @@ struct Inner {
     erp: Option<EmbeddedErp>,
     store: Store,
     metrics: Metrics,
-    /// Components that were loaded, by digest.
-    connectors: tokio::sync::Mutex<HashMap<String, Arc<Connector>>>,
+    connectors: Mutex<Loaded>,
     running: Mutex<ByConnection<Watched>>,
     /// One thing at a time is done with what a connection keeps.
     places: Mutex<ByConnection<tokio::sync::Mutex<()>>>,
+    /// Room for calls into connectors beside runs, and what of it a tenant may take.
+    looks: Arc<Semaphore>,
+    looking: Mutex<HashMap<TenantId, Arc<Semaphore>>>,
     /// Whether all places for runs are taken.
     pressed: AtomicBool,
     inbox: Notify,
@@ -114,6 +122,18 @@ struct Inner {
 
 /// Something of each connection.
 type ByConnection<T> = HashMap<(TenantId, ConnectionId), Arc<T>>;
+
+/// Components by digest. One that is being loaded keeps only those waiting who need it.
+type Loaded = HashMap<String, Arc<OnceCell<Arc<Connector>>>>;
+
+/// Who has this is alone at work on what a connection keeps.
+pub(crate) type Alone = OwnedMutexGuard<()>;
+
+/// Room for a call into a connector beside runs, for as long as it is held.
+pub(crate) struct Room {
+    _of_tenant: OwnedSemaphorePermit,
+    _of_all: OwnedSemaphorePermit,
+}
 
 /// A run that is under way.
 #[derive(Clone, Debug, Serialize)]
@@ -134,7 +154,10 @@ pub(crate) struct Watched {
     pub job: String,
     pub started_at: Timestamp,
     pub progress: Mutex<Progress>,
+    /// It is to stop, because something else has to be done with the connection.
     pub stop: AtomicBool,
+    /// It is to stop, and a person wants no more of it.
+    pub enough: AtomicBool,
 }
 
 impl Service {
@@ -153,11 +176,11 @@ impl Service {
             platform,
             HostOptions {
                 network: options.network.clone(),
-                runs: options.runs + LOOKS,
+                runs: options.runs + LOOKS + MOMENTS,
                 ..HostOptions::new(options.data.join("compiled"), options.compiler.clone())
             },
         )?;
-        let queue = Arc::new(SqliteQueue::new(control.clone()));
+        let queue = Arc::new(SqliteQueue::new(control.clone()).sharing(options.runs));
         let service = Service(Arc::new(Inner {
             control,
             queue,
@@ -165,9 +188,11 @@ impl Service {
             erp,
             store,
             metrics: Metrics::new(),
-            connectors: tokio::sync::Mutex::default(),
+            connectors: Mutex::default(),
             running: Mutex::default(),
             places: Mutex::default(),
+            looks: Arc::new(Semaphore::new(LOOKS as usize)),
+            looking: Mutex::default(),
             pressed: AtomicBool::new(false),
             inbox: Notify::new(),
             stop: watch::Sender::new(false),
@@ -300,6 +325,38 @@ impl Service {
         Arc::clone(places.entry(key).or_default())
     }
 
+    /// Waits for room for a call into a connector of a tenant beside runs.
+    pub(crate) async fn room(&self, tenant: &TenantId) -> Result<Room, Error> {
+        let of_tenant = {
+            let mut looking = (self.0.looking.lock()).unwrap_or_else(PoisonError::into_inner);
+            if looking.len() > PLACES {
+                looking.retain(|_, room| Arc::strong_count(room) > 1);
+            }
+            let room = || Arc::new(Semaphore::new(LOOKS_OF_TENANT));
+            Arc::clone(looking.entry(tenant.clone()).or_insert_with(room))
+        };
+        let of_all = Arc::clone(&self.0.looks);
+        let waiting = async {
+            // One's own come first: who waits for those keeps nothing from other tenants.
+            let of_tenant = of_tenant.acquire_owned().await.ok()?;
+            let of_all = of_all.acquire_owned().await.ok()?;
+            Some(Room {
+                _of_tenant: of_tenant,
+                _of_all: of_all,
+            })
+        };
+        match tokio::time::timeout(CROWD, waiting).await {
+            Ok(Some(room)) => Ok(room),
+            _ => Err(Error::Unavailable(
+                "too many checks and previews are under way; try again in a moment".to_owned(),
+            )),
+        }
+    }
+
+    fn connectors(&self) -> MutexGuard<'_, Loaded> {
+        (self.0.connectors.lock()).unwrap_or_else(PoisonError::into_inner)
+    }
+
     pub(crate) fn all_running(&self) -> MutexGuard<'_, ByConnection<Watched>> {
         self.0
             .running
@@ -308,10 +365,19 @@ impl Service {
     }
 }
 
-/// Calls into connectors beside runs, such as checks, that there is always room for.
-const LOOKS: u32 = 4;
+/// Calls into connectors beside runs at one time, such as checks.
+const LOOKS: u32 = 8;
 
-/// Locks that are kept before unused ones are let go.
+/// How many of them are of one tenant, so that none takes the room of all.
+const LOOKS_OF_TENANT: usize = 2;
+
+/// How long such a call waits for room.
+const CROWD: Duration = Duration::from_secs(30);
+
+/// Room for calls of a moment: reading webhooks, and asking a component what it is.
+const MOMENTS: u32 = 10;
+
+/// Locks, and tenants that look, that are kept before unused ones are let go.
 const PLACES: usize = 1_000;
 
 /// A note for the audit.

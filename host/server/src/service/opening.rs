@@ -9,7 +9,8 @@ use tenon_host::{Connection, ConnectionSpec, Connector, EgressSettings, Secret};
 
 use super::{Error, Service, What};
 use crate::control::connections::{self, Stored};
-use crate::control::tenants;
+use crate::control::{Failure, tenants};
+use crate::origin::Origin;
 use crate::vault;
 
 /// How complete a connection has to be.
@@ -44,19 +45,24 @@ impl Service {
 
     /// An installed component, ready to run.
     pub async fn connector(&self, digest: &str) -> Result<Arc<Connector>, Error> {
-        let mut loaded = self.0.connectors.lock().await;
-        if let Some(connector) = loaded.get(digest) {
-            return Ok(Arc::clone(connector));
-        }
-        let wasm = self.store().read(digest)?;
-        let connector = self.host().install(&wasm).await?;
-        loaded.insert(digest.to_owned(), Arc::clone(&connector));
-        Ok(connector)
+        let loaded = Arc::clone(self.connectors().entry(digest.to_owned()).or_default());
+        let load = || async {
+            let wasm = self.store().read(digest)?;
+            let installed = self.host().install(&wasm).await;
+            let connector = installed.map_err(Error::loading)?;
+            if connector.digest != digest {
+                let found = &connector.digest;
+                let failure = format!("the file of the component {digest} holds {found}");
+                return Err(Error::Failure(Failure::new(failure)));
+            }
+            Ok::<_, Error>(connector)
+        };
+        loaded.get_or_try_init(load).await.cloned()
     }
 
     /// Forgets a component that was removed.
-    pub(super) async fn unload(&self, digest: &str) {
-        self.0.connectors.lock().await.remove(digest);
+    pub(super) fn unload(&self, digest: &str) {
+        self.connectors().remove(digest);
     }
 
     /// A connection as the host runs it.
@@ -125,16 +131,6 @@ impl Service {
 
 /// An origin that an admin wrote.
 pub(super) fn origin(text: &str) -> Result<url::Origin, Error> {
-    let bad = || {
-        let reason = format!("`{text}` is not an origin; write it as https://api.example.com");
-        Error::invalid("/grants", reason)
-    };
-    let url = url::Url::parse(text).map_err(|_| bad())?;
-    let plain = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
-    let anonymous = url.username().is_empty() && url.password().is_none();
-    let origin = url.origin();
-    if !(plain && anonymous && origin.is_tuple()) {
-        return Err(bad());
-    }
-    Ok(origin)
+    let origin: Result<Origin, _> = text.parse();
+    (origin.map(url::Origin::from)).map_err(|error| Error::invalid("/grants", error))
 }

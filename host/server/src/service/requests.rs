@@ -1,5 +1,7 @@
 //! Asking for runs, and what people do with those that wait or failed.
 
+use std::sync::atomic::Ordering;
+
 use jiff::Timestamp;
 use serde_json::json;
 use tenon_host::ids::{ConnectionId, TenantId};
@@ -7,7 +9,7 @@ use tenon_host::{Cause, RecordRef};
 
 use super::opening::Completeness;
 use super::{Error, Service, What, note};
-use crate::control::audit::Note;
+use crate::control::audit::{self, Note};
 use crate::control::connections::{State, Stored};
 use crate::control::{Failure, failed, webhooks};
 use crate::queue::{NewRequest, Priority, RequestId};
@@ -52,12 +54,15 @@ impl Service {
     /// Begins a preview of a connection that is not on.
     async fn preview(
         &self,
-        stored: &Stored,
+        seen: &Stored,
         job: &str,
         argument: Option<String>,
         note: Note,
     ) -> Result<Asked, Error> {
-        let opened = self.open_stored(stored, Completeness::Whole).await?;
+        let place = self.place(&seen.tenant, &seen.id);
+        let alone = place.try_lock_owned().map_err(|_| Error::Busy)?;
+        let stored = self.settled(&alone, &seen.tenant, &seen.id).await?;
+        let opened = self.open_stored(&stored, Completeness::Whole).await?;
         if !opened
             .connector()
             .manifest
@@ -67,8 +72,7 @@ impl Service {
         {
             return Err(Error::not_found(What::Job, job));
         }
-        let place = self.place(&stored.tenant, &stored.id);
-        let alone = place.try_lock_owned().map_err(|_| Error::Busy)?;
+        let room = self.room(&stored.tenant).await?;
         self.audit(note).await?;
         let work = Work {
             run: worker::new_run(),
@@ -76,16 +80,15 @@ impl Service {
             argument,
             preview: true,
             cause: Cause::Asked,
-            request: None,
-            fence: None,
+            claim: None,
         };
         let run = work.run.clone();
-        let (service, stored) = (self.clone(), stored.clone());
+        let service = self.clone();
         tokio::spawn(async move {
             if let Err(error) = worker::go(&service, &stored, &opened, work).await {
                 tracing::error!("a preview of connection {}: {error}", stored.id);
             }
-            drop(alone);
+            drop((alone, room));
         });
         Ok(Asked::Run(run))
     }
@@ -157,7 +160,8 @@ impl Service {
         asked.first().copied().ok_or_else(missing)
     }
 
-    /// Asks the run that is under way to stop at its next checkpoint; tells whether there is one.
+    /// Asks the run that is under way to stop at its next checkpoint, and not to go on from there by
+    /// itself; tells whether there is one.
     pub async fn stop_run(
         &self,
         actor: &str,
@@ -165,13 +169,14 @@ impl Service {
         connection: &ConnectionId,
     ) -> Result<bool, Error> {
         self.stored(tenant, connection).await?;
-        let there_is = self.ask_to_stop(tenant, connection);
-        if there_is {
+        let watched = self.watched(tenant, connection);
+        if let Some(watched) = &watched {
+            watched.enough.store(true, Ordering::Relaxed);
             let place = (Some(tenant), Some(connection));
             self.audit(note(actor, place, "run.stop", super::nothing()))
                 .await?;
         }
-        Ok(there_is)
+        Ok(watched.is_some())
     }
 
     /// Lets requests that were given up run again, on the present version; also webhooks that no run
@@ -185,26 +190,41 @@ impl Service {
     ) -> Result<u64, Error> {
         self.stored(tenant, connection).await?;
         let now = Timestamp::now();
-        let mut retried = self.queue().retry(tenant, connection, only, now).await?;
-        match only {
-            Some(request) if retried == 0 => {
-                return Err(Error::not_found(What::Request, request.0));
-            }
-            Some(_) => {}
-            None => {
-                let (owner, id) = (tenant.clone(), connection.clone());
-                retried += self
-                    .control()
-                    .write(move |db| Ok::<_, Error>(webhooks::retry(db, &owner, &id)?))
-                    .await?;
-                self.inbox().notify_one();
-            }
+        let requests = self.queue().retry(tenant, connection, only, now).await?;
+        if let (Some(request), 0) = (only, requests) {
+            return Err(Error::not_found(What::Request, request.0));
         }
-        let detail = json!({ "retried": retried });
-        let place = (Some(tenant), Some(connection));
-        self.audit(note(actor, place, "request.retry", detail))
+        let (actor, owner, id) = (actor.to_owned(), tenant.clone(), connection.clone());
+        let retried = self
+            .control()
+            .write(move |db| {
+                let webhooks = match only {
+                    None => webhooks::retry(db, &owner, &id)?,
+                    Some(_) => 0,
+                };
+                let retried = requests + webhooks;
+                let detail = json!({ "retried": retried });
+                let note = note(&actor, (Some(&owner), Some(&id)), "request.retry", detail);
+                audit::note(db, &note, now)?;
+                Ok::<_, Error>(retried)
+            })
             .await?;
+        self.inbox().notify_one();
         Ok(retried)
+    }
+
+    /// Gives webhooks another chance that were given up: another version is to read them now.
+    pub(super) async fn retry_webhooks(
+        &self,
+        tenant: &TenantId,
+        connection: &ConnectionId,
+    ) -> Result<(), Error> {
+        let (owner, id) = (tenant.clone(), connection.clone());
+        self.control()
+            .write(move |db| Ok::<_, Error>(webhooks::retry(db, &owner, &id)?))
+            .await?;
+        self.inbox().notify_one();
+        Ok(())
     }
 
     /// Forgets a request that does not run.
@@ -227,8 +247,9 @@ impl Service {
             .await
     }
 
-    /// Asks anew for records that could not be taken: the jobs that met them run again. Answers how
-    /// many records that is about. They stay listed until a run takes them.
+    /// Asks anew for records that could not be taken: the jobs that met them run again, as a whole and
+    /// because people asked, which is when connectors try again what they could not take. Answers how
+    /// many records that is about. They stay listed until that came to its end without naming them.
     pub async fn retry_failed(
         &self,
         actor: &str,
@@ -268,11 +289,47 @@ impl Service {
             due: None,
         });
         let now = Timestamp::now();
+        let (owner, id) = (tenant.clone(), connection.clone());
+        let named = records.clone();
+        // First, so that no run can come to its end in between.
+        self.control()
+            .write(move |db| {
+                let names = named
+                    .iter()
+                    .map(|record| (record.kind.as_str(), record.id.as_str()));
+                Ok::<_, Error>(failed::ask_again(db, &owner, &id, names, now)?)
+            })
+            .await?;
         self.queue().ask(requests.collect(), now).await?;
         let detail = json!({ "records": records.len(), "jobs": jobs });
         let place = (Some(tenant), Some(connection));
         self.audit(note(actor, place, "record.retry", detail))
             .await?;
         Ok(records.len() as u64)
+    }
+
+    /// Takes a record off the list of those that could not be taken: people know of it.
+    pub async fn remove_failed(
+        &self,
+        actor: &str,
+        tenant: &TenantId,
+        connection: &ConnectionId,
+        kind: &str,
+        id: &str,
+    ) -> Result<(), Error> {
+        self.stored(tenant, connection).await?;
+        let detail = json!({ "kind": kind, "id": id });
+        let place = (Some(tenant), Some(connection));
+        let note = note(actor, place, "record.remove", detail);
+        let (owner, own) = (tenant.clone(), connection.clone());
+        let (kind, id) = (kind.to_owned(), id.to_owned());
+        self.control()
+            .write(move |db| {
+                if !failed::remove(db, &owner, &own, &kind, &id)? {
+                    return Err(Error::not_found(What::Record, &id));
+                }
+                Ok(audit::note(db, &note, Timestamp::now())?)
+            })
+            .await
     }
 }

@@ -1,4 +1,8 @@
 //! Switching connections on and off, and when their jobs run.
+//!
+//! Setting up a counterpart takes a while, and what is set up there has to be what is written down
+//! here in the end. So who does it is alone with the connection from reading it to the last change,
+//! but for those who switch it off: that is done at once, and makes the last change impossible.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
@@ -12,13 +16,14 @@ use serde_json::json;
 use tenon_host::Cause;
 use tenon_host::ids::{ConnectionId, TenantId};
 use tenon_host::manifest::Manifest;
+use tenon_host::model::Fault;
 use tenon_host::schedule::Cron;
-use tokio::sync::OwnedMutexGuard;
 
 use super::opening::Completeness;
-use super::{Error, Service, note, nothing};
+use super::{Alone, Error, Service, What, note, nothing};
+use crate::control::audit::HOST;
 use crate::control::connections::{State, Stored};
-use crate::control::{Failure, connections, schedules, tenants};
+use crate::control::{Failure, audit, connections, schedules, tenants, webhooks};
 use crate::hooks;
 use crate::queue::{NewRequest, Priority};
 use crate::scheduler::next_run;
@@ -35,52 +40,22 @@ impl Service {
         tenant: &TenantId,
         connection: &ConnectionId,
     ) -> Result<(), Error> {
-        let stored = self.stored(tenant, connection).await?;
-        let place = (Some(tenant), Some(connection));
-        let first = match stored.state {
+        if self.stored(tenant, connection).await?.state == State::On {
+            return Ok(());
+        }
+        let alone = self.occupy(tenant, connection).await?;
+        let mut seen = self.settled(&alone, tenant, connection).await?;
+        let first = seen.state == State::Off;
+        match seen.state {
             State::On => return Ok(()),
-            State::Paused { .. } => {
-                // What is still missing is said now and not by the next run.
-                self.open_stored(&stored, Completeness::Whole).await?;
-                false
-            }
-            State::Off => {
-                let _alone = self.occupy(tenant, connection).await?;
-                let opened = self.open_stored(&stored, Completeness::Whole).await?;
-                if stored.hook.is_some() {
-                    // Left by an attempt that broke off: its address must not stay there.
-                    self.host().disable(&opened).await?;
-                }
-                let (secret, hook) = new_secret()?;
-                self.change(
-                    tenant,
-                    connection,
-                    note(actor, place, "connection.hook", nothing()),
-                    move |stored| {
-                        stored.hook = Some(hook);
-                        Ok(())
-                    },
-                )
-                .await?;
-                let callback = self.callback(&secret)?;
-                self.host().enable(&opened, &callback).await?;
-                true
-            }
-        };
-        let note = note(actor, place, "connection.enable", nothing());
-        let stored = self
-            .change(tenant, connection, note, |stored| {
-                stored.state = State::On;
-                stored.enabled_at = Some(Timestamp::now());
-                Ok(())
-            })
-            .await?;
-        self.reschedule(tenant, connection).await?;
-        let now = Timestamp::now();
-        self.queue().switched(tenant, connection, now).await?;
+            // What is still missing is said now and not by the next run.
+            State::Paused { .. } => drop(self.open_stored(&seen, Completeness::Whole).await?),
+            State::Off => seen.hook = Some(self.set_up(actor, &seen).await?),
+        }
+        let connector = self.connector(&seen.digest).await?;
         if first {
-            let connector = self.connector(&stored.digest).await?;
-            let planned = plan(&connector.manifest, &stored);
+            // They wait until it is on: a process that dies in between has left nothing out.
+            let planned = plan(&connector.manifest, &seen);
             let requests = planned.into_iter().map(|(job, _)| NewRequest {
                 tenant: tenant.clone(),
                 connection: connection.clone(),
@@ -91,9 +66,74 @@ impl Service {
                 priority: Priority::Schedule,
                 due: None,
             });
+            let now = Timestamp::now();
             self.queue().ask(requests.collect(), now).await?;
         }
-        Ok(())
+        let place = (Some(tenant), Some(connection));
+        let note = note(actor, place, "connection.enable", nothing());
+        let (owner, id) = (tenant.clone(), connection.clone());
+        self.control()
+            .write(move |db| {
+                let now = Timestamp::now();
+                let on = connections::change(db, &owner, &id, |stored| {
+                    check_unchanged(stored, &seen)?;
+                    stored.state = State::On;
+                    stored.enabled_at = Some(now);
+                    Ok::<_, Error>(())
+                })?;
+                let on = on.ok_or_else(|| Error::not_found(What::Connection, &id))?;
+                audit::note(db, &note, now)?;
+                webhooks::retry(db, &owner, &id)?;
+                plan_anew(db, &connector.manifest, &on, Keeps::Due, now)
+            })
+            .await?;
+        self.inbox().notify_one();
+        self.note_timers(tenant, connection).await;
+        let now = Timestamp::now();
+        Ok(self.queue().switched(tenant, connection, now).await?)
+    }
+
+    /// Sets up the counterpart of a connection that is off; answers with what its webhooks are known
+    /// by.
+    async fn set_up(&self, actor: &str, stored: &Stored) -> Result<[u8; 32], Error> {
+        let opened = self.open_stored(stored, Completeness::Whole).await?;
+        let _room = self.room(&stored.tenant).await?;
+        if stored.hook.is_some() {
+            // Left by a process that died: its address must not stay there.
+            self.host().disable(&opened).await?;
+        }
+        let (callback, hook) = self.new_hook(actor, stored).await?;
+        if let Err(error) = self.host().enable(&opened, &callback).await {
+            // Nobody was told this address.
+            let (tenant, connection) = (stored.tenant.clone(), stored.id.clone());
+            self.control()
+                .write(move |db| {
+                    connections::change(db, &tenant, &connection, |stored| {
+                        stored.hook = stored.hook.filter(|known| *known != hook);
+                        Ok::<_, Error>(())
+                    })
+                })
+                .await?;
+            return Err(error.into());
+        }
+        Ok(hook)
+    }
+
+    /// Gives the webhooks of a connection an address, which voids the one that they had; answers with
+    /// it and what it is known by.
+    async fn new_hook(&self, actor: &str, seen: &Stored) -> Result<(String, [u8; 32]), Error> {
+        let (secret, hook) = new_secret()?;
+        let callback = self.callback(&secret)?;
+        let place = (Some(&seen.tenant), Some(&seen.id));
+        let note = note(actor, place, "connection.hook", nothing());
+        let before = seen.clone();
+        self.change(&seen.tenant, &seen.id, note, move |stored| {
+            check_unchanged(stored, &before)?;
+            stored.hook = Some(hook);
+            Ok(())
+        })
+        .await?;
+        Ok((callback, hook))
     }
 
     /// Switches a connection off. What waits is kept; a run stops at its next checkpoint. That the
@@ -105,7 +145,7 @@ impl Service {
         connection: &ConnectionId,
     ) -> Result<(), Error> {
         let before = self.stored(tenant, connection).await?;
-        if before.state == State::Off {
+        if before.state == State::Off && before.hook.is_none() {
             return Ok(());
         }
         let place = (Some(tenant), Some(connection));
@@ -120,9 +160,8 @@ impl Service {
         self.reschedule(tenant, connection).await?;
         let now = Timestamp::now();
         self.queue().switched(tenant, connection, now).await?;
-        if let Err(error) = self.clean_up(&before).await {
-            let reason = error.to_string();
-            let detail = json!({ "reason": reason });
+        if let Err(error) = self.clean_up(tenant, connection).await {
+            let detail = json!({ "reason": error.for_people() });
             self.audit(note(actor, place, "connection.cleanup_failed", detail))
                 .await?;
         }
@@ -130,23 +169,36 @@ impl Service {
     }
 
     /// Lets the connector undo what it set up at the counterpart.
-    async fn clean_up(&self, stored: &Stored) -> Result<(), Error> {
-        let _alone = self.occupy(&stored.tenant, &stored.id).await?;
-        let opened = self.open_stored(stored, Completeness::Whole).await?;
+    async fn clean_up(&self, tenant: &TenantId, connection: &ConnectionId) -> Result<(), Error> {
+        let alone = self.occupy(tenant, connection).await?;
+        let stored = self.settled(&alone, tenant, connection).await?;
+        if stored.state != State::Off {
+            // Somebody has switched it on again: what is set up by now is wanted.
+            return Ok(());
+        }
+        let opened = self.open_stored(&stored, Completeness::Whole).await?;
+        let _room = self.room(tenant).await?;
         Ok(self.host().disable(&opened).await?)
     }
 
-    /// Stops a connection until an admin has mended something.
+    /// Says in the audit why a connection was stopped until an admin has mended something.
     pub(crate) async fn paused(
         &self,
         tenant: &TenantId,
         connection: &ConnectionId,
-        reason: &str,
     ) -> Result<(), Error> {
-        let place = (Some(tenant), Some(connection));
-        let detail = json!({ "reason": reason });
-        let host = crate::control::audit::HOST;
-        self.audit(note(host, place, "connection.pause", detail))
+        let (owner, id) = (tenant.clone(), connection.clone());
+        self.control()
+            .write(move |db| {
+                let stored = connections::get(db, &owner, &id)?;
+                // Who switched it off meanwhile did not want it paused.
+                if let Some(State::Paused { reason }) = stored.map(|stored| stored.state) {
+                    let place = (Some(&owner), Some(&id));
+                    let note = note(HOST, place, "connection.pause", json!({ "reason": reason }));
+                    audit::note(db, &note, Timestamp::now())?;
+                }
+                Ok::<_, Error>(())
+            })
             .await?;
         self.reschedule(tenant, connection).await
     }
@@ -159,23 +211,20 @@ impl Service {
         tenant: &TenantId,
         connection: &ConnectionId,
     ) -> Result<String, Error> {
-        let stored = self.stored(tenant, connection).await?;
+        if self.stored(tenant, connection).await?.state == State::Off {
+            return Err(Error::ConnectionNotOn);
+        }
+        let alone = self.occupy(tenant, connection).await?;
+        let stored = self.settled(&alone, tenant, connection).await?;
         if stored.state == State::Off {
             return Err(Error::ConnectionNotOn);
         }
-        let _alone = self.occupy(tenant, connection).await?;
         let opened = self.open_stored(&stored, Completeness::Whole).await?;
+        let _room = self.room(tenant).await?;
         self.host().disable(&opened).await?;
-        let (secret, hook) = new_secret()?;
-        let place = (Some(tenant), Some(connection));
-        let note = note(actor, place, "connection.hook", nothing());
-        self.change(tenant, connection, note, move |stored| {
-            stored.hook = Some(hook);
-            Ok(())
-        })
-        .await?;
-        let callback = self.callback(&secret)?;
+        let (callback, _) = self.new_hook(actor, &stored).await?;
         self.host().enable(&opened, &callback).await?;
+        self.note_timers(tenant, connection).await;
         Ok(callback)
     }
 
@@ -228,6 +277,41 @@ impl Service {
         tenant: &TenantId,
         connection: &ConnectionId,
     ) -> Result<(), Error> {
+        self.plan_keeping(tenant, connection, Keeps::Due).await
+    }
+
+    /// Makes good what a process that died left undone between the state of a connection and what
+    /// follows from it: plans that are missing, and when the next timer comes due. What is planned
+    /// stays.
+    pub(crate) async fn take_up_plans(&self) {
+        let on = (self.control())
+            .read(|db| Ok::<_, Error>(connections::that_are_on(db)?))
+            .await;
+        let on = on.unwrap_or_else(|error| {
+            tracing::error!("taking up what connections planned: {error}");
+            Vec::new()
+        });
+        for (tenant, connection) in on {
+            if self.stopping() {
+                return;
+            }
+            let planned = self.plan_keeping(&tenant, &connection, Keeps::All).await;
+            if let Err(error) = planned {
+                tracing::error!("planning connection {connection} of tenant {tenant}: {error}");
+            }
+            // When a run has begun already, this is done at its end.
+            if let Ok(_alone) = self.place(&tenant, &connection).try_lock_owned() {
+                self.note_timers(&tenant, &connection).await;
+            }
+        }
+    }
+
+    async fn plan_keeping(
+        &self,
+        tenant: &TenantId,
+        connection: &ConnectionId,
+        keeps: Keeps,
+    ) -> Result<(), Error> {
         let stored = self.stored(tenant, connection).await?;
         let connector = self.connector(&stored.digest).await?;
         let (tenant, connection) = (tenant.clone(), connection.clone());
@@ -238,26 +322,7 @@ impl Service {
                 let Some(stored) = connections::get(db, &tenant, &connection)? else {
                     return Ok(());
                 };
-                let Some(owner) = tenants::get(db, &tenant)? else {
-                    return Ok(());
-                };
-                let zone = TimeZone::get(&owner.time_zone).map_err(Failure::new)?;
-                let before = schedules::of(db, &tenant, &connection)?;
-                let mut planned = BTreeMap::new();
-                if stored.state == State::On {
-                    for (job, cron) in plan(&connector.manifest, &stored) {
-                        // One that is due and was not asked for yet must not be skipped.
-                        let due = (before.get(&job))
-                            .filter(|(before, next)| *before == cron.to_string() && *next <= now)
-                            .map(|(_, next)| *next);
-                        let seed = schedules::seed(&tenant, &connection, &job);
-                        let next = || next_run(&cron, &zone, stored.window, seed, now);
-                        if let Some(next) = due.or_else(next) {
-                            planned.insert(job, (cron.to_string(), next));
-                        }
-                    }
-                }
-                Ok::<_, Error>(schedules::replace(db, &tenant, &connection, &planned)?)
+                plan_anew(db, &connector.manifest, &stored, keeps, now)
             })
             .await
     }
@@ -274,18 +339,30 @@ impl Service {
     pub(super) async fn connections_of(&self, tenant: &TenantId) -> Result<Vec<Stored>, Error> {
         let tenant = tenant.clone();
         self.control()
-            .read(move |db| Ok::<_, Error>(connections::list(db, &tenant, None, u32::MAX)?))
+            .read(move |db| {
+                let wanted = connections::Wanted {
+                    tenant: Some(&tenant),
+                    limit: u32::MAX,
+                    ..connections::Wanted::default()
+                };
+                Ok::<_, Error>(connections::list(db, wanted)?)
+            })
             .await
     }
 
-    /// Asks for the timers of a connection that came due.
+    /// Asks for the timers of a connection that came due. Tells whether it could: while something else
+    /// is done with the connection, such as a run, they wait.
     pub(crate) async fn wake(
         &self,
         tenant: &TenantId,
         connection: &ConnectionId,
         now: Timestamp,
-    ) -> Result<(), Error> {
+    ) -> Result<bool, Error> {
         const AT_ONCE: u32 = 100;
+        // Alone, because a run that sets a timer meanwhile would be overlooked.
+        let Ok(_alone) = self.place(tenant, connection).try_lock_owned() else {
+            return Ok(false);
+        };
         let timers = (self.host())
             .due_timers(tenant, connection, now, AT_ONCE)
             .await?;
@@ -302,16 +379,28 @@ impl Service {
         // The requests are durable before the timers are gone.
         self.queue().ask(requests.collect(), now).await?;
         self.host().drop_timers(tenant, connection, &timers).await?;
-        self.note_timers(tenant, connection).await
+        self.note_next_timer(tenant, connection).await?;
+        Ok(true)
     }
 
-    /// Remembers when the next timer of a connection comes due.
-    pub(crate) async fn note_timers(
+    /// Remembers when the next timer of a connection comes due, for who is alone with it. What was done before that is done
+    /// whether or not this succeeds, and after the next run it is looked at again.
+    pub(crate) async fn note_timers(&self, tenant: &TenantId, connection: &ConnectionId) {
+        if let Err(error) = self.note_next_timer(tenant, connection).await {
+            tracing::error!("the timers of connection {connection} of tenant {tenant}: {error}");
+        }
+    }
+
+    async fn note_next_timer(
         &self,
         tenant: &TenantId,
         connection: &ConnectionId,
     ) -> Result<(), Error> {
-        let next = self.host().next_timer(tenant, connection).await?;
+        let next = match self.host().next_timer(tenant, connection).await {
+            // A platform without timers.
+            Err(Fault::Unsupported(_)) => return Ok(()),
+            next => next?,
+        };
         let (tenant, connection) = (tenant.clone(), connection.clone());
         self.control()
             .write(move |db| Ok::<_, Error>(connections::set_wake(db, &tenant, &connection, next)?))
@@ -324,7 +413,7 @@ impl Service {
         &self,
         tenant: &TenantId,
         connection: &ConnectionId,
-    ) -> Result<OwnedMutexGuard<()>, Error> {
+    ) -> Result<Alone, Error> {
         self.ask_to_stop(tenant, connection);
         let place = self.place(tenant, connection);
         tokio::time::timeout(STOPPING, place.lock_owned())
@@ -332,14 +421,55 @@ impl Service {
             .map_err(|_| Error::Busy)
     }
 
-    /// Asks the run of a connection to stop at its next checkpoint; tells whether there is one.
-    pub(super) fn ask_to_stop(&self, tenant: &TenantId, connection: &ConnectionId) -> bool {
-        let watched = self.watched(tenant, connection);
-        if let Some(watched) = &watched {
+    /// Asks the run of a connection to stop at its next checkpoint.
+    fn ask_to_stop(&self, tenant: &TenantId, connection: &ConnectionId) {
+        if let Some(watched) = self.watched(tenant, connection) {
             watched.stop.store(true, Ordering::Relaxed);
         }
-        watched.is_some()
     }
+}
+
+/// Which planned runs stay when a connection is planned anew, as long as their schedule is the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Keeps {
+    /// Those that are due and were not asked for yet: none may be skipped.
+    Due,
+    /// All.
+    All,
+}
+
+/// Plans the next runs of a connection anew, in the transaction that the caller has begun.
+fn plan_anew(
+    db: &rusqlite::Connection,
+    manifest: &Manifest,
+    stored: &Stored,
+    keeps: Keeps,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let (tenant, connection) = (&stored.tenant, &stored.id);
+    let Some(owner) = tenants::get(db, tenant)? else {
+        return Ok(());
+    };
+    let zone = TimeZone::get(&owner.time_zone).map_err(Failure::new)?;
+    let before = schedules::of(db, tenant, connection)?;
+    let mut planned = BTreeMap::new();
+    if stored.state == State::On {
+        for (job, cron) in plan(manifest, stored) {
+            let stays = |next: Timestamp| keeps == Keeps::All || next <= now;
+            let kept = (before.get(&job))
+                .filter(|(before, next)| *before == cron.to_string() && stays(*next))
+                .map(|(_, next)| *next);
+            let seed = schedules::seed(tenant, connection, &job);
+            let next = || next_run(&cron, &zone, stored.window, seed, now);
+            if let Some(next) = kept.or_else(next) {
+                planned.insert(job, (cron.to_string(), next));
+            }
+        }
+    }
+    if planned != before {
+        schedules::replace(db, tenant, connection, &planned)?;
+    }
+    Ok(())
 }
 
 /// The jobs that run by themselves, in the order of the manifest.
@@ -354,6 +484,14 @@ pub fn plan(manifest: &Manifest, stored: &Stored) -> Vec<(String, Cron)> {
         Some((job.id.clone(), cron?.parse().ok()?))
     });
     planned.collect()
+}
+
+/// Refuses a change of what is not any more as it was seen: it was switched off meanwhile.
+fn check_unchanged(stored: &Stored, seen: &Stored) -> Result<(), Error> {
+    let same = (stored.state == State::Off) == (seen.state == State::Off)
+        && stored.digest == seen.digest
+        && stored.hook == seen.hook;
+    same.then_some(()).ok_or(Error::ConnectionNotOn)
 }
 
 /// A new secret for the address of webhooks, and what is kept of it.

@@ -3,10 +3,10 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::json;
-use tenon_host::ids::TenantId;
+use tenon_host::ids::{ConnectionId, TenantId};
 
 use super::{Error, Service, What, note, nothing};
-use crate::control::{audit, tenants};
+use crate::control::{audit, connections, tenants};
 
 /// Languages that people's texts are in.
 pub const LANGUAGES: [&str; 3] = ["en", "uk", "ru"];
@@ -112,21 +112,45 @@ impl Service {
 
     /// Removes a tenant whose connections are off, with all that is known of it.
     pub async fn delete_tenant(&self, actor: &str, tenant: &TenantId) -> Result<(), Error> {
+        self.tenant(tenant).await?;
         let note = note(actor, (Some(tenant), None), "tenant.delete", nothing());
+        let known = self.unused_connections(tenant).await?;
+        let mut alone = Vec::with_capacity(known.len());
+        for connection in &known {
+            alone.push(self.occupy(tenant, connection).await?);
+        }
+        // Some may have been switched on or made while this waited; from here on none is switched on.
+        if self.unused_connections(tenant).await? != known {
+            return Err(Error::Busy);
+        }
+        // What it keeps at the platform goes first: when that fails, it is there to be removed again.
+        self.host().forget(tenant, None).await?;
         let id = tenant.clone();
         self.control()
             .write(move |db| {
-                let connections = tenants::active_connections(db, &id)?;
-                if connections > 0 {
-                    return Err(Error::TenantInUse { connections });
+                if unused(db, &id)? != known {
+                    // One that was made since then may keep something at the platform.
+                    return Err(Error::Busy);
                 }
                 if !tenants::remove(db, &id)? {
                     return Err(Error::not_found(What::Tenant, &id));
                 }
                 Ok(audit::note(db, &note, Timestamp::now())?)
             })
-            .await?;
-        Ok(self.host().forget(tenant, None).await?)
+            .await
+    }
+
+    async fn unused_connections(&self, tenant: &TenantId) -> Result<Vec<ConnectionId>, Error> {
+        let tenant = tenant.clone();
+        self.control().read(move |db| unused(db, &tenant)).await
+    }
+}
+
+/// The connections of a tenant, all of which have to be off.
+fn unused(db: &rusqlite::Connection, tenant: &TenantId) -> Result<Vec<ConnectionId>, Error> {
+    match tenants::active_connections(db, tenant)? {
+        0 => Ok(connections::of_tenant(db, tenant)?),
+        connections => Err(Error::TenantInUse { connections }),
     }
 }
 

@@ -5,22 +5,26 @@
 //! begins on the new. Where the new version keeps its state in another form, it brings the state over
 //! while nothing runs, in one transaction with a snapshot of what was before.
 //!
-//! A process may die between the tenant's state and the pointer, which lie in two databases. So the
-//! pointer that the connection shall have if that happens is written down first ([`Stored::fallback`])
-//! and the snapshot is put back when the server starts again.
-
-use serde_json::json;
-use std::sync::Arc;
+//! Both kinds are done by who is alone with the connection, on what it then is: of two who move it at
+//! the same time the second one moves what the first one left.
+//!
+//! A process may die between the tenant's state and the pointer, which lie in two databases, and
+//! either may fail. So the pointer that the connection shall have in that case is written down first
+//! ([`Stored::fallback`]). Whoever is alone with a connection that has one ends what was begun, before
+//! anything else ([`Service::settled`]): the snapshot of that version's state is put back if there is
+//! one, and the pointer with it. An older snapshot is of an older state and stays where it is.
 
 use jiff::Timestamp;
-use tenon_host::Connector;
+use serde_json::json;
+use tenon_host::Connection;
 use tenon_host::ids::{ConnectionId, TenantId};
+use tokio::task::JoinSet;
 
 use super::opening::Completeness;
-use super::{Error, Service, What, note};
+use super::{Alone, Error, Service, What, note};
 use crate::control::audit::HOST;
 use crate::control::connections::{State, Stored, Trial};
-use crate::control::{audit, connections, versions};
+use crate::control::{Failure, audit, connections, versions};
 use crate::versions::source::{Source, SourceOptions};
 
 /// A component that is to be installed.
@@ -74,6 +78,7 @@ impl Service {
                 let options = SourceOptions {
                     signatures: signatures.clone(),
                     plain_http: self.options().plain_registries.clone(),
+                    logins: self.options().registry_logins.clone(),
                     ..SourceOptions::default()
                 };
                 let fetched = source.fetch(&options).await.map_err(|error| bad(&error))?;
@@ -129,7 +134,7 @@ impl Service {
                 Ok(audit::note(db, &note, Timestamp::now())?)
             })
             .await?;
-        self.unload(digest).await;
+        self.unload(digest);
         Ok(self.store().remove(digest)?)
     }
 
@@ -164,14 +169,30 @@ impl Service {
             Which::Connections(connections) => connections,
         };
         let mut upgraded = Upgraded::default();
-        for (tenant, connection) in chosen {
-            match self.upgrade(actor, &tenant, &connection, digest).await {
-                Ok(()) => upgraded.upgraded += 1,
-                Err(error) => upgraded
-                    .failed
-                    .push((tenant, connection, error.to_string())),
+        let mut moving = JoinSet::new();
+        let mut chosen = chosen.into_iter();
+        loop {
+            // Several at once: one whose run does not stop keeps the others waiting otherwise.
+            while moving.len() < AT_ONCE
+                && let Some((tenant, connection)) = chosen.next()
+            {
+                let service = self.clone();
+                let (actor, digest) = (actor.to_owned(), digest.to_owned());
+                moving.spawn(async move {
+                    let moved = service.upgrade(&actor, &tenant, &connection, &digest).await;
+                    (tenant, connection, moved)
+                });
+            }
+            match moving.join_next().await {
+                None => break,
+                Some(Ok((_, _, Ok(())))) => upgraded.upgraded += 1,
+                Some(Ok((tenant, connection, Err(error)))) => {
+                    (upgraded.failed).push((tenant, connection, error.for_people()));
+                }
+                Some(Err(panic)) => return Err(Failure::new(panic).into()),
             }
         }
+        upgraded.failed.sort();
         Ok(upgraded)
     }
 
@@ -184,47 +205,83 @@ impl Service {
         connection: &ConnectionId,
         digest: &str,
     ) -> Result<(), Error> {
+        let version = self.version(digest).await?;
         let stored = self.stored(tenant, connection).await?;
         if stored.digest == digest {
             return Ok(());
         }
-        let version = self.version(digest).await?;
-        if version.connector != stored.connector {
-            return Err(Error::OtherConnector {
-                found: version.connector,
-                wanted: stored.connector,
-            });
+        // What cannot be is said before a run has to stop for it.
+        self.on_version(&stored, &version).await?;
+        let alone = self.occupy(tenant, connection).await?;
+        let stored = self.settled(&alone, tenant, connection).await?;
+        if stored.digest == digest {
+            return Ok(());
         }
-        let from = self.connector(&stored.digest).await?;
-        let to = self.connector(digest).await?;
-        let completeness = match stored.state {
-            State::Off => Completeness::Begun,
-            State::On | State::Paused { .. } => Completeness::Whole,
-        };
-        let opened = self
-            .open_with(&stored, Arc::clone(&to), completeness)
-            .await?;
-        let (kept, known) = (from.manifest.state_version, to.manifest.state_version);
-        if known < kept {
-            return Err(Error::OlderState { kept, known });
-        }
+        let moved = self.on_version(&stored, &version).await?;
         let detail = json!({ "from": stored.digest, "to": digest, "version": version.version });
         let place = (Some(tenant), Some(connection));
         let done = note(actor, place, "version.upgrade", detail);
-        if known == kept {
-            self.ask_to_stop(tenant, connection);
-            self.point(&stored, digest, done).await?;
-        } else {
-            let _alone = self.occupy(tenant, connection).await?;
-            self.host().drop_snapshot(tenant, connection).await?;
-            self.fall_back_to(&stored, &stored.digest).await?;
-            if let Err(error) = self.host().migrate(&opened, kept).await {
-                self.clear_fallback(&stored).await?;
-                return Err(error.into());
+        if let Some((opened, kept)) = moved {
+            let _room = self.room(tenant).await?;
+            let fallback = stored.digest.clone();
+            self.set_fallback(&stored, Some(fallback.clone())).await?;
+            let moved = match self.host().migrate(&opened, kept).await {
+                Ok(()) => self.point(&stored, digest, done).await,
+                Err(error) => Err(error.into()),
+            };
+            if let Err(error) = moved {
+                if let Err(left) = self.fall_back(&stored, fallback).await {
+                    tracing::error!(
+                        "connection {connection} of tenant {tenant} is not back on its version yet: \
+                         {left}"
+                    );
+                }
+                return Err(error);
             }
+            self.note_timers(tenant, connection).await;
+        } else {
             self.point(&stored, digest, done).await?;
         }
+        drop(alone);
+        self.retry_webhooks(tenant, connection).await?;
         self.reschedule(tenant, connection).await
+    }
+
+    /// Checks that the connector, the state, the settings and the credentials of a connection fit a
+    /// version. Answers with the connection as it would run on that, and with the version of its state,
+    /// when that has to be brought over.
+    ///
+    /// What is off and keeps its state as it is may be unfinished: it is checked when it is switched on.
+    async fn on_version(
+        &self,
+        stored: &Stored,
+        version: &versions::Version,
+    ) -> Result<Option<(Connection, u32)>, Error> {
+        if version.connector != stored.connector {
+            return Err(Error::OtherConnector {
+                found: version.connector.clone(),
+                wanted: stored.connector.clone(),
+            });
+        }
+        let to = self.connector(&version.digest).await?;
+        let kept = self.state_version(&stored.digest).await?;
+        let known = to.manifest.state_version;
+        if known < kept {
+            return Err(Error::OlderState { kept, known });
+        }
+        let completeness = match stored.state {
+            State::Off if known == kept => return Ok(None),
+            State::Off => Completeness::Begun,
+            State::On | State::Paused { .. } => Completeness::Whole,
+        };
+        let opened = self.open_with(stored, to, completeness).await?;
+        Ok((known > kept).then_some((opened, kept)))
+    }
+
+    /// The version of the state that a component knows, also of one that cannot be loaded any more.
+    async fn state_version(&self, digest: &str) -> Result<u32, Error> {
+        let manifest = self.version(digest).await?.manifest;
+        Ok(serde_json::from_value(manifest["state_version"].clone())?)
     }
 
     /// Points a connection at another version and watches its first runs.
@@ -254,24 +311,34 @@ impl Service {
         tenant: &TenantId,
         connection: &ConnectionId,
     ) -> Result<(), Error> {
-        let stored = self.stored(tenant, connection).await?;
+        if self.stored(tenant, connection).await?.previous.is_none() {
+            return Err(Error::NoPrevious);
+        }
+        let alone = self.occupy(tenant, connection).await?;
+        let stored = self.settled(&alone, tenant, connection).await?;
+        self.roll_back(&alone, actor, &stored).await
+    }
+
+    /// The same, by who is alone with the connection.
+    async fn roll_back(&self, _: &Alone, actor: &str, stored: &Stored) -> Result<(), Error> {
+        let (tenant, connection) = (&stored.tenant, &stored.id);
+        let from = stored.digest.clone();
         let previous = stored.previous.clone().ok_or(Error::NoPrevious)?;
-        let (from, to) = (
-            self.connector(&stored.digest).await?,
-            self.connector(&previous).await?,
-        );
-        let detail = json!({ "from": stored.digest, "to": previous });
+        let detail = json!({ "from": from, "to": previous });
         let place = (Some(tenant), Some(connection));
         let done = note(actor, place, "version.rollback", detail);
-        let _alone;
-        if same_state(&from, &to) {
-            self.ask_to_stop(tenant, connection);
-        } else {
-            _alone = self.occupy(tenant, connection).await?;
-            self.fall_back_to(&stored, &previous).await?;
-            self.host().restore(tenant, connection).await?;
+        if self.state_version(&from).await? != self.state_version(&previous).await? {
+            self.set_fallback(stored, Some(previous.clone())).await?;
+            if !self.restore(stored, &previous).await? {
+                // Its state is gone, and the state that there is means nothing to that version.
+                self.set_fallback(stored, None).await?;
+                return Err(Error::NoPrevious);
+            }
         }
         self.change(tenant, connection, done, move |stored| {
+            if stored.digest != from || stored.previous.as_ref() != Some(&previous) {
+                return Err(Error::NoPrevious);
+            }
             stored.digest = previous;
             stored.previous = None;
             stored.trial = None;
@@ -279,22 +346,25 @@ impl Service {
             Ok(())
         })
         .await?;
+        self.note_timers(tenant, connection).await;
+        self.retry_webhooks(tenant, connection).await?;
         self.reschedule(tenant, connection).await
     }
 
-    /// Takes note of how a watched run went; goes back by itself when too many failed.
+    /// Takes note of how a watched run went; goes back by itself when too many failed. Answers with
+    /// the connection as it is then.
     pub(crate) async fn judge(
         &self,
-        tenant: &TenantId,
-        connection: &ConnectionId,
-        digest: &str,
+        alone: &Alone,
+        ran: &Stored,
         failed: bool,
-    ) -> Result<(), Error> {
-        let (owner, id, digest) = (tenant.clone(), connection.clone(), digest.to_owned());
+    ) -> Result<Stored, Error> {
+        let (tenant, connection) = (ran.tenant.clone(), ran.id.clone());
+        let digest = ran.digest.clone();
         let judged = self
             .control()
             .write(move |db| {
-                connections::change(db, &owner, &id, |stored| {
+                let judged = connections::change(db, &tenant, &connection, |stored| {
                     if let Some(trial) = &mut stored.trial
                         && stored.digest == digest
                     {
@@ -302,58 +372,107 @@ impl Service {
                         trial.failed += u32::from(failed);
                     }
                     Ok::<_, Error>(())
-                })
+                })?;
+                judged.ok_or_else(|| Error::not_found(What::Connection, &connection))
             })
             .await?;
         let bad = |trial: Trial| trial.failed >= self.options().trial_failures;
-        if failed && judged.and_then(|stored| stored.trial).is_some_and(bad) {
-            self.rollback(HOST, tenant, connection).await?;
+        if failed && judged.trial.is_some_and(bad) {
+            self.roll_back(alone, HOST, &judged).await?;
         }
-        Ok(())
+        self.stored(&ran.tenant, &ran.id).await
     }
 
-    async fn fall_back_to(&self, stored: &Stored, digest: &str) -> Result<(), Error> {
-        self.set_fallback(stored, Some(digest.to_owned())).await
-    }
-
-    async fn clear_fallback(&self, stored: &Stored) -> Result<(), Error> {
-        self.set_fallback(stored, None).await
-    }
-
-    async fn set_fallback(&self, stored: &Stored, to: Option<String>) -> Result<(), Error> {
-        let (tenant, connection) = (stored.tenant.clone(), stored.id.clone());
+    async fn set_fallback(&self, seen: &Stored, fallback: Option<String>) -> Result<(), Error> {
+        let (tenant, connection) = (seen.tenant.clone(), seen.id.clone());
+        let digest = seen.digest.clone();
         self.control()
             .write(move |db| {
-                connections::change(db, &tenant, &connection, |stored| {
-                    stored.fallback = to;
-                    Ok::<_, Error>(())
-                })
+                let changed = connections::change(db, &tenant, &connection, |stored| {
+                    if stored.digest != digest {
+                        return Err(Error::Busy);
+                    }
+                    stored.fallback = fallback;
+                    Ok(())
+                })?;
+                changed.ok_or_else(|| Error::not_found(What::Connection, &connection))
             })
             .await
             .map(drop)
     }
 
-    /// Ends what a process that died had begun: the state is put back, and the pointer with it.
+    /// Puts back what a connection kept when it ran a version; answers whether that was still there.
+    async fn restore(&self, stored: &Stored, digest: &str) -> Result<bool, Error> {
+        let state = self.state_version(digest).await?;
+        let restored = self.host().restore(&stored.tenant, &stored.id, state);
+        Ok(restored.await?)
+    }
+
+    /// A connection as it is stored, for who is alone with it: what was begun with it and not ended
+    /// is ended first.
+    pub(crate) async fn settled(
+        &self,
+        _: &Alone,
+        tenant: &TenantId,
+        connection: &ConnectionId,
+    ) -> Result<Stored, Error> {
+        let stored = self.stored(tenant, connection).await?;
+        match stored.fallback.clone() {
+            Some(fallback) => self.fall_back(&stored, fallback).await,
+            None => Ok(stored),
+        }
+    }
+
+    /// Ends an upgrade or a rollback that did not come to its end: the state is put back, and the
+    /// pointer with it. Where the state was not changed yet, or is back already, none is found.
+    async fn fall_back(&self, stored: &Stored, fallback: String) -> Result<Stored, Error> {
+        self.restore(stored, &fallback).await?;
+        let (tenant, connection) = (&stored.tenant, &stored.id);
+        let place = (Some(tenant), Some(connection));
+        let note = note(HOST, place, "version.restore", json!({ "to": fallback }));
+        let stored = self
+            .change(tenant, connection, note, move |stored| {
+                if stored.digest != fallback {
+                    stored.digest = fallback;
+                    stored.previous = None;
+                    stored.trial = None;
+                }
+                stored.fallback = None;
+                Ok(())
+            })
+            .await?;
+        self.note_timers(tenant, connection).await;
+        if let Err(error) = self.reschedule(tenant, connection).await {
+            tracing::error!("planning connection {connection} of tenant {tenant}: {error}");
+        }
+        Ok(stored)
+    }
+
+    /// Ends what a process that died had begun. A connection of which that does not succeed waits for
+    /// an admin, and keeps nobody from starting the server.
     pub(super) async fn end_broken_upgrades(&self) -> Result<(), Error> {
         let broken = self
             .control()
             .read(|db| Ok::<_, Error>(connections::with_fallback(db)?))
             .await?;
         for stored in broken {
-            let Some(digest) = stored.fallback.clone() else {
+            let (tenant, connection) = (&stored.tenant, &stored.id);
+            let Some(fallback) = stored.fallback.clone() else {
                 continue;
             };
-            self.host().restore(&stored.tenant, &stored.id).await?;
-            let place = (Some(&stored.tenant), Some(&stored.id));
-            let detail = json!({ "to": digest });
-            let note = note(HOST, place, "version.restore", detail);
-            self.change(&stored.tenant, &stored.id, note, move |stored| {
-                if stored.digest != digest {
-                    stored.digest = digest;
-                    stored.previous = None;
+            let Err(error) = self.fall_back(&stored, fallback).await else {
+                continue;
+            };
+            tracing::error!("an upgrade of connection {connection} of tenant {tenant}: {error}");
+            let reason = "an upgrade broke off and could not be taken back yet; switch the \
+                          connection on to try that again";
+            let place = (Some(tenant), Some(connection));
+            let note = note(HOST, place, "connection.pause", json!({ "reason": reason }));
+            self.change(tenant, connection, note, move |stored| {
+                if stored.state == State::On {
+                    let reason = reason.to_owned();
+                    stored.state = State::Paused { reason };
                 }
-                stored.trial = None;
-                stored.fallback = None;
                 Ok(())
             })
             .await?;
@@ -362,6 +481,5 @@ impl Service {
     }
 }
 
-fn same_state(one: &Connector, other: &Connector) -> bool {
-    one.manifest.state_version == other.manifest.state_version
-}
+/// Connections that are moved at one time.
+const AT_ONCE: usize = 4;

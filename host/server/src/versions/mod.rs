@@ -11,6 +11,9 @@ pub use signature::SignaturePolicy;
 
 use crate::control::Failure;
 
+/// Largest component that is taken, sent or fetched.
+pub const MOST_COMPONENT_BYTES: u64 = 32 << 20;
+
 /// The components of a data folder, in files named by their digests.
 #[derive(Clone, Debug)]
 pub(crate) struct Store {

@@ -158,13 +158,6 @@ impl FromStr for TrustedKey {
     }
 }
 
-impl TrustedKey {
-    /// Its name.
-    pub fn id(&self) -> KeyId {
-        self.id
-    }
-}
-
 impl fmt::Display for KeyId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:016X}", self.0)
@@ -195,7 +188,7 @@ mod tests {
     }
 
     fn id(key: &str) -> KeyId {
-        key.parse::<TrustedKey>().unwrap().id()
+        key.parse::<TrustedKey>().unwrap().id
     }
 
     #[test]

@@ -23,14 +23,12 @@ use std::str::FromStr;
 
 use oci_client::Reference;
 
+use super::MOST_COMPONENT_BYTES;
 use super::signature::{KeyId, SignatureError, SignaturePolicy};
 use artifact::Digest;
 pub use artifact::Unsuitable;
 
 const REGISTRY: &str = "oci://";
-
-/// Largest component that is read unless the options say otherwise.
-const USUAL_MOST_BYTES: u64 = 64 << 20;
 
 /// The place of a component, as operators write it:
 /// - `./keycrm.wasm`, a file; its signature is beside it in `./keycrm.wasm.minisig`;
@@ -59,8 +57,6 @@ pub struct SourceOptions {
     pub logins: Option<PathBuf>,
     /// Which signatures are good.
     pub signatures: SignaturePolicy,
-    /// The signature, where it is given with the source. It goes before the one at the source.
-    pub signature: Option<String>,
 }
 
 /// A component, checked as far as the options want it.
@@ -68,13 +64,9 @@ pub struct SourceOptions {
 pub struct Fetched {
     /// The component.
     pub bytes: Vec<u8>,
-    /// SHA-256 of the component, hexadecimal.
-    pub digest: String,
     /// Where it was: a path from the root, or the artifact with its digest. It is a [`Source`] again,
     /// and of an artifact it names these bytes for ever.
     pub source: String,
-    /// The signature that came with it, whoever made it.
-    pub signature: Option<String>,
     /// The trusted key that signed it.
     pub signed_by: Option<KeyId>,
 }
@@ -186,13 +178,10 @@ impl Source {
             }
             Place::Registry(reference) => registry::pull(reference, options).await?,
         };
-        let signature = options.signature.clone().or(found.signature);
-        let signed_by = (options.signatures).check(&found.bytes, signature.as_deref())?;
+        let signed_by = (options.signatures).check(&found.bytes, found.signature.as_deref())?;
         Ok(Fetched {
-            digest: Digest::of(&found.bytes).hex().to_owned(),
             bytes: found.bytes,
             source: found.source,
-            signature,
             signed_by,
         })
     }
@@ -201,11 +190,10 @@ impl Source {
 impl Default for SourceOptions {
     fn default() -> SourceOptions {
         SourceOptions {
-            max_bytes: USUAL_MOST_BYTES,
+            max_bytes: MOST_COMPONENT_BYTES,
             plain_http: Vec::new(),
             logins: None,
             signatures: SignaturePolicy::default(),
-            signature: None,
         }
     }
 }
@@ -249,7 +237,7 @@ fn reference(text: &str) -> Result<Reference, &'static str> {
         return Err("say which one: add :TAG or @sha256:DIGEST");
     }
     if (reference.digest()).is_some_and(|digest| digest.parse::<Digest>().is_err()) {
-        return Err("write its digest as sha256: and 64 small hexadecimal digits");
+        return Err("write its digest as sha256: and 64 lower-case hexadecimal digits");
     }
     Ok(reference)
 }
@@ -308,7 +296,7 @@ mod tests {
                     "oci://registry.example/keycrm@{}",
                     digest.replace("SHA", "sha")
                 ),
-                "64 small hexadecimal",
+                "64 lower-case hexadecimal",
             ),
             (
                 "oci://registry.example/../etc:1",

@@ -1,8 +1,10 @@
 //! A connection from its component to its settings, with the real KeyCRM connector.
 
 use serde_json::{Value, json};
+use tenon::control::tokens::Scope;
+use tenon_simulators::registry::{self, Access, Config, Login, WASM};
 
-use super::support::Server;
+use super::support::{Server, component};
 
 const CRM: &str = "/v1/tenants/shop/connections/crm";
 const SECRET: &str = "correct-horse-battery-staple";
@@ -55,6 +57,41 @@ fn an_installed_component_is_listed_with_what_it_says_about_itself() {
 }
 
 #[test]
+fn a_component_is_pulled_with_the_login_that_the_operators_gave() {
+    let access = Access::Basic(Login {
+        user: "ci".to_owned(),
+        password: "s3cret".to_owned(),
+    });
+    let config = Config {
+        access,
+        ..Config::default()
+    };
+    let registry = registry::start(config).unwrap();
+    let wasm = component("keycrm");
+    registry.account(|registry| registry.push("ns/keycrm", "1", &[(WASM, wasm.as_slice())]));
+    let address = registry.address().to_string();
+    let source = json!({ "source": format!("oci://{address}/ns/keycrm:1") });
+
+    let server = Server::with(|options| options.plain_registries.push(address.clone()));
+    let refused = server.post("/v1/versions", &source);
+    let problem = refused.problem(422, "invalid");
+    let reason = problem["errors"][0]["reason"].as_str().unwrap();
+    assert!(reason.contains("--registry-logins"), "{reason}");
+
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("config.json");
+    let login = json!({ "username": "ci", "password": "s3cret" });
+    let logins = json!({ "auths": { address.as_str(): login } });
+    std::fs::write(&file, logins.to_string()).unwrap();
+    let server = Server::with(|options| {
+        options.plain_registries.push(address);
+        options.registry_logins = Some(file);
+    });
+    let version = server.post("/v1/versions", &source).expect(201);
+    assert_eq!("keycrm", version["connector"]);
+}
+
+#[test]
 fn a_version_that_connections_run_stays() {
     let server = with_connection();
     let digest = server.get("/v1/connectors")["items"][0]["current"].clone();
@@ -99,6 +136,83 @@ fn a_new_connection_is_off_and_says_what_it_lacks() {
 }
 
 #[test]
+fn connections_of_all_tenants_are_found_by_name_state_connector_and_version() {
+    let server = with_connection();
+    server.make_tenant("other");
+    let digest = server.install("keycrm");
+    let new = json!({ "id": "site", "connector": "keycrm", "title": "Сайт «Їжак»" });
+    server
+        .post("/v1/tenants/other/connections", &new)
+        .expect(201);
+    let found = |query: &str| -> (Vec<String>, Option<String>) {
+        let page = server.get(&format!("/v1/connections?{query}"));
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        let items = page["items"].as_array().unwrap().iter();
+        let names = items.map(|one| format!("{}/{}", text(&one["tenant"]), text(&one["id"])));
+        (names.collect(), page["next"].as_str().map(str::to_owned))
+    };
+    let all = |query: &str| {
+        let (names, next) = found(query);
+        assert_eq!(None, next, "{query}");
+        names
+    };
+    let both = vec!["other/site", "shop/crm"];
+    assert_eq!(both, all(""));
+    // `їжак`
+    assert_eq!(vec!["other/site"], all("q=%D1%97%D0%B6%D0%B0%D0%BA"));
+    assert_eq!(vec!["shop/crm"], all("q=SHOP"));
+    assert_eq!(both, all("q=keycrm&state=off"));
+    assert!(all("state=paused").is_empty());
+    assert_eq!(both, all(&format!("digest={digest}&connector=keycrm")));
+    assert!(all("connector=moysklad").is_empty());
+    let (first, next) = found("limit=1");
+    assert_eq!(vec!["other/site"], first);
+    let rest = all(&format!("limit=1&after={}", next.unwrap()));
+    assert_eq!(vec!["shop/crm"], rest);
+
+    let of_shop = |query: &str| {
+        let page = server.get(&format!("/v1/tenants/shop/connections?{query}"));
+        page["items"].as_array().unwrap().len()
+    };
+    assert_eq!(1, of_shop("q=KEY&state=off"));
+    assert_eq!(0, of_shop("q=shop"));
+    assert_eq!(0, of_shop("state=on"));
+}
+
+#[test]
+fn what_the_host_allows_beyond_the_defaults_is_for_the_platform_to_say() {
+    let server = with_connection();
+    let scopes = [Scope::Read, Scope::Operate, Scope::Manage];
+    let token = server.token(Some("shop"), &scopes);
+    let connections = "/v1/tenants/shop/connections";
+    for (member, value) in [
+        ("grants", json!(["http://127.0.0.1:2"])),
+        ("no_budget", json!(true)),
+        ("limits", json!({ "timers": 7 })),
+    ] {
+        let mut change = json!({ "title": "x" });
+        change[member] = value.clone();
+        let mut new = json!({ "id": "new", "connector": "keycrm" });
+        new[member] = value.clone();
+        for (method, path, body) in [("PATCH", CRM, &change), ("POST", connections, &new)] {
+            let refused = server.ask_as(&token, method, path).json(body).send();
+            let problem = refused.problem(403, "scope_missing");
+            let error = &problem["errors"][0];
+            assert_eq!(format!("/{member}"), error["path"].as_str().unwrap());
+            assert!(error["reason"].as_str().unwrap().contains("platform"));
+        }
+        assert_eq!("keycrm", server.get(CRM)["title"]);
+        let changed = server.ask("PATCH", CRM).json(&change).send().expect(200);
+        assert_eq!(value, changed[member]);
+        let back = server.ask("PATCH", CRM).json(&json!({ "title": "keycrm" }));
+        back.send().expect(200);
+    }
+    let plain = json!({ "id": "new", "connector": "keycrm" });
+    let made = server.ask_as(&token, "POST", connections).json(&plain);
+    made.send().expect(201);
+}
+
+#[test]
 fn settings_are_replaced_by_who_saw_the_present_ones() {
     let server = with_connection();
     let path = format!("{CRM}/settings");
@@ -116,6 +230,8 @@ fn settings_are_replaced_by_who_saw_the_present_ones() {
     late.problem(412, "etag_mismatch");
     put_settings(&server, "nonsense", &settings).problem(412, "etag_mismatch");
     assert_eq!(settings, server.get(&path));
+    // As a proxy that compresses leaves it.
+    put_settings(&server, "W/\"2\"", &settings).expect(200);
 }
 
 #[test]
@@ -127,7 +243,18 @@ fn settings_that_break_the_schema_are_refused_with_their_places() {
         .map(|error| error["path"].as_str().unwrap())
         .collect();
     assert!(places.contains(&"/last_days"), "{problem}");
+    assert!(places.contains(&"/color"), "{problem}");
     assert_eq!(json!({}), server.get(&format!("{CRM}/settings")));
+
+    let asking = server.ask("PUT", &format!("{CRM}/settings"));
+    let asking = asking.header("accept-language", "uk");
+    let asking = asking.header("if-match", "\"1\"");
+    let problem = asking.json(&json!({ "last_days": 0 })).send();
+    let problem = problem.problem(422, "settings_invalid");
+    assert_eq!(
+        json!([{ "path": "/last_days", "code": "too_small", "reason": "менше за 1" }]),
+        problem["errors"]
+    );
 }
 
 #[test]

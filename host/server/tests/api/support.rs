@@ -51,8 +51,17 @@ impl Server {
 
     /// On an empty folder, with the API nested under a prefix.
     pub fn below(prefix: &str) -> Server {
+        Server::on_new_folder(prefix, |_| ())
+    }
+
+    /// On an empty folder, with other options than the defaults.
+    pub fn with(change: impl FnOnce(&mut ServiceOptions)) -> Server {
+        Server::on_new_folder("", change)
+    }
+
+    fn on_new_folder(prefix: &str, change: impl FnOnce(&mut ServiceOptions)) -> Server {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let mut server = Server::over(folder.path(), prefix);
+        let mut server = Server::over(folder.path(), prefix, change);
         server.folder = Some(folder);
         server
     }
@@ -62,21 +71,22 @@ impl Server {
         let (folder, token) = (self.folder.take(), self.token.clone());
         drop(self);
         let folder = folder.expect("a server has its folder");
-        let mut server = Server::over(folder.path(), "");
+        let mut server = Server::over(folder.path(), "", |_| ());
         server.folder = Some(folder);
         server.token = token;
         server
     }
 
-    fn over(data: &Path, prefix: &str) -> Server {
+    fn over(data: &Path, prefix: &str, change: impl FnOnce(&mut ServiceOptions)) -> Server {
         let runtime = Runtime::new().expect("a runtime");
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = listener.local_addr().expect("an address");
         listener.set_nonblocking(true).expect("a socket");
         let public = format!("http://{address}/").parse().expect("a URL");
+        let mut options = ServiceOptions::new(data, Compiler::InProcess, public);
+        change(&mut options);
         let service = runtime.block_on(async {
             let erp = EmbeddedErp::open(data).expect("an ERP");
-            let options = ServiceOptions::new(data, Compiler::InProcess, public);
             Service::open(Arc::new(erp.clone()), Some(erp), options)
                 .await
                 .expect("a service")
@@ -125,6 +135,15 @@ impl Server {
         self.folder.as_ref().expect("a folder").path()
     }
 
+    /// All that the control database holds on disk, with what it is still writing.
+    pub fn kept(&self) -> Vec<u8> {
+        let read = |file: &str| std::fs::read(self.data().join(file));
+        let mut bytes = read("control.sqlite").expect("the control database");
+        // While the server runs, it is there, unless all of it was just moved over.
+        bytes.extend(read("control.sqlite-wal").unwrap_or_default());
+        bytes
+    }
+
     /// A request with the token for everything.
     pub fn ask(&self, method: &str, path: &str) -> Asking<'_> {
         let token = self.token.clone();
@@ -156,6 +175,15 @@ impl Server {
     /// Posts JSON.
     pub fn post(&self, path: &str, body: &Value) -> Answer {
         self.ask("POST", path).json(body).send()
+    }
+
+    /// Puts records into a tenant's ERP.
+    pub fn load(&self, tenant: &str, kind: &str, records: Value) {
+        let erp = self.service.erp().expect("an embedded ERP");
+        let tenant = tenant.parse().expect("a name");
+        let kind = kind.parse().expect("a kind");
+        let loaded = self.runtime.block_on(erp.load(&tenant, kind, records));
+        loaded.expect("good records");
     }
 
     /// Makes a tenant.
@@ -220,6 +248,12 @@ impl Asking<'_> {
     }
 }
 
+/// Whether bytes hold a text.
+pub fn holds(bytes: &[u8], text: &str) -> bool {
+    let text = text.as_bytes();
+    bytes.windows(text.len()).any(|part| part == text)
+}
+
 impl Answer {
     /// The JSON of an answer with this status.
     #[track_caller]
@@ -251,7 +285,7 @@ impl Answer {
 }
 
 /// A built connector.
-fn component(name: &str) -> Vec<u8> {
+pub fn component(name: &str) -> Vec<u8> {
     let file = target().join(format!("components/connectors/{name}.wasm"));
     std::fs::read(&file)
         .unwrap_or_else(|error| panic!("{}: {error}; run `cargo xtask build`", file.display()))

@@ -1,6 +1,6 @@
 //! Tenants, lists in pages, and the audit.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::support::Server;
 
@@ -60,6 +60,28 @@ fn a_list_is_read_page_by_page() {
 }
 
 #[test]
+fn tenants_are_found_by_a_part_of_a_name_in_capitals_or_not() {
+    let server = Server::new();
+    server.make_tenant("north");
+    let renamed = server.ask("PATCH", "/v1/tenants/north");
+    let name = json!({ "name": "Їжакова крамниця" });
+    renamed.json(&name).send().expect(200);
+    server.make_tenant("south");
+    let found = |q: &str| -> Vec<String> {
+        let page = server.get(&format!("/v1/tenants?q={q}"));
+        let items = page["items"].as_array().unwrap().iter();
+        items
+            .map(|one| one["id"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    // `їжак` and `КРАМ`.
+    assert_eq!(vec!["north"], found("%D1%97%D0%B6%D0%B0%D0%BA"));
+    assert_eq!(vec!["north"], found("%D0%9A%D0%A0%D0%90%D0%9C"));
+    assert_eq!(vec!["north", "south"], found("TH"));
+    assert!(found("west").is_empty());
+}
+
+#[test]
 fn each_write_is_in_the_audit_with_who_did_it() {
     let server = Server::new();
     server.make_tenant("shop");
@@ -106,6 +128,42 @@ fn records_of_the_embedded_erp_are_shown_by_kind_and_key() {
         .ask("GET", "/v1/tenants/shop/records/unicorns")
         .send();
     unknown.problem(404, "not_found");
-    let one = server.get("/v1/tenants/shop/records/orders?key=nobody");
-    assert!(one["items"].as_array().unwrap().is_empty());
+    for query in ["key=nobody", "q=nobody"] {
+        let none = server.get(&format!("/v1/tenants/shop/records/orders?{query}"));
+        assert!(none["items"].as_array().unwrap().is_empty());
+    }
+}
+
+#[test]
+fn records_are_found_by_what_people_know_them_by() {
+    let server = Server::new();
+    server.make_tenant("shop");
+    let load = |kind: &str, records: Value| server.load("shop", kind, records);
+    load(
+        "partners",
+        json!([
+            { "key": "1", "name": "Їжак", "phones": ["+380501234567"] },
+            { "key": "2", "name": "Лис", "emails": ["fox@mail.example"] },
+        ]),
+    );
+    load(
+        "products",
+        json!([{ "key": "3", "name": "Чашка", "sku": "CUP-1" }]),
+    );
+    load("warehouses", json!([{ "key": "main", "name": "Склад" }]));
+    load(
+        "stock",
+        json!([{ "product": "3", "warehouse": "main", "on_hand": "5" }]),
+    );
+    let found = |kind: &str, q: &str| {
+        let page = server.get(&format!("/v1/tenants/shop/records/{kind}?q={q}"));
+        page["items"].as_array().unwrap().len()
+    };
+    // `їжак`
+    assert_eq!(1, found("partners", "%D1%97%D0%B6%D0%B0%D0%BA"));
+    assert_eq!(1, found("partners", "50123"));
+    assert_eq!(1, found("partners", "FOX@"));
+    assert_eq!(0, found("partners", "bear"));
+    assert_eq!(1, found("products", "cup-1"));
+    assert_eq!(1, found("stock", "MAIN"));
 }

@@ -3,17 +3,19 @@
 //! It keeps a ledger in its storage: the job `add` enters its argument, and `tell` logs all entries.
 //! So a test sees what was lost or doubled, whatever happened to the process in between. An argument
 //! may say more: `slow:N` makes N checkpoints with a wait before each, `busy:MS` computes for so long,
-//! `reject:ID` reports a record, `later:MS` sets a timer that adds an entry, `refuse` needs an admin,
-//! `fail` passes by itself.
+//! `reject:ID` reports a record, `take:ID` takes it, `later:MS` sets a timer that adds an entry,
+//! `refuse` needs an admin, `fail` passes by itself. A webhook `nap:MS` takes so long to be read. Two
+//! entries mean something: `stays` cannot be brought over to a later version, and with `slow-hooks`
+//! switching on takes a while.
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use tenon_sdk::model::{
-    Action, Cause, ConnectorManifest, Directive, Fault, FieldChange, Job, Outcome, Progress,
-    Request, Webhook, Written,
+    Action, Binding, Cause, ConnectorManifest, Directive, Fault, FieldChange, Job, Outcome,
+    Progress, Request, Webhook, Written,
 };
-use tenon_sdk::runtime::{run, schedule, storage};
+use tenon_sdk::runtime::{bindings, run, schedule, storage};
 use tenon_sdk::{info, text};
 
 #[doc(hidden)]
@@ -33,6 +35,8 @@ pub trait Version {
     const STATE: u32;
     /// Whether it does its work.
     const GOOD: bool = true;
+    /// Whether it needs an admin for all that it does.
+    const STUCK: bool = false;
 }
 
 /// Makes the type of a version and exports it: `ledger!(Ledger);` in each file of `examples/`.
@@ -130,6 +134,9 @@ pub fn manifest<V: Version>() -> ConnectorManifest {
 /// Never.
 pub fn enable(callback: &str) -> Result<(), Fault> {
     info!("webhooks to {}", callback.len());
+    if entries().iter().any(|(_, entry)| entry == "slow-hooks") {
+        std::thread::sleep(Duration::from_secs(3));
+    }
     Ok(())
 }
 
@@ -140,6 +147,9 @@ pub fn enable(callback: &str) -> Result<(), Fault> {
 pub fn receive(webhook: &Webhook) -> Result<Vec<Request>, Fault> {
     let body = String::from_utf8(webhook.body.clone())
         .map_err(|_| Fault::Rejected("the body is not text".to_owned()))?;
+    if let Some(ms) = body.strip_prefix("nap:") {
+        std::thread::sleep(Duration::from_millis(ms.parse().unwrap_or(0)));
+    }
     Ok(vec![Request {
         job: "add".to_owned(),
         argument: Some(body),
@@ -168,6 +178,10 @@ pub fn migrate(from_version: u32) -> Result<(), Fault> {
 /// As the argument wants it.
 pub fn run<V: Version>(job: &str, argument: &str, cause: &Cause) -> Result<Outcome, Fault> {
     assert!(V::GOOD, "this version is bad");
+    if V::STUCK {
+        let reason = "this version needs an admin".to_owned();
+        return Err(Fault::Configuration(reason));
+    }
     match (job, argument.split_once(':')) {
         ("tell", _) => {
             let entries: Vec<String> = entries().into_iter().map(|(_, value)| value).collect();
@@ -177,6 +191,12 @@ pub fn run<V: Version>(job: &str, argument: &str, cause: &Cause) -> Result<Outco
         (_, Some(("slow", checkpoints))) => return slow(checkpoints),
         (_, Some(("busy", ms))) => return Ok(busy(ms)),
         (_, Some(("reject", id))) => run::reject("order", id, "it was meant to be rejected"),
+        (_, Some(("take", id))) => bindings::bind(&[Binding {
+            kind: "order".to_owned(),
+            key: format!("erp-{id}"),
+            origin: format!("ledger:order:{id}"),
+            fingerprint: Some(vec![1]),
+        }]),
         (_, Some(("later", ms))) => {
             let delay = ms.parse().unwrap_or(0);
             schedule::after("later", "add", delay, Some("timer"));

@@ -1,6 +1,7 @@
 //! A real Chromium, driven as a person would use it: by what is written on the page.
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -28,6 +29,7 @@ const AXE: &str = include_str!("axe/axe-4.14.1.min.js");
 /// A window of a browser of its own.
 pub struct Browser {
     driver: Child,
+    port: u16,
     driver_url: String,
     /// The window.
     pub client: Client,
@@ -37,10 +39,21 @@ pub struct Browser {
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        // Ends its browser, too.
-        let _ = self.driver.kill();
+        // Asked to, the driver ends its browser and removes what that kept; killed, it leaves both.
+        if let Err(error) = shut_down(self.port) {
+            eprintln!("chromedriver: {error}");
+            let _ = self.driver.kill();
+        }
         let _ = self.driver.wait();
     }
+}
+
+/// Asks a driver to end.
+fn shut_down(port: u16) -> io::Result<()> {
+    let mut driver = TcpStream::connect(("127.0.0.1", port))?;
+    driver.set_read_timeout(Some(PATIENCE))?;
+    driver.write_all(b"GET /shutdown HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
+    driver.read_to_end(&mut Vec::new()).map(drop)
 }
 
 fn catalogue(language: &str) -> Map<String, Value> {
@@ -100,6 +113,7 @@ impl Browser {
             .expect("a browser");
         Browser {
             driver,
+            port,
             driver_url,
             client,
             web: reqwest::Client::new(),

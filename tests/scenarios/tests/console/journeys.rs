@@ -2,8 +2,9 @@
 
 use fantoccini::Locator;
 use fantoccini::key::Key;
+use serde_json::{Value, json};
 use tenon_scenarios::{component, target};
-use tenon_simulators::keycrm::{self, Config, NewLine, NewOrder};
+use tenon_simulators::keycrm::{self, Config, NewLine, NewOrder, Simulator};
 
 use crate::browser::Browser;
 use crate::site::{CONNECTION, KEY, Site, TENANT, crm, settings};
@@ -152,6 +153,8 @@ async fn add_keycrm(language: &str, last_days: &str) {
     browser
         .until("return document.querySelectorAll('tbody tr').length === 40")
         .await;
+    let amounts = "return [...document.querySelectorAll('tbody td.number')].filter((cell) => /\\d/.test(cell.innerText)).length === 80";
+    browser.until(amounts).await;
     assert_eq!(Vec::<String>::new(), browser.complaints().await);
 }
 
@@ -284,17 +287,266 @@ async fn failed_records_are_tried_again_once_their_reason_is_mended() {
     assert_eq!(4, site.count("orders").await);
 }
 
+/// A KeyCRM with orders that are refused as long as nobody stands in for a buyer, and a connection to
+/// it whose settings name nobody.
+async fn with_refused_orders(site: &Site, count: usize) -> Simulator {
+    let crm = crm(3);
+    crm.account(|account| {
+        for _ in 0..count {
+            let cup = NewLine::named("Чашка").sku("CUP-1").price("120.50");
+            account.add_order(NewOrder::new().line(cup));
+        }
+    });
+    let mut wanted = settings(&crm);
+    let members = wanted.as_object_mut().expect("an object");
+    members.remove("default_partner");
+    site.connected(&crm, wanted, true).await;
+    crm
+}
+
+#[tokio::test]
+async fn a_list_that_is_read_anew_keeps_the_rows_that_are_shown() {
+    let site = Site::start(&[]);
+    let _crm = with_refused_orders(&site, 60).await;
+    site.exchange().await;
+    let browser = Browser::open("en").await;
+    browser.sign_in(&site).await;
+    browser.visit(&format!("{CONNECTION}/failed")).await;
+    let rows = |shown: &str| format!("return document.querySelectorAll('tbody tr').length {shown}");
+    browser.until(&rows("=== 50")).await;
+    browser.press("more").await;
+    browser.until(&rows(">= 60")).await;
+    let reads = "performance.getEntriesByType('resource')
+        .filter((one) => one.name.includes('/failed?')).length";
+    browser
+        .run(&format!("window.reads = {reads}"), Vec::new())
+        .await;
+    // One read ends before the next begins, so the first of these two is shown.
+    browser
+        .until(&format!("return {reads} >= window.reads + 2"))
+        .await;
+    assert_eq!(true, browser.run(&rows(">= 60"), Vec::new()).await);
+}
+
+#[tokio::test]
+async fn a_record_in_the_log_leads_to_all_that_was_logged_about_it() {
+    let site = Site::start(&[]);
+    let _crm = with_refused_orders(&site, 1).await;
+    site.exchange().await;
+    let browser = Browser::open("en").await;
+    browser.sign_in(&site).await;
+    browser.visit(&format!("/tenants/{TENANT}/log")).await;
+    let record = browser.wait("//td//a/code").await;
+    let name = record.text().await.expect("a text");
+    record.click().await.expect("a press");
+    browser
+        .until(&format!(
+            "return document.querySelector('input[type=search]')?.value === '{name}'"
+        ))
+        .await;
+    browser
+        .until(&format!(
+            "const rows = [...document.querySelectorAll('tbody tr')];
+             return rows.length > 0 && rows.every((row) => row.innerText.includes('{name}'))"
+        ))
+        .await;
+}
+
+#[tokio::test]
+async fn a_preview_of_a_connection_that_is_on_is_followed_to_what_it_would_do() {
+    let site = Site::start(&[]);
+    let _crm = with_refused_orders(&site, 1).await;
+    let browser = Browser::open("en").await;
+    browser.sign_in(&site).await;
+    browser.visit(&format!("{CONNECTION}/set-up/preview")).await;
+    browser.press("setup.preview_begin").await;
+    browser
+        .wait("//*[@role='status' and contains(@class, 'good')]")
+        .await;
+    // What it could not take is told with its reason, and the run is a click away.
+    browser.see(&browser.text("run.rejected")).await;
+    browser.see(&browser.text("run.no_change_wanted")).await;
+    browser.press("progress.run").await;
+    browser.see(&browser.text("run.preview")).await;
+    assert!(site.connection().await["last_run"].is_null());
+}
+
+#[tokio::test]
+async fn an_operator_finds_connections_of_all_tenants_by_name_and_state() {
+    let crm = crm(3);
+    let site = Site::start(&[]);
+    site.connected(&crm, settings(&crm), true).await;
+    site.neighbour("depot", "Склад").await;
+    // A key that is refused pauses the connection.
+    let credential = format!("{CONNECTION}/credentials/api_key");
+    let wrong = json!({ "secret": "another-key-than-the-one" });
+    site.api("PUT", &credential, wrong).await;
+    let run = format!("{CONNECTION}/jobs/orders/run");
+    site.post(&run, json!({})).await;
+    site.until(CONNECTION, |connection| connection["state"] == "paused")
+        .await;
+
+    let browser = Browser::open("en").await;
+    browser.sign_in(&site).await;
+    browser.press("nav.all_connections").await;
+    browser.heading("nav.all_connections").await;
+    let shows = |tenants: &str| {
+        format!(
+            "const links = [...document.querySelectorAll('tbody td:nth-child(2) a')];
+             return links.map((link) => link.innerText).join(' ') === '{tenants}'"
+        )
+    };
+    browser.until(&shows("depot shop")).await;
+    let state = browser.control(&browser.text("state")).await;
+    state.select_by_value("paused").await.expect("a state");
+    browser.until(&shows("shop")).await;
+    state.select_by_value("").await.expect("any state");
+    browser.type_into(&browser.text("search"), "СКЛАД").await;
+    browser.until(&shows("depot")).await;
+}
+
+#[tokio::test]
+async fn a_record_is_found_among_more_than_a_list_holds() {
+    let crm = crm(3);
+    let site = Site::start(&[]);
+    site.connected(&crm, settings(&crm), true).await;
+    let partners = (0..250)
+        .map(|number| json!({ "key": format!("p{number}"), "name": format!("Їжак {number}") }));
+    site.load_partners(partners.collect());
+    let browser = Browser::open("en").await;
+    browser.sign_in(&site).await;
+    browser.visit(&format!("{CONNECTION}/settings")).await;
+    let field = browser
+        .wait("//input[@data-path='/default_partner' and @list]")
+        .await;
+    // The one that is set is named.
+    browser.see("Роздрібний покупець").await;
+    field.clear().await.expect("an empty field");
+    field.send_keys("їЖАК 249").await.expect("a typed text");
+    browser
+        .until(
+            "const offered = [...document.querySelectorAll('datalist option')];
+             return offered.length === 1 && offered[0].value === 'p249'",
+        )
+        .await;
+    field.clear().await.expect("an empty field");
+    field.send_keys("p249").await.expect("a typed text");
+    browser.see("Їжак 249").await;
+    browser.press("save").await;
+    browser.see(&browser.text("saved")).await;
+    let stored = site.get(&format!("{CONNECTION}/settings")).await;
+    assert_eq!("p249", stored["default_partner"]);
+}
+
+#[tokio::test]
+async fn what_somebody_else_changed_is_loaded_and_ones_own_change_is_kept() {
+    let crm = crm(3);
+    let site = Site::start(&[]);
+    site.connected(&crm, settings(&crm), true).await;
+    let browser = Browser::open("en").await;
+    browser.sign_in(&site).await;
+    browser.visit(&format!("{CONNECTION}/settings")).await;
+    let days = browser.wait("//input[@data-path='/last_days']").await;
+    days.clear().await.expect("an empty field");
+    days.send_keys("30").await.expect("a number");
+    let mut others = settings(&crm);
+    others["currency"] = json!("EUR");
+    site.put_settings(&others).await;
+
+    browser.press("save").await;
+    browser.press("settings.load").await;
+    browser.see(&browser.text("settings.loaded")).await;
+    let shown = "const of = (name) => document.querySelector(`input[data-path='/${name}']`)?.value;
+        return of('currency') === 'EUR' && of('last_days') === '30'";
+    browser.until(shown).await;
+    browser.press("save").await;
+    browser.see(&browser.text("saved")).await;
+    others["last_days"] = json!(30);
+    assert_eq!(others, site.get(&format!("{CONNECTION}/settings")).await);
+}
+
+#[tokio::test]
+async fn what_goes_wrong_after_a_question_is_said_where_it_was_asked() {
+    let crm = crm(3);
+    let site = Site::start(&[]);
+    site.connected(&crm, settings(&crm), true).await;
+    let browser = Browser::open("en").await;
+    browser.sign_in(&site).await;
+    browser.visit(&format!("{CONNECTION}/settings")).await;
+    browser
+        .press_and_confirm(&browser.text("connections.remove"))
+        .await;
+    // It is on, which the server says is in the way.
+    browser
+        .wait("//dialog[@open]//*[@role='alert']/p[normalize-space(.)]")
+        .await;
+    browser.press("cancel").await;
+    browser
+        .until("return document.querySelector('dialog') === null")
+        .await;
+    assert_eq!("on", site.connection().await["state"]);
+}
+
+#[tokio::test]
+async fn chosen_connections_are_moved_to_a_version_and_those_that_stay_are_told() {
+    let crm = crm(3);
+    let site = Site::start(&[]);
+    site.connected(&crm, settings(&crm), true).await;
+    site.neighbour("depot", "Склад").await;
+    // Without its key a connection that is on fits no version.
+    let credential = format!("{CONNECTION}/credentials/api_key");
+    site.api("DELETE", &credential, Value::Null).await;
+    let before = site.connection().await["version"]["digest"].clone();
+    let after = site.install(noted("keycrm")).await;
+
+    let browser = Browser::open("en").await;
+    browser.sign_in(&site).await;
+    browser.visit(&format!("/components/{after}")).await;
+    browser
+        .wait("//input[@type='checkbox' and @aria-label='depot/keycrm']")
+        .await
+        .click()
+        .await
+        .expect("a tick");
+    let chosen = browser.text_with("components.upgrade_some", &[("count", "1")]);
+    browser
+        .wait(&format!(
+            "//button[normalize-space(.)='{chosen}' and not(@disabled)]"
+        ))
+        .await
+        .click()
+        .await
+        .expect("a press");
+    browser.see("1 connection was switched.").await;
+    let depot = site.get("/tenants/depot/connections/keycrm").await;
+    assert_eq!(after, depot["version"]["digest"]);
+    assert_eq!(before, site.connection().await["version"]["digest"]);
+
+    browser
+        .press_and_confirm(&browser.text("components.upgrade_all"))
+        .await;
+    browser.see("1 stayed on its version.").await;
+    browser
+        .wait("//li[a[.='shop/keycrm'] and contains(., 'api_key')]")
+        .await;
+    assert_eq!(before, site.connection().await["version"]["digest"]);
+}
+
+/// A component with a note in it: another version by its digest.
+fn noted(name: &str) -> Vec<u8> {
+    let mut wasm = component(name);
+    wasm.extend([0, 5, 4]);
+    wasm.extend(b"note");
+    wasm
+}
+
 #[tokio::test]
 async fn a_connection_goes_to_another_version_and_back() {
     let crm = crm(3);
     let site = Site::start(&[]);
     site.connected(&crm, settings(&crm), true).await;
     let before = site.connection().await["version"]["digest"].clone();
-    // The same component with a note in it: another version by its digest.
-    let mut other = component("keycrm");
-    other.extend([0, 5, 4]);
-    other.extend(b"note");
-    let after = site.install(other).await;
+    let after = site.install(noted("keycrm")).await;
 
     let browser = Browser::open("en").await;
     browser.sign_in(&site).await;

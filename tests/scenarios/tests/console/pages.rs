@@ -45,6 +45,7 @@ async fn every_page(language: &str, width: u32, scheme: &str) {
     let tenant = format!("/tenants/{TENANT}");
     let places = [
         ("tenants", "/tenants".to_owned()),
+        ("connections", "/connections".to_owned()),
         ("components", "/components".to_owned()),
         ("component", format!("/components/{}", text(&digest))),
         ("tokens", "/tokens".to_owned()),

@@ -49,9 +49,13 @@ impl Site {
 
     /// Puts a partner for orders without a buyer into the tenant's ERP.
     pub fn load_partner(&self) {
+        self.load_partners(json!([{ "key": "walk-in", "name": "Роздрібний покупець" }]));
+    }
+
+    /// Puts partners into the tenant's ERP.
+    pub fn load_partners(&self, partners: Value) {
         let file = self.folder().join("partners.json");
-        let partner = json!([{ "key": "walk-in", "name": "Роздрібний покупець" }]);
-        std::fs::write(&file, partner.to_string()).expect("a file");
+        std::fs::write(&file, partners.to_string()).expect("a file");
         let file = file.to_str().expect("a path");
         let output = self.tenon(&["load", "partners", file, "--tenant", TENANT]);
         assert!(output.status.success(), "{output:?}");
@@ -83,6 +87,36 @@ impl Site {
         self.api("PUT", &schedules, json!({ "orders": null })).await;
         self.post(&format!("{CONNECTION}/enable"), Value::Null)
             .await;
+    }
+
+    /// Another tenant, with a connection to the same connector that is off and was never set up.
+    pub async fn neighbour(&self, id: &str, title: &str) {
+        let tenant = json!({
+            "id": id, "name": id, "time_zone": "Europe/Kyiv", "language": "ru",
+        });
+        self.post("/tenants", tenant).await;
+        let connection = json!({ "id": "keycrm", "connector": "keycrm", "title": title });
+        let connections = format!("/tenants/{id}/connections");
+        self.post(&connections, connection).await;
+    }
+
+    /// A token to see and change a tenant.
+    pub async fn token_of(&self, tenant: &str, name: &str) -> String {
+        let token = json!({ "name": name, "tenant": tenant, "scopes": ["read", "manage"] });
+        let made = self.post("/tokens", token).await;
+        made["secret"].as_str().expect("a token").to_owned()
+    }
+
+    /// Replaces the settings of the connection, whatever they are.
+    pub async fn put_settings(&self, settings: &Value) {
+        let url = format!("{}/v1{CONNECTION}/settings", self.url());
+        let request = (self.client().put(url))
+            .bearer_auth(self.token())
+            .header("content-type", "application/json")
+            .header("if-match", "*")
+            .body(settings.to_string());
+        let answer = request.send().await.expect("an answer");
+        assert!(answer.status().is_success(), "{answer:?}");
     }
 
     /// Runs the job and waits for its end.

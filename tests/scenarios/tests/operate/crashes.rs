@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use serde_json::json;
+use tenon_scenarios::ledger;
 use tenon_scenarios::server::Server;
 
 use crate::ledger::{LEDGER, add, entries, idle, server};
@@ -26,6 +27,46 @@ async fn a_kill_at_any_moment_loses_no_request() {
     entries.sort();
     wanted.sort();
     assert_eq!(wanted, entries);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_kill_in_the_middle_of_an_upgrade_leaves_a_version_with_its_own_state() {
+    let mut server = server(&[]).await;
+    add(&server, LEDGER, "one").await;
+    idle(&server, LEDGER).await;
+    let path = format!("{LEDGER}/upgrade");
+    let second = server.install(ledger("2_0")).await;
+    server.post(&path, json!({ "digest": second })).await;
+    let third = server.install(ledger("3_0")).await;
+    for round in 0..10 {
+        let asking = (server.client())
+            .post(format!("{}/v1{path}", server.url()))
+            .bearer_auth(server.token())
+            .header("content-type", "application/json")
+            .body(json!({ "digest": third }).to_string());
+        let asked = tokio::spawn(asking.send());
+        // Somewhere in the middle of that, each time somewhere else.
+        tokio::time::sleep(Duration::from_millis(3 * round)).await;
+        server.kill();
+        // It was answered, or cut off.
+        let _ = asked.await.expect("a task");
+        server.resume();
+        let (version, told) = entries(&server, LEDGER).await;
+        if version == "2.0.0" {
+            assert_eq!(vec!["one@1"], told);
+        } else {
+            assert_eq!(("3.0.0", vec!["one@1@2"]), (&*version, as_texts(&told)));
+            server
+                .post(&format!("{LEDGER}/rollback"), json!(null))
+                .await;
+            let (version, told) = entries(&server, LEDGER).await;
+            assert_eq!(("2.0.0", vec!["one@1"]), (&*version, as_texts(&told)));
+        }
+    }
+}
+
+fn as_texts(entries: &[String]) -> Vec<&str> {
+    entries.iter().map(String::as_str).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -77,6 +118,11 @@ async fn a_component_that_takes_its_host_down_is_given_up_instead_of_looping() {
         deaths += 1;
         assert!(deaths <= 8, "it is never given up");
         server.resume();
+        // From the second time on its next attempt is later; a person does not wait for that.
+        let later = server.get(&format!("{LEDGER}/requests?state=later")).await;
+        if later["items"] != json!([]) {
+            add(&server, LEDGER, "slow:100000").await;
+        }
     }
     assert!(deaths > 1, "one bad moment is no reason to give up");
     // Everything else goes on.

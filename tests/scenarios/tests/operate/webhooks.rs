@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use tenon_scenarios::server::Server;
 
-use crate::ledger::{LEDGER, entries, idle, server};
+use crate::ledger::{LEDGER, add, entries, idle, server};
 
 async fn callback(server: &Server) -> String {
     let rotated = server
@@ -81,6 +81,32 @@ async fn an_unknown_an_old_and_a_switched_off_address_are_all_not_found() {
     idle(&server, LEDGER).await;
     server.post(&format!("{LEDGER}/disable"), Value::Null).await;
     assert_eq!(404, send(&server, &new, "", "a").await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_is_switched_off_while_it_is_switched_on_stays_off() {
+    let server = server(&[]).await;
+    add(&server, LEDGER, "slow-hooks").await;
+    idle(&server, LEDGER).await;
+    server.post(&format!("{LEDGER}/disable"), Value::Null).await;
+    let addresses = |audit: &Value| {
+        let notes = audit["items"].as_array().into_iter().flatten();
+        let given = notes.filter(|note| note["action"] == "connection.hook");
+        given.count()
+    };
+    let audit = "/tenants/shop/audit";
+    let before = addresses(&server.get(audit).await);
+    let path = format!("{LEDGER}/enable");
+    let enabled = server.try_api("POST", &path, Value::Null);
+    let disabled = async {
+        // The connector sets up the counterpart now, which takes a while.
+        server.until(audit, |audit| addresses(audit) > before).await;
+        server.post(&format!("{LEDGER}/disable"), Value::Null).await
+    };
+    let (enabled, disabled) = tokio::join!(enabled, disabled);
+    assert_eq!(409, enabled.status, "{enabled:?}");
+    assert_eq!("off", disabled["state"]);
+    assert_eq!("off", server.get(LEDGER).await["state"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,5 +1,6 @@
 // Everything the console knows it asks /v1 for, with the bearer token of its session.
 
+import { embedded } from "./embedding.js";
 import { language } from "./i18n.js";
 import { tab } from "./memory.js";
 
@@ -7,6 +8,7 @@ const ROOT = new URL("../v1", document.baseURI).href.replace(/\/$/, "");
 const STORED = "tenon.token";
 
 let token = null;
+const refused = new Set();
 const ended = new Set();
 
 /** What the server says is wrong, or that it cannot be reached (status 0). */
@@ -26,16 +28,20 @@ export class Problem extends Error {
   }
 }
 
-/** The token outlives a reload of this tab, and nothing else. */
+/** The token outlives a reload of this tab, and nothing else. In a frame it does not: there the
+ * platform says each time who sits before it. */
 export function resumeSession() {
-  token = tab.read(STORED);
+  token = embedded ? null : tab.read(STORED);
   return token !== null;
 }
 
 export function beginSession(given) {
   token = given;
-  tab.write(STORED, given);
+  if (!embedded) tab.write(STORED, given);
 }
+
+/** Whether a token makes another session: it is not the present one, and the server took it so far. */
+export const isNews = (given) => given !== token && !refused.has(given);
 
 /** `because` is the problem that ended it; none when the person signed out. */
 export function endSession(because) {
@@ -71,7 +77,8 @@ async function send(method, path, { query, body, headers } = {}) {
     credentials: "omit",
     headers: { accept: "application/json", "accept-language": language(), ...headers },
   };
-  if (token) request.headers.authorization = `Bearer ${token}`;
+  const sent = token;
+  if (sent) request.headers.authorization = `Bearer ${sent}`;
   if (body instanceof Blob) {
     request.headers["content-type"] = "application/wasm";
     request.body = body;
@@ -97,14 +104,20 @@ async function send(method, path, { query, body, headers } = {}) {
   }
   if (answer.ok) return { value, etag: answer.headers.get("etag") };
   const problem = new Problem(answer.status, value || {});
-  if (answer.status === 401 && token) endSession(problem);
+  if (answer.status === 401 && sent) {
+    refused.add(sent);
+    // The answer may be one to the session before.
+    if (sent === token) endSession(problem);
+  }
   throw problem;
 }
 
 export const get = async (path, query) => (await send("GET", path, { query })).value;
 export const getWithTag = (path) => send("GET", path);
 export const post = async (path, body, headers) => (await send("POST", path, { body, headers })).value;
-export const put = async (path, body, headers) => (await send("PUT", path, { body, headers })).value;
+export const put = async (path, body) => (await send("PUT", path, { body })).value;
+/** Replaces what was read with this tag. */
+export const putWithTag = (path, body, tag) => send("PUT", path, { body, headers: { "if-match": tag } });
 export const patch = async (path, body) => (await send("PATCH", path, { body })).value;
 export const remove = async (path, query) => (await send("DELETE", path, { query })).value;
 
@@ -114,7 +127,6 @@ export async function getAll(path, query) {
   let after;
   do {
     const page = await get(path, { limit: 100, ...query, after });
-    if (Array.isArray(page)) return page;
     items.push(...page.items);
     after = page.next;
   } while (after && items.length < 2000);

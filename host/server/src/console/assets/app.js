@@ -1,11 +1,11 @@
 // Starts the console: language, session, and the page that the address names.
 
 import { render } from "preact";
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 
-import { beginSession, endSession, get, onSessionEnd, resumeSession } from "./api.js";
+import { at, beginSession, endSession, get, isNews, onSessionEnd, resumeSession } from "./api.js";
 import { askPlatform, embedded, onToken } from "./embedding.js";
-import { choose, language, LANGUAGES, preferredLanguage, speak, t } from "./i18n.js";
+import { choose, language, LANGUAGES, preferredLanguage, speak, suggest, t } from "./i18n.js";
 import { here, link, match } from "./route.js";
 import { Answer, html, Notices, Page, useAnswer } from "./ui.js";
 import { SignIn } from "./pages/sign-in.js";
@@ -14,11 +14,12 @@ import { AddConnection, SetUp } from "./pages/setup.js";
 import { Bindings, Failed, History, Queue } from "./pages/connection-lists.js";
 import { Access, Schedule, Settings, Versions } from "./pages/connection-settings.js";
 import { Component, Components } from "./pages/components.js";
+import { AllConnections, Tenant } from "./pages/connections.js";
 import { Log } from "./pages/log.js";
 import { Overview } from "./pages/connection.js";
 import { Record, Records } from "./pages/records.js";
 import { Run } from "./pages/run.js";
-import { Tenant, TenantSettings, Tenants } from "./pages/tenants.js";
+import { TenantSettings, Tenants } from "./pages/tenants.js";
 import { Tokens } from "./pages/tokens.js";
 
 const CONNECTION = "/tenants/:tenant/connections/:connection";
@@ -26,6 +27,7 @@ const CONNECTION = "/tenants/:tenant/connections/:connection";
 const PAGES = [
   ["/", Start],
   ["/tenants", Tenants],
+  ["/connections", AllConnections],
   ["/components", Components],
   ["/components/:digest", Component],
   ["/tokens", Tokens],
@@ -69,22 +71,43 @@ function mayOf(me) {
   return { platform: scopes.has("platform"), manage: scopes.has("manage"), operate: scopes.has("operate") };
 }
 
+/** The tenant that a page belongs to. */
+const tenantOf = (path) => match([["/tenants/:tenant"]], path.split("/").slice(0, 3).join("/"))?.parts.tenant;
+
+/** Who is signed in. People of a tenant are spoken to in its language, and begin at a page of theirs:
+ * the address may be left from somebody else. */
+async function whoAmI() {
+  const me = await get("/me");
+  if (me.tenant) {
+    if (tenantOf(here().path) !== me.tenant) location.replace("#/");
+    const tenant = await get(at`/tenants/${me.tenant}`).catch(() => null);
+    if (tenant) await suggest(tenant.language);
+  }
+  return me;
+}
+
 function Signed({ place }) {
-  const me = useAnswer(() => get("/me"), "me");
+  const me = useAnswer(whoAmI, "me", redraw);
   return html`<${Answer} of=${me}>${(who) => {
     const found = match(PAGES, place.path);
     const Shown = found?.page || Missing;
     return html`<${Shell} me=${who} place=${place}>
-      <${Shown} key=${place.path} ...${found?.parts} me=${who} may=${mayOf(who)} query=${place.query} />
+      <${Shown} key=${place.visit} ...${found?.parts} me=${who} may=${mayOf(who)} query=${place.query} />
     <//>`;
   }}<//>`;
 }
 
 function Shell({ me, place, children }) {
-  const tenant = match([["/tenants/:tenant"]], place.path.split("/").slice(0, 3).join("/"))?.parts.tenant;
+  const tenant = tenantOf(place.path);
   const links = [];
   if (me.scopes.includes("platform")) {
-    links.push(["#/tenants", t("nav.tenants")], ["#/components", t("nav.components")], ["#/tokens", t("nav.tokens")], ["#/audit", t("nav.audit")]);
+    links.push(
+      ["#/tenants", t("nav.tenants")],
+      ["#/connections", t("nav.all_connections")],
+      ["#/components", t("nav.components")],
+      ["#/tokens", t("nav.tokens")],
+      ["#/audit", t("nav.audit")],
+    );
   }
   const inner = tenant
     ? [
@@ -122,11 +145,14 @@ function LanguageChoice() {
 }
 
 function App() {
-  const [place, setPlace] = useState(here());
-  const [signed, setSigned] = useState(resumeSession());
+  // Each visit is a page of its own, also one to the same page with other filters.
+  const [place, setPlace] = useState(() => ({ ...here(), visit: 0 }));
+  // Sessions have numbers, so that nothing of one is left in the next; 0 is nobody's.
+  const [session, setSession] = useState(() => (resumeSession() ? 1 : 0));
+  const last = useRef(session);
   const [because, setBecause] = useState(null);
   useEffect(() => {
-    const moved = () => setPlace(here());
+    const moved = () => setPlace((before) => ({ ...here(), visit: before.visit + 1 }));
     addEventListener("hashchange", moved);
     return () => removeEventListener("hashchange", moved);
   }, []);
@@ -134,26 +160,27 @@ function App() {
     () =>
       onSessionEnd((problem) => {
         setBecause(problem);
-        setSigned(false);
+        setSession(0);
       }),
     [],
   );
   const signIn = (token) => {
     beginSession(token);
     setBecause(null);
-    setSigned(true);
+    setSession((last.current += 1));
   };
-  useEffect(() => onToken(signIn), []);
+  // A platform that has no other token than one that was refused is not asked for it again and again.
+  useEffect(() => onToken((token) => isNews(token) && signIn(token)), []);
   useEffect(() => {
-    if (!signed) askPlatform();
-  }, [signed]);
+    if (!session) askPlatform();
+  }, [session]);
   // Not a link to #main: the address behind the # is the page.
   const skip = () => document.getElementById("main")?.focus();
   return html`
     <button type="button" class="skip" onClick=${skip}>${t("skip")}</button>
     ${
-      signed
-        ? html`<${Signed} place=${place} />`
+      session
+        ? html`<${Signed} key=${session} place=${place} />`
         : html`<header class="top"><span class="brand"><img src="icon.svg" alt="" width="24" height="24" />Tenon</span>
               <div class="who"><${LanguageChoice} /></div></header>
             <main id="main" tabindex="-1"><${SignIn} on=${signIn} because=${because} /></main>`

@@ -4,7 +4,10 @@
 // one origin that the server names; the same origin is the only one that may frame the console.
 //
 //   console → platform   { type: "tenon:ready" }            also when a token has run out
-//   platform → console   { type: "tenon:token", token }     at any time
+//   platform → console   { type: "tenon:token", token }     at any time, as when another person comes
+//
+// The frame is <iframe src="https://tenon.example.com/console/" allow="clipboard-write">. Without
+// `allow` its buttons that copy can only select.
 
 const config = await (await fetch(new URL("config.json", document.baseURI))).json();
 

@@ -7,6 +7,7 @@ export const LANGUAGES = { en: "English", uk: "Українська", ru: "Ру�
 const STORED = "tenon.language";
 
 let current = "en";
+let chosen = browser.read(STORED) !== null;
 let zone;
 let texts = {};
 let plurals = new Intl.PluralRules("en");
@@ -33,7 +34,13 @@ export async function speak(wanted) {
 
 export async function choose(wanted) {
   await speak(wanted);
+  chosen = true;
   browser.write(STORED, wanted);
+}
+
+/** Speaks the language of a tenant to its people, unless they chose one. */
+export async function suggest(wanted) {
+  if (!chosen && wanted !== current && wanted in LANGUAGES) await speak(wanted);
 }
 
 export function t(key, values = {}) {
@@ -58,7 +65,17 @@ export function own(text) {
   return text[current] ?? text.en ?? Object.values(text)[0] ?? "";
 }
 
-export const number = (value) => new Intl.NumberFormat(current).format(value);
+/** A number or a decimal in a text, with all its digits. */
+export const number = (value) => new Intl.NumberFormat(current, { maximumFractionDigits: 20 }).format(value);
+
+/** An amount in a currency, also in one that the browser does not know. */
+export function money(amount, currency) {
+  try {
+    return new Intl.NumberFormat(current, { style: "currency", currency, maximumFractionDigits: 20 }).format(amount);
+  } catch {
+    return `${number(amount)} ${currency}`;
+  }
+}
 
 export const size = (bytes) =>
   bytes < 1e6

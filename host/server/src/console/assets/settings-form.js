@@ -1,60 +1,75 @@
 // The form of a connector's settings, made from the JSON Schema in its manifest.
 //
 // `x-titles` and `x-descriptions` are texts by language. Values that somebody else knows are chosen
-// from a list: `x-options` from the counterpart, `x-directory` and `x-record` from the platform. Where
-// a list cannot be had, the value is typed.
+// from a list: `x-options` from the counterpart, `x-directory` and `x-record` from the platform. Of
+// more records than people look through, those are offered that hold what is typed. Where a list cannot
+// be had, the value is typed.
 
 import { createContext } from "preact";
-import { useContext, useEffect, useId, useMemo, useState } from "preact/hooks";
+import { useContext, useId, useMemo, useRef, useState } from "preact/hooks";
 
-import { at, get, getAll } from "./api.js";
+import { at, get } from "./api.js";
 import { own, t } from "./i18n.js";
-import { CheckField, html, Labelled, problemText, useReasons } from "./ui.js";
+import { CheckField, Fieldset, html, Labelled, problemText, useAnswer, useCalm, useKept } from "./ui.js";
 
 const Lists = createContext(null);
 
 /** Kinds of records by the name a schema gives them. */
 const RECORDS = { partner: "partners", product: "products", category: "categories", order: "orders", warehouse: "warehouses" };
 
+/** Most records that are a list to choose from, and most that are offered while one is typed. */
+const LISTED = 200;
+const OFFERED = 20;
+
 /** Asks for each list once per form. */
 export function ListsOf({ tenant, connection, children }) {
   const lists = useMemo(() => {
     const asked = new Map();
-    const ask = {
-      options: (name) => get(at`/tenants/${tenant}/connections/${connection}/choices/${name}`).then((answer) => answer.items),
-      records: (kind) =>
-        getAll(at`/tenants/${tenant}/records/${kind}`).then((items) =>
-          items.map((record) => ({ value: record.key, label: record.name || record.title || record.key })),
-        ),
+    const records = async (kind, query) => {
+      const page = await get(at`/tenants/${tenant}/records/${kind}`, query);
+      const items = page.items.map((record) => ({ value: record.key, label: record.name || record.title || record.number || record.key }));
+      return { items, more: Boolean(page.next) };
     };
-    return (source, name) => {
-      const key = `${source} ${name}`;
-      if (!asked.has(key)) asked.set(key, ask[source](name));
-      return asked.get(key);
+    const ask = {
+      options: (name) => get(at`/tenants/${tenant}/connections/${connection}/choices/${name}`),
+      records: (kind) => records(kind, { limit: LISTED }),
+    };
+    return {
+      all: (source, name) => {
+        const key = `${source} ${name}`;
+        if (!asked.has(key)) {
+          const list = ask[source](name);
+          asked.set(key, list);
+          // What failed once may be there the next time.
+          list.catch(() => asked.delete(key));
+        }
+        return asked.get(key);
+      },
+      search: async (kind, q) => (await records(kind, { q, limit: OFFERED })).items,
     };
   }, [tenant, connection]);
   return html`<${Lists.Provider} value=${lists}>${children}<//>`;
 }
 
-/** {items, problem, listed}: `listed` tells whether the schema names a list at all. */
+/** {items, more, problem, again, name}: `name` is that of the list, where the schema names one, and
+ * `more` tells that there are more records than a list has. */
 function useList(schema) {
   const lists = useContext(Lists);
-  const [answer, setAnswer] = useState({ items: null, problem: null });
   const source = schema["x-options"] ? "options" : "records";
   const name = schema["x-options"] || schema["x-directory"] || RECORDS[schema["x-record"]] || schema["x-record"];
-  useEffect(() => {
-    if (!name) return undefined;
-    let wanted = true;
-    lists(source, name).then(
-      (items) => wanted && setAnswer({ items, problem: null }),
-      (problem) => wanted && setAnswer({ items: null, problem }),
-    );
-    return () => {
-      wanted = false;
-    };
-  }, [lists, source, name]);
-  return { ...answer, listed: Boolean(name) };
+  const { value, problem, again } = useAnswer(async () => (name ? lists.all(source, name) : {}), [source, name]);
+  return { ...value, problem, again, name };
 }
+
+/** What is said of a list that is not there. */
+const NoList = ({ of }) => html`
+  ${of.name && !of.items && !of.problem && html`<p class="hint" role="status">${t("loading")}</p>`}
+  ${of.problem && html`<p class="hint">${t("settings.no_list", { reason: problemText(of.problem) })}
+    ${" "}<button type="button" class="quiet" onClick=${of.again}>${t("again")}</button></p>`}`;
+
+/** A record of the platform, by its key. */
+export const RecordField = ({ label, kind, path, value, on }) => html`<${Labelled} label=${label} path=${path} required>${(attributes) =>
+  html`<${Value} schema=${{ "x-record": kind }} value=${value || undefined} on=${(key) => on(key ?? "")} attributes=${attributes} />`}<//>`;
 
 const title = (schema, name) => own(schema["x-titles"]) || schema.title || name;
 const description = (schema) => own(schema["x-descriptions"]) || schema.description;
@@ -141,30 +156,18 @@ const Tick = ({ schema, name, value, path, on }) =>
   html`<${CheckField} label=${title(schema, name)} hint=${description(schema)} path=${path} checked=${value ?? schema.default ?? false} on=${on} />`;
 
 const Group = ({ schema, name, value, path, on }) =>
-  html`<${Fieldset} schema=${schema} name=${name} path=${path}>
+  html`<${Fieldset} label=${title(schema, name)} hint=${description(schema)} path=${path}>
     <div class="columns"><${Members} schema=${schema} value=${value ?? {}} path=${path} on=${on} /></div>
   <//>`;
 
-function Fieldset({ schema, name, path, children }) {
-  const id = useId();
-  const reasons = useReasons(path);
-  const hint = description(schema);
-  return html`<fieldset class="field group" data-path=${path} tabindex=${reasons.length ? "-1" : undefined} aria-describedby=${hint ? id : undefined}
-    aria-invalid=${reasons.length ? "true" : undefined}>
-    <legend>${title(schema, name)}</legend>
-    ${hint && html`<p class="hint" id=${id}>${hint}</p>`}
-    ${children}
-    ${reasons.length > 0 && html`<p class="wrong">${reasons.join(" ")}</p>`}
-  </fieldset>`;
-}
-
 /** One scalar: chosen where there is a list, typed otherwise. An emptied one is taken out. */
 function Value({ schema, value, on, attributes }) {
-  const { items, problem, listed } = useList(schema);
+  const list = useList(schema);
   const kinds = types(schema);
   const onlyNumber = kinds.includes("integer") || kinds.includes("number") ? !kinds.includes("string") : false;
   const give = (text) => on(text === "" ? undefined : onlyNumber && Number.isFinite(Number(text)) ? Number(text) : text);
-  const options = schema.enum ? schema.enum.map((one) => ({ value: one, label: own(schema["x-enum-titles"]?.[one]) || String(one) })) : items;
+  const options = schema.enum ? schema.enum.map((one) => ({ value: one, label: own(schema["x-enum-titles"]?.[one]) || String(one) })) : list.items;
+  if (list.more) return html`<${Typed} kind=${list.name} value=${value} on=${on} attributes=${attributes} />`;
   if (options) {
     const shown = value ?? schema.default ?? "";
     const known = options.some((option) => String(option.value) === String(shown));
@@ -177,19 +180,34 @@ function Value({ schema, value, on, attributes }) {
   const type = onlyNumber ? "number" : isDate(schema, value) ? "date" : "text";
   return html`<input ...${attributes} type=${type} value=${value ?? ""} min=${schema.minimum} max=${schema.maximum}
       placeholder=${schema.default ?? ""} onInput=${(event) => give(event.target.value)} />
-    ${listed && !problem && html`<p class="hint" role="status">${t("loading")}</p>`}
-    ${problem && html`<p class="hint">${t("settings.no_list", { reason: problemText(problem) })}</p>`}`;
+    <${NoList} of=${list} />`;
+}
+
+/** The key of one of many records: those are offered that hold what is typed, and the one with the key
+ * is named. */
+function Typed({ kind, value = "", on, attributes }) {
+  const lists = useContext(Lists);
+  const id = useId();
+  const sought = useCalm(value).trim();
+  const found = useAnswer(() => lists.search(kind, sought), [kind, sought]);
+  const offered = useKept(found.value) || [];
+  const chosen = value && offered.find((one) => one.value === value);
+  return html`<input ...${attributes} type="text" list=${id} autocomplete="off" spellcheck=${false} value=${value} placeholder=${t("settings.type")}
+      onInput=${(event) => on(event.target.value || undefined)} />
+    <datalist id=${id}>${offered.map((one) => html`<option key=${one.value} value=${one.value}>${one.label}</option>`)}</datalist>
+    <p class="hint" role="status">${chosen ? chosen.label : value && value === sought && found.value ? t("settings.no_record") : ""}</p>`;
 }
 
 /** A set of scalars: boxes to tick where there is a list, one per line otherwise. */
 function Several({ schema, name, value, path, on }) {
-  const { items, problem, listed } = useList(schema.items || {});
+  const list = useList(schema.items || {});
   const given = value ?? schema.default ?? [];
   const id = useId();
-  if (items) {
+  const { items } = list;
+  if (items && !list.more) {
     const all = [...items, ...given.filter((one) => !items.some((item) => String(item.value) === String(one))).map((one) => ({ value: one, label: String(one) }))];
     const toggle = (item, ticked) => on(ticked ? [...given, item.value] : given.filter((one) => String(one) !== String(item.value)));
-    return html`<${Fieldset} schema=${schema} name=${name} path=${path}>
+    return html`<${Fieldset} label=${title(schema, name)} hint=${description(schema)} path=${path}>
       <div class="choices">${all.map(
         (item) => html`<div class="check">
           <input type="checkbox" id=${`${id}-${item.value}`} checked=${given.some((one) => String(one) === String(item.value))}
@@ -203,23 +221,27 @@ function Several({ schema, name, value, path, on }) {
   const lines = (text) => text.split("\n").map((line) => line.trim()).filter(Boolean).map((line) => (numbers ? Number(line) : line));
   return html`<${Labelled} label=${title(schema, name)} hint=${[description(schema), t("settings.per_line")].filter(Boolean).join(". ")} path=${path}>${(attributes) => html`
     <textarea ...${attributes} rows="3" value=${given.join("\n")} onChange=${(event) => on(lines(event.target.value))}></textarea>
-    ${listed && !problem && html`<p class="hint" role="status">${t("loading")}</p>`}
-    ${problem && html`<p class="hint">${t("settings.no_list", { reason: problemText(problem) })}</p>`}`}<//>`;
+    <${NoList} of=${list} />`}<//>`;
 }
 
 /** A table of objects, such as price lists and the stores behind them. */
 function Rows({ schema, name, value, path, on }) {
   const rows = value ?? schema.default ?? [];
   const change = (index, row) => on(rows.map((before, place) => (place === index ? row : before)));
-  return html`<${Fieldset} schema=${schema} name=${name} path=${path}>
+  const add = useRef();
+  const drop = (index) => {
+    on(rows.filter((_, place) => place !== index));
+    add.current.focus();
+  };
+  return html`<${Fieldset} label=${title(schema, name)} hint=${description(schema)} path=${path}>
     ${rows.map(
       (row, index) => html`<div class="row" role="group" aria-label=${t("settings.row", { number: index + 1 })}>
         <div class="columns"><${Members} schema=${schema.items} value=${row} path=${pointer(path, index)} on=${(next) => change(index, next)} /></div>
         <button type="button" class="quiet" aria-label=${t("settings.remove_row", { number: index + 1 })}
-          onClick=${() => on(rows.filter((_, place) => place !== index))}>${t("remove")}</button>
+          onClick=${() => drop(index)}>${t("remove")}</button>
       </div>`,
     )}
-    <button type="button" onClick=${() => on([...rows, {}])}>${t("settings.add_row")}</button>
+    <button type="button" ref=${add} onClick=${() => on([...rows, {}])}>${t("settings.add_row")}</button>
   <//>`;
 }
 
@@ -237,7 +259,12 @@ function Mapping({ schema, name, value, path, on }) {
   const from = { type: "string", ...schema.propertyNames };
   const to = typeof schema.additionalProperties === "object" ? schema.additionalProperties : { type: "string" };
   const edit = (index, pair) => change(rows.map((before, place) => (place === index ? pair : before)));
-  return html`<${Fieldset} schema=${schema} name=${name} path=${path}>
+  const add = useRef();
+  const drop = (index) => {
+    change(rows.filter((_, place) => place !== index));
+    add.current.focus();
+  };
+  return html`<${Fieldset} label=${title(schema, name)} hint=${description(schema)} path=${path}>
     ${rows.map(
       ([left, right], index) => html`<div class="row" role="group" aria-label=${t("settings.row", { number: index + 1 })}>
         <div class="columns">
@@ -247,9 +274,9 @@ function Mapping({ schema, name, value, path, on }) {
             html`<${Value} schema=${to} value=${right} attributes=${attributes} on=${(next) => edit(index, [left, next])} />`}<//>
         </div>
         <button type="button" class="quiet" aria-label=${t("settings.remove_row", { number: index + 1 })}
-          onClick=${() => change(rows.filter((_, place) => place !== index))}>${t("remove")}</button>
+          onClick=${() => drop(index)}>${t("remove")}</button>
       </div>`,
     )}
-    <button type="button" onClick=${() => setRows([...rows, ["", undefined]])}>${t("settings.add_row")}</button>
+    <button type="button" ref=${add} onClick=${() => setRows([...rows, ["", undefined]])}>${t("settings.add_row")}</button>
   <//>`;
 }

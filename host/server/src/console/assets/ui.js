@@ -2,49 +2,98 @@
 // labels, live regions, focus on a new page, in dialogs and at a field that is wrong.
 
 import { h, createContext } from "preact";
-import { useContext, useEffect, useId, useRef, useState } from "preact/hooks";
+import { useContext, useEffect, useId, useReducer, useRef, useState } from "preact/hooks";
 import htm from "htm";
 
 import { get, Problem } from "./api.js";
 import { named, number, t } from "./i18n.js";
+import { keepQuery } from "./route.js";
 
 export const html = htm.bind(h);
 
 // ---- loading
 
-/** Asks once and whenever `on` changes; keeps showing the last answer while it asks again. */
-export function useAnswer(ask, on) {
-  const [answer, setAnswer] = useState({ value: undefined, problem: null });
-  const [turn, setTurn] = useState(0);
-  const asked = useRef(null);
+/**
+ * Asks once and whenever `on` changes; keeps showing the last answer while it asks again. `take` hears
+ * each answer that is still wanted before it is shown. `again` answers when its answer is there.
+ */
+export function useAnswer(ask, on, take) {
   const key = JSON.stringify(on);
+  const [shown, setShown] = useState({ key });
+  const now = useRef({ asked: 0, shown: 0 });
+  Object.assign(now.current, { ask, take, key });
+  const [again] = useState(() => async () => {
+    const { ask, key } = now.current;
+    const turn = (now.current.asked += 1);
+    // A slow answer is shown, too, unless a later one was or nobody wants it any more.
+    const isWanted = () => now.current.key === key && now.current.shown < turn;
+    try {
+      const value = await ask();
+      if (!isWanted()) return;
+      now.current.shown = turn;
+      now.current.take?.(value);
+      setShown({ key, value });
+    } catch (error) {
+      if (!isWanted()) return;
+      now.current.shown = turn;
+      setShown((before) => ({ key, value: before.key === key ? before.value : undefined, problem: asProblem(error) }));
+    }
+  });
   useEffect(() => {
-    let wanted = true;
-    if (asked.current !== key) setAnswer({ value: undefined, problem: null });
-    asked.current = key;
-    ask().then(
-      (value) => wanted && setAnswer({ value, problem: null }),
-      (problem) => wanted && setAnswer((before) => ({ value: before.value, problem: asProblem(problem) })),
-    );
-    return () => {
-      wanted = false;
-    };
-  }, [key, turn]);
-  return { ...answer, again: () => setTurn((before) => before + 1) };
+    again();
+  }, [key]);
+  useEffect(
+    () => () => {
+      now.current.key = null;
+    },
+    [],
+  );
+  const { value, problem = null } = shown.key === key ? shown : {};
+  return { value, problem, again };
 }
 
-/** Calls while the page is looked at; none with a pause of 0. */
+/** The last value that was there, while there is none. */
+export function useKept(value) {
+  const kept = useRef(value);
+  if (value !== undefined) kept.current = value;
+  return kept.current;
+}
+
+/** A value once it stays: what is typed, when the typing pauses. */
+export function useCalm(value) {
+  const [calm, setCalm] = useState(value);
+  useEffect(() => {
+    const timer = setTimeout(() => setCalm(value), 300);
+    return () => clearTimeout(timer);
+  }, [value]);
+  return calm;
+}
+
+/** Calls while the page is looked at, with a pause after each answer; never with a pause of 0. */
 export function useEvery(pause, call) {
   const latest = useRef(call);
   latest.current = call;
   useEffect(() => {
     if (!pause) return undefined;
-    const timer = setInterval(() => document.hidden || latest.current(), pause);
-    return () => clearInterval(timer);
+    let timer;
+    const next = () => {
+      timer = setTimeout(turn, pause);
+    };
+    const turn = async () => {
+      const called = timer;
+      if (!document.hidden) await latest.current();
+      // Unless the page was left meanwhile.
+      if (timer === called) next();
+    };
+    next();
+    return () => {
+      clearTimeout(timer);
+      timer = null;
+    };
   }, [pause]);
 }
 
-function asProblem(error) {
+export function asProblem(error) {
   if (error instanceof Problem) return error;
   console.error(error);
   return new Problem(0, { code: "console_error", detail: String(error) });
@@ -67,43 +116,54 @@ export function problemText(problem) {
   return problem.detail || problem.title || t("problem.other", { status: problem.status });
 }
 
-export function ProblemNote({ problem, again, except = () => false }) {
-  const errors = problem.errors.filter((error) => !except(error.path));
+export function ProblemNote({ problem, again }) {
   return html`<div class="note bad" role="alert">
     <p>${problemText(problem)}</p>
-    ${errors.length > 0 && html`<ul>${errors.map((error) => html`<li>${error.path && html`<code>${error.path}</code>${" "}`}${error.reason}</li>`)}</ul>`}
+    <${Reasons} errors=${problem.errors} />
     ${again && html`<button type="button" class="quiet" onClick=${again}>${t("again")}</button>`}
   </div>`;
 }
 
-let sayNotice = () => {};
+/** The notice that is shown, and where notices may be: at the foot of the page, and in open dialogs,
+ * because what is outside of one can be neither pressed nor heard. */
+let notice = null;
+let said = 0;
+let fading;
+const places = [];
+
+function show(next) {
+  clearTimeout(fading);
+  notice = next && { ...next, number: (said += 1) };
+  if (notice && !notice.bad) fading = setTimeout(() => show(null), 8000);
+  places.forEach((place) => place.redraw());
+}
 
 /** A line at the foot of the page, read aloud. */
-export const notify = (text) => sayNotice({ text });
+export const notify = (text) => show({ text });
 export const complain = (error) => {
   const problem = asProblem(error);
-  if (problem.status !== 401) sayNotice({ text: [problemText(problem), ...problem.errors.map((one) => one.reason)].join(" "), bad: true });
+  if (problem.status !== 401) show({ text: [problemText(problem), ...problem.errors.map((one) => one.reason)].join(" "), bad: true });
 };
 
 export function Notices() {
-  const [notice, setNotice] = useState(null);
+  const [, redraw] = useReducer((count) => count + 1, 0);
+  const [place] = useState(() => ({ redraw, since: said }));
   useEffect(() => {
-    sayNotice = (next) => setNotice({ ...next, number: Math.random() });
+    places.push(place);
+    redraw();
     return () => {
-      sayNotice = () => {};
+      places.splice(places.indexOf(place), 1);
+      places.forEach((other) => other.redraw());
     };
   }, []);
-  useEffect(() => {
-    if (!notice || notice.bad) return undefined;
-    const timer = setTimeout(() => setNotice(null), 8000);
-    return () => clearTimeout(timer);
-  }, [notice]);
+  // In the innermost place that was there when it was said.
+  const here = notice && places.findLast((one) => one.since < notice.number) === place ? notice : null;
   return html`<div class="notices">
-    <div role="status">${notice && !notice.bad && html`<p class="notice" key=${notice.number}>${notice.text}</p>`}</div>
+    <div role="status">${here && !here.bad && html`<p class="notice" key=${here.number}>${here.text}</p>`}</div>
     <div role="alert">${
-      notice?.bad &&
-      html`<p class="notice bad" key=${notice.number}>
-        <span>${notice.text}</span> <button type="button" class="quiet" onClick=${() => setNotice(null)}>${t("close")}</button>
+      here?.bad &&
+      html`<p class="notice bad" key=${here.number}>
+        <span>${here.text}</span> <button type="button" class="quiet" onClick=${() => show(null)}>${t("close")}</button>
       </p>`
     }</div>
   </div>`;
@@ -174,8 +234,9 @@ export const Badge = ({ group, name }) => html`<span class=${`badge ${TONES[name
 
 // ---- actions
 
-/** A button that waits for what it does, and says at the foot of the page what went wrong. */
-export function Act({ on, done, kind = "", disabled, children, label }) {
+/** A button that waits for what it does, and says at the foot of the page what went wrong. One that is
+ * `disabled` is told why by the text that `why` is the id of. */
+export function Act({ on, done, kind = "", disabled, why, children, label }) {
   const [busy, setBusy] = useState(false);
   const press = async () => {
     if (busy) return;
@@ -189,9 +250,11 @@ export function Act({ on, done, kind = "", disabled, children, label }) {
       setBusy(false);
     }
   };
-  return html`<button type="button" class=${kind} aria-label=${label} aria-disabled=${busy || undefined} disabled=${disabled} onClick=${press}>${children}</button>`;
+  return html`<button type="button" class=${kind} aria-label=${label} aria-describedby=${disabled ? why : undefined} aria-disabled=${busy || undefined}
+    disabled=${disabled} onClick=${press}>${children}</button>`;
 }
 
+/** What is on or off has one name; which of them it is, the switch says. */
 export function Switch({ checked, label, on }) {
   const [busy, setBusy] = useState(false);
   const press = async () => {
@@ -225,6 +288,7 @@ export function Dialog({ title, onClose, children }) {
     <div class="headline"><h2 id=${id}>${title}</h2>
       <button type="button" class="quiet" onClick=${onClose}>${t("close")}</button></div>
     ${children}
+    <${Notices} />
   </dialog>`;
 }
 
@@ -238,28 +302,51 @@ export function Opens({ label, title, kind = "", children }) {
 
 /** A button that asks before it does. */
 export function Asks({ label, question, detail, on, done, kind = "" }) {
-  return html`<${Opens} label=${label} title=${question} kind=${kind}>${(close) => html`
+  return html`<${Opens} label=${label} title=${question} kind=${kind}>${(close) => html`<${Question} ...${{ label, detail, on, done, close }} />`}<//>`;
+}
+
+/** What went wrong stays in the dialog, with the button that tries it again. */
+function Question({ label, detail, on, done, close }) {
+  const [problem, setProblem] = useState(null);
+  const press = async () => {
+    setProblem(null);
+    try {
+      const said = await on();
+      close();
+      return said;
+    } catch (error) {
+      setProblem(asProblem(error));
+      return false;
+    }
+  };
+  return html`
     ${detail && html`<p>${detail}</p>`}
+    ${problem && html`<${ProblemNote} problem=${problem} />`}
     <div class="actions">
-      <${Act} kind="danger" done=${done} on=${async () => {
-        const said = await on();
-        close();
-        return said;
-      }}>${label}<//>
+      <${Act} kind="danger" done=${done} on=${press}>${label}<//>
       <button type="button" class="quiet" onClick=${close}>${t("cancel")}</button>
-    </div>`}<//>`;
+    </div>`;
 }
 
 /** What is shown this once: a token, an address. */
 export function Secret({ label, value }) {
   const id = useId();
+  const field = useRef();
   const copy = async () => {
-    await navigator.clipboard.writeText(value);
+    try {
+      await navigator.clipboard.writeText(value);
+      return t("copied");
+    } catch {
+      // Only https pages have the clipboard, and frames that are let have it.
+      field.current.focus();
+      field.current.select();
+      return t("copy.by_hand");
+    }
   };
   return html`<div class="note good" role="status">
     <label for=${id}>${label}</label>
-    <div class="inline"><input id=${id} class="code" readonly value=${value} onFocus=${(event) => event.target.select()} />
-    <${Act} on=${copy} done=${t("copied")}>${t("copy")}<//></div>
+    <div class="inline"><input id=${id} ref=${field} class="code" readonly value=${value} onFocus=${(event) => event.target.select()} />
+    <${Act} on=${copy} done=${(said) => said}>${t("copy")}<//></div>
     <p class="hint">${t("shown_once")}</p>
   </div>`;
 }
@@ -271,8 +358,9 @@ const FormProblem = createContext(null);
 /** What the server said about one member of the form that is around. */
 export const useReasons = (path) => useContext(FormProblem)?.at(path) ?? [];
 
-/** Shows a problem at its fields; what belongs to none stands above them. */
-export function Form({ on, submit, cancel, done, actions, children }) {
+/** Shows a problem at its fields; what belongs to none stands above them. `remedy` is a function of a
+ * problem and of how to close it: a button that mends it, where there is one. */
+export function Form({ on, submit, cancel, done, actions, remedy, children }) {
   const [problem, setProblem] = useState(null);
   const [busy, setBusy] = useState(false);
   const form = useRef();
@@ -303,6 +391,7 @@ export function Form({ on, submit, cancel, done, actions, children }) {
       ${problem && html`<div tabindex="-1" role="alert" class="note bad">
         <p>${problemText(problem)}</p>
         <${Reasons} errors=${problem.errors.filter((error) => !shown(error.path))} />
+        ${remedy && remedy(problem, () => setProblem(null))}
       </div>`}
       ${children}
       <div class="actions">
@@ -317,6 +406,19 @@ export function Form({ on, submit, cancel, done, actions, children }) {
 function Reasons({ errors }) {
   if (!errors.length) return null;
   return html`<ul>${errors.map((error) => html`<li>${error.path && html`<code>${error.path}</code>${" "}`}${error.reason}</li>`)}</ul>`;
+}
+
+/** Several controls under one name, and the reasons about them as a whole. */
+export function Fieldset({ label, hint, path, kind = "group", unseen, children }) {
+  const id = useId();
+  const reasons = useReasons(path);
+  return html`<fieldset class=${`field ${kind}`} data-path=${path} tabindex=${reasons.length ? "-1" : undefined} aria-describedby=${hint ? id : undefined}
+    aria-invalid=${reasons.length ? "true" : undefined}>
+    <legend class=${unseen ? "unseen" : undefined}>${label}</legend>
+    ${hint && html`<p class="hint" id=${id}>${hint}</p>`}
+    ${children}
+    ${reasons.length > 0 && html`<p class="wrong">${reasons.join(" ")}</p>`}
+  </fieldset>`;
 }
 
 /** A label, a hint and the reasons around one control, which `children` draws with the attributes it gets. */
@@ -347,6 +449,25 @@ export function TextField({ label, hint, path, required, value, on, type = "text
 export function AreaField({ label, hint, path, value, on, rows = 3 }) {
   return html`<${Labelled} ...${{ label, hint, path }}>${(attributes) =>
     html`<textarea ...${attributes} rows=${rows} spellcheck="false" value=${value} onInput=${(event) => on(event.target.value)}></textarea>`}<//>`;
+}
+
+/** A filter that is typed: tells what it holds when the typing pauses. */
+export function SearchField({ label, value, on }) {
+  const [text, setText] = useState(value);
+  const calm = useCalm(text).trim();
+  useEffect(() => {
+    if (calm !== value) on(calm);
+  }, [calm]);
+  return html`<${TextField} type="search" label=${label} value=${text} on=${setText} />`;
+}
+
+/** Controls that filter a list; what they are set to stays in the address. */
+export function Filters({ value, on, children }) {
+  return html`<div class="filters" role="search" aria-label=${t("filter")}>${children((name) => (text) => {
+    const next = { ...value, [name]: text };
+    keepQuery(next);
+    on(next);
+  })}</div>`;
 }
 
 /** `options` are {value, label}. */
@@ -391,33 +512,52 @@ export function Table({ caption, columns, items, keyOf }) {
   </table>`;
 }
 
-/** A list of the API, page by page. `turn` changes when it should be read anew. */
-export function List({ path, query, turn = 0, caption, columns, keyOf, empty, foot }) {
-  const [state, setState] = useState({ items: null, next: null, problem: null, key: "" });
-  const [again, setAgain] = useState(0);
-  const key = `${path} ${JSON.stringify(query)}`;
-  const read = async (after, wanted = () => true) => {
-    try {
-      const answer = await get(path, { limit: 50, ...query, after });
-      const page = Array.isArray(answer) ? { items: answer, next: null } : answer;
-      if (wanted()) setState((before) => ({ items: after ? [...before.items, ...page.items] : page.items, next: page.next, problem: null, key }));
-    } catch (error) {
-      if (wanted()) setState((before) => ({ ...before, problem: asProblem(error), key }));
-    }
-  };
+/** Rows that a page of a list begins with and grows by, and most that the API gives at once. */
+const PAGE = 50;
+const MOST = 500;
+
+/** So many rows of a list, from the first on. */
+async function readRows(path, query, count) {
+  const items = [];
+  let next;
+  do {
+    const page = await get(path, { limit: Math.min(MOST, count - items.length), ...query, after: next });
+    items.push(...page.items);
+    next = page.next;
+  } while (next && items.length < count);
+  return { items, next };
+}
+
+/**
+ * A list of the API, of which more is shown when asked for. It is read anew, as far as it is shown,
+ * when `turn` changes, and with a pause of `every` milliseconds where that is given.
+ */
+export const List = (props) => html`<${Rows} key=${props.path} ...${props} />`;
+
+function Rows({ path, query, turn = 0, every = 0, caption, columns, keyOf, empty }) {
+  const key = JSON.stringify(query);
+  const wanted = useRef({ key, count: PAGE });
+  if (wanted.current.key !== key) wanted.current = { key, count: PAGE };
+  const of = useAnswer(() => readRows(path, query, wanted.current.count), key);
+  // The rows of the filter before stay until the others are there.
+  const rows = useKept(of.value);
+  const seen = useRef(turn);
   useEffect(() => {
-    let current = true;
-    read(undefined, () => current);
-    return () => {
-      current = false;
-    };
-  }, [key, turn, again]);
-  if (state.problem) return html`<${ProblemNote} problem=${state.problem} again=${() => setAgain(again + 1)} />`;
-  if (state.items === null || state.key !== key) return html`<p class="loading" role="status">${t("loading")}</p>`;
-  if (!state.items.length) return html`<p class="empty">${empty || t("nothing")}</p>`;
-  return html`<${Table} ...${{ caption, columns, keyOf }} items=${state.items} />
-    ${foot && foot(state.items)}
-    ${state.next && html`<div class="actions"><${Act} kind="quiet" on=${() => read(state.next)}>${t("more")}<//></div>`}`;
+    if (seen.current !== turn) of.again();
+    seen.current = turn;
+  }, [turn]);
+  useEvery(every, of.again);
+  const more = () => {
+    wanted.current.count = rows.items.length + PAGE;
+    return of.again();
+  };
+  const problem = of.problem && html`<${ProblemNote} problem=${of.problem} again=${of.again} />`;
+  if (!rows) return problem || html`<p class="loading" role="status">${t("loading")}</p>`;
+  return html`${problem}
+    <div aria-busy=${String(of.value === undefined && !of.problem)}>${
+      rows.items.length ? html`<${Table} ...${{ caption, columns, keyOf }} items=${rows.items} />` : html`<p class="empty">${empty || t("nothing")}</p>`
+    }</div>
+    ${rows.next && html`<div class="actions"><${Act} kind="quiet" on=${more}>${t("more")}<//></div>`}`;
 }
 
 export const Count = ({ of }) => html`<span class=${of ? "" : "faint"}>${number(of ?? 0)}</span>`;

@@ -271,14 +271,15 @@ impl<'a> Registry<'a> {
     fn refused(&self) -> SourceError {
         let reason = match &self.login {
             Login::None => "the registry wants a login; name a file with logins, such as \
-                            `docker login` writes"
+                            `docker login` writes, with `--registry-logins`"
                 .to_owned(),
             Login::Elsewhere => "its login is in a credential helper or is an identity token, and \
-                                 neither is used; write name and password into the file with logins"
+                                 neither is used; write name and password into the file of \
+                                 `--registry-logins`"
                 .to_owned(),
             Login::Of { user, .. } => format!(
                 "the registry does not let the user {user:?} pull it; check the password in the \
-                 file with logins, and the user's rights"
+                 file of `--registry-logins`, and the user's rights"
             ),
         };
         SourceError::Refused {
@@ -313,7 +314,8 @@ impl<'a> Registry<'a> {
         let advice = if error.is_redirect() {
             ""
         } else if error.is_connect() && self.repository.scheme() == "https" {
-            "; check the registry's name and certificate, and if it has no https, name it for plain http"
+            "; check the registry's name and certificate; one without https is named with \
+             `--plain-registry`"
         } else {
             "; check the registry and try again"
         };
@@ -389,8 +391,8 @@ impl PlainHosts {
             .map(|port| format!(":{port}"))
             .unwrap_or_default();
         format!(
-            "{host}{port} to be asked without https; let it use https, or name {host}{port} for \
-             plain http"
+            "{host}{port} to be asked without https; let it use https, or name it with \
+             `--plain-registry {host}{port}`"
         )
     }
 }

@@ -14,7 +14,7 @@ use tenon_host::{
 };
 use tenon_scenarios::{compiler, hostile_component};
 
-use crate::Figure;
+use crate::{Figure, resident_kib};
 
 const RUNS: usize = 1_000;
 /// After these, every pool and cache has the size that it keeps.
@@ -108,25 +108,16 @@ pub fn hostile() -> Result<Vec<Figure>> {
         let guest = CRASHING[run % CRASHING.len()];
         ensure!(outcome == Outcome::Crashed, "{guest} ended as {outcome:?}");
         if run + 1 == WARM {
-            early = resident_mib()?;
+            early = resident_kib(std::process::id())? / 1024.0;
         }
     }
     let took = started.elapsed().as_secs_f64();
     eprintln!("  {:.0} hostile runs/s", RUNS as f64 / took);
     Ok(vec![Figure {
         what: format!("memory after {RUNS} hostile runs in a row"),
-        measured: resident_mib()?,
+        measured: resident_kib(std::process::id())? / 1024.0,
         unit: "MiB",
         baseline: Some((format!("after {WARM} of them"), early)),
         target: Some(1.1),
     }])
-}
-
-/// What this process holds in memory.
-fn resident_mib() -> Result<f64> {
-    let status = std::fs::read_to_string("/proc/self/status")?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let kib = line.context("the system does not tell a process's memory")?;
-    let kib: f64 = kib.trim().trim_end_matches("kB").trim().parse()?;
-    Ok(kib / 1024.0)
 }

@@ -294,10 +294,9 @@ struct Used {
 
 fn measure(command: &mut Command) -> Result<Used> {
     let child = command.stdout(Stdio::null()).spawn()?;
-    let status = format!("/proc/{}/status", child.id());
     // The system's own figure would count what this process held when it started the other.
     let mut peak_kib = 0.0;
-    while let Some(peak) = peak_of(&status) {
+    while let Some(peak) = memory_kib(child.id(), "VmHWM:") {
         peak_kib = peak;
         std::thread::sleep(Duration::from_millis(20));
     }
@@ -309,10 +308,15 @@ fn measure(command: &mut Command) -> Result<Used> {
     })
 }
 
-/// The most memory that a process held so far, in KiB; none once it has ended.
-fn peak_of(status: &str) -> Option<f64> {
-    let text = std::fs::read_to_string(status).ok()?;
-    let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+/// What a process holds in memory, in KiB.
+fn resident_kib(process: u32) -> Result<f64> {
+    memory_kib(process, "VmRSS:").context("the system does not tell a process's memory")
+}
+
+/// A figure of the system about a process's memory, in KiB; none once the process has ended.
+fn memory_kib(process: u32, name: &str) -> Option<f64> {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix(name))?;
     line.trim().trim_end_matches("kB").trim().parse().ok()
 }
 

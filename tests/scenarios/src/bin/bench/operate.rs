@@ -18,7 +18,7 @@ use tenon_scenarios::ledger;
 use tenon_scenarios::server::Server;
 use tokio::task::JoinSet;
 
-use crate::Figure;
+use crate::{Figure, resident_kib};
 
 /// Requests that are under way at one time.
 const SENDERS: usize = 64;
@@ -471,12 +471,4 @@ where
 fn p99(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values[(values.len() * 99).div_ceil(100) - 1]
-}
-
-/// What a process holds in memory, in KiB.
-fn resident_kib(pid: u32) -> Result<f64> {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let kib = line.context("the system does not tell a process's memory")?;
-    Ok(kib.trim().trim_end_matches("kB").trim().parse()?)
 }

@@ -65,12 +65,15 @@ fn main() -> Result<()> {
         return Ok(());
     }
     if args.json {
-        println!("{}", summary(&exchanges, (orders, total), (sent, sum)));
+        let mut object = summary(&exchanges, (orders, total), (sent, sum));
+        object["server"] = served.place();
+        println!("{object}");
+    } else {
+        keycrm.show()?;
+        moysklad.show()?;
+        served.show();
+        println!("\nThe simulators and the server run until Ctrl-C.");
     }
-    keycrm.show()?;
-    moysklad.show()?;
-    served.show();
-    println!("\nThe simulators and the server run until Ctrl-C.");
     served.until_interrupted()
 }
 

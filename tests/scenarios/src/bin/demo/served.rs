@@ -144,6 +144,11 @@ impl Served {
         })
     }
 
+    /// Where it is, and a token for it.
+    pub fn place(&self) -> Value {
+        json!({ "url": self.server.url(), "token": self.server.token() })
+    }
+
     /// Says what to look at and where.
     pub fn show(&self) {
         let url = self.server.url();

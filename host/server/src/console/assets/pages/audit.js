@@ -1,5 +1,5 @@
 import { at } from "../api.js";
-import { moments, setTimeZone, t } from "../i18n.js";
+import { moments, named, setTimeZone, t } from "../i18n.js";
 import { link } from "../route.js";
 import { html, List, Page, Section } from "../ui.js";
 import { useTenant } from "./tenants.js";
@@ -26,7 +26,7 @@ function Entries({ path, crumbs, all }) {
         { title: t("audit.actor"), cell: (one) => one.actor },
         ...(all ? [{ title: t("tenant"), cell: (one) => (one.tenant ? html`<a href=${link`/tenants/${one.tenant}`}>${one.tenant}</a>` : "–") }] : []),
         { title: t("connection"), cell: (one) => (one.connection ? html`<a href=${link`/tenants/${one.tenant}/connections/${one.connection}`}>${one.connection}</a>` : "–") },
-        { title: t("audit.action"), cell: (one) => one.action },
+        { title: t("audit.action"), cell: (one) => named("did", one.action) },
         { title: t("audit.detail"), kind: "wide", cell: (one) => detail(one.detail) },
       ]} />
     <//>

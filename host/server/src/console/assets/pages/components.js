@@ -1,11 +1,11 @@
 // The installed versions of connectors.
 
-import { useId, useState } from "preact/hooks";
+import { useEffect, useId, useRef, useState } from "preact/hooks";
 
-import { at, get, post, remove } from "../api.js";
+import { at, get, getAll, post, remove } from "../api.js";
 import { moment, own, setTimeZone, size, t } from "../i18n.js";
 import { go, link } from "../route.js";
-import { Answer, AreaField, Asks, Facts, Form, html, List, Opens, Page, Section, TextField, useAnswer } from "../ui.js";
+import { Act, Answer, AreaField, Asks, asProblem, Badge, Facts, Filters, Form, html, List, Opens, Page, ProblemNote, Section, SelectField, TextField, useAnswer } from "../ui.js";
 
 export function Components() {
   setTimeZone(undefined);
@@ -45,29 +45,23 @@ function Install({ close }) {
   <//>`;
 }
 
-export function Component({ digest }) {
+export function Component({ digest, may }) {
   setTimeZone(undefined);
   const of = useAnswer(() => get(at`/versions/${digest}`), digest);
   const version = of.value;
   return html`<${Page} title=${version ? `${own(version.manifest.title)} ${version.version}` : t("version")} crumbs=${[[t("nav.components"), "#/components"]]}>
-    <${Answer} of=${of}>${(one) => html`<${Shown} version=${one} />`}<//>
+    <${Answer} of=${of}>${(one) => html`<${Shown} version=${one} may=${may} />`}<//>
   <//>`;
 }
 
-function Shown({ version }) {
-  const [failed, setFailed] = useState([]);
-  const upgrade = async () => {
-    const answer = await post(at`/versions/${version.digest}/upgrade`, { all: true });
-    setFailed(answer.failed);
-    return answer.upgraded;
-  };
+function Shown({ version, may }) {
   const { manifest } = version;
   return html`
     <${Section} title=${t("components.what")}>
       <${Facts} of=${[
         [t("connector"), html`<code>${version.connector}</code>`],
         [t("version"), version.version],
-                [t("components.size"), size(version.size)],
+        [t("components.size"), size(version.size)],
         [t("components.source"), version.source],
         [t("components.signed_by"), version.signed_by],
         [t("components.installed_at"), moment(version.installed_at)],
@@ -77,34 +71,108 @@ function Shown({ version }) {
       ]} />
       <details><summary>${t("components.imports")}</summary><ul class="plain">${version.imports.map((name) => html`<li><code>${name}</code></li>`)}</ul></details>
     <//>
-    <${Section} title=${t("components.upgrade")} lead=${t("components.upgrade_lead")}>
-      <div class="actions start">
-        <${Asks} label=${t("components.upgrade_all")} question=${t("components.upgrade_question", { connector: version.connector, version: version.version })}
-          on=${upgrade} done=${(count) => t("components.upgraded", { count })} />
-        <${Opens} label=${t("components.upgrade_some")}>${(close) => html`<${UpgradeSome} version=${version} close=${close} tell=${setFailed} />`}<//>
-      </div>
-      ${failed.length > 0 && html`<div class="note bad" role="alert"><p>${t("components.not_upgraded")}</p>
-        <ul>${failed.map((one) => html`<li><a href=${link`/tenants/${one.tenant}/connections/${one.connection}`}>${one.tenant} / ${one.connection}</a>: ${one.reason}</li>`)}</ul></div>`}
-    <//>
+    ${may.platform && html`<${Upgrade} version=${version} />
     <${Section} title=${t("components.remove")} lead=${t("components.remove_lead")}>
       <${Asks} kind="danger" label=${t("components.remove")} question=${t("components.remove_question", { version: version.version })} done=${t("removed")}
         on=${async () => {
           await remove(at`/versions/${version.digest}`);
           go("#/components");
         }} />
-    <//>`;
+    <//>`}`;
 }
 
-function UpgradeSome({ version, close, tell }) {
-  const [tenants, setTenants] = useState("");
-  const upgrade = async () => {
-    const names = tenants.split(/[\s,]+/).filter(Boolean);
-    const answer = await post(at`/versions/${version.digest}/upgrade`, { tenants: names });
-    tell(answer.failed);
-    close();
+/** Connections that one request moves: few enough that its answer does not keep anybody waiting. */
+const BATCH = 100;
+
+const nameOf = (connection) => ({ tenant: connection.tenant, connection: connection.id });
+const keyOf = (name) => `${name.tenant}/${name.connection}`;
+
+/** The connections of the connector by the version that they run, and moving them to this one. */
+function Upgrade({ version }) {
+  const { digest, connector } = version;
+  const [from, setFrom] = useState("");
+  const [ticked, setTicked] = useState(new Map());
+  const [turn, setTurn] = useState(0);
+  const [work, setWork] = useState(null);
+  const left = useRef(false);
+  useEffect(
+    () => () => {
+      left.current = true;
+    },
+    [],
+  );
+  const versions = useAnswer(async () => (await getAll("/connectors")).find((one) => one.name === connector)?.versions ?? [], connector);
+  const tick = (name, on) => {
+    const next = new Map(ticked);
+    if (on) next.set(keyOf(name), name);
+    else next.delete(keyOf(name));
+    setTicked(next);
   };
-  return html`<${Form} on=${upgrade} submit=${t("components.upgrade")} cancel=${close} done=${t("saved")}>
-    <${AreaField} label=${t("nav.tenants")} hint=${t("components.tenants_hint")} path="/tenants" value=${tenants} on=${setTenants} />
+
+  /** Moves connections batch by batch, as long as the page is open. */
+  const move = async (names) => {
+    const state = { total: names.length, done: 0, upgraded: 0, failed: [], ended: false, problem: null };
+    const tell = (news) => left.current || setWork({ ...Object.assign(state, news) });
+    tell({});
+    try {
+      while (state.done < names.length && !left.current) {
+        const batch = names.slice(state.done, state.done + BATCH);
+        const answer = await post(at`/versions/${digest}/upgrade`, { connections: batch });
+        tell({ done: state.done + batch.length, upgraded: state.upgraded + answer.upgraded, failed: [...state.failed, ...answer.failed] });
+      }
+      tell({ ended: true });
+    } catch (error) {
+      tell({ ended: true, problem: asProblem(error) });
+    }
+    setTicked(new Map());
+    setTurn((before) => before + 1);
+  };
+  const all = async () => {
+    const names = [];
+    let after;
+    do {
+      const page = await get("/connections", { connector, limit: 500, after });
+      names.push(...page.items.filter((one) => one.version.digest !== digest).map(nameOf));
+      after = page.next;
+    } while (after);
+    move(names);
+  };
+  const busy = work !== null && !work.ended;
+  return html`<${Section} title=${t("components.upgrade")} lead=${t("components.upgrade_lead")}>
+    <${Filters} value=${{ from }} on=${(next) => setFrom(next.from)}>${(set) => html`
+      <${SelectField} label=${t("version")} value=${from} none=${t("any")} on=${set("from")}
+        options=${(versions.value || []).map((one) => ({ value: one.digest, label: `${one.version} ${one.digest.slice(0, 12)}` }))} />
+    `}<//>
+    <${List} path="/connections" query=${{ connector, digest: from }} turn=${turn} caption=${t("nav.connections")} keyOf=${(one) => keyOf(nameOf(one))} empty=${t("connections.none_such")} columns=${[
+      { title: t("components.choose"), cell: (one) =>
+        one.version.digest === digest
+          ? html`<${Badge} group="versions" name="pinned" />`
+          : html`<input type="checkbox" aria-label=${keyOf(nameOf(one))} checked=${ticked.has(keyOf(nameOf(one)))} onChange=${(event) => tick(nameOf(one), event.target.checked)} />` },
+      { title: t("name"), cell: (one) => html`<a href=${link`/tenants/${one.tenant}/connections/${one.id}`}>${one.title}</a>` },
+      { title: t("tenant"), cell: (one) => html`<a href=${link`/tenants/${one.tenant}`}>${one.tenant}</a>` },
+      { title: t("version"), cell: (one) => html`${one.version.version} <code>${one.version.digest.slice(0, 12)}</code>` },
+      { title: t("state"), cell: (one) => html`<${Badge} group="state" name=${one.running ? "running" : one.state} />` },
+    ]} />
+    ${!busy && html`<div class="actions">
+      <${Act} disabled=${ticked.size === 0} on=${async () => {
+        // Goes on after the press, with its progress below.
+        move([...ticked.values()]);
+      }}>${t("components.upgrade_some", { count: ticked.size })}<//>
+      <${Asks} label=${t("components.upgrade_all")} question=${t("components.upgrade_question", { connector, version: version.version })} on=${all} />
+    </div>`}
+    ${work && html`<${Progress} of=${work} />`}
   <//>`;
 }
 
+function Progress({ of }) {
+  const words = t("progress.of", { done: of.done, total: of.total });
+  const left = of.failed.length > 0 && ` ${t("components.not_upgraded", { count: of.failed.length })}`;
+  return html`<div class="note" role="status">
+      <p>${!of.ended && `${t("components.upgrading")} `}${words} · ${t("components.upgraded", { count: of.upgraded })}${left}</p>
+      ${!of.ended && html`<progress aria-label=${t("progress.label")} max=${of.total} value=${of.done}></progress>`}
+    </div>
+    ${of.problem && html`<${ProblemNote} problem=${of.problem} />`}
+    ${of.failed.length > 0 && html`<div class="note bad"><ul>${of.failed.map(
+      (one) => html`<li><a href=${link`/tenants/${one.tenant}/connections/${one.connection}`}>${keyOf(one)}</a>: ${one.reason}</li>`,
+    )}</ul></div>`}`;
+}

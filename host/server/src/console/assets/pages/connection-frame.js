@@ -5,14 +5,31 @@ import { setTimeZone, t } from "../i18n.js";
 import { here, link } from "../route.js";
 import { Answer, Badge, html, Page, useAnswer } from "../ui.js";
 
+/** Where a connection is in the API, and in the console behind the `#`. */
+export const baseOf = (connection) => at`/tenants/${connection.tenant}/connections/${connection.id}`;
+
+/** The credentials that are missing, of each group one; empty when none is. */
+export const missingOf = (connection) => connection.missing_credentials.map((names) => names.join(" / ")).join(", ");
+
+const manifests = new Map();
+
+/** A digest names one manifest for ever, so it is asked for once. */
+function manifestOf(digest) {
+  if (!manifests.has(digest)) {
+    const asked = get(at`/versions/${digest}`).then((version) => version.manifest);
+    manifests.set(digest, asked);
+    asked.catch(() => manifests.delete(digest));
+  }
+  return manifests.get(digest);
+}
+
 /** The connection, its tenant and the manifest of its version. */
 export function useConnection({ tenant, connection }) {
-  return useAnswer(async () => {
+  const ask = async () => {
     const [owner, found] = await Promise.all([get(at`/tenants/${tenant}`), get(at`/tenants/${tenant}/connections/${connection}`)]);
-    setTimeZone(owner.time_zone);
-    const { manifest } = await get(at`/versions/${found.version.digest}`);
-    return { owner, connection: found, manifest };
-  }, [tenant, connection]);
+    return { owner, connection: found, manifest: await manifestOf(found.version.digest) };
+  };
+  return useAnswer(ask, [tenant, connection], ({ owner }) => setTimeZone(owner.time_zone));
 }
 
 const PLACES = ["", "runs", "queue", "failed", "log", "bindings", "settings", "access", "schedule", "versions"];

@@ -1,11 +1,10 @@
 // History, queue, failed records and bindings of a connection.
 
-import { useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 
 import { at, get, post, put, remove } from "../api.js";
 import { moment, named, number, own, t } from "../i18n.js";
-import { keepQuery } from "../route.js";
-import { Act, Asks, Badge, Count, Form, html, List, Opens, Section, SelectField, TextField, useAnswer, useEvery } from "../ui.js";
+import { Act, Asks, Badge, Count, Filters, Form, html, List, Opens, SearchField, Section, SelectField, TextField, useAnswer, useEvery } from "../ui.js";
 import { RunChart } from "../chart.js";
 import { ConnectionPage, useConnection } from "./connection-frame.js";
 
@@ -13,33 +12,28 @@ export const OUTCOMES = ["done", "suspended", "transient", "configuration", "cra
 
 export const jobTitle = (manifest, id) => own(manifest?.jobs.find((job) => job.id === id)?.title) || id;
 
+/** A record by its kind, in the language of who reads it, and its number or key. */
+export const recordText = (kind, id) => `${named("record_kind", kind)} ${id}`;
+
 /** Why a run was wanted, with the record that it is about. */
 export function causeText(cause) {
   const record = cause.target || cause.record;
-  return html`${named("cause", cause.type)}${record && html` <code>${record.kind} ${record.key}</code>`}`;
-}
-
-/** Controls that filter a list; what they are set to stays in the address. */
-export function Filters({ value, on, children }) {
-  return html`<div class="filters" role="search" aria-label=${t("filter")}>${children((name) => (text) => {
-    const next = { ...value, [name]: text };
-    keepQuery(next);
-    on(next);
-  })}</div>`;
+  return html`${named("cause", cause.type)}${record && html` <code>${recordText(record.kind, record.key)}</code>`}`;
 }
 
 export function History({ tenant, connection, query }) {
   const of = useConnection({ tenant, connection });
   const base = at`/tenants/${tenant}/connections/${connection}`;
   const [wanted, setWanted] = useState({ job: query.job || "", outcome: query.outcome || "" });
-  return html`<${ConnectionPage} ...${{ tenant, connection, of }} title=${t("tab.runs")}>${({ manifest }) => html`
-    <${Charts} base=${base} manifest=${manifest} />
+  useEvery(5000, of.again);
+  return html`<${ConnectionPage} ...${{ tenant, connection, of }} title=${t("tab.runs")}>${({ manifest, connection: shown }) => html`
+    <${Charts} base=${base} manifest=${manifest} last=${shown.last_run?.id} />
     <${Section} title=${t("runs.all")}>
       <${Filters} value=${wanted} on=${setWanted}>${(set) => html`
         <${SelectField} label=${t("job")} value=${wanted.job} none=${t("any")} on=${set("job")} options=${manifest.jobs.map((job) => ({ value: job.id, label: own(job.title) }))} />
         <${SelectField} label=${t("outcome")} value=${wanted.outcome} none=${t("any")} on=${set("outcome")} options=${OUTCOMES.map((one) => ({ value: one, label: t(`outcome.${one}`) }))} />
       `}<//>
-      <${List} path=${`${base}/runs`} query=${wanted} caption=${t("tab.runs")} keyOf=${(run) => run.id} empty=${t("runs.none")} columns=${[
+      <${List} path=${`${base}/runs`} query=${wanted} every=${5000} caption=${t("tab.runs")} keyOf=${(run) => run.id} empty=${t("runs.none")} columns=${[
         { title: t("started_at"), cell: (run) => html`<a href=${`#${base}/runs/${run.id}`}>${moment(run.started_at)}</a>` },
         { title: t("job"), cell: (run) => html`${jobTitle(manifest, run.job)}${run.preview && html`${" "}<span class="badge">${t("preview")}</span>`}` },
         { title: t("outcome"), cell: (run) => html`<${Badge} group="outcome" name=${run.outcome} />` },
@@ -50,8 +44,21 @@ export function History({ tenant, connection, query }) {
     <//>`}<//>`;
 }
 
-function Charts({ base, manifest }) {
-  const runs = useAnswer(() => Promise.all(manifest.jobs.map((job) => get(`${base}/runs`, { job: job.id, limit: 30 }))), [base, manifest.version]);
+/** The last runs of a job that were no previews; asked for anew when another run has ended. */
+export function useRuns(ask, on, last) {
+  const runs = useAnswer(ask, on);
+  const seen = useRef(last);
+  useEffect(() => {
+    if (seen.current !== last) runs.again();
+    seen.current = last;
+  }, [last]);
+  return runs;
+}
+
+export const lastRuns = (base, job) => get(`${base}/runs`, { job: job.id, preview: false, limit: 30 });
+
+function Charts({ base, manifest, last }) {
+  const runs = useRuns(() => Promise.all(manifest.jobs.map((job) => lastRuns(base, job))), [base, manifest.version], last);
   const drawn = (runs.value || []).map((page, index) => [manifest.jobs[index], page.items]).filter(([, items]) => items.length > 0);
   if (!drawn.length) return null;
   return html`<${Section} title=${t("chart.title")} lead=${t("chart.lead")}>
@@ -68,7 +75,7 @@ export function Queue({ tenant, connection, query, may }) {
     setTurn((before) => before + 1);
     of.again();
   };
-  useEvery(5000, again);
+  useEvery(5000, of.again);
   const retry = async (id) => {
     await post(`${base}/requests/${id}/retry`);
     again();
@@ -88,7 +95,7 @@ export function Queue({ tenant, connection, query, may }) {
       <${Filters} value=${{ state }} on=${(next) => setState(next.state)}>${(set) => html`
         <${SelectField} label=${t("state")} value=${state} none=${t("any")} on=${set("state")} options=${["ready", "later", "running", "dead"].map((one) => ({ value: one, label: t(`request.${one}`) }))} />
       `}<//>
-      <${List} path=${`${base}/requests`} query=${{ state }} turn=${turn} caption=${t("queue.title")} keyOf=${(one) => one.id} empty=${t("queue.none")} columns=${[
+      <${List} path=${`${base}/requests`} query=${{ state }} turn=${turn} every=${5000} caption=${t("queue.title")} keyOf=${(one) => one.id} empty=${t("queue.none")} columns=${[
         { title: t("job"), cell: (one) => html`${jobTitle(manifest, one.job)}${one.argument && html` <code>${one.argument}</code>`}${one.preview && html`${" "}<span class="badge">${t("preview")}</span>`}` },
         { title: t("state"), cell: (one) => html`<${Badge} group="request" name=${one.state} />` },
         { title: t("cause"), cell: (one) => causeText(one.cause) },
@@ -112,7 +119,7 @@ export function Failed({ tenant, connection, may }) {
     setTurn((before) => before + 1);
     of.again();
   };
-  useEvery(4000, again);
+  useEvery(4000, of.again);
   const retry = async (what) => {
     await post(`${base}/failed/retry`, what);
     again();
@@ -120,18 +127,27 @@ export function Failed({ tenant, connection, may }) {
   return html`<${ConnectionPage} ...${{ tenant, connection, of }} title=${t("tab.failed")}>${({ manifest, connection: shown }) => html`
     <${Section} title=${t("failed_records")} lead=${t("failed.lead")}
       actions=${may.operate && shown.state === "on" && shown.failed_records > 0 && html`<${Act} on=${() => retry({ all: true })} done=${t("failed.asked")}>${t("failed.retry_all")}<//>`}>
-      <${List} path=${`${base}/failed`} turn=${turn} caption=${t("failed_records")} keyOf=${(one) => `${one.kind} ${one.id}`} empty=${t("failed.none")} columns=${[
-        { title: t("record"), cell: (one) => html`<a href=${`#${base}/log?${new URLSearchParams({ record: one.id })}`}>${one.kind} ${one.id}</a>` },
+      <${List} path=${`${base}/failed`} turn=${turn} every=${4000} caption=${t("failed_records")} keyOf=${(one) => `${one.kind} ${one.id}`} empty=${t("failed.none")} columns=${[
+        { title: t("record"), cell: (one) => html`<a href=${`#${base}/log?${new URLSearchParams({ record: one.id })}`}>${recordText(one.kind, one.id)}</a>` },
         { title: t("reason"), kind: "wide", cell: (one) => one.reason },
         { title: t("job"), cell: (one) => jobTitle(manifest, one.job) },
         { title: t("at"), cell: (one) => html`<a href=${`#${base}/runs/${one.run}`}>${moment(one.at)}</a>` },
-        ...(may.operate && shown.state === "on"
-          ? [{ title: "", kind: "buttons", cell: (one) => html`<${Act} on=${() => retry({ records: [{ kind: one.kind, id: one.id }] })} done=${t("failed.asked")}
-              label=${t("failed.retry_label", { record: `${one.kind} ${one.id}` })}>${t("retry")}<//>` }]
+        ...(may.operate
+          ? [{ title: "", kind: "buttons", cell: (one) => html`
+              ${shown.state === "on" && html`<${Act} on=${() => retry({ records: [{ kind: one.kind, id: one.id }] })} done=${t("failed.asked")}
+                label=${t("failed.retry_label", { record: recordText(one.kind, one.id) })}>${t("retry")}<//>`}
+              <${Asks} kind="quiet" label=${t("remove")} question=${t("failed.remove_question", { record: recordText(one.kind, one.id) })} detail=${t("failed.remove_detail")} done=${t("removed")}
+                on=${async () => {
+                  await remove(`${base}/failed`, { kind: one.kind, id: one.id });
+                  again();
+                }} />` }]
           : []),
       ]} />
     <//>`}<//>`;
 }
+
+/** Kinds of records that connectors bind. */
+const BOUND = ["order", "supplier-order", "product", "variant", "partner", "category", "warehouse", "stage", "source", "delivery-service"];
 
 export function Bindings({ tenant, connection, query, may }) {
   const of = useConnection({ tenant, connection });
@@ -142,11 +158,12 @@ export function Bindings({ tenant, connection, query, may }) {
   return html`<${ConnectionPage} ...${{ tenant, connection, of }} title=${t("tab.bindings")}>${() => html`
     <${Section} title=${t("bindings.title")} lead=${t("bindings.lead")}>
       <${Filters} value=${wanted} on=${setWanted}>${(set) => html`
-        <${TextField} label=${t("kind")} value=${wanted.kind} on=${set("kind")} type="search" />
-        <${TextField} label=${t("search")} value=${wanted.q} on=${set("q")} type="search" />
+        <${SelectField} label=${t("kind")} value=${wanted.kind} none=${t("any")} on=${set("kind")}
+          options=${[...new Set([...BOUND, wanted.kind].filter(Boolean))].map((one) => ({ value: one, label: named("record_kind", one) }))} />
+        <${SearchField} label=${t("search")} value=${wanted.q} on=${set("q")} />
       `}<//>
       <${List} path=${`${base}/bindings`} query=${wanted} turn=${turn} caption=${t("bindings.title")} keyOf=${(one) => `${one.kind} ${one.origin}`} empty=${t("bindings.none")} columns=${[
-        { title: t("kind"), cell: (one) => one.kind },
+        { title: t("kind"), cell: (one) => named("record_kind", one.kind) },
         { title: t("bindings.key"), cell: (one) => html`<code>${one.key}</code>` },
         { title: t("bindings.origin"), cell: (one) => html`<code>${one.origin}</code>` },
         ...(may.manage

@@ -2,19 +2,44 @@
 
 import { useState } from "preact/hooks";
 
-import { at, get, getAll, getWithTag, patch, post, put, remove } from "../api.js";
+import { at, get, getAll, getWithTag, patch, post, put, putWithTag, remove } from "../api.js";
 import { moment, own, t } from "../i18n.js";
 import { go, link } from "../route.js";
 import { addressMembers, ListsOf, Members } from "../settings-form.js";
-import { Answer, AreaField, Asks, Badge, CheckField, Facts, Form, html, Secret, Section, SelectField, Table, TextField, useAnswer } from "../ui.js";
-import { ConnectionPage, useConnection } from "./connection-frame.js";
-
-const baseOf = (connection) => at`/tenants/${connection.tenant}/connections/${connection.id}`;
+import { Act, Answer, AreaField, Asks, Badge, CheckField, Facts, Fieldset, Form, html, Secret, Section, SelectField, Table, TextField, useAnswer, useEvery } from "../ui.js";
+import { baseOf, ConnectionPage, useConnection } from "./connection-frame.js";
 
 // ---- settings
 
 /** The stored settings with the tag that a change of them has to name. */
 export const useSettings = (base) => useAnswer(() => getWithTag(`${base}/settings`), base);
+
+const differs = (one, other) => JSON.stringify(one) !== JSON.stringify(other);
+
+/** What is in `value` and differs from `before`. */
+export const changesOf = (before, value) => Object.fromEntries(Object.entries(value).filter(([name, member]) => differs(member, before[name])));
+
+/**
+ * Settings that are being changed. When somebody else stored others meanwhile, `remedy` offers to load
+ * those, and what was changed here stays. Fields are drawn anew when `turn` differs.
+ */
+export function useDraft(base, read) {
+  const [stored, setStored] = useState(read);
+  const [value, setValue] = useState(read.value);
+  const [turn, setTurn] = useState(0);
+  const save = async () => setStored(await putWithTag(`${base}/settings`, value, stored.etag));
+  const load = async () => {
+    const present = await getWithTag(`${base}/settings`);
+    const gone = Object.keys(stored.value).filter((name) => !(name in value));
+    const kept = Object.entries(present.value).filter(([name]) => !gone.includes(name));
+    setValue({ ...Object.fromEntries(kept), ...changesOf(stored.value, value) });
+    setStored(present);
+    setTurn(turn + 1);
+  };
+  const remedy = (problem, close) =>
+    problem.status === 412 && html`<${Act} done=${t("settings.loaded")} on=${() => load().then(close)}>${t("settings.load")}<//>`;
+  return { value, setValue, save, remedy, turn };
+}
 
 export function Settings({ tenant, connection, may }) {
   const of = useConnection({ tenant, connection });
@@ -23,63 +48,74 @@ export function Settings({ tenant, connection, may }) {
     <${Answer} of=${stored}>${(answer) => html`
       <${Section} title=${t("settings.title")}>
         <${ListsOf} tenant=${tenant} connection=${connection}>
-          <${SettingsForm} key=${answer.etag} ...${value} stored=${answer} may=${may} again=${stored.again} />
+          <${SettingsForm} ...${value} stored=${answer} may=${may} />
         <//>
       <//>`}<//>
-    ${may.manage && html`<${Frame} ...${value} again=${of.again} /><${Removal} connection=${value.connection} />`}
+    ${may.manage && html`<${Frame} ...${value} may=${may} again=${of.again} /><${Removal} connection=${value.connection} />`}
   `}<//>`;
 }
 
-function SettingsForm({ connection, manifest, stored, may, again }) {
-  const [value, setValue] = useState(stored.value);
-  const save = async () => {
-    await put(`${baseOf(connection)}/settings`, value, { "if-match": stored.etag });
-    again();
-  };
+function SettingsForm({ connection, manifest, stored, may }) {
+  const draft = useDraft(baseOf(connection), stored);
   const address = addressMembers(manifest);
-  const members = { schema: manifest.settings_schema, value, on: setValue };
-  const fields = html`<${Members} ...${members} without=${address} />
-    ${address.length > 0 && html`<details><summary>${t("setup.address")}</summary><${Members} ...${members} only=${address} /></details>`}`;
-  if (!may.manage) return html`<fieldset disabled class="bare">${fields}</fieldset>`;
-  return html`<${Form} on=${save} submit=${t("save")} done=${t("saved")}>${fields}<//>`;
+  const members = { schema: manifest.settings_schema, value: draft.value, on: draft.setValue };
+  const fields = html`<${Members} key=${`members ${draft.turn}`} ...${members} without=${address} />
+    ${address.length > 0 && html`<details key="address"><summary>${t("setup.address")}</summary><${Members} key=${draft.turn} ...${members} only=${address} /></details>`}`;
+  if (!may.manage) return html`<${ReadOnly}>${fields}<//>`;
+  return html`<${Form} on=${draft.save} submit=${t("save")} done=${t("saved")} remedy=${draft.remedy}>${fields}<//>`;
+}
+
+/** Fields to look at, for those who may not change them. */
+const ReadOnly = ({ children }) => html`<p class="hint">${t("read_only")}</p><fieldset disabled class="bare">${children}</fieldset>`;
+
+/** The words of a text that has one in each line or place. */
+export const wordsOf = (text) => text.split(/\s+/).filter(Boolean);
+
+/** What is typed about a connection, as the API takes it. */
+function frameOf(typed) {
+  const pairs = typed.limits.split("\n").map((line) => line.split("=")).filter(([name]) => name.trim());
+  return {
+    title: typed.title,
+    window: typed.from || typed.to ? { from: typed.from, to: typed.to } : null,
+    grants: wordsOf(typed.grants),
+    no_budget: typed.no_budget,
+    limits: Object.fromEntries(pairs.map(([name, limit]) => [name.trim(), Number(limit)])),
+  };
 }
 
 /** Title, hours, and what the host allows: not the connector's business. */
-function Frame({ connection, again }) {
+function Frame({ connection, may, again }) {
   const [value, setValue] = useState({
     title: connection.title,
     from: connection.window?.from || "",
     to: connection.window?.to || "",
-    grants: (connection.grants || []).join("\n"),
+    grants: connection.grants.join("\n"),
     no_budget: connection.no_budget,
-    limits: Object.entries(connection.limits || {}).map(([name, limit]) => `${name}=${limit}`).join("\n"),
+    limits: Object.entries(connection.limits).map(([name, limit]) => `${name}=${limit}`).join("\n"),
   });
+  const [before, setBefore] = useState(value);
   const set = (name) => (given) => setValue({ ...value, [name]: given });
   const save = async () => {
-    const pairs = value.limits.split("\n").map((line) => line.split("=")).filter(([name]) => name.trim());
-    await patch(baseOf(connection), {
-      title: value.title,
-      window: value.from || value.to ? { from: value.from, to: value.to } : null,
-      grants: value.grants.split(/\s+/).filter(Boolean),
-      no_budget: value.no_budget,
-      limits: Object.fromEntries(pairs.map(([name, limit]) => [name.trim(), Number(limit)])),
-    });
+    // What was not touched here stays as somebody else may have left it meanwhile.
+    const change = changesOf(frameOf(before), frameOf(value));
+    if (Object.keys(change).length > 0) await patch(baseOf(connection), change);
+    setBefore(value);
     again();
   };
   return html`<${Section} title=${t("frame.title")}>
     <${Form} on=${save} submit=${t("save")} done=${t("saved")}>
       <${TextField} label=${t("name")} path="/title" value=${value.title} on=${set("title")} />
-      <fieldset class="field group"><legend>${t("frame.window")}</legend><p class="hint">${t("frame.window_hint")}</p>
+      <${Fieldset} label=${t("frame.window")} hint=${t("frame.window_hint")} path="/window">
         <div class="columns">
           <${TextField} type="time" label=${t("frame.from")} path="/window/from" value=${value.from} on=${set("from")} />
           <${TextField} type="time" label=${t("frame.to")} path="/window/to" value=${value.to} on=${set("to")} />
         </div>
-      </fieldset>
-      <details><summary>${t("frame.more")}</summary>
+      <//>
+      ${may.platform && html`<details><summary>${t("frame.more")}</summary>
         <${AreaField} label=${t("frame.grants")} hint=${t("frame.grants_hint")} path="/grants" value=${value.grants} on=${set("grants")} />
         <${CheckField} label=${t("frame.no_budget")} hint=${t("frame.no_budget_hint")} path="/no_budget" checked=${value.no_budget} on=${set("no_budget")} />
         <${AreaField} label=${t("frame.limits")} hint=${t("frame.limits_hint")} path="/limits" value=${value.limits} on=${set("limits")} />
-      </details>
+      </details>`}
     <//>
   <//>`;
 }
@@ -173,9 +209,10 @@ function Hook({ connection }) {
 export function Schedule({ tenant, connection, may }) {
   const of = useConnection({ tenant, connection });
   const schedules = useAnswer(() => get(at`/tenants/${tenant}/connections/${connection}/schedules`), [tenant, connection]);
+  useEvery(15000, schedules.again);
   return html`<${ConnectionPage} ...${{ tenant, connection, of }} title=${t("tab.schedule")}>${({ connection: shown, owner }) => html`
     <${Section} title=${t("schedule.title")} lead=${t("schedule.lead", { zone: owner.time_zone })}>
-      <${Answer} of=${schedules}>${({ items }) => html`<${ScheduleForm} key=${JSON.stringify(items)} base=${baseOf(shown)} items=${items} may=${may} again=${schedules.again} />`}<//>
+      <${Answer} of=${schedules}>${({ items }) => html`<${ScheduleForm} base=${baseOf(shown)} items=${items} may=${may} again=${schedules.again} />`}<//>
     <//>`}<//>`;
 }
 
@@ -197,7 +234,7 @@ function ScheduleForm({ base, items, may, again }) {
     again();
   };
   const rows = items.map((one) => html`<${JobSchedule} key=${one.job} of=${one} value=${value[one.job]} on=${(cron) => setValue({ ...value, [one.job]: cron })} />`);
-  if (!may.manage) return html`<fieldset disabled class="bare">${rows}</fieldset>`;
+  if (!may.manage) return html`<${ReadOnly}>${rows}<//>`;
   return html`<${Form} on=${save} submit=${t("save")} done=${t("saved")}>${rows}<//>`;
 }
 

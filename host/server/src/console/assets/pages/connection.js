@@ -1,13 +1,15 @@
 // The overview of a connection: is it on, what does it do now, what did it do last.
 
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useId, useRef, useState } from "preact/hooks";
 
-import { at, get, post } from "../api.js";
+import { get, post } from "../api.js";
 import { RunChart } from "../chart.js";
-import { duration, moment, number, own, t } from "../i18n.js";
+import { duration, moment, named, number, own, t } from "../i18n.js";
 import { link } from "../route.js";
+import { ListsOf, RecordField } from "../settings-form.js";
 import { Act, Answer, Badge, Form, html, Opens, Page, Section, Switch, TextField, useAnswer, useEvery, Facts } from "../ui.js";
-import { Tabs, useConnection } from "./connection-frame.js";
+import { baseOf, missingOf, Tabs, useConnection } from "./connection-frame.js";
+import { lastRuns, useRuns } from "./connection-lists.js";
 
 export function Overview({ tenant, connection, may }) {
   const of = useConnection({ tenant, connection });
@@ -19,14 +21,12 @@ export function Overview({ tenant, connection, may }) {
     nav=${html`<${Tabs} tenant=${tenant} connection=${connection} counts=${{ failed: shown?.failed_records, queue: shown?.dead }} />`}>
     <${Answer} of=${of}>${(value) => html`
       <${State} ...${value} may=${may} again=${of.again} />
-      ${value.connection.running && html`<${Running} ...${value} may=${may} />`}
+      <${Running} ...${value} may=${may} />
       <${Jobs} ...${value} may=${may} again=${of.again} />
       ${may.operate && value.connection.state === "on" && value.manifest.actions.length > 0 && html`<${Actions} ...${value} again=${of.again} />`}
     `}<//>
   <//>`;
 }
-
-const baseOf = (connection) => at`/tenants/${connection.tenant}/connections/${connection.id}`;
 
 function State({ connection, may, again }) {
   const base = baseOf(connection);
@@ -35,13 +35,13 @@ function State({ connection, may, again }) {
     await post(`${base}/${on ? "enable" : "disable"}`);
     again();
   };
-  const missing = connection.missing_credentials || [];
+  const missing = missingOf(connection);
   return html`<${Section} title=${t("state")}>
     ${connection.state === "paused" && html`<div class="note warn" role="status"><p><strong>${t("state.paused_why")}</strong> ${connection.paused_reason}</p></div>`}
-    ${missing.length > 0 && html`<div class="note warn"><p>${t("state.missing", { names: missing.map((names) => [names].flat().join(" / ")).join(", ") })}
+    ${missing && html`<div class="note warn"><p>${t("state.missing", { names: missing })}
       ${" "}<a href=${`#${base}/access`}>${t("tab.access")}</a></p></div>`}
     ${connection.trial && html`<div class="note"><p>${t("state.trial", { count: connection.trial.left, failed: connection.trial.failed })}</p></div>`}
-    ${may.operate && html`<${Switch} checked=${isOn} label=${isOn ? t("state.is_on") : t("state.is_off")} on=${turn} />`}
+    ${may.operate && html`<${Switch} checked=${isOn} label=${t("state.exchange")} on=${turn} />`}
     <${Facts} of=${[
       [t("connector"), `${connection.connector} ${connection.version.version}`],
       [t("state.enabled_at"), connection.enabled_at && moment(connection.enabled_at)],
@@ -52,14 +52,18 @@ function State({ connection, may, again }) {
   <//>`;
 }
 
+/** The run that is under way, when there is one. */
+export function Running(props) {
+  const left = useTimeLeft(props.connection);
+  return props.connection.running && html`<${UnderWay} ...${props} left=${left} />`;
+}
+
 /** Counts, a bar when the end is known, and how long it will take at the pace so far. */
-export function Running({ connection, manifest, may }) {
+function UnderWay({ connection, manifest, may, left }) {
   const { running } = connection;
   const progress = running.progress || {};
   const { done = 0, total } = progress;
   const job = manifest.jobs.find((one) => one.id === running.job);
-  const spent = Date.now() - new Date(running.started_at);
-  const left = total && done > 0 && done < total && spent > 2000 ? (spent / done) * (total - done) : null;
   const words = total ? t("progress.of", { done, total }) : t("progress.done", { done });
   const said = useSaid(`${words} ${left ? t("progress.left", { time: duration(left) }) : ""}`, total ? Math.floor((done / total) * 4) : 0);
   return html`<${Section} title=${t("progress.title", { job: own(job?.title) || running.job })} kind="card running"
@@ -76,6 +80,26 @@ export function Running({ connection, manifest, may }) {
   <//>`;
 }
 
+/** How long the run will take at the pace that was seen here: the server's clock may be another one. */
+function useTimeLeft(connection) {
+  const seen = useRef({});
+  const { running } = connection;
+  const now = performance.now();
+  const last = seen.current;
+  if (last.connection !== connection) {
+    // A run that was not there at the look before had done nothing by then.
+    const begun = last.connection ? { at: last.at, done: 0 } : { at: now, done: running?.progress.done };
+    const goesOn = last.connection?.running?.run === running?.run;
+    seen.current = { connection, at: now, first: goesOn ? last.first : begun };
+  }
+  if (!running) return null;
+  const { done, total } = running.progress;
+  const { first } = seen.current;
+  const spent = now - first.at;
+  const handled = done - first.done;
+  return total && handled > 0 && done < total && spent > 2000 ? (spent / handled) * (total - done) : null;
+}
+
 /** What is read aloud: anew at each quarter, because a voice for each record is noise. */
 function useSaid(words, quarter) {
   const latest = useRef(words);
@@ -87,27 +111,24 @@ function useSaid(words, quarter) {
 
 function Jobs({ connection, manifest, may, again }) {
   const base = baseOf(connection);
-  const schedules = useAnswer(() => get(`${base}/schedules`), [base, connection.version.digest]);
+  const why = useId();
+  const schedules = useAnswer(() => get(`${base}/schedules`), [base, connection.version.digest, connection.state]);
+  useEvery(15000, schedules.again);
   return html`<${Section} title=${t("jobs")}>
+    ${may.operate && connection.state !== "on" && html`<p class="hint" id=${why}>${t("jobs.off")}</p>`}
     ${manifest.jobs.map((job) => {
       const schedule = schedules.value?.items.find((one) => one.job === job.id);
-      return html`<${Job} key=${job.id} ...${{ connection, job, schedule, may, again, base }} />`;
+      return html`<${Job} key=${job.id} ...${{ connection, job, schedule, may, again, base, why }} />`;
     })}
   <//>`;
 }
 
-function Job({ connection, job, schedule, may, again, base }) {
+function Job({ connection, job, schedule, may, again, base, why }) {
   const title = own(job.title) || job.id;
-  // Read anew when a run has ended.
-  const last = connection.last_run?.id;
-  const runs = useAnswer(() => get(`${base}/runs`, { job: job.id, limit: 30 }), [base, job.id]);
-  const seen = useRef(last);
-  useEffect(() => {
-    if (seen.current !== last) runs.again();
-    seen.current = last;
-  }, [last]);
+  const [argument, setArgument] = useState("");
+  const runs = useRuns(() => lastRuns(base, job), [base, job.id], connection.last_run?.id);
   const run = async (preview) => {
-    await post(`${base}/jobs/${encodeURIComponent(job.id)}/run`, preview ? { preview: true } : {});
+    await post(`${base}/jobs/${encodeURIComponent(job.id)}/run`, { preview, argument: argument.trim() || undefined });
     again();
   };
   const newest = runs.value?.items[0];
@@ -120,9 +141,12 @@ function Job({ connection, job, schedule, may, again, base }) {
     </div>
     ${runs.value && html`<${RunChart} title=${title} runs=${runs.value.items} />`}
     ${may.operate && html`<div class="actions">
-      <${Act} on=${() => run(false)} disabled=${connection.state !== "on"} done=${t("jobs.asked", { job: title })} label=${t("jobs.run_label", { job: title })}>${t("jobs.run")}<//>
+      <${Act} on=${() => run(false)} disabled=${connection.state !== "on"} why=${why} done=${t("jobs.asked", { job: title })} label=${t("jobs.run_label", { job: title })}>${t("jobs.run")}<//>
       <${Act} kind="quiet" on=${() => run(true)} done=${t("jobs.asked", { job: title })} label=${t("jobs.preview_label", { job: title })}>${t("jobs.preview")}<//>
-    </div>`}
+    </div>
+    <details><summary>${t("jobs.more")}</summary>
+      <${TextField} label=${t("argument")} hint=${t("jobs.argument_hint")} value=${argument} on=${setArgument} spellcheck=${false} />
+    </details>`}
   </div>`;
 }
 
@@ -136,12 +160,15 @@ function Actions({ connection, manifest, again }) {
 
 function Press({ connection, action, close, again }) {
   const [key, setKey] = useState("");
+  const kind = action.record_kind;
   const press = async () => {
-    await post(`${baseOf(connection)}/actions/${encodeURIComponent(action.id)}`, { kind: action.record_kind, key: key.trim() });
+    await post(`${baseOf(connection)}/actions/${encodeURIComponent(action.id)}`, { kind, key: key.trim() });
     close();
     again();
   };
   return html`<${Form} on=${press} submit=${t("actions.press")} cancel=${close} done=${t("jobs.asked", { job: own(action.title) })}>
-    <${TextField} label=${t("actions.key", { kind: action.record_kind })} path="/key" required value=${key} on=${setKey} />
+    <${ListsOf} tenant=${connection.tenant} connection=${connection.id}>
+      <${RecordField} label=${t("actions.record", { kind: named("record_kind", kind) })} kind=${kind} path="/key" value=${key} on=${setKey} />
+    <//>
   <//>`;
 }

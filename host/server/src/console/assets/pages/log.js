@@ -5,8 +5,7 @@ import { useState } from "preact/hooks";
 import { at } from "../api.js";
 import { moments, t } from "../i18n.js";
 import { link } from "../route.js";
-import { Answer, Badge, html, List, Page, Section, SelectField, TextField } from "../ui.js";
-import { Filters } from "./connection-lists.js";
+import { Answer, Badge, Filters, html, List, Page, SearchField, Section, SelectField } from "../ui.js";
 import { ConnectionPage, useConnection } from "./connection-frame.js";
 import { useTenant } from "./tenants.js";
 
@@ -33,10 +32,10 @@ function Lines({ path, tenant, connection, query }) {
   return html`<${Section} title=${t("log.lines")} lead=${t("log.lead")}>
     <${Filters} value=${wanted} on=${setWanted}>${(set) => html`
       <${SelectField} label=${t("level")} value=${wanted.level} none=${t("any")} on=${set("level")} options=${["info", "warn", "error"].map((one) => ({ value: one, label: t(`level.${one}`) }))} />
-      <${TextField} label=${t("record")} type="search" value=${wanted.record} on=${set("record")} />
+      <${SearchField} label=${t("record")} value=${wanted.record} on=${set("record")} />
       ${wanted.run && html`<div class="field"><span class="label">${t("log.run")}</span><button type="button" onClick=${() => set("run")("")}>${t("log.all_runs")}</button></div>`}
     `}<//>
-    <${List} path=${path} query=${wanted} caption=${t("log.lines")} empty=${t("log.none")} columns=${[
+    <${List} path=${path} query=${wanted} every=${5000} caption=${t("log.lines")} empty=${t("log.none")} columns=${[
       { title: t("at"), cell: (line) => (line.run ? html`<a href=${link`/tenants/${tenant}/connections/${of(line)}/runs/${line.run}`}>${moments(line.at)}</a>` : moments(line.at)) },
       ...(connection ? [] : [{ title: t("connection"), cell: (line) => html`<a href=${link`/tenants/${tenant}/connections/${line.connection}`}>${line.connection}</a>` }]),
       { title: t("level"), cell: (line) => html`<${Badge} group="level" name=${line.level} />` },
@@ -46,5 +45,5 @@ function Lines({ path, tenant, connection, query }) {
   <//>`;
 }
 
-/** Goes to all that was logged about the record; a record of the embedded ERP is one step further. */
+/** Goes to all that was logged about the record. A line does not say of which kind it is. */
 const RecordLink = ({ tenant, record }) => html`<a href=${link`/tenants/${tenant}/log` + `?${new URLSearchParams({ record })}`}><code>${record}</code></a>`;

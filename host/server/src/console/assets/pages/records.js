@@ -1,12 +1,12 @@
-// Records of the embedded ERP, so that a line of the log can be followed to what it is about.
+// Records of the embedded ERP: what exchanges made of them. Each leads to what was logged about it;
+// there is no way back, because a line of the log names a record without its kind.
 
 import { useState } from "preact/hooks";
 
 import { at, get } from "../api.js";
-import { t } from "../i18n.js";
+import { moment, money, named, number, t } from "../i18n.js";
 import { go, link } from "../route.js";
-import { Answer, html, List, Page, Section, SelectField, TextField, useAnswer } from "../ui.js";
-import { Filters } from "./connection-lists.js";
+import { Answer, Filters, html, List, Page, SearchField, Section, SelectField, useAnswer } from "../ui.js";
 import { useTenant } from "./tenants.js";
 
 const KINDS = [
@@ -14,27 +14,55 @@ const KINDS = [
   "accounts", "order-stages", "order-sources", "agreements", "cancel-reasons", "delivery-services", "product-fields", "order-fields",
 ];
 
-/** What people know a record by, whatever its kind. */
-const COLUMNS = ["number", "name", "title", "product", "warehouse", "quantity", "total", "currency", "stage", "phone", "email", "origin"];
+/** The fields that fit a row; of the other kinds, which are directories, those of an entry. */
+const COLUMNS = {
+  orders: ["key", "number", "created_at", "stage", "partner", "lines", "total"],
+  products: ["key", "kind", "sku", "name", "unit", "variants"],
+  partners: ["key", "role", "name", "phones", "emails", "balance"],
+  stock: ["product", "product_variant", "warehouse", "on_hand", "reserved", "available"],
+  categories: ["key", "name", "parent"],
+};
+const ENTRY = ["key", "name", "code", "origin"];
+
+const NUMBERS = ["lines", "total", "variants", "balance", "on_hand", "reserved", "available"];
+
+/** How a field is shown that is more than a text. */
+const SHOWN = {
+  created_at: moment,
+  lines: (lines) => number(lines.length),
+  total: (total, order) => money(total, order.currency),
+  kind: (kind) => named("product_kind", kind),
+  variants: (variants) => number(variants.length),
+  role: (role) => named("role", role),
+  phones: (phones) => phones.join(", "),
+  emails: (emails) => emails.join(", "),
+  balance: ({ amount, currency }) => money(amount, currency),
+  on_hand: number,
+  reserved: number,
+  available: number,
+};
+
+function cell(record, name) {
+  const value = record[name];
+  if (value === null || value === undefined || value.length === 0) return "–";
+  return SHOWN[name] ? SHOWN[name](value, record) : value;
+}
 
 export function Records({ tenant, kind = "orders", query }) {
   const of = useTenant(tenant);
-  const [wanted, setWanted] = useState({ key: query.key || "" });
-  const cell = (value) => (value !== null && typeof value === "object" ? "…" : String(value ?? "–"));
-  const path = at`/tenants/${tenant}/records/${kind}`;
-  const shape = useAnswer(() => get(path, { limit: 50 }), path);
-  const sample = shape.value?.items || [];
-  const names = COLUMNS.filter((name) => sample.some((record) => record[name] !== undefined && typeof record[name] !== "object")).slice(0, 5);
+  const [wanted, setWanted] = useState({ q: query.q || "" });
+  const columns = (COLUMNS[kind] || ENTRY).map((name) => ({
+    title: t(`field.${name}`),
+    kind: NUMBERS.includes(name) ? "number" : undefined,
+    cell: (record) => (name === "key" ? html`<a href=${link`/tenants/${tenant}/records/${kind}/${record.key}`}>${record.key}</a>` : cell(record, name)),
+  }));
   return html`<${Page} title=${t("nav.records")} crumbs=${[[tenant, link`/tenants/${tenant}`]]}>
     <${Answer} of=${of}>${() => html`<${Section} title=${t(`kind.${kind}`)} lead=${t("records.lead")}>
       <${Filters} value=${wanted} on=${setWanted}>${(set) => html`
         <${SelectField} label=${t("kind")} value=${kind} on=${(next) => go(link`/tenants/${tenant}/records/${next}`)} options=${KINDS.map((one) => ({ value: one, label: t(`kind.${one}`) }))} />
-        <${TextField} label=${t("records.key")} type="search" value=${wanted.key} on=${set("key")} />
+        <${SearchField} label=${t("search")} value=${wanted.q} on=${set("q")} />
       `}<//>
-      <${Answer} of=${shape}>${() => html`<${List} path=${path} query=${wanted} caption=${t(`kind.${kind}`)} empty=${t("records.none")} columns=${[
-        { title: t("records.key"), cell: (record) => (record.key ? html`<a href=${link`/tenants/${tenant}/records/${kind}/${record.key}`}>${record.key}</a>` : "–") },
-        ...names.map((name) => ({ title: t(`field.${name}`), cell: (record) => cell(record[name]) })),
-      ]} />`}<//>
+      <${List} path=${at`/tenants/${tenant}/records/${kind}`} query=${wanted} caption=${t(`kind.${kind}`)} empty=${t("records.none")} columns=${columns} />
     <//>`}<//>
   <//>`;
 }

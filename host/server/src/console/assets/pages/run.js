@@ -1,7 +1,7 @@
 import { at, get } from "../api.js";
-import { duration, moment, moments, number, t } from "../i18n.js";
+import { duration, moment, moments, named, number, t } from "../i18n.js";
 import { Badge, Facts, html, List, ProblemNote, Section, Table, useAnswer, useEvery } from "../ui.js";
-import { causeText, jobTitle } from "./connection-lists.js";
+import { causeText, jobTitle, recordText } from "./connection-lists.js";
 import { ConnectionPage, useConnection } from "./connection-frame.js";
 import { Running } from "./connection.js";
 
@@ -10,10 +10,7 @@ export function Run({ tenant, connection, run, may }) {
   const base = at`/tenants/${tenant}/connections/${connection}`;
   const found = useAnswer(() => get(at`/tenants/${tenant}/connections/${connection}/runs/${run}`), [base, run]);
   const open = found.value && !found.value.finished_at;
-  useEvery(open ? 1500 : 0, () => {
-    found.again();
-    of.again();
-  });
+  useEvery(open ? 1500 : 0, () => Promise.all([found.again(), of.again()]));
   const title = found.value ? t("run.title", { job: jobTitle(of.value?.manifest, found.value.job), time: moment(found.value.started_at) }) : t("tab.runs");
   return html`<${ConnectionPage} ...${{ tenant, connection, of }} title=${title}>${(value) => html`
     ${found.problem && html`<${ProblemNote} problem=${found.problem} again=${found.again} />`}
@@ -43,18 +40,19 @@ function Outcome({ run, base }) {
       ]} />
     <//>
     ${run.records?.length > 0 &&
-    html`<${Section} title=${t("run.rejected")}>
-      <${Table} caption=${t("run.rejected")} items=${run.records} columns=${[
-        { title: t("record"), cell: (one) => html`<a href=${`#${base}/log?${new URLSearchParams({ record: one.id })}`}>${one.kind} ${one.id}</a>` },
-        { title: t("reason"), kind: "wide", cell: (one) => one.reason },
-      ]} />
-    <//>`}
-    <${Section} title=${run.preview ? t("run.would_change") : t("run.changes")}><${Changes} path=${`${base}/runs/${encodeURIComponent(run.id)}/changes`} turn=${run.finished_at ? 1 : 0} /><//>`;
+    html`<${Section} title=${t("run.rejected")}><${Rejected} run=${run} base=${base} /><//>`}
+    <${Section} title=${run.preview ? t("run.would_change") : t("run.changes")}><${Changes} path=${`${base}/runs/${encodeURIComponent(run.id)}/changes`} turn=${run.finished_at ? 1 : 0} preview=${run.preview} /><//>`;
 }
 
-export function Changes({ path, turn }) {
-  return html`<${List} path=${path} turn=${turn} caption=${t("run.changes")} empty=${t("run.no_changes")} columns=${[
-    { title: t("record"), cell: (one) => html`${one.record_kind} <code>${one.origin}</code>` },
+/** Records that a run could not take, each with its reason. */
+export const Rejected = ({ run, base }) => html`<${Table} caption=${t("run.rejected")} items=${run.records} columns=${[
+  { title: t("record"), cell: (one) => html`<a href=${`#${base}/log?${new URLSearchParams({ record: one.id })}`}>${recordText(one.kind, one.id)}</a>` },
+  { title: t("reason"), kind: "wide", cell: (one) => one.reason },
+]} />`;
+
+export function Changes({ path, turn, preview }) {
+  return html`<${List} path=${path} turn=${turn} caption=${preview ? t("run.would_change") : t("run.changes")} empty=${preview ? t("run.no_change_wanted") : t("run.no_changes")} columns=${[
+    { title: t("record"), cell: (one) => html`${named("record_kind", one.record_kind)} <code>${one.origin}</code>` },
     { title: t("run.fields"), kind: "wide", cell: (one) => html`<dl class="changes">${one.changes.map(
       (change) => html`<div><dt>${change.field}</dt><dd>${change.before !== null && change.before !== undefined && html`<del>${change.before}</del> `}${
         change.after === null || change.after === undefined ? html`<em>${t("run.gone")}</em>` : html`<ins>${change.after}</ins>`

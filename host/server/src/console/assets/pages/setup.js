@@ -3,14 +3,14 @@
 
 import { useState } from "preact/hooks";
 
-import { at, get, getAll, getWithTag, patch, post, put } from "../api.js";
+import { at, get, getAll, patch, post } from "../api.js";
 import { own, t } from "../i18n.js";
 import { go, link } from "../route.js";
 import { addressMembers, ListsOf, Members } from "../settings-form.js";
-import { Act, Answer, AreaField, Badge, CheckField, Form, html, Page, ProblemNote, Section, SelectField, TextField, useAnswer, useEvery } from "../ui.js";
-import { Changes } from "./run.js";
-import { Check, Credentials, useSettings } from "./connection-settings.js";
-import { useConnection } from "./connection-frame.js";
+import { Act, Answer, AreaField, Badge, CheckField, Fieldset, Form, html, Page, ProblemNote, Section, SelectField, TextField, useAnswer, useEvery } from "../ui.js";
+import { Changes, Rejected } from "./run.js";
+import { changesOf, Check, Credentials, useDraft, useSettings, wordsOf } from "./connection-settings.js";
+import { baseOf, missingOf, useConnection } from "./connection-frame.js";
 import { useTenant } from "./tenants.js";
 
 const STEPS = ["connector", "access", "settings", "preview", "on"];
@@ -48,12 +48,12 @@ function Choose({ tenant, connectors }) {
   };
   return html`<${Section} title=${t("setup.connector")} lead=${t("setup.connector_lead")}>
     <${Form} on=${add} submit=${t("setup.next")}>
-      <fieldset class="field bare" data-path="/connector"><legend class="unseen">${t("connector")}</legend>
+      <${Fieldset} label=${t("connector")} path="/connector" kind="bare" unseen>
         <div class="tiles">${connectors.map((one) => html`<label class="tile">
           <input type="radio" name="connector" value=${one.name} checked=${value.connector === one.name} onChange=${() => choose(one.name)} />
           <span><strong>${own(one.title) || one.name}</strong><span class="faint">${one.name} ${one.versions.find((version) => version.digest === one.current)?.version}</span></span>
         </label>`)}</div>
-      </fieldset>
+      <//>
       <${TextField} label=${t("setup.title")} hint=${t("setup.title_hint")} path="/title" value=${value.title} on=${(title) => setValue({ ...value, title })} placeholder=${own(chosen?.title)} />
       <${TextField} label=${t("id")} hint=${t("id.hint")} path="/id" value=${value.id} on=${(next) => setValue({ ...value, id: next })} placeholder=${value.connector} />
     <//>
@@ -72,7 +72,7 @@ export function SetUp({ tenant, connection, step, may }) {
 function AccessStep({ connection, manifest, may, base, again }) {
   const [account, setAccount] = useState(null);
   return html`
-    <${Address} ...${{ connection, manifest, again }} />
+    <${Address} ...${{ connection, manifest, may, again }} />
     <${Section} title=${t("access.credentials")} lead=${t("access.lead")}><${Credentials} ...${{ connection, manifest, may, again }} /><//>
     <${Section} title=${t("access.check")} lead=${t("access.check_lead")}>
       <${Check} connection=${connection} tell=${setAccount} />
@@ -81,98 +81,116 @@ function AccessStep({ connection, manifest, may, base, again }) {
 }
 
 /** Where the counterpart is, for those who do not use its usual address. */
-function Address({ connection, manifest, again }) {
-  const path = at`/tenants/${connection.tenant}/connections/${connection.id}`;
+function Address({ connection, manifest, may, again }) {
+  const path = baseOf(connection);
   const stored = useSettings(path);
   const only = addressMembers(manifest);
   if (!only.length) return null;
   return html`<details class="card"><summary>${t("setup.address")}</summary>
     <p class="hint">${t("setup.address_hint")}</p>
-    <${Answer} of=${stored}>${(answer) => html`<${AddressForm} key=${JSON.stringify([answer.etag, connection.grants, connection.no_budget])} ...${{ connection, manifest, path, only }} stored=${answer} again=${() => {
-      stored.again();
-      again();
-    }} />`}<//>
+    <${Answer} of=${stored}>${(answer) => html`<${AddressForm} ...${{ connection, manifest, path, only, may, again }} stored=${answer} />`}<//>
   </details>`;
 }
 
-function AddressForm({ connection, manifest, path, only, stored, again }) {
-  const [value, setValue] = useState(stored.value);
-  const [grants, setGrants] = useState((connection.grants || []).join("\n"));
+function AddressForm({ connection, manifest, path, only, may, stored, again }) {
+  const draft = useDraft(path, stored);
+  const [grants, setGrants] = useState(connection.grants.join("\n"));
   const [noBudget, setNoBudget] = useState(connection.no_budget);
   const save = async () => {
-    await patch(path, { grants: grants.split(/\s+/).filter(Boolean), no_budget: noBudget });
-    await put(`${path}/settings`, value, { "if-match": stored.etag });
+    const change = changesOf(connection, { grants: wordsOf(grants), no_budget: noBudget });
+    if (Object.keys(change).length > 0) await patch(path, change);
+    await draft.save();
     again();
   };
-  return html`<${ListsOf} tenant=${connection.tenant} connection=${connection.id}><${Form} on=${save} submit=${t("setup.address_save")} done=${t("saved")}>
-    <${Members} schema=${manifest.settings_schema} value=${value} on=${setValue} only=${only} />
-    <${AreaField} label=${t("frame.grants")} hint=${t("frame.grants_hint")} path="/grants" value=${grants} on=${setGrants} rows=${2} />
-    <${CheckField} label=${t("frame.no_budget")} hint=${t("frame.no_budget_hint")} path="/no_budget" checked=${noBudget} on=${setNoBudget} />
+  return html`<${ListsOf} tenant=${connection.tenant} connection=${connection.id}><${Form} on=${save} submit=${t("setup.address_save")} done=${t("saved")} remedy=${draft.remedy}>
+    <${Members} key=${draft.turn} schema=${manifest.settings_schema} value=${draft.value} on=${draft.setValue} only=${only} />
+    ${may.platform && html`
+      <${AreaField} label=${t("frame.grants")} hint=${t("frame.grants_hint")} path="/grants" value=${grants} on=${setGrants} rows=${2} />
+      <${CheckField} label=${t("frame.no_budget")} hint=${t("frame.no_budget_hint")} path="/no_budget" checked=${noBudget} on=${setNoBudget} />`}
   <//><//>`;
 }
 
 function SettingsStep({ connection, manifest, base }) {
-  const path = at`/tenants/${connection.tenant}/connections/${connection.id}`;
-  const stored = useAnswer(() => getWithTag(`${path}/settings`), path);
+  const path = baseOf(connection);
+  const stored = useSettings(path);
   return html`<${Answer} of=${stored}>${(answer) => html`<${Section} title=${t("settings.title")}>
-    <${ListsOf} tenant=${connection.tenant} connection=${connection.id}><${SettingsFields} key=${answer.etag} ...${{ manifest, path, base, answer }} /><//>
+    <${ListsOf} tenant=${connection.tenant} connection=${connection.id}><${SettingsFields} ...${{ manifest, path, base, answer }} /><//>
   <//>`}<//>`;
 }
 
 function SettingsFields({ manifest, path, base, answer }) {
-  const [value, setValue] = useState(answer.value);
+  const draft = useDraft(path, answer);
   const save = async () => {
-    await put(`${path}/settings`, value, { "if-match": answer.etag });
+    await draft.save();
     go(`${base}/set-up/preview`);
   };
-  return html`<${Form} on=${save} submit=${t("setup.next")}><${Members} schema=${manifest.settings_schema} value=${value} on=${setValue} without=${addressMembers(manifest)} /><//>`;
+  return html`<${Form} on=${save} submit=${t("setup.next")} remedy=${draft.remedy}>
+    <${Members} key=${draft.turn} schema=${manifest.settings_schema} value=${draft.value} on=${draft.setValue} without=${addressMembers(manifest)} />
+  <//>`;
 }
 
 function PreviewStep({ connection, manifest, base }) {
-  const path = at`/tenants/${connection.tenant}/connections/${connection.id}`;
+  const path = baseOf(connection);
   const [job, setJob] = useState(manifest.jobs.find((one) => one.schedule)?.id || manifest.jobs[0]?.id);
   const [asked, setAsked] = useState(null);
-  const begin = async () => {
-    const before = (await get(`${path}/runs`, { limit: 1 })).items[0]?.id ?? "";
-    await post(`${path}/jobs/${encodeURIComponent(job)}/run`, { preview: true });
-    setAsked({ job, before });
-  };
+  const begin = async () => setAsked(await post(`${path}/jobs/${encodeURIComponent(job)}/run`, { preview: true }));
   return html`<${Section} title=${t("setup.preview")} lead=${t("setup.preview_lead")}>
       <${Form} on=${begin} submit=${t("setup.preview_begin")}>
         <${SelectField} label=${t("job")} value=${job} on=${setJob} options=${manifest.jobs.map((one) => ({ value: one.id, label: own(one.title) }))} />
       <//>
-      ${asked && html`<${Preview} key=${asked.before} path=${path} asked=${asked} />`}
+      ${asked && html`<${Preview} key=${asked.run ?? asked.request} path=${path} asked=${asked} />`}
     <//>
     <div class="actions"><a class="button primary" href=${`${base}/set-up/on`}>${t("setup.next")}</a></div>`;
 }
 
+/** What became of a preview: its run, or the request that it still is; neither when it came to nothing. */
+async function outcomeOf(path, asked) {
+  const missing = (problem) => {
+    if (problem.status === 404) return null;
+    throw problem;
+  };
+  if (asked.run) return { run: await get(`${path}/runs/${asked.run}`).catch(missing) };
+  // In this order: a request that is gone has its run by then.
+  const request = await get(`${path}/requests/${asked.request}`).catch(missing);
+  const { items } = await get(`${path}/runs`, { preview: true, limit: 20 });
+  const run = items.find((one) => one.request === asked.request);
+  return { request, run: run ? await get(`${path}/runs/${run.id}`) : null };
+}
+
+/** Longest time that a run which has begun may take to be listed. */
+const LISTED_IN = 20000;
+
 /** Follows the preview that was asked for: at once where the connection is off, else in its turn. */
 function Preview({ path, asked }) {
-  const found = useAnswer(async () => {
-    const { items } = await get(`${path}/runs`, { job: asked.job, limit: 10 });
-    // Names of runs sort by their start.
-    return { run: items.find((one) => one.preview && one.id > asked.before) };
-  }, asked);
-  const { run } = found.value || {};
-  useEvery(run?.finished_at ? 0 : 1000, found.again);
+  const [since] = useState(() => performance.now());
+  const found = useAnswer(() => outcomeOf(path, asked), asked);
+  const { run, request } = found.value || {};
+  const gone = found.value && !run && !request && (!asked.run || performance.now() - since > LISTED_IN);
+  const given = !run && request?.state === "dead";
+  useEvery(run?.finished_at || gone || given ? 0 : 1000, found.again);
   if (found.problem) return html`<${ProblemNote} problem=${found.problem} again=${found.again} />`;
-  if (!run) return html`<p role="status">${t("setup.preview_waiting")}</p>`;
-  if (!run.finished_at) return html`<p role="status">${t("setup.preview_running")}</p><progress aria-label=${t("progress.label")}></progress>`;
+  if (gone) return html`<div class="note bad" role="alert"><p>${t("setup.preview_gone")}</p></div>`;
+  if (given) return html`<div class="note bad" role="alert"><p>${request.error}</p></div>`;
+  if (!run) return html`<p role="status">${t("setup.preview_waiting")} <a href=${`#${path}/queue`}>${t("tab.queue")}</a></p>`;
+  const link = html`<a href=${`#${path}/runs/${run.id}`}>${t("progress.run")}</a>`;
+  if (!run.finished_at) return html`<p role="status">${t("setup.preview_running")} ${link}</p><progress aria-label=${t("progress.label")}></progress>`;
   return html`<div role="status" class=${run.outcome === "done" ? "note good" : "note bad"}>
-      <p><${Badge} group="outcome" name=${run.outcome} /> ${t("setup.preview_result", { created: run.created, updated: run.updated, unchanged: run.unchanged, failed: run.failed })} ${run.error}</p></div>
-    <${Changes} path=${`${path}/runs/${encodeURIComponent(run.id)}/changes`} turn=${0} />`;
+      <p><${Badge} group="outcome" name=${run.outcome} /> ${t("setup.preview_result", { created: run.created, updated: run.updated, unchanged: run.unchanged, failed: run.failed })} ${run.error} ${link}</p></div>
+    ${run.records.length > 0 && html`<h3>${t("run.rejected")}</h3><${Rejected} run=${run} base=${path} />`}
+    <h3>${t("run.would_change")}</h3>
+    <${Changes} path=${`${path}/runs/${run.id}/changes`} preview />`;
 }
 
 function OnStep({ connection, base, again }) {
-  const path = at`/tenants/${connection.tenant}/connections/${connection.id}`;
+  const path = baseOf(connection);
   const enable = async () => {
     await post(`${path}/enable`);
     again();
     go(base);
   };
-  const missing = (connection.missing_credentials || []).map((names) => [names].flat().join(" / "));
+  const missing = missingOf(connection);
   return html`<${Section} title=${t("setup.on")} lead=${t("setup.on_lead")}>
-    ${missing.length > 0 && html`<div class="note warn"><p>${t("state.missing", { names: missing.join(", ") })} <a href=${`${base}/set-up/access`}>${t("setup.access")}</a></p></div>`}
+    ${missing && html`<div class="note warn"><p>${t("state.missing", { names: missing })} <a href=${`${base}/set-up/access`}>${t("setup.access")}</a></p></div>`}
     <div class="actions start"><${Act} kind="primary" on=${enable} done=${t("setup.is_on")}>${t("setup.switch_on")}<//>
       <a class="button quiet" href=${base}>${t("setup.later")}</a></div>
   <//>`;

@@ -1,26 +1,24 @@
 import { useState } from "preact/hooks";
 
-import { at, get, getAll, patch, post, remove } from "../api.js";
+import { at, get, patch, post, remove } from "../api.js";
 import { LANGUAGES, moment, setTimeZone, t, timeZone } from "../i18n.js";
 import { go, link } from "../route.js";
-import { Answer, Asks, Badge, Count, Form, html, List, Opens, Page, Section, SelectField, Table, TextField, useAnswer } from "../ui.js";
+import { Answer, Asks, Filters, Form, html, List, Opens, Page, SearchField, Section, SelectField, TextField, useAnswer } from "../ui.js";
 
 const ZONES = Intl.supportedValuesOf ? Intl.supportedValuesOf("timeZone") : ["UTC"];
 
 /** Loads a tenant, and sets the clocks of the pages under it. */
 export function useTenant(tenant) {
-  return useAnswer(async () => {
-    const found = await get(at`/tenants/${tenant}`);
-    setTimeZone(found.time_zone);
-    return found;
-  }, tenant);
+  return useAnswer(() => get(at`/tenants/${tenant}`), tenant, (found) => setTimeZone(found.time_zone));
 }
 
-export function Tenants() {
+export function Tenants({ query }) {
   setTimeZone(undefined);
+  const [wanted, setWanted] = useState({ q: query.q || "" });
   return html`<${Page} title=${t("nav.tenants")} actions=${html`<${Opens} label=${t("tenants.add")} kind="primary">${(close) => html`<${AddTenant} close=${close} />`}<//>`}>
     <${Section} title=${t("tenants.all")}>
-      <${List} path="/tenants" caption=${t("nav.tenants")} empty=${t("tenants.none")} keyOf=${(one) => one.id} columns=${[
+      <${Filters} value=${wanted} on=${setWanted}>${(set) => html`<${SearchField} label=${t("search")} value=${wanted.q} on=${set("q")} />`}<//>
+      <${List} path="/tenants" query=${wanted} caption=${t("nav.tenants")} empty=${t("tenants.none")} keyOf=${(one) => one.id} columns=${[
         { title: t("name"), cell: (one) => html`<a href=${link`/tenants/${one.id}`}>${one.name}</a>` },
         { title: t("id"), cell: (one) => html`<code>${one.id}</code>` },
         { title: t("time_zone"), cell: (one) => one.time_zone },
@@ -78,30 +76,4 @@ function ChangeTenant({ tenant, again }) {
     <${Section} title=${t("tenants.remove")} lead=${t("tenants.remove_lead")}>
       <${Asks} kind="danger" label=${t("tenants.remove")} question=${t("tenants.remove_question", { name: tenant.name })} on=${drop} done=${t("removed")} />
     <//>`;
-}
-
-/** Its connections. */
-export function Tenant({ tenant, may }) {
-  const found = useTenant(tenant);
-  return html`<${Answer} of=${found}>${(one) => html`<${Connections} tenant=${one} may=${may} />`}<//>`;
-}
-
-function Connections({ tenant, may }) {
-  const connections = useAnswer(() => getAll(at`/tenants/${tenant.id}/connections`), tenant.id);
-  const add = may.manage && html`<a class="button primary" href=${link`/tenants/${tenant.id}/add`}>${t("connections.add")}</a>`;
-  return html`<${Page} title=${tenant.name} actions=${add}>
-    <${Section} title=${t("nav.connections")}>
-      <${Answer} of=${connections}>${(items) =>
-        items.length
-          ? html`<${Table} caption=${t("nav.connections")} items=${items} keyOf=${(one) => one.id} columns=${[
-              { title: t("name"), cell: (one) => html`<a href=${link`/tenants/${tenant.id}/connections/${one.id}`}>${one.title || one.id}</a>` },
-              { title: t("connector"), cell: (one) => `${one.connector} ${one.version?.version ?? ""}` },
-              { title: t("state"), cell: (one) => html`<${Badge} group="state" name=${one.running ? "running" : one.state} />` },
-              { title: t("last_run"), cell: (one) => (one.last_run ? html`${moment(one.last_run.started_at)} <${Badge} group="outcome" name=${one.last_run.outcome} />` : "–") },
-              { title: t("failed_records"), kind: "number", cell: (one) => html`<${Count} of=${one.failed_records} />` },
-              { title: t("dead_requests"), kind: "number", cell: (one) => html`<${Count} of=${one.dead} />` },
-            ]} />`
-          : html`<p class="empty">${t("connections.none")}</p>`}<//>
-    <//>
-  <//>`;
 }

@@ -2,7 +2,7 @@ import { useState } from "preact/hooks";
 
 import { at, post, remove } from "../api.js";
 import { moment, list, setTimeZone, t } from "../i18n.js";
-import { Asks, CheckField, Form, html, List, Opens, Page, Secret, Section, TextField } from "../ui.js";
+import { Asks, CheckField, Fieldset, Form, html, List, Opens, Page, Secret, Section, TextField } from "../ui.js";
 
 const SCOPES = ["read", "operate", "manage", "platform"];
 
@@ -46,10 +46,10 @@ function Add({ close, again }) {
   return html`<${Form} on=${add} submit=${t("tokens.add")} cancel=${close}>
     <${TextField} label=${t("name")} hint=${t("tokens.name_hint")} path="/name" required value=${value.name} on=${set("name")} />
     <${TextField} label=${t("tenant")} hint=${t("tokens.tenant_hint")} path="/tenant" value=${value.tenant} on=${set("tenant")} />
-    <fieldset class="field group" data-path="/scopes"><legend>${t("tokens.scopes")}</legend>
+    <${Fieldset} label=${t("tokens.scopes")} path="/scopes">
       ${SCOPES.map((scope) => html`<${CheckField} label=${t(`scope.${scope}`)} hint=${t(`scope_hint.${scope}`)} checked=${value.scopes.includes(scope)}
         on=${(ticked) => set("scopes")(SCOPES.filter((one) => (one === scope ? ticked : value.scopes.includes(one))))} />`)}
-    </fieldset>
+    <//>
     <${TextField} label=${t("tokens.expires_at")} hint=${t("tokens.expires_hint")} type="date" path="/expires_at" value=${value.expires} on=${set("expires")} />
   <//>`;
 }
