@@ -429,11 +429,17 @@ impl Target {
             Target::Entry(directory) => return directories::row(db, directory, key),
         };
         let id = |row: &rusqlite::Row<'_>| row.get(0);
-        match number(key) {
-            Some(number) => db.prepare_cached(by_id)?.query_row([number], id),
-            None => db.prepare_cached(by_key)?.query_row([key], id),
+        let numbered = match number(key) {
+            Some(number) => db
+                .prepare_cached(by_id)?
+                .query_row([number], id)
+                .optional()?,
+            None => None,
+        };
+        match numbered {
+            Some(row) => Ok(Some(row)),
+            None => db.prepare_cached(by_key)?.query_row([key], id).optional(),
         }
-        .optional()
     }
 }
 

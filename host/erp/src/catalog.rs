@@ -16,6 +16,7 @@ use crate::{check, normal, sql};
 impl Record for Product {
     const NOUN: &'static str = "product";
     const LOOKUPS: Lookups = Lookups {
+        row: sql::PRODUCT_ROW,
         by_id: sql::PRODUCT_BY_ID,
         by_key: sql::PRODUCT_BY_KEY,
         by_origin: sql::PRODUCT_BY_ORIGIN,
@@ -335,6 +336,7 @@ pub(crate) fn save_image(
 impl Record for Category {
     const NOUN: &'static str = "category";
     const LOOKUPS: Lookups = Lookups {
+        row: sql::CATEGORY_ROW,
         by_id: sql::CATEGORY_BY_ID,
         by_key: sql::CATEGORY_BY_KEY,
         by_origin: sql::CATEGORY_BY_ORIGIN,

@@ -13,6 +13,7 @@ use crate::{check, normal, sql};
 impl Record for Order {
     const NOUN: &'static str = "order";
     const LOOKUPS: Lookups = Lookups {
+        row: sql::ORDER_ROW,
         by_id: sql::ORDER_BY_ID,
         by_key: sql::ORDER_BY_KEY,
         by_origin: sql::ORDER_BY_ORIGIN,

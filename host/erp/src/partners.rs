@@ -16,6 +16,7 @@ const PHONE: &str = "phone";
 impl Record for Partner {
     const NOUN: &'static str = "partner";
     const LOOKUPS: Lookups = Lookups {
+        row: sql::PARTNER_ROW,
         by_id: sql::PARTNER_BY_ID,
         by_key: sql::PARTNER_BY_KEY,
         by_origin: sql::PARTNER_BY_ORIGIN,

@@ -67,6 +67,9 @@ pub(crate) enum By {
 
 /// Statements that each find at most one record.
 pub(crate) struct Lookups {
+    /// Whether a row has this number.
+    pub(crate) row: &'static str,
+    /// The record whose key is the number of its row.
     pub(crate) by_id: &'static str,
     pub(crate) by_key: &'static str,
     pub(crate) by_origin: &'static str,
@@ -172,8 +175,12 @@ pub(crate) fn many<R: Record>(
 }
 
 pub(crate) fn by_key<R: Record>(db: &Connection, key: &str) -> Result<Option<Filed<R>>, Halt> {
-    match number(key) {
-        Some(number) => one(db, R::LOOKUPS.by_id, &[&number]),
+    let numbered = match number(key) {
+        Some(number) => one(db, R::LOOKUPS.by_id, &[&number])?,
+        None => None,
+    };
+    match numbered {
+        Some(filed) => Ok(Some(filed)),
         None => one(db, R::LOOKUPS.by_key, &[&key]),
     }
 }
@@ -286,9 +293,14 @@ fn create<R: Record>(
     {
         check_origin_is_free::<R>(writer.db, origin)?;
     }
-    let id = match &key {
+    let chosen = match &key {
         Some(key) => chosen_number(key)?,
         None => None,
+    };
+    // A record with a name for its key may have that row: then the number is a name, too.
+    let id = match chosen {
+        Some(row) if value::<i64>(writer.db, R::LOOKUPS.row, &[&row])?.is_none() => chosen,
+        _ => None,
     };
     given.settle_parts(None, R::every_field(), by, writer)?;
     given.check(R::every_field(), writer)?;

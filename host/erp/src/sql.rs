@@ -44,9 +44,10 @@ statements! {
     SET_ENTRY_ORIGIN = "UPDATE entries SET origin = ?2 WHERE id = ?1";
     REMOVE_ENTRY = "DELETE FROM entries WHERE directory = ?1 AND key = ?2";
 
-    CATEGORY_ROW_BY_ID = "SELECT id FROM categories WHERE id = ?1";
+    CATEGORY_ROW_BY_ID = "SELECT id FROM categories WHERE id = ?1 AND key IS NULL";
     CATEGORY_ROW_BY_KEY = "SELECT id FROM categories WHERE key = ?1";
-    CATEGORY_BY_ID = records!("categories AS r WHERE r.id = ?1");
+    CATEGORY_ROW = "SELECT id FROM categories WHERE id = ?1";
+    CATEGORY_BY_ID = records!("categories AS r WHERE r.id = ?1 AND r.key IS NULL");
     CATEGORY_BY_KEY = records!("categories AS r WHERE r.key = ?1");
     CATEGORY_BY_ORIGIN = records!("categories AS r WHERE r.origin = ?1");
     CATEGORIES_PAGE = records!("categories AS r WHERE r.id > ?1 ORDER BY r.id LIMIT ?2");
@@ -56,9 +57,10 @@ statements! {
             changed_at = excluded.changed_at, position = excluded.position, doc = excluded.doc";
     REMOVE_CATEGORY = "DELETE FROM categories WHERE id = ?1";
 
-    PRODUCT_ROW_BY_ID = "SELECT id FROM products WHERE id = ?1";
+    PRODUCT_ROW_BY_ID = "SELECT id FROM products WHERE id = ?1 AND key IS NULL";
     PRODUCT_ROW_BY_KEY = "SELECT id FROM products WHERE key = ?1";
-    PRODUCT_BY_ID = records!("products AS r WHERE r.id = ?1");
+    PRODUCT_ROW = "SELECT id FROM products WHERE id = ?1";
+    PRODUCT_BY_ID = records!("products AS r WHERE r.id = ?1 AND r.key IS NULL");
     PRODUCT_BY_KEY = records!("products AS r WHERE r.key = ?1");
     PRODUCT_BY_ORIGIN = records!("products AS r WHERE r.origin = ?1");
     PRODUCT_BY_NAME = records!("products AS r WHERE r.folded_name = ?1 ORDER BY r.id LIMIT 1");
@@ -113,9 +115,10 @@ statements! {
         FROM stock AS s JOIN products AS p ON p.id = s.product
         WHERE s.id > ?1 ORDER BY s.id LIMIT ?2";
 
-    PARTNER_ROW_BY_ID = "SELECT id FROM partners WHERE id = ?1";
+    PARTNER_ROW_BY_ID = "SELECT id FROM partners WHERE id = ?1 AND key IS NULL";
     PARTNER_ROW_BY_KEY = "SELECT id FROM partners WHERE key = ?1";
-    PARTNER_BY_ID = records!("partners AS r WHERE r.id = ?1");
+    PARTNER_ROW = "SELECT id FROM partners WHERE id = ?1";
+    PARTNER_BY_ID = records!("partners AS r WHERE r.id = ?1 AND r.key IS NULL");
     PARTNER_BY_KEY = records!("partners AS r WHERE r.key = ?1");
     PARTNER_BY_ORIGIN = records!("partners AS r WHERE r.origin = ?1");
     PARTNER_BY_TAX_ID = records!("partners AS r WHERE r.tax_id = ?1 ORDER BY r.id LIMIT 1");
@@ -139,7 +142,8 @@ statements! {
     SET_BALANCE = "INSERT INTO balances VALUES (?1, ?2, ?3)
         ON CONFLICT (partner) DO UPDATE SET amount = excluded.amount, currency = excluded.currency";
 
-    ORDER_BY_ID = records!("orders AS r WHERE r.id = ?1");
+    ORDER_ROW = "SELECT id FROM orders WHERE id = ?1";
+    ORDER_BY_ID = records!("orders AS r WHERE r.id = ?1 AND r.key IS NULL");
     ORDER_BY_KEY = records!("orders AS r WHERE r.key = ?1");
     ORDER_BY_ORIGIN = records!("orders AS r WHERE r.origin = ?1");
     ORDER_BY_NUMBER = records!("orders AS r WHERE r.number = ?1 ORDER BY r.id LIMIT 1");

@@ -384,13 +384,6 @@ impl State for Unit {
             .await
     }
 
-    async fn drop_snapshot(&mut self) -> Answer<()> {
-        let connection = &self.connection;
-        self.book
-            .write(|writer| state::drop_snapshot(writer.db, connection))
-            .await
-    }
-
     async fn fence(&mut self, token: u64) -> Answer<()> {
         let token = i64::try_from(token)
             .map_err(|_| Fault::Rejected(format!("the fence {token} is beyond 63 bits")))?;

@@ -502,17 +502,6 @@ impl Host {
         work.commit().await
     }
 
-    /// Forgets what [`Host::restore`] would go back to.
-    pub async fn drop_snapshot(
-        &self,
-        tenant: &TenantId,
-        connection: &ConnectionId,
-    ) -> Result<(), Fault> {
-        let mut work = self.platform.begin(tenant, connection).await?;
-        work.drop_snapshot().await?;
-        work.commit().await
-    }
-
     /// Removes all that a connection keeps, or all that a tenant has.
     pub async fn forget(
         &self,

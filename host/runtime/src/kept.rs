@@ -214,11 +214,6 @@ impl<T: Keeping> State for T {
         }
         Ok(true)
     }
-
-    async fn drop_snapshot(&mut self) -> Answer<()> {
-        self.kept().snapshot = None;
-        Ok(())
-    }
 }
 
 fn place(binding: &Binding) -> (&String, &Origin) {

@@ -328,11 +328,6 @@ pub trait State {
         let _ = state_version;
         unsupported(SNAPSHOTS)
     }
-    /// Forgets the snapshot.
-    async fn drop_snapshot(&mut self) -> Answer<()> {
-        unsupported(SNAPSHOTS)
-    }
-
     /// Called first, before the unit reads or writes: from now on the work of the connection belongs
     /// to who holds `token`, a number that only grows. It is kept durably at once, and refused with
     /// [`Fault::Transient`] when a higher one is known. A unit that called this commits only while

@@ -81,6 +81,31 @@ async fn keys_that_people_chose_never_meet_those_that_follow() {
 }
 
 #[tokio::test]
+async fn a_number_is_a_key_of_its_own_whatever_row_a_named_record_has() {
+    let shop = Shop::new();
+    let named = ["0", "name", "1", "2", "3"].map(order_json);
+    shop.load("orders", json!(named)).await;
+    let again = shop.load("orders", json!(named)).await;
+    assert_eq!((again.created, again.unchanged), (0, 5), "{again:?}");
+    let saved = shop.save_order(order("o:1")).await.unwrap();
+    let orders = shop.all("orders");
+    let mut keys: Vec<&str> = (orders.iter())
+        .map(|order| order["key"].as_str().unwrap())
+        .collect();
+    keys.sort_unstable();
+    assert_eq!(keys, ["0", "1", "2", "3", &saved.key, "name"]);
+
+    shop.load("partners", json!([{ "key": "ivanov", "name": "Иванов" }]))
+        .await;
+    let unknown = json!({ "key": "4", "number": "4", "currency": "UAH", "partner": "1" });
+    let reason = shop.refused("orders", unknown).await;
+    assert!(
+        reason.contains("partner"),
+        "the row is not the key: {reason}"
+    );
+}
+
+#[tokio::test]
 async fn without_a_key_a_record_is_known_by_its_origin() {
     let shop = Shop::new();
     shop.save_product(product("p:1", "Cup")).await.unwrap();

@@ -155,10 +155,6 @@ async fn a_snapshot_is_used_once_and_a_newer_one_replaces_it() {
     assert!(!unit.restore(1).await.unwrap());
     let cursor = unit.get(vec!["cursor".into()]).await.unwrap();
     assert_eq!(cursor, [Some(b"later".to_vec())]);
-
-    unit.snapshot(1).await.unwrap();
-    unit.drop_snapshot().await.unwrap();
-    assert!(!unit.restore(1).await.unwrap());
 }
 
 #[tokio::test]
