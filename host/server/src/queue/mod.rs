@@ -7,6 +7,9 @@
 //!
 //! [`Queue`] is all that the rest of the server knows, so that another database can take the
 //! place of [`SqliteQueue`].
+//!
+//! The crate apalis was looked at first. It knows neither one run per key nor merging nor turns of
+//! tenants, and the SQLite of its back end cannot be linked beside the one of rusqlite.
 
 pub mod cause;
 mod rules;

@@ -48,6 +48,26 @@ impl Drop for Browser {
     }
 }
 
+/// Starts a driver; answers with its port, and with none when it could not have one.
+fn start_driver() -> Option<(Child, u16)> {
+    let mut driver = Command::new("chromedriver")
+        .arg("--port=0")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("chromedriver; `cargo xtask test` installs it, or install chromium-driver");
+    let said = BufReader::new(driver.stdout.take().expect("its output"));
+    let port = said.lines().map_while(Result::ok).find_map(|line| {
+        let (_, port) = line.split_once("started successfully on port ")?;
+        port.trim_end_matches('.').parse().ok()
+    });
+    if port.is_none() {
+        // It has closed its output, and so it has ended or is about to.
+        let _ = driver.wait();
+    }
+    Some((driver, port?))
+}
+
 /// Asks a driver to end.
 fn shut_down(port: u16) -> io::Result<()> {
     let mut driver = TcpStream::connect(("127.0.0.1", port))?;
@@ -75,21 +95,10 @@ fn quoted(text: &str) -> String {
 impl Browser {
     /// A window whose browser prefers this language.
     pub async fn open(language: &str) -> Browser {
-        let mut driver = Command::new("chromedriver")
-            .arg("--port=0")
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("chromedriver; `cargo xtask test` installs it, or install chromium-driver");
-        let said = BufReader::new(driver.stdout.take().expect("its output"));
-        let port = said
-            .lines()
-            .map_while(Result::ok)
-            .find_map(|line| {
-                let (_, port) = line.split_once("started successfully on port ")?;
-                port.trim_end_matches('.').parse::<u16>().ok()
-            })
-            .expect("the port of chromedriver");
+        // It wants the same port of both families of addresses, which may just be taken of one.
+        let (driver, port) = (0..10)
+            .find_map(|_| start_driver())
+            .expect("a port for chromedriver");
         let driver_url = format!("http://127.0.0.1:{port}");
         let wanted = json!({
             "goog:loggingPrefs": { "browser": "ALL" },
