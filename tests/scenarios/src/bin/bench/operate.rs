@@ -35,7 +35,7 @@ const RATE: usize = 200;
 /// How the server tells how many runs are under way.
 const RUNNING: &str = r#"tenon_queue_waiting{state="running"} "#;
 
-const TENANTS: usize = 10;
+const TENANTS: usize = 1_000;
 const CONNECTIONS: usize = 10_000;
 /// Runs over them, and over one of each tenant.
 const RUNS: usize = 5_000;
