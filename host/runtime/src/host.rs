@@ -453,13 +453,7 @@ impl Host {
     ) -> RunReport {
         let egress = Some(Arc::clone(&connection.egress));
         let opened = self
-            .open(
-                connection,
-                &connection.limits,
-                egress,
-                request,
-                observer,
-            )
+            .open(connection, &connection.limits, egress, request, observer)
             .await;
         let fenced = match opened {
             Ok(call) => call.fenced(request.fence).await,
@@ -808,11 +802,7 @@ fn begin_report(connection: &Connection, job: &str, mode: Mode) -> RunReport {
     }
 }
 
-fn conclude(
-    report: &mut RunReport,
-    connection: &Connection,
-    ended: Result<Outcome, CallError>,
-) {
+fn conclude(report: &mut RunReport, connection: &Connection, ended: Result<Outcome, CallError>) {
     report.finished_at = Some(jiff::Timestamp::now());
     match ended {
         Ok(outcome) => report.outcome = outcome,

@@ -146,9 +146,8 @@ impl<T: Keeping> State for T {
         });
         found.sort_by(|a, b| place(a).cmp(&place(b)));
         if let Some(after) = after {
-            let first: (String, Origin) = serde_json::from_str(&after).map_err(|_| {
-                Fault::Rejected(Reason::new("host.not-a-page"))
-            })?;
+            let first: (String, Origin) = serde_json::from_str(&after)
+                .map_err(|_| Fault::Rejected(Reason::new("host.not-a-page")))?;
             found.retain(|binding| place(binding) >= (&first.0, &first.1));
         }
         let limit = limit.max(1) as usize;

@@ -71,8 +71,8 @@ pub use host::{
 };
 pub use limits::{BadLimit, Limits};
 pub use options::{HostOptions, NetworkOptions};
-pub use platform::Platform;
 pub use place::Place;
+pub use platform::Platform;
 pub use reason::{Mend, Reason};
 pub use request::{Cause, JobRequest, Mode, RecordRef, WantedJob, Webhook};
 pub use seal::{CredentialPlace, SealingKeys};

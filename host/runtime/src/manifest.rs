@@ -695,7 +695,11 @@ impl Manifest {
                 )));
             }
         }
-        few(signature.header.len(), NAME, "bytes in the name of a header")?;
+        few(
+            signature.header.len(),
+            NAME,
+            "bytes in the name of a header",
+        )?;
         (signature.header.parse::<http::HeaderName>().map(drop)).map_err(|_| {
             let header = one_line(&signature.header);
             BadManifest::Webhooks(format!("`{header}` is not the name of a header"))
@@ -712,7 +716,10 @@ impl Manifest {
                 })
             };
             name("reason", code, ". _ -")?;
-            if ["host.", "platform."].iter().any(|taken| code.starts_with(taken)) {
+            if ["host.", "platform."]
+                .iter()
+                .any(|taken| code.starts_with(taken))
+            {
                 return bad("has a code that only the host or the platform gives".to_owned());
             }
             few(text.0.len(), LANGUAGES, "languages of a reason")?;
@@ -726,9 +733,15 @@ impl Manifest {
                 names
             };
             for (language, other) in &text.0 {
-                few(other.chars().count(), REASON, "characters in the text of a reason")?;
+                few(
+                    other.chars().count(),
+                    REASON,
+                    "characters in the text of a reason",
+                )?;
                 if sorted(other) != sorted(english) {
-                    return bad(format!("has other placeholders in `{language}` than in `en`"));
+                    return bad(format!(
+                        "has other placeholders in `{language}` than in `en`"
+                    ));
                 }
             }
         }
@@ -1368,8 +1381,14 @@ mod tests {
         }
         every_one_is_refused(&[
             (|m| m.reasons[0].text.clear(), "is missing in English"),
-            (|m| text(m, "uk", "без покупця"), "other placeholders in `uk`"),
-            (|m| text(m, "ru", "{id} {number}"), "other placeholders in `ru`"),
+            (
+                |m| text(m, "uk", "без покупця"),
+                "other placeholders in `uk`",
+            ),
+            (
+                |m| text(m, "ru", "{id} {number}"),
+                "other placeholders in `ru`",
+            ),
             (
                 |m| m.reasons[0].code = "host.limit".to_owned(),
                 "only the host or the platform",
@@ -1389,8 +1408,14 @@ mod tests {
             });
         }
         every_one_is_refused(&[
-            (|m| signed(m, "secret", "x-sign"), "does not declare the credential"),
-            (|m| signed(m, "api_key", "x-sign"), "of the scheme `webhook`"),
+            (
+                |m| signed(m, "secret", "x-sign"),
+                "does not declare the credential",
+            ),
+            (
+                |m| signed(m, "api_key", "x-sign"),
+                "of the scheme `webhook`",
+            ),
             (
                 |m| {
                     m.credentials[0].scheme = wire::AuthScheme::Webhook;

@@ -1160,7 +1160,8 @@ mod tests {
                 line("1", "1000", "0", true),
             ],
             discount: decimal("120"),
-            charges: vec![Charge { origin: None,
+            charges: vec![Charge {
+                origin: None,
                 name: "tax".to_owned(),
                 amount: decimal("0.2"),
             }],

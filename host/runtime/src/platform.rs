@@ -17,8 +17,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::{ConnectionId, TenantId};
 use crate::model::{
-    Capabilities, Category, Cursor, Directory, Entry, Fault, Image, Key, LinkedDocument, Money, Order,
-    OrderDirection, OrderFields, OrderLookup, OrderPage, Origin, Partner, PartnerFields,
+    Capabilities, Category, Cursor, Directory, Entry, Fault, Image, Key, LinkedDocument, Money,
+    Order, OrderDirection, OrderFields, OrderLookup, OrderPage, Origin, Partner, PartnerFields,
     PartnerLookup, PartnerPage, Product, ProductFields, ProductLookup, ProductPage, Reason, Saved,
     StockLevel, StockPage,
 };
@@ -84,7 +84,12 @@ pub trait Erp {
         unsupported("directories")
     }
     /// Finds the entry by origin, then by name ignoring case; makes it when neither is there.
-    async fn ensure(&mut self, directory: Directory, name: String, origin: Origin) -> Answer<Saved> {
+    async fn ensure(
+        &mut self,
+        directory: Directory,
+        name: String,
+        origin: Origin,
+    ) -> Answer<Saved> {
         let _ = (directory, name, origin);
         unsupported("directories")
     }

@@ -187,7 +187,9 @@ impl Catalogue {
     /// The codes that it has a text for in a language.
     pub fn codes(&self, language: &str) -> impl Iterator<Item = &str> {
         let texts = self.0.get(language);
-        texts.into_iter().flat_map(|texts| texts.keys().map(String::as_str))
+        texts
+            .into_iter()
+            .flat_map(|texts| texts.keys().map(String::as_str))
     }
 
     /// The text of a code as it stands there, with its placeholders.
@@ -285,7 +287,10 @@ mod tests {
 
     #[test]
     fn a_value_that_looks_like_a_placeholder_stays_as_it_is() {
-        let args = [("a".to_owned(), "{b}".to_owned()), ("b".to_owned(), "x".to_owned())];
+        let args = [
+            ("a".to_owned(), "{b}".to_owned()),
+            ("b".to_owned(), "x".to_owned()),
+        ];
         assert_eq!("{b} x {c} {", fill("{a} {b} {c} {", &args));
         assert_eq!(vec!["a", "b"], placeholders("{a} und {b} {"));
     }

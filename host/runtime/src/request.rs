@@ -110,10 +110,9 @@ impl From<Cause> for sync::Cause {
         match cause {
             Cause::Scheduled => sync::Cause::Scheduled,
             Cause::Asked => sync::Cause::Asked,
-            Cause::Action { action, target } => sync::Cause::Action(wire::ActionCall {
-                action,
-                target,
-            }),
+            Cause::Action { action, target } => {
+                sync::Cause::Action(wire::ActionCall { action, target })
+            }
             Cause::Webhook => sync::Cause::Webhook,
             Cause::Changed(records) => sync::Cause::Changed(records),
             Cause::Visited(record) => sync::Cause::Visited(record),

@@ -378,7 +378,11 @@ pub(crate) async fn go(
         job: work.job,
         argument: work.argument,
         cause: work.cause,
-        mode: if work.preview { Mode::Preview } else { Mode::Live },
+        mode: if work.preview {
+            Mode::Preview
+        } else {
+            Mode::Live
+        },
         confirmed: std::collections::HashSet::new(),
         fence: (work.claim.as_ref()).map(|claim| claim.fence.0.unsigned_abs()),
     };
@@ -560,7 +564,9 @@ fn note_failures(
     let (tenant, connection) = (&begun.tenant, &begun.connection);
     for piece in news {
         match piece {
-            News::Failed(RejectedRecord { kind, id, reason, .. }) => {
+            News::Failed(RejectedRecord {
+                kind, id, reason, ..
+            }) => {
                 let record = failed::FailedRecord {
                     kind: kind.clone(),
                     id: id.clone(),
@@ -644,7 +650,7 @@ mod tests {
             connection: "crm".parse().unwrap(),
             connector: "crm 1.0.0".to_owned(),
             job: "orders".to_owned(),
-            preview,
+            mode: if preview { Mode::Preview } else { Mode::Live },
             started_at: Timestamp::UNIX_EPOCH,
             finished_at: Some(Timestamp::UNIX_EPOCH),
             outcome,
@@ -655,7 +661,9 @@ mod tests {
             requests: 0,
             memory: 0,
             error: Some("the counterpart is down".to_owned()),
+            why: None,
             records: Vec::new(),
+            questions: Vec::new(),
         }
     }
 

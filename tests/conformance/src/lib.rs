@@ -32,10 +32,10 @@ use tempfile::TempDir;
 use tenon_erp::EmbeddedErp;
 use tenon_host::observe::{Exchange, LogLine, Observer, Progress, Written};
 use tenon_host::report::{Outcome, RejectedRecord, RunReport};
-use tenon_host::{FoundAccount, Mode, 
-    CallError, ConnectError, Connection, ConnectionSpec, Connector, EgressSettings, Host,
-    HostOptions, InstallError, JobRequest, Limits, NetworkOptions, RetryPolicy, Secret, WantedJob,
-    Webhook,
+use tenon_host::{
+    CallError, ConnectError, Connection, ConnectionSpec, Connector, EgressSettings, FoundAccount,
+    Host, HostOptions, InstallError, JobRequest, Limits, Mode, NetworkOptions, RetryPolicy, Secret,
+    WantedJob, Webhook,
 };
 use tenon_scenarios::{compiler, hostile_component, target};
 
@@ -376,7 +376,11 @@ impl Guest<'_> {
         });
         let request = JobRequest {
             argument: self.argument.clone(),
-            mode: if self.preview { Mode::Preview } else { Mode::Live },
+            mode: if self.preview {
+                Mode::Preview
+            } else {
+                Mode::Live
+            },
             fence: self.fence,
             ..JobRequest::asked("run")
         };

@@ -2,7 +2,10 @@
 
 use serde::Deserialize;
 use tenon_sdk::http::Error;
-use tenon_sdk::model::{Account, Budget, RecordKind, Subscription, Webhooks, Action, AuthScheme, Choice, ConnectorManifest, Credential, Endpoint, Fault, Job, TokenExchange};
+use tenon_sdk::model::{
+    Account, Action, AuthScheme, Budget, Choice, ConnectorManifest, Credential, Endpoint, Fault,
+    Job, RecordKind, Subscription, TokenExchange, Webhooks,
+};
 use tenon_sdk::text;
 
 use crate::api::meta::Kind;
@@ -242,9 +245,9 @@ pub fn choices(option: &str) -> Result<Vec<Choice>, Fault> {
                 .collect());
         }
         other => {
-            return Err(Fault::Unsupported(format!(
-                "there are no choices for `{other}`"
-            ).into()));
+            return Err(Fault::Unsupported(
+                format!("there are no choices for `{other}`").into(),
+            ));
         }
     };
     Ok(entries

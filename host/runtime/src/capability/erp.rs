@@ -126,7 +126,12 @@ impl directories::Host for RunState {
         weigh_answer!(self, entries)
     }
 
-    async fn ensure(&mut self, directory: Directory, name: String, origin: Origin) -> Answer<Saved> {
+    async fn ensure(
+        &mut self,
+        directory: Directory,
+        name: String,
+        origin: Origin,
+    ) -> Answer<Saved> {
         admit_names("directory entry", [&name, &origin])?;
         Ok(self.work()?.ensure(directory, name, origin).await)
     }

@@ -291,7 +291,11 @@ mod tests {
             (180, 200, false),
             (u64::MAX, u64::MAX, false),
         ] {
-            assert_eq!(passes, lets_pass(&limits, affected, total), "{affected} of {total}");
+            assert_eq!(
+                passes,
+                lets_pass(&limits, affected, total),
+                "{affected} of {total}"
+            );
         }
     }
 

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tenon_erp::{EmbeddedErp, Kind};
 use tenon_host::RecordRef;
-use tenon_host::model::RecordKind;
 use tenon_host::ids::{ConnectionId, TenantId};
+use tenon_host::model::RecordKind;
 use utoipa::{IntoParams, ToSchema};
 
 use super::access::{Operate, Read, ToTenant};

@@ -70,7 +70,10 @@ fn describe(connector: &Connector, size: usize, language: &str) -> String {
             format!("{} requests in {} s, ", budget.units, window.as_secs_f64())
         });
         let budgets: String = budgets.collect();
-        format!("{}: {budgets}{} at once", endpoint.origin, endpoint.parallel)
+        format!(
+            "{}: {budgets}{} at once",
+            endpoint.origin, endpoint.parallel
+        )
     });
     section("endpoints", endpoints.collect());
     let settings = manifest.settings_schema.get("properties");

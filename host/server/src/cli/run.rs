@@ -10,8 +10,8 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 use tenon_host::observe::{Level, LogLine, Observer, Progress};
 use tenon_host::report::{Outcome, RejectedRecord, RunReport};
-use tenon_host::{Mode, 
-    ConnectError, Connection, ConnectionSpec, EgressSettings, Host, JobRequest, Limits,
+use tenon_host::{
+    ConnectError, Connection, ConnectionSpec, EgressSettings, Host, JobRequest, Limits, Mode,
 };
 
 use super::args::{self, Connect, Place};
@@ -36,7 +36,11 @@ pub async fn run(args: args::Run) -> anyhow::Result<Exit> {
     );
     let request = JobRequest {
         argument: args.argument,
-        mode: if args.preview { Mode::Preview } else { Mode::Live },
+        mode: if args.preview {
+            Mode::Preview
+        } else {
+            Mode::Live
+        },
         ..JobRequest::asked(args.job)
     };
     let watcher = Arc::new(Watcher::new(args.verbose, args.connect.json, journal));

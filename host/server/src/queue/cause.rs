@@ -42,10 +42,7 @@ impl From<Cause> for Written {
         match cause {
             Cause::Scheduled => Written::Scheduled,
             Cause::Asked => Written::Asked,
-            Cause::Action { action, target } => Written::Action {
-                action,
-                target,
-            },
+            Cause::Action { action, target } => Written::Action { action, target },
             Cause::Webhook => Written::Webhook,
             Cause::Changed(records) => Written::Changed { records },
             Cause::Visited(record) => Written::Visited { record },
@@ -58,10 +55,7 @@ impl From<Written> for Cause {
         match cause {
             Written::Scheduled => Cause::Scheduled,
             Written::Asked => Cause::Asked,
-            Written::Action { action, target } => Cause::Action {
-                action,
-                target,
-            },
+            Written::Action { action, target } => Cause::Action { action, target },
             Written::Webhook => Cause::Webhook,
             Written::Changed { records } => Cause::Changed(records),
             Written::Visited { record } => Cause::Visited(record),

@@ -125,9 +125,15 @@ mod tests {
             ],
         };
         let listens = [Subscription::Changed(RecordKind::Order)];
-        let heard = Cause::Changed(vec![record(RecordKind::Order, "1"), record(RecordKind::Order, "3")]);
+        let heard = Cause::Changed(vec![
+            record(RecordKind::Order, "1"),
+            record(RecordKind::Order, "3"),
+        ]);
         assert_eq!(Some(heard), cause(&event, &listens));
-        assert_eq!(None, cause(&event, &[Subscription::Changed(RecordKind::Product)]));
+        assert_eq!(
+            None,
+            cause(&event, &[Subscription::Changed(RecordKind::Product)])
+        );
     }
 
     #[test]
@@ -135,8 +141,14 @@ mod tests {
         let event = Event::Visited {
             record: record(RecordKind::Partner, "2"),
         };
-        assert_eq!(None, cause(&event, &[Subscription::Changed(RecordKind::Partner)]));
+        assert_eq!(
+            None,
+            cause(&event, &[Subscription::Changed(RecordKind::Partner)])
+        );
         let visited = Some(Cause::Visited(record(RecordKind::Partner, "2")));
-        assert_eq!(visited, cause(&event, &[Subscription::Visited(RecordKind::Partner)]));
+        assert_eq!(
+            visited,
+            cause(&event, &[Subscription::Visited(RecordKind::Partner)])
+        );
     }
 }
