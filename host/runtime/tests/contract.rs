@@ -17,7 +17,11 @@ struct Silent(Vec<String>);
 
 impl Silent {
     fn check(&mut self, docs: &Docs, name: impl FnOnce() -> String) {
-        if docs.contents.as_deref().is_none_or(|text| text.trim().is_empty()) {
+        if docs
+            .contents
+            .as_deref()
+            .is_none_or(|text| text.trim().is_empty())
+        {
             self.0.push(name());
         }
     }
@@ -40,7 +44,11 @@ fn every_item_of_the_contract_is_documented() {
     let own = |package: Option<PackageId>| {
         package.is_some_and(|package| contract.packages[package].name.namespace == "tenon")
     };
-    for (_, interface) in contract.interfaces.iter().filter(|(_, one)| own(one.package)) {
+    for (_, interface) in contract
+        .interfaces
+        .iter()
+        .filter(|(_, one)| own(one.package))
+    {
         let of = interface.name.clone().unwrap_or_default();
         silent.check(&interface.docs, || of.clone());
         for (name, function) in &interface.functions {
@@ -58,7 +66,11 @@ fn every_item_of_the_contract_is_documented() {
     for (_, world) in contract.worlds.iter().filter(|(_, one)| own(one.package)) {
         silent.check(&world.docs, || world.name.clone());
         for item in world.imports.values().chain(world.exports.values()) {
-            assert!(matches!(item, WorldItem::Interface { .. }), "{}", world.name);
+            assert!(
+                matches!(item, WorldItem::Interface { .. }),
+                "{}",
+                world.name
+            );
         }
     }
     assert_eq!(Vec::<String>::new(), silent.0);
