@@ -86,7 +86,7 @@ fn claiming(module: &str) -> Vec<u8> {
             (core module {module})
             (component $c)
             (instance $i (instantiate $c))
-            (export "tenon:connector/sync@0.1.0" (instance $i)))"#
+            (export "tenon:connector/sync@0.2.0" (instance $i)))"#
     );
     wat::parse_str(text).unwrap()
 }
@@ -157,7 +157,7 @@ async fn imports_of_a_nested_component_are_its_parents_to_give() {
                 (import "wasi:sockets/tcp@0.2.3" (instance))
                 (component $c)
                 (instance $i (instantiate $c))
-                (export "tenon:connector/sync@0.1.0" (instance $i))))"#,
+                (export "tenon:connector/sync@0.2.0" (instance $i))))"#,
     );
     let error = install(&component.unwrap()).await;
     assert!(matches!(error, InstallError::NotAConnector), "{error}");
