@@ -211,6 +211,7 @@ fn digits(phone: &str) -> String {
 mod tests {
     use super::{Partners, Wanted};
     use crate::api::Order;
+    use tenon_sdk::reason;
 
     fn order(json: &str) -> Order<'_> {
         serde_json::from_str(json).unwrap_or_else(|error| panic!("{json}: {error}"))
@@ -254,7 +255,7 @@ mod tests {
         assert_eq!(partners.of(&order, Some(&default)), Ok(default));
         assert_eq!(
             partners.of(&order, None),
-            Err("it has no buyer, and settings.default_partner is not set".to_owned())
+            Err(reason!("order.no-buyer").setting("default_partner"))
         );
     }
 }

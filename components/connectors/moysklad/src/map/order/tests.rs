@@ -2,7 +2,8 @@ use std::collections::HashMap;
 
 use rust_decimal::Decimal;
 use tenon_sdk::decimal::{self, round_money};
-use tenon_sdk::model::{self, Order, OrderLine};
+use tenon_sdk::model::{self, Order, OrderLine, Reason, RecordKind};
+use tenon_sdk::reason;
 use uuid::Uuid;
 
 use super::{
