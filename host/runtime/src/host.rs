@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use wasmtime::component::Linker;
 use wasmtime::{Engine, Store, Trap, UpdateDeadline};
 
+use crate::brake::Brake;
 use crate::capability::{self, Checkpoint, Run, RunState};
 use crate::compiler::Compiler;
 use crate::connector::{self, Connector, InstallError};
@@ -641,6 +642,8 @@ impl Host {
             books: work.about().await?,
             account: work.account().await?.map(|account| account.id),
             confirmed: request.confirmed.clone(),
+            brake: Brake::default(),
+            asked_too_much: false,
             work,
             as_one: false,
         };

@@ -35,6 +35,7 @@
 //! # }
 //! ```
 
+mod brake;
 mod capability;
 mod compiler;
 mod connector;

@@ -54,7 +54,7 @@ pub struct Limits {
     pub handles: usize,
     /// Rejected records listed in the report; further ones are only counted.
     pub listed_rejects: usize,
-    /// So many records may be removed, archived or zeroed at once without asking people.
+    /// So many records of a kind may be removed, archived or zeroed in a run without asking people.
     pub brake_records: u64,
     /// And more where they are no more than so many percent of all.
     pub brake_percent: u64,

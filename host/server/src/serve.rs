@@ -10,7 +10,7 @@ use axum::routing::get;
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::Connection;
 
-use crate::control::{audit, failed, repeats, runs, webhooks};
+use crate::control::{audit, failed, questions, repeats, runs, webhooks};
 use crate::observe::{self, QueueFigures, WebhookFigures};
 use crate::service::{Error, Service};
 use crate::{api, console, hooks, scheduler, worker};
@@ -33,9 +33,10 @@ const YEAR: SignedDuration = SignedDuration::from_hours(365 * 24);
 type Forget = fn(&Connection, Timestamp, u32) -> rusqlite::Result<usize>;
 
 /// What grows with time, and how long it is kept.
-const KEPT: [(SignedDuration, Forget); 5] = [
+const KEPT: [(SignedDuration, Forget); 6] = [
     (SEASON, runs::forget),
     (SEASON, failed::forget),
+    (SEASON, questions::forget),
     (SEASON, webhooks::forget),
     (YEAR, audit::forget),
     (repeats::KEPT, repeats::forget),

@@ -22,7 +22,7 @@ use uuid::Uuid;
 
 use crate::control::connections::{State, Stored};
 use crate::control::runs::Begun;
-use crate::control::{connections, failed, log, runs};
+use crate::control::{connections, failed, log, questions, runs};
 use crate::failures::{Failures, News};
 use crate::observe;
 use crate::queue::{Claim, Ended, Leases, Next, QueueFailure, Suspension, cause};
@@ -348,13 +348,16 @@ pub(crate) async fn go(
         enough: AtomicBool::new(false),
     });
     let noted = begun.clone();
-    let listed = (service.control())
+    let (listed, confirmed) = (service.control())
         .write(move |db| {
             if !connections::is_there(db, &noted.tenant, &noted.connection)? {
                 return Err(Error::not_found(What::Connection, &noted.connection));
             }
             runs::begin(db, &noted)?;
-            Ok(failed::names(db, &noted.tenant, &noted.connection)?)
+            let (tenant, connection) = (&noted.tenant, &noted.connection);
+            let listed = failed::names(db, tenant, connection)?;
+            let confirmed = questions::agreed(db, tenant, connection, &noted.job)?;
+            Ok((listed, confirmed))
         })
         .await?;
     let _listed = Listed::new(service, stored, &watched);
@@ -372,6 +375,7 @@ pub(crate) async fn go(
         }),
         stored: stored.clone(),
         begun: begun.clone(),
+        cause: work.cause.clone(),
         claim: work.claim.clone(),
     });
     let request = JobRequest {
@@ -383,7 +387,7 @@ pub(crate) async fn go(
         } else {
             Mode::Live
         },
-        confirmed: std::collections::HashSet::new(),
+        confirmed: confirmed.into_iter().collect(),
         fence: (work.claim.as_ref()).map(|claim| claim.fence.0.unsigned_abs()),
     };
     let report = {
@@ -445,6 +449,7 @@ struct Recorder {
     heard: Mutex<Heard>,
     stored: Stored,
     begun: Begun,
+    cause: Cause,
     claim: Option<Claim>,
 }
 
@@ -496,6 +501,8 @@ impl Recorder {
         }
         let begun = self.begun.clone();
         let answered = report.as_ref().and_then(|report| self.answers(report));
+        let cause = self.cause.clone();
+        let began_at = (self.claim.as_ref()).map_or(begun.started_at, |claim| claim.began_at);
         let told = news.clone();
         let kept = (self.service.control())
             .write(move |db| {
@@ -514,6 +521,18 @@ impl Recorder {
                 }
                 note_failures(db, &begun, &told, now)?;
                 let (tenant, connection) = (&begun.tenant, &begun.connection);
+                if let Some(report) = &report {
+                    let run = questions::Heard {
+                        tenant,
+                        connection,
+                        run: &begun.id,
+                        argument: begun.argument.as_deref(),
+                        cause: &cause,
+                        started_at: begun.started_at,
+                        began_at,
+                    };
+                    questions::heard(db, run, report, now)?;
+                }
                 if !named_all {
                     failed::doubt(db, tenant, connection, &begun.job)?;
                 } else if let Some(answered) = answered {

@@ -18,6 +18,7 @@ use wasmtime::component::{HasSelf, Linker, ResourceTable};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::WasiHttpCtx;
 
+use crate::brake::Brake;
 use crate::contract::tenon::{erp as erp_contract, runtime as runtime_contract};
 use crate::egress::{Egress, RunEgress};
 use crate::limits::{Breach, Limits};
@@ -78,6 +79,10 @@ pub(crate) struct Run {
     pub account: Option<String>,
     /// Questions that people have agreed to.
     pub confirmed: HashSet<String>,
+    /// What it was let do without asking them.
+    pub brake: Brake,
+    /// It has more open questions than are listed.
+    pub asked_too_much: bool,
     /// Kept as a whole or not at all: checkpoints commit nothing.
     pub as_one: bool,
 }
@@ -121,9 +126,7 @@ impl RunState {
     }
 
     fn run(&mut self) -> wasmtime::Result<&mut Run> {
-        self.run.as_mut().ok_or_else(|| {
-            wasmtime::format_err!("a connector has no platform while it describes itself")
-        })
+        self.run.as_mut().ok_or_else(no_run)
     }
 
     fn work(&mut self) -> wasmtime::Result<&mut Box<dyn UnitOfWork>> {
@@ -147,6 +150,10 @@ impl RunState {
         }
         Ok(())
     }
+}
+
+fn no_run() -> wasmtime::Error {
+    wasmtime::format_err!("a connector has no platform while it describes itself")
 }
 
 /// Passes keys, origins and other names that are no longer than names are.

@@ -1,19 +1,25 @@
 //! `tenon:runtime/run`: settings, checkpoints, and what a run tells about itself.
 
-use sha2::Digest as _;
 use wasmtime::Result;
 
-use super::{RunState, admit_names};
+use super::{RunState, admit_names, no_run};
+use crate::brake::question_id;
 use crate::contract::tenon::runtime::run as wire;
-use crate::limits::{Breach, Limits};
+use crate::limits::Breach;
 use crate::model::FieldChange;
 use crate::observe::{Change, Level, Progress, Side, Written, tidy};
 use crate::reason::Reason;
 use crate::report::{Question, RejectedRecord, Subject};
 use crate::request::Mode;
 
+/// Open questions of one run; the answer to further ones is no, and people are not shown them.
+const QUESTIONS: usize = 20;
+
 /// Names of a question's records that are shown.
 const SAMPLES: usize = 20;
+
+/// Bytes of such a name.
+const SAMPLE: usize = 200;
 
 impl From<wire::Level> for Level {
     fn from(level: wire::Level) -> Self {
@@ -42,32 +48,6 @@ impl From<wire::Subject> for Subject {
             wire::Subject::Key(key) => Subject::Key(key),
         }
     }
-}
-
-/// Whether so many records of so many may be removed, archived or zeroed without asking anybody.
-fn lets_pass(limits: &Limits, affected: u64, total: u64) -> bool {
-    let few = affected <= limits.brake_records;
-    let share = u128::from(affected) * 100;
-    few || share <= u128::from(total) * u128::from(limits.brake_percent)
-}
-
-/// Names a question by all that it asks, so that an answer counts for nothing else.
-fn question_id(job: &str, question: &wire::Question) -> String {
-    let mut digest = sha2::Sha256::new();
-    let numbers = [question.affected, question.total].map(u64::to_le_bytes);
-    let parts = [
-        job.as_bytes(),
-        question.reason.code.as_bytes(),
-        question.record_kind.as_bytes(),
-        numbers.as_flattened(),
-        &question.facts,
-    ];
-    for part in parts {
-        digest.update((part.len() as u64).to_le_bytes());
-        digest.update(part);
-    }
-    let id = &digest.finalize()[..12];
-    id.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 impl RunState {
@@ -151,35 +131,54 @@ impl wire::Host for RunState {
         })
     }
 
-    async fn confirmed(&mut self, mut question: wire::Question) -> Result<bool> {
-        admit_names("digest", [&question.record_kind])?;
-        if lets_pass(&self.limits, question.affected, question.total) {
-            return Ok(true);
-        }
+    async fn confirmed(&mut self, question: wire::Question) -> Result<bool> {
+        let wire::Question {
+            mut reason,
+            record_kind: mut kind,
+            affected,
+            total,
+            mut samples,
+            facts,
+        } = question;
+        admit_names("kind of record", [&kind])?;
+        self.admit(&samples)?;
         let most = self.limits.log_line;
-        question.reason.tidy(most);
-        tidy(&mut question.record_kind, most);
-        question.samples.truncate(SAMPLES);
-        for sample in &mut question.samples {
-            tidy(sample, most);
+        reason.tidy(most);
+        tidy(&mut kind, most);
+        samples.truncate(SAMPLES);
+        for sample in &mut samples {
+            tidy(sample, SAMPLE.min(most));
         }
-        let text = self.log.text(&question.reason);
-        let run = self.run()?;
-        let id = question_id(&run.report.job, &question);
-        if run.confirmed.contains(&id) {
+        let mut text = self.log.text(&reason);
+        tidy(&mut text, most);
+        let run = self.run.as_mut().ok_or_else(no_run)?;
+        let numbers = [affected, total];
+        let id = question_id(&run.report.job, &reason.code, &kind, numbers, &facts);
+        let agreed = run.confirmed.contains(&id)
+            || run.brake.lets_pass(&self.limits, &kind, affected, total);
+        if agreed {
             return Ok(true);
         }
-        if !run.report.questions.iter().any(|open| open.id == id) {
-            run.report.questions.push(Question {
-                id,
-                text,
-                why: question.reason,
-                kind: question.record_kind,
-                affected: question.affected,
-                total: question.total,
-                samples: question.samples,
-            });
+        let asked = &mut run.report.questions;
+        if asked.iter().any(|open| open.id == id) {
+            return Ok(false);
         }
+        if asked.len() == QUESTIONS {
+            if !std::mem::replace(&mut run.asked_too_much, true) {
+                self.log
+                    .line(Level::Warn, Reason::new("host.questions-full"));
+            }
+            return Ok(false);
+        }
+        asked.push(Question {
+            id,
+            text,
+            why: reason,
+            kind,
+            affected,
+            total,
+            samples,
+        });
         Ok(false)
     }
 
@@ -261,50 +260,5 @@ impl wire::Host for RunState {
     async fn debug(&mut self, message: String) -> Result<()> {
         self.log.debug(message);
         Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn question(affected: u64, facts: &[u8]) -> wire::Question {
-        wire::Question {
-            reason: Reason::new("products.gone"),
-            record_kind: "product".to_owned(),
-            affected,
-            total: 200,
-            samples: Vec::new(),
-            facts: facts.to_vec(),
-        }
-    }
-
-    #[test]
-    fn few_records_pass_and_a_small_share_of_many() {
-        let limits = Limits::default();
-        for (affected, total, passes) in [
-            (0, 0, true),
-            (10, 10, true),
-            (11, 11, false),
-            (11, 109, false),
-            (11, 110, true),
-            (180, 200, false),
-            (u64::MAX, u64::MAX, false),
-        ] {
-            assert_eq!(
-                passes,
-                lets_pass(&limits, affected, total),
-                "{affected} of {total}"
-            );
-        }
-    }
-
-    #[test]
-    fn an_answer_counts_only_for_what_was_asked() {
-        let id = question_id("products", &question(180, b"abc"));
-        assert_eq!(id, question_id("products", &question(180, b"abc")));
-        assert_ne!(id, question_id("stock", &question(180, b"abc")));
-        assert_ne!(id, question_id("products", &question(181, b"abc")));
-        assert_ne!(id, question_id("products", &question(180, b"abd")));
     }
 }

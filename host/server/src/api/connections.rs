@@ -25,7 +25,7 @@ use crate::control::connections::{
 use crate::control::runs::{self, Run};
 use crate::control::tokens::Scope;
 use crate::control::versions::{self, Version};
-use crate::control::{credentials, failed};
+use crate::control::{credentials, failed, questions};
 use crate::service::{ConnectionChange, Error, NewConnection, Running, Service, What};
 
 /// A connector with its settings in a tenant.
@@ -74,6 +74,8 @@ pub struct ConnectionView {
     dead: u64,
     /// Records that failed in the latest run that processed them.
     failed_records: u64,
+    /// Questions of runs that wait for an answer.
+    open_questions: u64,
     /// Credentials that are missing: of each list one is needed.
     missing_credentials: Vec<Vec<String>>,
 }
@@ -368,6 +370,7 @@ struct Sketch {
     previous: Option<VersionName>,
     last_run: Option<Run>,
     failed_records: u64,
+    open_questions: u64,
     missing_credentials: Vec<Vec<String>>,
 }
 
@@ -389,6 +392,7 @@ fn sketch(db: &Connection, stored: Stored) -> Result<Sketch, Problem> {
     Ok(Sketch {
         last_run: runs::last(db, tenant, id)?,
         failed_records: failed::count(db, tenant, id)?,
+        open_questions: questions::count_open(db, tenant, id)?,
         missing_credentials: missing,
         version,
         previous,
@@ -439,6 +443,7 @@ async fn fill(service: &Service, sketch: Sketch) -> Result<ConnectionView, Probl
         waiting: counts.ready + counts.later,
         dead: counts.dead,
         failed_records: sketch.failed_records,
+        open_questions: sketch.open_questions,
         missing_credentials: sketch.missing_credentials,
         version: VersionName {
             version: sketch

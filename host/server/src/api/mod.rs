@@ -15,6 +15,7 @@ mod extract;
 mod log;
 mod page;
 mod problem;
+mod questions;
 mod records;
 mod repeats;
 mod runs;
@@ -141,6 +142,11 @@ fn operations() -> OpenApiRouter<Service> {
         .routes(routes!(runs::list_runs))
         .routes(routes!(runs::get_run))
         .routes(routes!(runs::list_changes))
+        .routes(routes!(questions::list_all_questions))
+        .routes(routes!(questions::list_tenant_questions))
+        .routes(routes!(questions::list_questions))
+        .routes(routes!(questions::get_question))
+        .routes(routes!(questions::answer_question))
         .routes(routes!(log::list_log))
         .routes(routes!(log::list_tenant_log))
         .routes(routes!(

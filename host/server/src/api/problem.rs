@@ -243,6 +243,8 @@ impl From<Error> for Problem {
             | Error::ConnectionNotOn
             | Error::Busy
             | Error::NoPrevious
+            | Error::QuestionExpired
+            | Error::QuestionAnswered
             | Error::Failure(_) => problem,
         }
     }
@@ -345,6 +347,8 @@ mod tests {
                 },
                 Error::OlderState { kept: 7, known: 8 },
                 Error::TenantInUse { connections: 7 },
+                Error::QuestionExpired,
+                Error::QuestionAnswered,
                 Error::MissingCredential(vec![vec!["x".to_owned()]]),
                 Error::BadComponent("x".to_owned()),
                 Error::Refused("x".to_owned()),

@@ -11,6 +11,7 @@ use super::access::{Read, ToConnection};
 use super::extract::{Path, Query};
 use super::page::{self, Page, PageQuery};
 use super::problem::{Problem, not_found};
+use super::questions::AskedView;
 use super::work::CauseView;
 use super::{Reply, reply};
 use crate::control::runs::{self, Change, Field, Run, Wanted};
@@ -65,6 +66,8 @@ pub struct RunWithRecords {
     run: RunView,
     /// Records that failed.
     records: Vec<RejectedView>,
+    /// What it asked before it would have gone on, and did not do.
+    questions: Vec<AskedView>,
 }
 
 /// A record that failed in a run.
@@ -259,6 +262,7 @@ pub async fn get_run(
     Path(path): Path<RunPath>,
 ) -> Reply<RunWithRecords> {
     let mut run = find(&service, &access, path.run).await?;
+    let questions = std::mem::take(&mut run.questions).into_iter();
     let records = std::mem::take(&mut run.records).into_iter();
     let records = records.map(|record| RejectedView {
         kind: record.kind,
@@ -267,6 +271,7 @@ pub async fn get_run(
     });
     reply(RunWithRecords {
         records: records.collect(),
+        questions: questions.map(AskedView::from).collect(),
         run: run.into(),
     })
 }

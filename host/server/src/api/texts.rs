@@ -122,6 +122,7 @@ const THINGS: &[(&str, Text)] = &[
     ),
     ("token", ["token", "токен", "токен"]),
     ("binding", ["binding", "зв'язка", "связка"]),
+    ("question", ["question", "запитання", "вопрос"]),
 ];
 
 const REASONS: &[(&str, Text)] = &[
@@ -650,6 +651,37 @@ pub const ROWS: &[Row] = &[
             "The tenant has connections that are switched on ({connections}); switch them off first.",
             "У клієнта є увімкнені підключення ({connections}); спершу вимкніть їх.",
             "У клиента есть включённые подключения ({connections}); сначала выключите их.",
+        ],
+    },
+    Row {
+        code: "question_expired",
+        status: StatusCode::CONFLICT,
+        title: [
+            "The question has expired",
+            "Запитання втратило чинність",
+            "Вопрос утратил силу",
+        ],
+        detail: [
+            "The facts have changed and no run asks this any more; look at the present questions of \
+             the connection.",
+            "Обставини змінилися, і жоден запуск про це більше не питає; перегляньте теперішні \
+             запитання підключення.",
+            "Обстоятельства изменились, и ни один запуск об этом больше не спрашивает; посмотрите \
+             нынешние вопросы подключения.",
+        ],
+    },
+    Row {
+        code: "question_answered",
+        status: StatusCode::CONFLICT,
+        title: [
+            "The question is answered already",
+            "На запитання вже відповіли",
+            "На вопрос уже ответили",
+        ],
+        detail: [
+            "Somebody has answered this question already; load it again to see who and how.",
+            "На це запитання вже відповіли; завантажте його знову, щоб побачити, хто і як.",
+            "На этот вопрос уже ответили; загрузите его снова, чтобы увидеть, кто и как.",
         ],
     },
     Row {

@@ -15,8 +15,8 @@ use crate::versions::signature::TrustedKey;
 
 /// Runs connectors over the embedded ERP, one at a time by hand or as a server for tenants.
 ///
-/// Exit status: 0 done; 1 finished, but some records failed; 2 could not run or finish; 130 stopped
-/// by Ctrl-C at a checkpoint.
+/// Exit status: 0 done; 1 finished, but some records failed or something was not done that needs
+/// your agreement; 2 could not run or finish; 130 stopped by Ctrl-C at a checkpoint.
 #[derive(Debug, Parser)]
 #[command(name = "tenon", version, max_term_width = 100)]
 pub struct Args {
@@ -178,6 +178,9 @@ pub struct Run {
     /// Only find out what would be done; change nothing on either side.
     #[arg(long)]
     pub preview: bool,
+    /// Agree to what an earlier run asked, by the id that it printed; may be given several times.
+    #[arg(long = "confirm", value_name = "ID")]
+    pub confirmed: Vec<String>,
     /// Show the run's whole log, including the rule that matched each record.
     #[arg(short, long)]
     pub verbose: bool,

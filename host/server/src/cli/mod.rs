@@ -24,7 +24,8 @@ use crate::observe::{LogFormat, Tracing, TracingOptions};
 enum Exit {
     /// All was done.
     Done = 0,
-    /// Finished, but some records could not be taken.
+    /// Finished, but some records could not be taken, or something was not done that people have to
+    /// agree to first.
     SomeFailed = 1,
     /// Could not run or could not finish; the error says why.
     CouldNotRun = 2,

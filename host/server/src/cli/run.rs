@@ -41,6 +41,7 @@ pub async fn run(args: args::Run) -> anyhow::Result<Exit> {
         } else {
             Mode::Live
         },
+        confirmed: args.confirmed.into_iter().collect(),
         ..JobRequest::asked(args.job)
     };
     let watcher = Arc::new(Watcher::new(args.verbose, args.connect.json, journal));
@@ -57,12 +58,13 @@ pub async fn run(args: args::Run) -> anyhow::Result<Exit> {
         println!("{}", serde_json::to_string(&report)?);
     } else {
         print!("{}", summary(&report));
+        print!("{}", questions(&report, &this_command()));
     }
     if let Some(error) = &report.error {
         eprintln!("tenon: {error}");
     }
     Ok(match report.outcome {
-        Outcome::Done if report.failed == 0 => Exit::Done,
+        Outcome::Done if report.failed == 0 && report.questions.is_empty() => Exit::Done,
         Outcome::Done => Exit::SomeFailed,
         Outcome::Suspended => Exit::Stopped,
         _ => Exit::CouldNotRun,
@@ -262,4 +264,74 @@ fn summary(report: &RunReport) -> String {
         text += &format!("  {} {}: {}\n", record.kind, record.id, record.reason);
     }
     text
+}
+
+/// What people have to agree to before it is done, each with the command that does it.
+fn questions(report: &RunReport, command: &str) -> String {
+    let mut text = String::new();
+    for question in &report.questions {
+        text += &format!(
+            "not done, {} of {} ({}): {}\n",
+            question.affected, question.total, question.kind, question.text
+        );
+        for sample in &question.samples {
+            text += &format!("    {sample}\n");
+        }
+        if question.affected > question.samples.len() as u64 && !question.samples.is_empty() {
+            text += "    …\n";
+        }
+        text += &format!("  to have it done: {command} --confirm {}\n", question.id);
+    }
+    text
+}
+
+/// The command line of this process, for a shell.
+fn this_command() -> String {
+    let arguments: Vec<String> = std::env::args().collect();
+    let quoted = shlex::try_join(arguments.iter().map(String::as_str));
+    quoted.unwrap_or_else(|_| arguments.join(" "))
+}
+
+#[cfg(test)]
+mod tests {
+    use tenon_host::Reason;
+    use tenon_host::report::Question;
+
+    use super::*;
+
+    #[test]
+    fn an_open_question_is_printed_with_its_numbers_and_the_command_that_agrees() {
+        let question = Question {
+            id: "0a1b".to_owned(),
+            text: "180 cards would be archived".to_owned(),
+            why: Reason::new("products.gone"),
+            kind: "product".to_owned(),
+            affected: 180,
+            total: 200,
+            samples: vec!["Filter".to_owned()],
+        };
+        let report = RunReport {
+            id: "1".to_owned(),
+            connection: "crm".parse().unwrap(),
+            connector: "crm 1.0.0".to_owned(),
+            job: "products".to_owned(),
+            mode: Mode::Live,
+            started_at: jiff::Timestamp::UNIX_EPOCH,
+            finished_at: None,
+            outcome: Outcome::Done,
+            created: 0,
+            updated: 0,
+            unchanged: 0,
+            failed: 0,
+            requests: 0,
+            memory: 0,
+            error: None,
+            why: None,
+            records: Vec::new(),
+            questions: vec![question],
+        };
+        let wanted = "not done, 180 of 200 (product): 180 cards would be archived\n    Filter\n    \
+                      …\n  to have it done: tenon run crm products --confirm 0a1b\n";
+        assert_eq!(wanted, questions(&report, "tenon run crm products"));
+    }
 }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tenon_host::ids::{ConnectionId, TenantId};
 use tenon_host::observe::Written;
-use tenon_host::report::{Outcome, RejectedRecord, RunReport};
+use tenon_host::report::{Outcome, Question, RejectedRecord, RunReport};
 
 use super::columns;
 
@@ -65,6 +65,8 @@ pub struct Run {
     pub error: Option<String>,
     /// The records that could not be taken.
     pub records: Vec<RejectedRecord>,
+    /// What it asked people, and did not do.
+    pub questions: Vec<Question>,
 }
 
 /// A record that a run wrote, or in a preview would have written, at the counterpart.
@@ -159,7 +161,7 @@ pub fn finish(db: &Connection, id: &str, report: &RunReport) -> rusqlite::Result
     let finished_at = report.finished_at.unwrap_or_else(Timestamp::now);
     db.prepare_cached(
         "UPDATE runs SET finished_at = ?2, outcome = ?3, created = ?4, updated = ?5,
-             unchanged = ?6, failed = ?7, requests = ?8, error = ?9, records = ?10
+             unchanged = ?6, failed = ?7, requests = ?8, error = ?9, records = ?10, questions = ?11
          WHERE id = ?1",
     )?
     .execute(params![
@@ -173,6 +175,7 @@ pub fn finish(db: &Connection, id: &str, report: &RunReport) -> rusqlite::Result
         count(report.requests),
         report.error,
         columns::to_json(&report.records)?,
+        columns::to_json(&report.questions)?,
     ])
     .map(drop)
 }
@@ -329,6 +332,7 @@ fn run(row: &Row<'_>) -> rusqlite::Result<Run> {
         requests: count("requests")?,
         error: row.get("error")?,
         records: columns::json(row, "records")?,
+        questions: columns::json(row, "questions")?,
     })
 }
 

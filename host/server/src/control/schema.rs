@@ -6,7 +6,7 @@
 use rusqlite_migration::{M, Migrations};
 
 /// Steps are only ever added: databases stand at any of them.
-const STEPS: &[M<'static>] = &[M::up(CREDENTIALS), M::up(RUN_LOG), M::up(SERVER)];
+const STEPS: &[M<'static>] = &[M::up(CREDENTIALS), M::up(RUN_LOG), M::up(SERVER), M::up(QUESTIONS)];
 
 /// What brings a database up to date.
 pub const MIGRATIONS: Migrations<'static> = Migrations::from_slice(STEPS);
@@ -324,6 +324,42 @@ CREATE TABLE audit (
     detail TEXT NOT NULL
 ) STRICT;
 CREATE INDEX audit_by_tenant ON audit (tenant, id);
+";
+
+const QUESTIONS: &str = "
+-- What runs asked people before they went on.
+CREATE TABLE questions (
+    tenant TEXT NOT NULL,
+    connection TEXT NOT NULL,
+    -- Digest of all that is asked.
+    id TEXT NOT NULL,
+    job TEXT NOT NULL,
+    argument TEXT,
+    -- Of the run that an answer calls for.
+    cause TEXT NOT NULL,
+    -- The last one that asked.
+    run TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    affected INTEGER NOT NULL,
+    total INTEGER NOT NULL,
+    samples TEXT NOT NULL,
+    text TEXT NOT NULL,
+    why TEXT NOT NULL,
+    asked_at INTEGER NOT NULL,
+    -- When it was asked last.
+    seen_at INTEGER NOT NULL,
+    -- Whether its connection was paused because of it.
+    pauses INTEGER NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('open', 'agreed', 'declined', 'done', 'expired')),
+    answered_by TEXT,
+    answered_at INTEGER,
+    PRIMARY KEY (tenant, connection, id),
+    FOREIGN KEY (tenant, connection) REFERENCES connections (tenant, id) ON DELETE CASCADE
+) STRICT, WITHOUT ROWID;
+CREATE INDEX questions_in_order ON questions (asked_at);
+CREATE INDEX questions_by_time ON questions (seen_at);
+
+ALTER TABLE runs ADD COLUMN questions TEXT NOT NULL DEFAULT '[]';
 ";
 
 #[cfg(test)]

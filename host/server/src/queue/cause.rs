@@ -17,6 +17,11 @@ enum Written {
     Visited { record: RecordRef },
 }
 
+/// A cause as JSON, where it stands alone.
+#[derive(Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Json(#[serde(with = "self")] pub Cause);
+
 /// Writes a cause as JSON.
 pub fn serialize<S: Serializer>(cause: &Cause, serializer: S) -> Result<S::Ok, S::Error> {
     Written::from(cause.clone()).serialize(serializer)

@@ -41,6 +41,8 @@ pub enum What {
     Token,
     /// A pair of records.
     Binding,
+    /// Something that a run asked people.
+    Question,
 }
 
 impl fmt::Display for What {
@@ -60,6 +62,7 @@ impl fmt::Display for What {
             What::Kind => "kind of record",
             What::Token => "token",
             What::Binding => "binding",
+            What::Question => "question",
         })
     }
 }
@@ -143,6 +146,12 @@ pub enum Error {
         /// How many.
         connections: u64,
     },
+    /// Nobody asks that any more.
+    #[error("no run asks this any more; look at the present questions")]
+    QuestionExpired,
+    /// The question has its answer.
+    #[error("the question is answered already")]
+    QuestionAnswered,
     /// Credentials that the connector needs were not given; one of each list is needed.
     #[error("credentials are missing: {}", credentials(.0))]
     MissingCredential(Vec<Vec<String>>),
@@ -228,6 +237,8 @@ impl Error {
             Error::OtherConnector { .. } => "other_connector",
             Error::OlderState { .. } => "older_state",
             Error::TenantInUse { .. } => "tenant_in_use",
+            Error::QuestionExpired => "question_expired",
+            Error::QuestionAnswered => "question_answered",
             Error::MissingCredential(_) => "credential_missing",
             Error::BadComponent(_) => "bad_component",
             Error::Refused(_) => "refused",

@@ -87,6 +87,15 @@ impl Service {
                 plan_anew(db, &connector.manifest, &on, Keeps::Due, now)
             })
             .await?;
+        self.gone_on(tenant, connection).await
+    }
+
+    /// Lets what waits for a connection run that was switched on.
+    pub(super) async fn gone_on(
+        &self,
+        tenant: &TenantId,
+        connection: &ConnectionId,
+    ) -> Result<(), Error> {
         self.inbox().notify_one();
         self.note_timers(tenant, connection).await;
         let now = Timestamp::now();
@@ -427,6 +436,29 @@ impl Service {
             watched.stop.store(true, Ordering::Relaxed);
         }
     }
+}
+
+/// Lets a connection that is paused go on, in the transaction that the caller has begun. What belongs
+/// to it beyond that is done by [`Service::gone_on`].
+pub(super) fn go_on(
+    db: &rusqlite::Connection,
+    manifest: &Manifest,
+    tenant: &TenantId,
+    connection: &ConnectionId,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let on = connections::change(db, tenant, connection, |stored| {
+        if let State::Paused { .. } = stored.state {
+            stored.state = State::On;
+            stored.enabled_at = Some(now);
+        }
+        Ok::<_, Error>(())
+    })?;
+    if let Some(on) = on {
+        webhooks::retry(db, tenant, connection)?;
+        plan_anew(db, manifest, &on, Keeps::Due, now)?;
+    }
+    Ok(())
 }
 
 /// Which planned runs stay when a connection is planned anew, as long as their schedule is the same.

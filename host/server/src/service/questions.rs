@@ -1,0 +1,163 @@
+//! What people answer to the questions of runs.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use jiff::Timestamp;
+use serde_json::json;
+use tenon_host::ids::{ConnectionId, TenantId};
+
+use super::switching::go_on;
+use super::{Error, Service, What, note};
+use crate::control::audit::{self, Note};
+use crate::control::questions::{self, State, Stored};
+use crate::control::{Failure, connections};
+use crate::queue::{NewRequest, Priority};
+
+/// An answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// It is to be done.
+    Yes,
+    /// It is not to be done, for as long as the facts are the same.
+    No,
+}
+
+impl Service {
+    /// A question of a connection.
+    pub async fn question(
+        &self,
+        tenant: &TenantId,
+        connection: &ConnectionId,
+        id: &str,
+    ) -> Result<Stored, Error> {
+        let (tenant, connection, id) = (tenant.clone(), connection.clone(), id.to_owned());
+        self.control()
+            .read(move |db| find(db, &tenant, &connection, &id))
+            .await
+    }
+
+    /// Answers a question. A yes asks for the job at once, which is told of it, and lets a connection
+    /// go on that was paused because of the question; all of it is kept as one with the answer. Who
+    /// said no may still say yes.
+    pub async fn answer(
+        &self,
+        actor: &str,
+        tenant: &TenantId,
+        connection: &ConnectionId,
+        id: &str,
+        answer: Answer,
+    ) -> Result<(), Error> {
+        let stored = self.question(tenant, connection, id).await?;
+        admit(&stored, answer)?;
+        let note = note_of(actor, &stored, answer);
+        match answer {
+            Answer::Yes => self.agree(stored, note).await,
+            Answer::No => {
+                self.control()
+                    .write(move |db| decide(db, &stored, answer, &note, Timestamp::now()))
+                    .await
+            }
+        }
+    }
+
+    async fn agree(&self, stored: Stored, note: Note) -> Result<(), Error> {
+        let (tenant, connection) = (stored.tenant.clone(), stored.connection.clone());
+        let request = NewRequest {
+            tenant: tenant.clone(),
+            connection: connection.clone(),
+            job: stored.job.clone(),
+            argument: stored.argument.clone(),
+            preview: false,
+            cause: stored.cause.clone(),
+            priority: Priority::Action,
+            due: None,
+        };
+        let pauses = stored.pauses;
+        let manifest = if pauses {
+            let digest = self.stored(&tenant, &connection).await?.digest;
+            Some(self.connector(&digest).await?.manifest.clone())
+        } else {
+            None
+        };
+        let now = Timestamp::now();
+        let refused = Arc::new(Mutex::new(None));
+        let why = Arc::clone(&refused);
+        let also = Box::new(move |db: &rusqlite::Connection| {
+            let done = decide(db, &stored, Answer::Yes, &note, now).and_then(|()| {
+                let (tenant, connection) = (&stored.tenant, &stored.connection);
+                (manifest.as_ref()).map_or(Ok(()), |manifest| {
+                    go_on(db, manifest, tenant, connection, now)
+                })
+            });
+            done.map_err(|error| {
+                let failure = Failure::new(&error);
+                *why.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+                failure
+            })
+        });
+        let asked = self.queue().ask_with(vec![request], also, now).await;
+        if let Err(failure) = asked {
+            let refused = (refused.lock().unwrap_or_else(PoisonError::into_inner)).take();
+            return Err(refused.unwrap_or_else(|| failure.into()));
+        }
+        if pauses {
+            self.gone_on(&tenant, &connection).await?;
+        }
+        Ok(())
+    }
+}
+
+fn find(
+    db: &rusqlite::Connection,
+    tenant: &TenantId,
+    connection: &ConnectionId,
+    id: &str,
+) -> Result<Stored, Error> {
+    let missing = || Error::not_found(What::Question, id);
+    questions::get(db, tenant, connection, id)?.ok_or_else(missing)
+}
+
+/// Refuses an answer that nothing waits for.
+fn admit(stored: &Stored, answer: Answer) -> Result<(), Error> {
+    match (stored.state, answer) {
+        (State::Open, _) | (State::Declined, Answer::Yes) => Ok(()),
+        (State::Expired, _) => Err(Error::QuestionExpired),
+        (State::Agreed | State::Declined | State::Done, _) => Err(Error::QuestionAnswered),
+    }
+}
+
+/// Keeps an answer, unless it came too late meanwhile.
+fn decide(
+    db: &rusqlite::Connection,
+    seen: &Stored,
+    answer: Answer,
+    note: &Note,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let (tenant, connection) = (&seen.tenant, &seen.connection);
+    if !connections::is_there(db, tenant, connection)? {
+        return Err(Error::not_found(What::Connection, connection));
+    }
+    let stored = find(db, tenant, connection, &seen.question.id)?;
+    admit(&stored, answer)?;
+    let state = match answer {
+        Answer::Yes => State::Agreed,
+        Answer::No => State::Declined,
+    };
+    questions::answer(db, &stored, state, &note.actor, now)?;
+    Ok(audit::note(db, note, now)?)
+}
+
+fn note_of(actor: &str, stored: &Stored, answer: Answer) -> Note {
+    let question = &stored.question;
+    let detail = json!({
+        "question": question.id,
+        "answer": match answer { Answer::Yes => "yes", Answer::No => "no" },
+        "job": stored.job,
+        "kind": question.kind,
+        "affected": question.affected,
+        "total": question.total,
+    });
+    let place = (Some(&stored.tenant), Some(&stored.connection));
+    note(actor, place, "question.answer", detail)
+}
