@@ -119,6 +119,7 @@ async fn look(service: &Service) -> Result<(), Error> {
         waiting: webhooks.waiting,
         given_up: webhooks.given_up,
     });
+    service.metrics().control(&service.control().uses());
     Ok(())
 }
 

@@ -259,6 +259,9 @@ pub enum QueueFailure {
     Database(#[from] Failure),
 }
 
+/// What is written together with a wish.
+pub type Also = Box<dyn FnOnce(&rusqlite::Connection) -> Result<(), Failure> + Send>;
+
 /// The runs that are wanted. Each operation is done as a whole or not at all, and is durable when it
 /// answers.
 #[async_trait]
@@ -268,6 +271,14 @@ pub trait Queue: Send + Sync {
     async fn ask(
         &self,
         requests: Vec<NewRequest>,
+        now: Timestamp,
+    ) -> Result<Vec<RequestId>, QueueFailure>;
+
+    /// The same, and something else after it: both are done, or nothing is.
+    async fn ask_with(
+        &self,
+        requests: Vec<NewRequest>,
+        also: Also,
         now: Timestamp,
     ) -> Result<Vec<RequestId>, QueueFailure>;
 

@@ -28,8 +28,8 @@ use tokio::sync::watch;
 
 use super::rules::{self, Head, Wish};
 use super::{
-    Claim, Counts, Ended, Fence, Figures, Leases, NewRequest, Next, Priority, Queue, QueueFailure,
-    Recovered, RequestId, State, Suspension, Waiting, cause,
+    Also, Claim, Counts, Ended, Fence, Figures, Leases, NewRequest, Next, Priority, Queue,
+    QueueFailure, Recovered, RequestId, State, Suspension, Waiting, cause,
 };
 use crate::control::{Failure, SharedControl};
 
@@ -97,6 +97,21 @@ impl Queue for SqliteQueue {
     async fn ask(&self, requests: Vec<NewRequest>, now: Timestamp) -> Outcome<Vec<RequestId>> {
         let now = now.as_millisecond();
         self.change(move |db| ask(db, requests, now)).await
+    }
+
+    async fn ask_with(
+        &self,
+        requests: Vec<NewRequest>,
+        also: Also,
+        now: Timestamp,
+    ) -> Outcome<Vec<RequestId>> {
+        let now = now.as_millisecond();
+        self.change(move |db| {
+            let ids = ask(db, requests, now)?;
+            also(db)?;
+            Ok(ids)
+        })
+        .await
     }
 
     async fn claim(&self, now: Timestamp, lease: Duration) -> Outcome<Option<Claim>> {

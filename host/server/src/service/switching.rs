@@ -87,7 +87,7 @@ impl Service {
                 plan_anew(db, &connector.manifest, &on, Keeps::Due, now)
             })
             .await?;
-        self.inbox().notify_one();
+        self.inbox().look();
         self.note_timers(tenant, connection).await;
         let now = Timestamp::now();
         Ok(self.queue().switched(tenant, connection, now).await?)
