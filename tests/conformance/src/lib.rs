@@ -33,9 +33,9 @@ use tenon_erp::EmbeddedErp;
 use tenon_host::observe::{Exchange, LogLine, Observer, Progress, Written};
 use tenon_host::report::{Outcome, RejectedRecord, RunReport};
 use tenon_host::{
-    CallError, ConnectError, Connection, ConnectionSpec, Connector, EgressSettings, Host,
-    HostOptions, InstallError, JobRequest, Limits, NetworkOptions, RetryPolicy, Secret, WantedJob,
-    Webhook,
+    CallError, ConnectError, Connection, ConnectionSpec, Connector, EgressSettings, FoundAccount,
+    Host, HostOptions, InstallError, JobRequest, Limits, Mode, NetworkOptions, RetryPolicy, Secret,
+    WantedJob, Webhook,
 };
 use tenon_scenarios::{compiler, hostile_component, target};
 
@@ -338,6 +338,7 @@ impl Guest<'_> {
     /// When the name of the tenant or the connection is none.
     pub fn connect(&self) -> Result<Connection, ConnectError> {
         let spec = ConnectionSpec {
+            place: tenon_host::Place::default(),
             tenant: self.tenant.parse().expect("a name"),
             id: self.id.parse().expect("a name"),
             settings: self.settings.clone(),
@@ -375,7 +376,11 @@ impl Guest<'_> {
         });
         let request = JobRequest {
             argument: self.argument.clone(),
-            preview: self.preview,
+            mode: if self.preview {
+                Mode::Preview
+            } else {
+                Mode::Live
+            },
             fence: self.fence,
             ..JobRequest::asked("run")
         };
@@ -389,7 +394,7 @@ impl Guest<'_> {
     ///
     /// # Errors
     /// What came of it; always in one line.
-    pub fn check(&self) -> Result<String, CallError> {
+    pub fn check(&self) -> Result<FoundAccount, CallError> {
         let connection = self.connected();
         let checked = self.sandbox.block_on(self.sandbox.host.check(&connection));
         self.after_a_question(checked)
