@@ -2,6 +2,7 @@
 
 mod browser;
 mod contract;
+mod features;
 mod schemathesis;
 
 use std::path::{Path, PathBuf};
@@ -26,6 +27,9 @@ const TEST_GUESTS: &[(&str, &str, &str)] = &[
     ),
     ("tenon-ledger-guests", "tests/scenarios/guests", "scenarios"),
 ];
+
+/// The packages of the programs that run natively: host, demo and benchmarks.
+const PROGRAMS: &[&str] = &["tenon", "tenon-scenarios"];
 
 #[derive(Parser)]
 #[command(
@@ -93,10 +97,12 @@ fn execute(task: Task) -> Result<()> {
             run(&mut demo)
         }
         Task::Test { arguments } => {
+            features::check(&root)?;
             browser::ensure_browser()?;
             let everything = arguments.is_empty();
             run(cargo(&root)
-                .args(["test", "--release", "--workspace"])
+                .args(["test", "--release"])
+                .args(tests())
                 .args(arguments))?;
             if everything {
                 contract::check(&root)?;
@@ -125,10 +131,23 @@ fn build(root: &Path) -> Result<()> {
         let installed = folder.join(format!("{name}.wasm"));
         std::fs::copy(&built, &installed).with_context(|| built.display().to_string())?;
     }
-    let packages = ["tenon", "tenon-scenarios"].map(|package| ["--package", package]);
-    run(cargo(root)
-        .args(["build", "--release"])
-        .args(packages.concat()))
+    run(cargo(root).args(["build", "--release"]).args(programs()))
+}
+
+/// Selects the packages of the host, the demo and the benchmarks.
+fn programs() -> Vec<&'static str> {
+    PROGRAMS
+        .iter()
+        .flat_map(|package| ["--package", package])
+        .collect()
+}
+
+/// Selects all packages but the guests that only run as components.
+fn tests() -> Vec<&'static str> {
+    let guests = TEST_GUESTS
+        .iter()
+        .flat_map(|(package, ..)| ["--exclude", package]);
+    ["--workspace"].into_iter().chain(guests).collect()
 }
 
 /// Builds the guests that only tests run. Nothing that they do is worth a long optimisation.

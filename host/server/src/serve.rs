@@ -120,6 +120,7 @@ async fn look(service: &Service) -> Result<(), Error> {
         waiting: webhooks.waiting,
         given_up: webhooks.given_up,
     });
+    service.metrics().control(&service.control().uses());
     Ok(())
 }
 

@@ -75,6 +75,20 @@ pub async fn shared(
     }
 }
 
+/// All stored credentials of a connection, in a read of the caller's.
+///
+/// Without the lock a rotation may come between the rows and the keys: who gets an error looks again
+/// by [`shared`].
+pub fn all_of(
+    db: &Connection,
+    data: &Path,
+    tenant: &TenantId,
+    connection: &ConnectionId,
+) -> anyhow::Result<HashMap<String, Secret>> {
+    let sealed = credentials::of_connection(db, tenant, connection)?;
+    unseal_all(&KeySource::of(data), tenant, connection, sealed)
+}
+
 fn seal(
     db: &Connection,
     source: &KeySource,
@@ -100,15 +114,29 @@ fn unseal(
             connection,
             name,
         };
-        sealed.extend(credentials::get(db, place)?.map(|sealed| (place, sealed)));
+        sealed.extend(credentials::get(db, place)?.map(|sealed| (name.to_owned(), sealed)));
     }
+    unseal_all(source, tenant, connection, sealed)
+}
+
+fn unseal_all(
+    source: &KeySource,
+    tenant: &TenantId,
+    connection: &ConnectionId,
+    sealed: Vec<(String, Vec<u8>)>,
+) -> anyhow::Result<HashMap<String, Secret>> {
     if sealed.is_empty() {
         return Ok(HashMap::new());
     }
     let keys = source.keys()?;
-    let open = |(place, sealed): (CredentialPlace<'_>, Vec<u8>)| {
+    let open = |(name, sealed): (String, Vec<u8>)| {
+        let place = CredentialPlace {
+            tenant,
+            connection,
+            name: &name,
+        };
         let secret = open(&keys, source, place, &sealed)?;
-        Ok((place.name.to_owned(), secret))
+        Ok((name, secret))
     };
     sealed.into_iter().map(open).collect()
 }

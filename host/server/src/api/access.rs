@@ -18,6 +18,7 @@ use jiff::Timestamp;
 use tenon_host::ids::{ConnectionId, TenantId};
 
 use super::problem::{Problem, Refused, not_found};
+use crate::control::connections::Stored;
 use crate::control::tokens::{self, Scope, Token};
 use crate::service::{Service, What};
 
@@ -93,6 +94,8 @@ pub struct ToConnection<S> {
     pub tenant: TenantId,
     /// The connection.
     pub connection: ConnectionId,
+    /// The same as it is stored, so that no handler reads it again.
+    pub stored: Stored,
     scope: PhantomData<S>,
 }
 
@@ -210,11 +213,12 @@ impl<S: Needs> FromRequestParts<Service> for ToConnection<S> {
         let (caller, tenant) = visible(parts, service).await?;
         caller.require(S::SCOPE)?;
         let connection: ConnectionId = from_path(parts, service, "connection").await?;
-        service.stored(&tenant, &connection).await?;
+        let stored = service.stored(&tenant, &connection).await?;
         Ok(ToConnection {
             caller,
             tenant,
             connection,
+            stored,
             scope: PhantomData,
         })
     }

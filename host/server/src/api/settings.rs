@@ -15,6 +15,7 @@ use super::access::{Manage, Read, ToConnection};
 use super::extract::{Json, Path};
 use super::problem::{Problem, ProblemBody};
 use super::{Reply, reply};
+use crate::control::connections::Stored;
 use crate::control::{credentials, schedules};
 use crate::service::{Error, Service};
 
@@ -128,12 +129,9 @@ fn object(settings: Value) -> Settings {
     tag = "settings",
     responses((status = 200, description = "The settings", body = Settings,
         headers(("etag" = String, description = "The revision of the settings.")))))]
-pub async fn get_settings(
-    State(service): State<Service>,
-    access: ToConnection<Read>,
-) -> Result<WithTag, Problem> {
-    let stored = service.stored(&access.tenant, &access.connection).await?;
-    Ok(with_tag(stored.revision, object(stored.settings)))
+pub async fn get_settings(access: ToConnection<Read>) -> WithTag {
+    let stored = access.stored;
+    with_tag(stored.revision, object(stored.settings))
 }
 
 /// Replaces the settings of a connection. While it is off, required ones may still be missing.
@@ -155,10 +153,9 @@ pub async fn put_settings(
     headers: HeaderMap,
     Json(body): Json<Settings>,
 ) -> Result<WithTag, Problem> {
-    let (tenant, connection) = (&access.tenant, &access.connection);
     let expected = headers.get(IF_MATCH);
     let expected = expected.ok_or_else(|| Problem::new("etag_missing"))?;
-    let present = service.stored(tenant, connection).await?.revision;
+    let present = access.stored.revision;
     let revision = match expected.to_str().unwrap_or_default().trim() {
         "*" => present,
         // A proxy that compresses answers makes their tags weak.
@@ -169,14 +166,9 @@ pub async fn put_settings(
             .ok_or(Error::Changed { revision: present })?,
     };
     let settings = Value::Object(body.0);
+    let actor = access.caller.name();
     let put = service
-        .put_settings(
-            access.actor(),
-            tenant,
-            connection,
-            revision,
-            settings.clone(),
-        )
+        .put_settings(actor, access.stored, revision, settings.clone())
         .await;
     let revision = put.map_err(unfit)?;
     Ok(with_tag(revision, object(settings)))
@@ -285,7 +277,7 @@ pub async fn get_schedules(
     State(service): State<Service>,
     access: ToConnection<Read>,
 ) -> Reply<SchedulesView> {
-    show_schedules(&service, &access).await
+    show_schedules(&service, access.stored).await
 }
 
 /// Replaces the schedules of a connection.
@@ -298,16 +290,17 @@ pub async fn put_schedules(
     access: ToConnection<Manage>,
     Json(body): Json<SchedulesBody>,
 ) -> Reply<SchedulesView> {
+    let (tenant, connection) = (&access.tenant, &access.connection);
     service
-        .put_schedules(access.actor(), &access.tenant, &access.connection, body.0)
+        .put_schedules(access.actor(), tenant, connection, body.0)
         .await?;
-    show_schedules(&service, &access).await
+    let stored = service.stored(tenant, connection).await?;
+    show_schedules(&service, stored).await
 }
 
-async fn show_schedules<S>(service: &Service, access: &ToConnection<S>) -> Reply<SchedulesView> {
-    let (tenant, connection) = (access.tenant.clone(), access.connection.clone());
-    let stored = service.stored(&tenant, &connection).await?;
+async fn show_schedules(service: &Service, stored: Stored) -> Reply<SchedulesView> {
     let connector = service.connector(&stored.digest).await?;
+    let (tenant, connection) = (stored.tenant, stored.id);
     let mut planned = service
         .control()
         .read(move |db| Ok::<_, Problem>(schedules::of(db, &tenant, &connection)?))

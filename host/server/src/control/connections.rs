@@ -339,6 +339,34 @@ pub fn change<E: From<rusqlite::Error>>(
     Ok(Some(after))
 }
 
+/// Puts settings in place of those of a connection as it was read. Answers with their revision, which
+/// grows when they differ; none when the connection is gone, has other settings or another version by
+/// now, or was switched on or off.
+pub fn put_settings(
+    db: &Connection,
+    before: &Stored,
+    settings: &Value,
+) -> rusqlite::Result<Option<u64>> {
+    let revision = before.revision + u64::from(before.settings != *settings);
+    let number = |revision: u64| i64::try_from(revision).unwrap_or(i64::MAX);
+    let put = db
+        .prepare_cached(
+            "UPDATE connections SET settings = ?3, revision = ?4
+             WHERE tenant = ?1 AND id = ?2 AND revision = ?5 AND digest = ?6
+                 AND (state = 'off') = ?7",
+        )?
+        .execute(params![
+            before.tenant.as_str(),
+            before.id.as_str(),
+            columns::to_json(settings)?,
+            number(revision),
+            number(before.revision),
+            before.digest,
+            before.state == State::Off,
+        ])?;
+    Ok((put > 0).then_some(revision))
+}
+
 /// Removes a connection with its credentials, requests, webhooks, runs, failed records and log: a new
 /// one of the same name begins from nothing. Tells whether it was there.
 pub fn remove(db: &Connection, tenant: &TenantId, id: &ConnectionId) -> rusqlite::Result<bool> {
@@ -505,6 +533,27 @@ mod tests {
         assert_eq!(1, change(|stored| stored.title = "Other".to_owned()));
         assert_eq!(2, change(|stored| stored.settings = json!({ "days": 8 })));
         assert_eq!(2, change(|stored| stored.state = State::On));
+        let seen = get(&db, &tenant, &id).unwrap().unwrap();
+        let put = |before: &Stored, days| put_settings(&db, before, &json!({ "days": days }));
+        assert_eq!(Some(2), put(&seen, 8).unwrap());
+        assert_eq!(Some(3), put(&seen, 9).unwrap());
+        // What was seen is not there any more.
+        assert_eq!(None, put(&seen, 10).unwrap());
+        let seen = get(&db, &tenant, &id).unwrap().unwrap();
+        assert_eq!(json!({ "days": 9 }), seen.settings);
+        for other in [
+            Stored {
+                state: State::Off,
+                ..seen.clone()
+            },
+            Stored {
+                digest: "d1".to_owned(),
+                ..seen.clone()
+            },
+        ] {
+            assert_eq!(None, put(&other, 10).unwrap());
+        }
+
         let refused = |_: &mut Stored| Err(rusqlite::Error::QueryReturnedNoRows);
         assert!(super::change(&db, &tenant, &id, refused).is_err());
         assert!(remove(&db, &tenant, &id).unwrap());

@@ -67,6 +67,19 @@ pub fn get(db: &Connection, place: CredentialPlace<'_>) -> rusqlite::Result<Opti
     .optional()
 }
 
+/// The sealed credentials of a connection, by name.
+pub fn of_connection(
+    db: &Connection,
+    tenant: &TenantId,
+    connection: &ConnectionId,
+) -> rusqlite::Result<Vec<(String, Vec<u8>)>> {
+    db.prepare_cached("SELECT name, sealed FROM credentials WHERE tenant = ?1 AND connection = ?2")?
+        .query_map([tenant.as_str(), connection.as_str()], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })?
+        .collect()
+}
+
 /// Puts the same credential, sealed anew, in its place.
 pub fn replace(db: &Connection, place: CredentialPlace<'_>, sealed: &[u8]) -> rusqlite::Result<()> {
     let [tenant, connection, name] = key(&place);

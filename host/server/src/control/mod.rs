@@ -32,7 +32,7 @@ use anyhow::Context as _;
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 use rusqlite_migration::{Error, MigrationDefinitionError};
 use schema::MIGRATIONS;
-pub use shared::{Failure, SharedControl};
+pub use shared::{Failure, SharedControl, Uses};
 use tenon_erp::sqlite_file::{log_ahead, make_private};
 
 const FILE: &str = "control.sqlite";

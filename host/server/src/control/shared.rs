@@ -7,6 +7,7 @@
 //! would only share the same cores, with an open file and a thread each.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 
 use rusqlite::{Connection, TransactionBehavior};
@@ -57,6 +58,22 @@ type Work = Box<dyn FnOnce(&Connection) -> Answer + Send>;
 pub struct SharedControl {
     writer: mpsc::Sender<Work>,
     readers: Arc<Readers>,
+    counted: Arc<Counted>,
+}
+
+#[derive(Default)]
+struct Counted {
+    reads: AtomicU64,
+    writes: AtomicU64,
+}
+
+/// How often the control database was used since it was opened.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Uses {
+    /// Calls of [`SharedControl::read`].
+    pub reads: u64,
+    /// Calls of [`SharedControl::write`]. Several may share a commit.
+    pub writes: u64,
 }
 
 struct Readers {
@@ -81,7 +98,16 @@ impl SharedControl {
                 places: Arc::new(Semaphore::new(readers())),
                 idle: Mutex::default(),
             }),
+            counted: Arc::default(),
         })
+    }
+
+    /// How often it was used so far.
+    pub fn uses(&self) -> Uses {
+        Uses {
+            reads: self.counted.reads.load(Ordering::Relaxed),
+            writes: self.counted.writes.load(Ordering::Relaxed),
+        }
     }
 
     /// Writes: all that `work` does, or nothing when it answers with an error. When this answers, it
@@ -94,6 +120,7 @@ impl SharedControl {
         T: Send + 'static,
         E: From<Failure> + Send + 'static,
     {
+        self.counted.writes.fetch_add(1, Ordering::Relaxed);
         let (answer, answered) = oneshot::channel();
         let work: Work = Box::new(move |db| {
             let done = saved(db, work);
@@ -121,6 +148,7 @@ impl SharedControl {
         T: Send + 'static,
         E: From<Failure> + Send + 'static,
     {
+        self.counted.reads.fetch_add(1, Ordering::Relaxed);
         let readers = Arc::clone(&self.readers);
         let place = Arc::clone(&readers.places).acquire_owned().await;
         let place = place.map_err(|error| E::from(Failure::new(error)))?;

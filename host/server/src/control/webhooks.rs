@@ -77,7 +77,12 @@ pub struct Counts {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kept {
     /// It is stored.
-    New,
+    New {
+        /// Its number.
+        id: i64,
+        /// When it is its turn.
+        due_at: Timestamp,
+    },
     /// It was here before.
     Duplicate,
     /// It is not stored, because too many of its connection wait. Its sender sends it again.
@@ -130,6 +135,7 @@ pub fn keep(
         db.prepare_cached("INSERT OR REPLACE INTO webhooks_seen VALUES (?1, ?2, ?3, ?4)")?
             .execute(params![names.0, names.1, key, until])?;
     }
+    let due_at = seen.unwrap_or(at);
     let stored = db
         .prepare_cached(
             "INSERT INTO webhooks
@@ -146,12 +152,14 @@ pub fn keep(
             webhook.query,
             webhook.body,
             at,
-            seen.unwrap_or(at)
+            due_at
         ])?;
-    Ok(if stored == 0 {
-        Kept::Duplicate
-    } else {
-        Kept::New
+    Ok(match stored {
+        0 => Kept::Duplicate,
+        _ => Kept::New {
+            id: db.last_insert_rowid(),
+            due_at: Timestamp::from_millisecond(due_at).map_err(Failure::new)?,
+        },
     })
 }
 
@@ -213,6 +221,15 @@ fn next_of(
         }
     }
     Ok(None)
+}
+
+/// When the first of the webhooks that are not due yet is.
+pub fn next_due(db: &Connection, now: Timestamp) -> Result<Option<Timestamp>, Failure> {
+    let due_at: Option<i64> = db
+        .prepare_cached("SELECT min(due_at) FROM webhooks WHERE error IS NULL AND due_at > ?1")?
+        .query_row([now.as_millisecond()], |row| row.get(0))?;
+    let due_at = due_at.map(Timestamp::from_millisecond);
+    due_at.transpose().map_err(Failure::new)
 }
 
 /// Takes note that a connector begins to read a webhook; answers how often that is by now. None when
@@ -350,6 +367,12 @@ mod tests {
     use super::*;
     use crate::control::schema::MIGRATIONS;
 
+    /// What became of a webhook that was stored, whatever its number and turn.
+    const NEW: Kept = Kept::New {
+        id: 0,
+        due_at: Timestamp::UNIX_EPOCH,
+    };
+
     struct Inbox {
         db: Connection,
         tenant: TenantId,
@@ -376,15 +399,18 @@ mod tests {
             let (tenant, connection) = place.split_once('/').unwrap();
             let (tenant, connection) = (tenant.parse().unwrap(), connection.parse().unwrap());
             let webhook = webhook();
-            keep(
+            let kept = keep(
                 &self.db,
                 &tenant,
                 &connection,
                 &webhook,
                 sameness,
                 at(second),
-            )
-            .unwrap()
+            );
+            match kept.unwrap() {
+                Kept::New { .. } => NEW,
+                kept => kept,
+            }
         }
 
         /// The webhook whose turn it is.
@@ -420,28 +446,29 @@ mod tests {
     #[test]
     fn an_id_that_was_there_before_is_dropped_also_after_it_was_worked_off() {
         let inbox = Inbox::new();
-        assert_eq!(Kept::New, inbox.keep(id(1), 0));
+        assert_eq!(NEW, inbox.keep(id(1), 0));
         inbox.remove_due(0);
         assert_eq!(Kept::Duplicate, inbox.keep(id(1), 3_600));
-        assert_eq!(Kept::New, inbox.keep(id(2), 3_600));
+        assert_eq!(NEW, inbox.keep(id(2), 3_600));
         inbox.remove_due(3_600);
         assert_eq!(None, inbox.due(3_600));
         // After two days it is news again.
-        assert_eq!(Kept::New, inbox.keep(id(1), 48 * 3_600));
+        assert_eq!(NEW, inbox.keep(id(1), 48 * 3_600));
     }
 
     #[test]
     fn the_same_content_in_a_short_while_is_looked_at_at_once_and_once_more_at_its_end() {
         let inbox = Inbox::new();
         let content = Sameness::Content([1; 32]);
-        assert_eq!(Kept::New, inbox.keep(content, 0));
+        assert_eq!(NEW, inbox.keep(content, 0));
         inbox.remove_due(0);
         // News of something that changed after the first was worked off.
-        assert_eq!(Kept::New, inbox.keep(content, 1));
+        assert_eq!(NEW, inbox.keep(content, 1));
         assert_eq!(Kept::Duplicate, inbox.keep(content, 2));
         assert_eq!(None, inbox.due(9));
+        assert_eq!(Some(at(10)), next_due(&inbox.db, at(9)).unwrap());
         inbox.remove_due(10);
-        assert_eq!(Kept::New, inbox.keep(content, 20));
+        assert_eq!(NEW, inbox.keep(content, 20));
         assert!(inbox.due(20).is_some());
     }
 
@@ -449,7 +476,7 @@ mod tests {
     fn one_that_waits_already_is_enough() {
         let inbox = Inbox::new();
         let content = Sameness::Content([1; 32]);
-        assert_eq!(Kept::New, inbox.keep(content, 0));
+        assert_eq!(NEW, inbox.keep(content, 0));
         assert_eq!(Kept::Duplicate, inbox.keep(content, 1));
         inbox.remove_due(20);
         assert_eq!(None, inbox.due(20));
@@ -459,15 +486,15 @@ mod tests {
     fn a_connection_with_too_many_takes_no_more_until_one_is_worked_off() {
         let inbox = Inbox::new();
         for number in 0..MOST {
-            assert_eq!(Kept::New, inbox.keep(id(number), 0));
+            assert_eq!(NEW, inbox.keep(id(number), 0));
         }
         assert_eq!(Kept::Full, inbox.keep(id(MOST), 1));
         assert_eq!(Kept::Duplicate, inbox.keep(id(0), 1));
         let other = inbox.keep_for("shop/other", id(0), 1);
-        assert_eq!(Kept::New, other);
+        assert_eq!(NEW, other);
         inbox.remove_due(1);
         // What was refused is no duplicate when it is sent again.
-        assert_eq!(Kept::New, inbox.keep(id(MOST), 2));
+        assert_eq!(NEW, inbox.keep(id(MOST), 2));
         let counts = counts(&inbox.db).unwrap();
         assert_eq!((u64::from(MOST) + 1, 0), (counts.waiting, counts.given_up));
     }

@@ -20,6 +20,7 @@ use tenon_host::observe::Exchange;
 use tenon_host::report::RunReport;
 
 use super::{known_job, process};
+use crate::control::Uses;
 
 const RUNS: &str = "tenon_runs_total";
 const RUN_SECONDS: &str = "tenon_run_seconds";
@@ -31,6 +32,7 @@ const REQUEST_SECONDS: &str = "tenon_request_seconds";
 const BUDGET_WAIT: &str = "tenon_budget_wait_seconds";
 const WEBHOOKS: &str = "tenon_webhooks_total";
 const WEBHOOKS_KEPT: &str = "tenon_webhooks_kept";
+const CONTROL_USES: &str = "tenon_control_uses_total";
 const HTTP_REQUESTS: &str = "tenon_http_requests_total";
 const HTTP_SECONDS: &str = "tenon_http_request_seconds";
 /// The name that Prometheus' own clients use.
@@ -220,6 +222,14 @@ impl Metrics {
         });
     }
 
+    /// How often the control database was used so far.
+    pub fn control(&self, uses: &Uses) {
+        with_local_recorder(&self.0.recorder, || {
+            counter!(CONTROL_USES, "kind" => "read").absolute(uses.reads);
+            counter!(CONTROL_USES, "kind" => "write").absolute(uses.writes);
+        });
+    }
+
     /// A message of a counterpart came, or was read.
     pub fn webhook(&self, result: WebhookResult) {
         with_local_recorder(&self.0.recorder, || {
@@ -293,6 +303,10 @@ fn describe() {
     describe_gauge!(
         WEBHOOKS_KEPT,
         "Messages of counterparts that are waiting, or given_up, which an admin has to retry."
+    );
+    describe_counter!(
+        CONTROL_USES,
+        "Uses of the control database. Writes that come at the same time share a commit."
     );
     describe_counter!(
         HTTP_REQUESTS,

@@ -188,49 +188,69 @@ impl Service {
         Ok(())
     }
 
-    /// Puts settings in place of those at `revision`; answers with the new revision.
+    /// Puts settings in place of those at `revision`; answers with the new revision. The connection is
+    /// given as it was read.
     ///
     /// A connection that is on takes only settings that are complete.
     pub async fn put_settings(
         &self,
         actor: &str,
-        tenant: &TenantId,
-        connection: &ConnectionId,
+        seen: Stored,
         revision: u64,
         settings: Value,
     ) -> Result<u64, Error> {
-        let stored = self.stored(tenant, connection).await?;
-        if stored.revision != revision {
-            return Err(Error::Changed {
-                revision: stored.revision,
-            });
+        let mut seen = seen;
+        loop {
+            if seen.revision != revision {
+                return Err(Error::Changed {
+                    revision: seen.revision,
+                });
+            }
+            self.check_put(&seen, &settings).await?;
+            if let Some(revision) = self.put_checked(actor, &seen, &settings).await? {
+                return Ok(revision);
+            }
+            // It was changed, switched or upgraded meanwhile, so what was checked may not hold.
+            seen = self.stored(&seen.tenant, &seen.id).await?;
         }
-        let connector = self.connector(&stored.digest).await?;
-        let off = stored.state == State::Off;
-        let broken: Vec<Violation> = check_settings(&connector.manifest, &settings)
+    }
+
+    /// Whether settings fit the version of a connection.
+    async fn check_put(&self, seen: &Stored, settings: &Value) -> Result<(), Error> {
+        let connector = self.connector(&seen.digest).await?;
+        let off = seen.state == State::Off;
+        let broken: Vec<Violation> = check_settings(&connector.manifest, settings)
             .into_iter()
             .filter(|error| !(off && error.missing))
             .map(Violation::from)
             .collect();
-        if !broken.is_empty() {
-            return Err(Error::Invalid(broken));
+        if broken.is_empty() {
+            Ok(())
+        } else {
+            Err(Error::Invalid(broken))
         }
-        let place = (Some(tenant), Some(connection));
-        let changed_names = changed_names(&stored.settings, &settings);
-        let detail = json!({ "changed": changed_names });
+    }
+
+    /// None when the connection is not as it was seen.
+    async fn put_checked(
+        &self,
+        actor: &str,
+        seen: &Stored,
+        settings: &Value,
+    ) -> Result<Option<u64>, Error> {
+        let detail = json!({ "changed": changed_names(&seen.settings, settings) });
+        let place = (Some(&seen.tenant), Some(&seen.id));
         let note = note(actor, place, "settings.put", detail);
-        let stored = self
-            .change(tenant, connection, note, move |stored| {
-                if stored.revision != revision {
-                    return Err(Error::Changed {
-                        revision: stored.revision,
-                    });
+        let (seen, settings) = (seen.clone(), settings.clone());
+        self.control()
+            .write(move |db| {
+                let put = connections::put_settings(db, &seen, &settings)?;
+                if put.is_some() {
+                    audit::note(db, &note, Timestamp::now())?;
                 }
-                stored.settings = settings;
-                Ok(())
+                Ok(put)
             })
-            .await?;
-        Ok(stored.revision)
+            .await
     }
 
     /// Stores a credential in place of the one that is there.

@@ -29,7 +29,7 @@ use tenon_erp::EmbeddedErp;
 use tenon_host::ids::{ConnectionId, TenantId};
 use tenon_host::observe::Progress;
 use tenon_host::{Compiler, Connector, Host, HostOptions, NetworkOptions, Platform};
-use tokio::sync::{Notify, OnceCell, OwnedMutexGuard, OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{OnceCell, OwnedMutexGuard, OwnedSemaphorePermit, Semaphore, watch};
 
 pub use connections::{ConnectionChange, NewConnection};
 pub use error::{Error, Violation, What};
@@ -41,6 +41,7 @@ pub use tenants::{LANGUAGES, NewTenant, TenantChange};
 pub use upgrading::{Component, Upgraded, Which};
 
 use crate::control::{SharedControl, audit, runs};
+use crate::hooks::Inbox;
 use crate::observe::Metrics;
 use crate::queue::{Leases, Queue, SqliteQueue};
 use crate::versions::{SignaturePolicy, Store};
@@ -118,7 +119,7 @@ struct Inner {
     looking: Mutex<HashMap<TenantId, Arc<Semaphore>>>,
     /// Whether all places for runs are taken.
     pressed: AtomicBool,
-    inbox: Notify,
+    inbox: Inbox,
     stop: watch::Sender<bool>,
 }
 
@@ -196,7 +197,7 @@ impl Service {
             looks: Arc::new(Semaphore::new(LOOKS as usize)),
             looking: Mutex::default(),
             pressed: AtomicBool::new(false),
-            inbox: Notify::new(),
+            inbox: Inbox::default(),
             stop: watch::Sender::new(false),
             options,
         }));
@@ -248,8 +249,8 @@ impl Service {
         &self.0.store
     }
 
-    /// Wakes who turns webhooks into requests.
-    pub(crate) fn inbox(&self) -> &Notify {
+    /// The webhooks that are being read.
+    pub(crate) fn inbox(&self) -> &Inbox {
         &self.0.inbox
     }
 

@@ -31,15 +31,7 @@ impl Service {
     ) -> Result<Stored, Error> {
         let (tenant, connection) = (tenant.clone(), connection.clone());
         self.control()
-            .read(move |db| {
-                if let Some(stored) = connections::get(db, &tenant, &connection)? {
-                    return Ok(stored);
-                }
-                Err(match tenants::get(db, &tenant)? {
-                    Some(_) => Error::not_found(What::Connection, &connection),
-                    None => Error::not_found(What::Tenant, &tenant),
-                })
-            })
+            .read(move |db| stored_in(db, &tenant, &connection))
             .await
     }
 
@@ -65,14 +57,31 @@ impl Service {
         self.connectors().remove(digest);
     }
 
-    /// A connection as the host runs it.
+    /// A connection as the host runs it, by one read.
     pub(crate) async fn opened(
         &self,
         tenant: &TenantId,
         connection: &ConnectionId,
     ) -> Result<Connection, Error> {
-        let stored = self.stored(tenant, connection).await?;
-        self.open_stored(&stored, Completeness::Whole).await
+        let (tenant, connection) = (tenant.clone(), connection.clone());
+        let data = self.options().data.clone();
+        let (stored, secrets) = self
+            .control()
+            .read(move |db| {
+                let stored = stored_in(db, &tenant, &connection)?;
+                let secrets = vault::all_of(db, &data, &tenant, &connection);
+                Ok::<_, Error>((stored, secrets))
+            })
+            .await?;
+        let connector = self.connector(&stored.digest).await?;
+        let Ok(mut secrets) = secrets else {
+            return self
+                .open_with(&stored, connector, Completeness::Whole)
+                .await;
+        };
+        let declared = &connector.manifest.credentials;
+        secrets.retain(|name, _| declared.iter().any(|known| known.name == *name));
+        self.connect(&stored, connector, secrets, Completeness::Whole)
     }
 
     /// The same, of what was read.
@@ -93,6 +102,16 @@ impl Service {
         completeness: Completeness,
     ) -> Result<Connection, Error> {
         let credentials = self.secrets(stored, &connector).await?;
+        self.connect(stored, connector, credentials, completeness)
+    }
+
+    fn connect(
+        &self,
+        stored: &Stored,
+        connector: Arc<Connector>,
+        credentials: HashMap<String, Secret>,
+        completeness: Completeness,
+    ) -> Result<Connection, Error> {
         let grants = stored.grants.iter().map(|grant| origin(grant));
         let spec = ConnectionSpec {
             tenant: stored.tenant.clone(),
@@ -128,6 +147,20 @@ impl Service {
         let data = self.options().data.clone();
         Ok(vault::shared(self.control(), &data, tenant, connection, names).await?)
     }
+}
+
+fn stored_in(
+    db: &rusqlite::Connection,
+    tenant: &TenantId,
+    connection: &ConnectionId,
+) -> Result<Stored, Error> {
+    if let Some(stored) = connections::get(db, tenant, connection)? {
+        return Ok(stored);
+    }
+    Err(match tenants::get(db, tenant)? {
+        Some(_) => Error::not_found(What::Connection, connection),
+        None => Error::not_found(What::Tenant, tenant),
+    })
 }
 
 /// An origin that an admin wrote.

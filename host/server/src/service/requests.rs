@@ -209,7 +209,7 @@ impl Service {
                 Ok::<_, Error>(retried)
             })
             .await?;
-        self.inbox().notify_one();
+        self.inbox().look();
         Ok(retried)
     }
 
@@ -223,7 +223,7 @@ impl Service {
         self.control()
             .write(move |db| Ok::<_, Error>(webhooks::retry(db, &owner, &id)?))
             .await?;
-        self.inbox().notify_one();
+        self.inbox().look();
         Ok(())
     }
 

@@ -96,7 +96,7 @@ impl Service {
         tenant: &TenantId,
         connection: &ConnectionId,
     ) -> Result<(), Error> {
-        self.inbox().notify_one();
+        self.inbox().look();
         self.note_timers(tenant, connection).await;
         let now = Timestamp::now();
         Ok(self.queue().switched(tenant, connection, now).await?)

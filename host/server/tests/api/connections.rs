@@ -235,6 +235,18 @@ fn settings_are_replaced_by_who_saw_the_present_ones() {
 }
 
 #[test]
+fn replacing_settings_reads_the_connection_once() {
+    let server = with_connection();
+    put_settings(&server, "\"1\"", &json!({ "last_days": 7 })).expect(200);
+    let before = server.uses();
+    put_settings(&server, "\"2\"", &json!({ "last_days": 8 })).expect(200);
+    let after = server.uses();
+    // Who asks, and the connection. The write sees whether it still is what was read.
+    assert_eq!(2, after.reads - before.reads);
+    assert_eq!(1, after.writes - before.writes);
+}
+
+#[test]
 fn settings_that_break_the_schema_are_refused_with_their_places() {
     let server = with_connection();
     let settings = json!({ "last_days": "seven", "color": "red" });

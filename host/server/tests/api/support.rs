@@ -8,8 +8,8 @@ use axum::Router;
 use jiff::Timestamp;
 use serde_json::Value;
 use tempfile::TempDir;
-use tenon::control::Failure;
 use tenon::control::tokens::{self, NewToken, Scope};
+use tenon::control::{Failure, Uses};
 use tenon::service::{Service, ServiceOptions};
 use tenon_erp::EmbeddedErp;
 use tenon_host::Compiler;
@@ -128,6 +128,11 @@ impl Server {
             scopes: scopes.to_vec(),
             expires_at: None,
         })
+    }
+
+    /// How often its control database was used so far.
+    pub fn uses(&self) -> Uses {
+        self.service.control().uses()
     }
 
     /// The data folder.

@@ -7,13 +7,10 @@ use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use fantoccini::actions::{InputSource as _, KeyAction, KeyActions};
-use fantoccini::elements::Element;
-use fantoccini::key::Key;
-use fantoccini::{Client, ClientBuilder, Locator};
-use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Map, Value, json};
 use tenon_scenarios::target;
+use thirtyfour::extensions::query::ElementQueryable as _;
+use thirtyfour::{BrowserLogEntry, By, Key, WebDriver, WebElement};
 
 use crate::site::Site;
 
@@ -30,15 +27,15 @@ const AXE: &str = include_str!("axe/axe-4.14.1.min.js");
 pub struct Browser {
     driver: Child,
     port: u16,
-    driver_url: String,
     /// The window.
-    pub client: Client,
-    web: reqwest::Client,
+    pub client: WebDriver,
     texts: Map<String, Value>,
 }
 
 impl Drop for Browser {
     fn drop(&mut self) {
+        // The session ends with the driver.
+        let _ = self.client.clone().leak();
         // Asked to, the driver ends its browser and removes what that kept; killed, it leaves both.
         if let Err(error) = shut_down(self.port) {
             eprintln!("chromedriver: {error}");
@@ -99,7 +96,6 @@ impl Browser {
         let (driver, port) = (0..10)
             .find_map(|_| start_driver())
             .expect("a port for chromedriver");
-        let driver_url = format!("http://127.0.0.1:{port}");
         let wanted = json!({
             "goog:loggingPrefs": { "browser": "ALL" },
             "goog:chromeOptions": {
@@ -115,17 +111,13 @@ impl Browser {
         let Value::Object(wanted) = wanted else {
             unreachable!("an object was written above")
         };
-        let client = ClientBuilder::new(HttpConnector::new())
-            .capabilities(wanted)
-            .connect(&driver_url)
+        let client = WebDriver::new(format!("http://127.0.0.1:{port}"), wanted)
             .await
             .expect("a browser");
         Browser {
             driver,
             port,
-            driver_url,
             client,
-            web: reqwest::Client::new(),
             texts: catalogue(language),
         }
     }
@@ -166,13 +158,14 @@ impl Browser {
     /// Runs a script in the page.
     pub async fn run(&self, script: &str, arguments: Vec<Value>) -> Value {
         let done = self.client.execute(script, arguments).await;
-        done.unwrap_or_else(|error| panic!("{script}: {error}"))
+        let done = done.unwrap_or_else(|error| panic!("{script}: {error}"));
+        done.json().clone()
     }
 
     /// Waits for an element.
-    pub async fn wait(&self, xpath: &str) -> Element {
-        let found = self.client.wait().at_most(PATIENCE);
-        match found.for_element(Locator::XPath(xpath)).await {
+    pub async fn wait(&self, xpath: &str) -> WebElement {
+        let found = self.client.query(By::XPath(xpath)).wait(PATIENCE, PAUSE);
+        match found.first().await {
             Ok(element) => element,
             Err(error) => {
                 self.screenshot("failed").await;
@@ -210,7 +203,7 @@ impl Browser {
     }
 
     /// Waits for a text anywhere on the page.
-    pub async fn see(&self, text: &str) -> Element {
+    pub async fn see(&self, text: &str) -> WebElement {
         let text = quoted(text);
         self.wait(&format!("//*[text()[contains(., {text})]] | //*[contains(normalize-space(.), {text}) and not(*[contains(normalize-space(.), {text})])]")).await
     }
@@ -259,7 +252,7 @@ impl Browser {
     }
 
     /// The control that a label names.
-    pub async fn control(&self, label: &str) -> Element {
+    pub async fn control(&self, label: &str) -> WebElement {
         let label = quoted(label);
         let labels = format!("//label[starts-with(normalize-space(.), {label})]");
         self.wait(&format!("//*[@id=({labels}/@for)] | {labels}//input"))
@@ -278,30 +271,23 @@ impl Browser {
         self.control(label).await.click().await.expect("a tick");
     }
 
+    /// Takes one of a list's values.
+    pub async fn choose(&self, list: &WebElement, value: &str) {
+        let option = By::Css(format!("option[value='{value}']"));
+        let option = list.find(option).await.expect("an option");
+        option.click().await.expect("a choice");
+    }
+
     /// Presses a key as on a keyboard, wherever the focus is.
     pub async fn key(&self, key: Key) {
-        let value = char::from(key);
-        let strokes = KeyActions::new("keyboard".to_owned())
-            .then(KeyAction::Down { value })
-            .then(KeyAction::Up { value });
-        let pressed = self.client.perform_actions(strokes).await;
-        pressed.expect("a key");
+        let strokes = self.client.action_chain().key_down(key.clone()).key_up(key);
+        strokes.perform().await.expect("a key");
     }
 
     /// Sends a command of the browser's own protocol.
     async fn devtools(&self, command: &str, parameters: Value) -> Value {
-        let body = json!({ "cmd": command, "params": parameters });
-        self.driver_call("goog/cdp/execute", &body).await
-    }
-
-    async fn driver_call(&self, path: &str, body: &Value) -> Value {
-        let session = self.client.session_id().await.expect("a session");
-        let session = session.expect("an open session");
-        let url = format!("{}/session/{session}/{path}", self.driver_url);
-        let request = self.web.post(url).body(body.to_string());
-        let answer = request.send().await.expect("an answer");
-        let text = answer.text().await.expect("text");
-        serde_json::from_str(&text).expect("JSON")
+        let done = self.client.cdp().send_raw(command, parameters).await;
+        done.unwrap_or_else(|error| panic!("{command}: {error}"))
     }
 
     /// The window gets another width and colour scheme.
@@ -322,7 +308,7 @@ impl Browser {
         let clip = json!({ "x": 0, "y": 0, "width": size[0], "height": size[1], "scale": 1 });
         let parameters = json!({ "captureBeyondViewport": true, "clip": clip });
         let answer = self.devtools("Page.captureScreenshot", parameters).await;
-        let image = answer["value"]["data"].as_str().unwrap_or_default();
+        let image = answer["data"].as_str().unwrap_or_default();
         let folder = target().join("console");
         std::fs::create_dir_all(&folder).expect("a folder");
         let image = STANDARD.decode(image).expect("an image");
@@ -348,24 +334,17 @@ impl Browser {
                     .filter((one) => ['serious', 'critical'].includes(one.impact))
                     .map((one) => `${one.id}: ${one.nodes.map((node) => node.html).join(' ')}`)))";
         let found = self.client.execute_async(script, Vec::new()).await;
-        let found = found.expect("a verdict");
-        let texts = found.as_array().expect("a list").iter();
-        texts
-            .map(|text| text.as_str().unwrap_or_default().to_owned())
-            .collect()
+        let found = found.expect("a verdict").convert();
+        found.expect("a list of texts")
     }
 
     /// What the browser complained about since the last call: scripts that failed, and everything that
     /// the policy of the page stopped. Answers of the API that are no success are not meant.
     pub async fn complaints(&self) -> Vec<String> {
-        let log = self
-            .driver_call("se/log", &json!({ "type": "browser" }))
-            .await;
-        let lines = log["value"].as_array().expect("a log").iter();
-        let lines = lines.filter(|line| line["source"] != "network");
-        let lines = lines.filter(|line| line["level"] == "SEVERE" || line["source"] == "security");
-        lines
-            .map(|line| line["message"].as_str().unwrap_or_default().to_owned())
-            .collect()
+        let lines = self.client.browser_log().await.expect("a log");
+        let of = |line: &BrowserLogEntry, source| line.source.as_deref() == Some(source);
+        let lines = lines.into_iter().filter(|line| !of(line, "network"));
+        let lines = lines.filter(|line| line.level == "SEVERE" || of(line, "security"));
+        lines.map(|line| line.message).collect()
     }
 }

@@ -3,8 +3,8 @@
 use axum::Router;
 use axum::response::Html;
 use axum::routing::get;
-use fantoccini::Locator;
 use serde_json::json;
+use thirtyfour::By;
 use tokio::net::TcpListener;
 
 use crate::browser::Browser;
@@ -62,7 +62,7 @@ async fn a_named_platform_frames_the_console_and_signs_its_people_in() {
     browser.client.goto(&page).await.expect("the platform");
     let frame = browser
         .client
-        .find(Locator::Css("iframe"))
+        .find(By::Css("iframe"))
         .await
         .expect("a frame");
     frame.enter_frame().await.expect("the frame");
@@ -146,13 +146,13 @@ async fn any_other_page_cannot_frame_the_console() {
     assert!(refused.contains("frame-ancestors"), "{refused}");
     let frame = browser
         .client
-        .find(Locator::Css("iframe"))
+        .find(By::Css("iframe"))
         .await
         .expect("a frame");
     frame.enter_frame().await.expect("the frame");
     let app = browser
         .client
-        .find_all(Locator::Css("#app"))
+        .find_all(By::Css("#app"))
         .await
         .expect("a list");
     assert!(app.is_empty(), "the console is shown");

@@ -1,10 +1,9 @@
 //! What people do, from the first click to what comes of it.
 
-use fantoccini::Locator;
-use fantoccini::key::Key;
 use serde_json::{Value, json};
 use tenon_scenarios::{component, target};
 use tenon_simulators::keycrm::{self, Config, NewLine, NewOrder, Simulator};
+use thirtyfour::{By, Key};
 
 use crate::browser::Browser;
 use crate::site::{CONNECTION, KEY, Site, TENANT, crm, settings};
@@ -106,7 +105,7 @@ async fn add_keycrm(language: &str, last_days: &str) {
     let partner = browser
         .wait("//select[@data-path='/default_partner']")
         .await;
-    partner.select_by_value("walk-in").await.expect("a partner");
+    browser.choose(&partner, "walk-in").await;
     browser.screenshot(&format!("settings-{language}")).await;
     browser.press("setup.next").await;
 
@@ -271,7 +270,7 @@ async fn failed_records_are_tried_again_once_their_reason_is_mended() {
     let partner = browser
         .wait("//select[@data-path='/default_partner']")
         .await;
-    partner.select_by_value("walk-in").await.expect("a partner");
+    browser.choose(&partner, "walk-in").await;
     browser.press("save").await;
     browser.see(&browser.text("saved")).await;
 
@@ -398,9 +397,9 @@ async fn an_operator_finds_connections_of_all_tenants_by_name_and_state() {
     };
     browser.until(&shows("depot shop")).await;
     let state = browser.control(&browser.text("state")).await;
-    state.select_by_value("paused").await.expect("a state");
+    browser.choose(&state, "paused").await;
     browser.until(&shows("shop")).await;
-    state.select_by_value("").await.expect("any state");
+    browser.choose(&state, "").await;
     browser.type_into(&browser.text("search"), "СКЛАД").await;
     browser.until(&shows("depot")).await;
 }
@@ -728,7 +727,7 @@ async fn a_token_that_is_not_known_leads_back_to_the_entrance() {
     assert_eq!(0, kept);
     let alerts = browser
         .client
-        .find_all(Locator::Css("[role=alert] p"))
+        .find_all(By::Css("[role=alert] p"))
         .await
         .expect("alerts");
     assert!(!alerts.is_empty());
