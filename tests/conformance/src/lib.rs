@@ -21,7 +21,7 @@ mod counterpart;
 pub mod memory;
 mod names;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -416,7 +416,8 @@ impl Guest<'_> {
     /// What came of it; always in one line.
     pub fn enable(&self) -> Result<(), CallError> {
         let connection = self.connected();
-        let enabled = (self.sandbox.host).enable(&connection, "https://shop.example/hooks/");
+        let (callback, confirmed) = ("https://shop.example/hooks/", HashSet::new());
+        let enabled = (self.sandbox.host).enable(&connection, callback, &confirmed);
         self.after_a_question(self.sandbox.block_on(enabled))
     }
 

@@ -109,7 +109,9 @@ async fn a_platform_answers_for_its_own_pages_and_for_tenon_below_a_prefix() {
     let post = async |path: &str, body: Value| ask(reqwest::Method::POST, path, body).await;
     let component = target().join("components/scenarios/ledger_1_0.wasm");
     post("/versions", json!({ "source": component })).await;
-    let tenant = json!({ "id": "shop", "name": "Shop", "time_zone": "UTC", "language": "en" });
+    let tenant = json!({
+        "id": "shop", "name": "Shop", "time_zone": "UTC", "language": "en", "currency": "UAH"
+    });
     post("/tenants", tenant).await;
     let connection = json!({ "id": "ledger", "connector": "ledger" });
     post("/tenants/shop/connections", connection).await;

@@ -5,7 +5,9 @@ use serde_json::{Value, json};
 use super::support::Server;
 
 fn new_tenant(change: impl FnOnce(&mut Value)) -> Value {
-    let mut body = json!({ "id": "shop", "name": "Shop", "time_zone": "UTC", "language": "en" });
+    let mut body = json!({
+        "id": "shop", "name": "Shop", "time_zone": "UTC", "language": "en", "currency": "UAH"
+    });
     change(&mut body);
     body
 }

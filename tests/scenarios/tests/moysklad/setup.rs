@@ -14,7 +14,7 @@ fn a_token_and_a_login_are_both_accepted() {
         login, password, ..
     } = config();
     let world = World::of(Account::empty()).signed("login", &format!("{login}:{password}"));
-    assert_eq!(Ok("MoySklad, Администратор".to_owned()), world.check());
+    assert_eq!(Ok("MoySklad, autoparts".to_owned()), world.check());
     let run = world.run("products", json!({})).clean();
     assert_eq!(1, world.sim.requests_to("POST /security/token"), "{run:#?}");
 }

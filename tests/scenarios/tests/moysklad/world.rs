@@ -1,6 +1,6 @@
 //! A shop with its ERP, a host that runs the connector for it, and the MoySklad it talks to.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
@@ -282,7 +282,8 @@ impl World {
 
     pub fn enable(&self, callback: &str) -> Result<(), String> {
         let connection = self.connect("moysklad", &self.settings(json!({})));
-        let enabled = self.host.enable(&connection, callback);
+        let confirmed = HashSet::new();
+        let enabled = self.host.enable(&connection, callback, &confirmed);
         self.runtime
             .block_on(enabled)
             .map_err(|error| error.to_string())
