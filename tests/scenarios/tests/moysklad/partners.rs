@@ -94,7 +94,7 @@ fn who_is_there_already_is_found_by_tax_number_then_e_mail_then_phone() {
         assert!(run.logged(&["matched by"]), "{field}: {run:#?}");
         let bound = world.record("bindings", "key", "k1");
         assert_eq!(
-            format!("moysklad:counterparty:{id}"),
+            world.origin("counterparty", id),
             bound["origin"],
             "{field}"
         );

@@ -20,6 +20,25 @@ fn a_token_and_a_login_are_both_accepted() {
 }
 
 #[test]
+fn an_account_is_known_by_its_own_id_whoever_signs_in() {
+    let Config {
+        login, password, ..
+    } = config();
+    let of = |number, credential: Option<(&str, &str)>| {
+        let mut world = World::of(Account::numbered(number));
+        if let Some((name, secret)) = credential {
+            world = world.signed(name, secret);
+        }
+        let own = world.sim.account(|account| account.id().to_string());
+        assert_eq!(Some(&own), world.found().id.as_ref());
+        own
+    };
+    let by_login = format!("{login}:{password}");
+    assert_eq!(of(1, None), of(1, Some(("login", &by_login))));
+    assert_ne!(of(1, None), of(2, None));
+}
+
+#[test]
 fn a_token_that_was_revoked_meanwhile_is_got_anew() {
     let Config {
         login, password, ..

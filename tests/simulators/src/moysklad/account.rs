@@ -132,6 +132,11 @@ impl Account {
         Self::numbered(1)
     }
 
+    /// The account's own id.
+    pub fn id(&self) -> Id {
+        self.id
+    }
+
     /// The same of another customer of MoySklad for each number: with other ids of all.
     pub fn numbered(number: u64) -> Self {
         let noon = Timestamp::from_second(1_772_366_400).unwrap_or(Timestamp::UNIX_EPOCH);
