@@ -32,6 +32,7 @@ pub mod manifest;
 pub mod model;
 #[cfg(not(target_family = "wasm"))]
 pub mod native;
+pub mod origin;
 pub mod paging;
 pub mod reason;
 pub mod rejected;

@@ -12,6 +12,14 @@ thread_local! {
     static WORLD: RefCell<Option<Rc<dyn World>>> = const { RefCell::new(None) };
 }
 
+/// The account that the run works for; `any` outside of a world, where pure functions are tried.
+pub(crate) fn account() -> Option<String> {
+    match WORLD.with_borrow(Clone::clone) {
+        Some(world) => world.context().account,
+        None => Some("any".to_owned()),
+    }
+}
+
 /// Does `work` with all of its calls to [`erp`](crate::erp), [`runtime`](crate::runtime) and
 /// [`http`](crate::http) answered by `world`.
 pub fn with_world<R>(world: Rc<dyn World>, work: impl FnOnce() -> R) -> R {

@@ -125,6 +125,8 @@ fn bindings(db: &Connection, after: i64, limit: i64) -> Result<Vec<Placed>, Halt
         let id: i64 = row.get(0)?;
         let connection: String = row.get(1)?;
         let binding = state::binding(row, 2)?;
+        // Behind it stands the account of what was put aside, which the origin tells, too.
+        let connection = connection.split('/').next();
         let record = json!({
             "connection": connection,
             "kind": binding.kind,

@@ -284,13 +284,19 @@ DELETE FROM snapshots;
 ALTER TABLE snapshots ADD COLUMN state_version INTEGER NOT NULL DEFAULT 0;
 ";
 
-/// Whose books these are, and whose records each connection exchanges.
+/// Whose books these are, and whose records each connection exchanges. The identity of the books is
+/// made here and nowhere else: at random with the file, copied with it, another in a new file.
 const IDENTITIES: &str = "
 INSERT INTO settings VALUES ('books', lower(hex(randomblob(16))));
 
+-- What a connection keeps of accounts other than its current one stands under `CONNECTION/ACCOUNT`,
+-- which no connection is named. The accounts of a connection that was removed are nobody's: ''.
 CREATE TABLE accounts (
-    connection TEXT PRIMARY KEY,
-    doc TEXT NOT NULL
+    connection TEXT NOT NULL,
+    id TEXT NOT NULL,
+    is_current INTEGER NOT NULL,
+    doc TEXT NOT NULL,
+    PRIMARY KEY (connection, id)
 ) STRICT, WITHOUT ROWID;
 ";
 

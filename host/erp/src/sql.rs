@@ -258,9 +258,18 @@ statements! {
 
     KEEP_RUN = "INSERT INTO runs (id, connection, doc) VALUES (?1, ?2, ?3)
         ON CONFLICT (id) DO UPDATE SET connection = excluded.connection, doc = excluded.doc";
-    ACCOUNT = "SELECT doc FROM accounts WHERE connection = ?1";
-    SET_ACCOUNT = "INSERT OR REPLACE INTO accounts VALUES (?1, ?2)";
-    REMOVE_ACCOUNT = "DELETE FROM accounts WHERE connection = ?1";
+    ACCOUNT = "SELECT doc FROM accounts WHERE connection = ?1 AND is_current";
+    ACCOUNTS = "SELECT doc FROM accounts ORDER BY connection, id";
+    LEAVE_ACCOUNT = "UPDATE accounts SET is_current = 0 WHERE connection = ?1 AND id <> ?2";
+    ENTER_ACCOUNT = "INSERT INTO accounts VALUES (?1, ?2, 1, ?3)
+        ON CONFLICT (connection, id) DO UPDATE SET is_current = 1, doc = excluded.doc";
+    OWN_ACCOUNTS = "SELECT id FROM accounts WHERE connection = ?1";
+    DISOWN_ACCOUNTS = "UPDATE OR REPLACE accounts SET connection = '', is_current = 0
+        WHERE connection = ?1";
+    MOVE_STORAGE = "UPDATE storage SET connection = ?2 WHERE connection = ?1";
+    MOVE_STORAGE_SIZE = "UPDATE storage_sizes SET connection = ?2 WHERE connection = ?1";
+    MOVE_BINDINGS = "UPDATE bindings SET connection = ?2 WHERE connection = ?1";
+    MOVE_TIMERS = "UPDATE timers SET connection = ?2 WHERE connection = ?1";
     FORGET_RUNS = "DELETE FROM runs WHERE id IN (
         SELECT id FROM runs WHERE id < ?1 AND substr(id, 9, 1) = 'T' ORDER BY id LIMIT ?2)";
     RUNS_PAGE = "SELECT id, doc FROM runs WHERE id > ?1 ORDER BY id LIMIT ?2";

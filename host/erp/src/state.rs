@@ -15,14 +15,53 @@ pub(crate) fn account(db: &Connection, connection: &str) -> Result<Option<Accoun
     Ok(doc.map(|doc| serde_json::from_str(&doc)).transpose()?)
 }
 
+/// The accounts that connections of the tenant have or had.
+pub(crate) fn accounts(db: &Connection) -> Result<Vec<Account>, Halt> {
+    let mut statement = db.prepare_cached(sql::ACCOUNTS)?;
+    let mut rows = statement.query([])?;
+    let mut accounts = Vec::new();
+    while let Some(row) = rows.next()? {
+        let doc = row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?;
+        accounts.push(serde_json::from_str(doc)?);
+    }
+    Ok(accounts)
+}
+
+/// Keeps the account of a connection; what the connection keeps of another one is put aside.
 pub(crate) fn set_account(
     db: &Connection,
     connection: &str,
     account: &Account,
 ) -> Result<(), Halt> {
+    let before = self::account(db, connection)?;
+    if let Some(before) = before.filter(|before| before.id != account.id) {
+        move_kept(db, connection, &aside(connection, &before.id))?;
+        move_kept(db, &aside(connection, &account.id), connection)?;
+        drop_snapshot(db, connection)?;
+    }
     let doc = serde_json::to_string(account)?;
-    db.prepare_cached(sql::SET_ACCOUNT)?
-        .execute([connection, &doc])?;
+    db.prepare_cached(sql::LEAVE_ACCOUNT)?
+        .execute([connection, &account.id])?;
+    db.prepare_cached(sql::ENTER_ACCOUNT)?
+        .execute([connection, &account.id, &doc])?;
+    Ok(())
+}
+
+/// Where a connection keeps what is another account's. No connection has such a name.
+fn aside(connection: &str, account: &str) -> String {
+    format!("{connection}/{account}")
+}
+
+fn move_kept(db: &Connection, from: &str, to: &str) -> Result<(), Halt> {
+    let all = [
+        sql::MOVE_STORAGE,
+        sql::MOVE_STORAGE_SIZE,
+        sql::MOVE_BINDINGS,
+        sql::MOVE_TIMERS,
+    ];
+    for sql in all {
+        db.prepare_cached(sql)?.execute([from, to])?;
+    }
     Ok(())
 }
 
@@ -360,19 +399,30 @@ pub(crate) fn restore(db: &Connection, connection: &str, state_version: u32) -> 
     Ok(true)
 }
 
-/// Removes all that a connection keeps.
+/// Removes all that a connection keeps. Which accounts it had is remembered: their records are still
+/// there.
 pub(crate) fn forget(db: &Connection, connection: &str) -> Result<(), Halt> {
-    let all = [
-        sql::REMOVE_SNAPSHOT,
-        sql::REMOVE_ACCOUNT,
+    let kept = [
         sql::REMOVE_STORAGE,
         sql::REMOVE_STORAGE_SIZE,
         sql::REMOVE_BINDINGS,
         sql::REMOVE_TIMERS,
+    ];
+    let accounts: Vec<String> = db
+        .prepare_cached(sql::OWN_ACCOUNTS)?
+        .query_map([connection], |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
+    for account in accounts {
+        each_of(db, &aside(connection, &account), &kept)?;
+    }
+    each_of(db, connection, &kept)?;
+    let rest = [
+        sql::REMOVE_SNAPSHOT,
+        sql::DISOWN_ACCOUNTS,
         sql::REMOVE_RUNS,
         sql::REMOVE_FENCE,
     ];
-    each_of(db, connection, &all)
+    each_of(db, connection, &rest)
 }
 
 fn instant(row: &Row<'_>, column: usize) -> rusqlite::Result<jiff::Timestamp> {

@@ -274,6 +274,10 @@ impl State for Unit {
             .await
     }
 
+    async fn accounts(&mut self) -> Answer<Vec<Account>> {
+        self.book.read(state::accounts)
+    }
+
     async fn get(&mut self, keys: Vec<String>) -> Answer<Vec<Option<Vec<u8>>>> {
         let connection = &self.connection;
         self.book.read(|db| state::get(db, connection, &keys))

@@ -1,6 +1,6 @@
 //! The host: installs connectors, opens connections, runs jobs.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use wasmtime::component::Linker;
 use wasmtime::{Engine, Store, Trap, UpdateDeadline};
 
+use crate::account::{self, Asking, FoundAccount, Recognised};
 use crate::brake::Brake;
 use crate::capability::{self, Checkpoint, Run, RunState};
 use crate::compiler::Compiler;
@@ -25,10 +26,10 @@ use crate::manifest::{Manifest, SettingsError, check_settings, one_line};
 use crate::model::{Fault, Origin};
 use crate::observe::{NoObserver, Observer, tidy};
 use crate::options::HostOptions;
-use crate::place::Place;
+use crate::place::{BadPlace, Place};
 use crate::platform::{Binding, Platform, Timer};
 use crate::reason::{self, LANGUAGES, Mend, Reason};
-use crate::report::{Outcome, RunReport};
+use crate::report::{Outcome, Question, RunReport};
 use crate::request::{JobRequest, Mode, WantedJob, Webhook};
 use crate::secret::Secret;
 use crate::signed;
@@ -102,6 +103,9 @@ pub enum ConnectError {
     /// A limit cannot be kept.
     #[error(transparent)]
     Limit(#[from] BadLimit),
+    /// The place means nothing.
+    #[error(transparent)]
+    Place(#[from] BadPlace),
 }
 
 fn join(errors: &[SettingsError]) -> String {
@@ -118,6 +122,8 @@ pub struct Connection {
     egress: Arc<Egress>,
     /// By which the counterpart signs its webhooks.
     webhook_secret: Option<Secret>,
+    /// Where it goes and what it signs with: see [`account::way`].
+    way: [u8; 32],
     place: Place,
     limits: Limits,
 }
@@ -147,6 +153,13 @@ impl Connection {
     pub fn connector(&self) -> &Connector {
         &self.connector
     }
+
+    /// The credential that says whose account it is; none where nothing is signed.
+    fn credential(&self) -> Option<&str> {
+        let endpoints = self.connector.manifest.endpoints.iter();
+        let mut signed = endpoints.filter_map(|endpoint| endpoint.credentials.first());
+        signed.next().map(String::as_str)
+    }
 }
 
 /// Why a call into a connector that is not a run failed.
@@ -158,6 +171,9 @@ pub enum CallError {
     /// The component trapped or broke a limit.
     #[error("{0}")]
     Crashed(String),
+    /// People have to agree first.
+    #[error("{}", .0.text)]
+    Question(Box<Question>),
 }
 
 impl CallError {
@@ -166,40 +182,7 @@ impl CallError {
         match self {
             CallError::Fault(fault) => fault.reason(),
             CallError::Crashed(text) => Reason::new("host.said").arg("text", text),
-        }
-    }
-}
-
-/// What a check learnt of the account at the counterpart.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FoundAccount {
-    /// The counterpart's own id; none where it tells none.
-    pub id: Option<String>,
-    /// For people.
-    pub name: String,
-    /// Names and values by which the account is known again.
-    pub facts: Vec<(String, String)>,
-    /// What people should know before they switch the connection on.
-    pub notes: Vec<Reason>,
-}
-
-impl FoundAccount {
-    fn tidied(account: sync::Account, most: usize) -> FoundAccount {
-        let shown = |mut text: String| {
-            tidy(&mut text, most);
-            text
-        };
-        let mut notes = account.notes;
-        for note in &mut notes {
-            note.tidy(most);
-        }
-        FoundAccount {
-            id: account.id.map(shown),
-            name: shown(account.name),
-            facts: (account.facts.into_iter())
-                .map(|(name, value)| (shown(name), shown(value)))
-                .collect(),
-            notes,
+            CallError::Question(question) => question.why.clone(),
         }
     }
 }
@@ -315,6 +298,7 @@ impl Host {
         counts: impl Fn(&SettingsError) -> bool,
     ) -> Result<Connection, ConnectError> {
         spec.limits.check()?;
+        spec.place.check()?;
         let manifest = &connector.manifest;
         let mut errors = check_settings(manifest, &spec.settings);
         errors.retain(counts);
@@ -351,10 +335,12 @@ impl Host {
             &self.network,
             &self.accounts,
         )?;
+        let way = account::way(manifest, egress.origins(), &spec.credentials);
         Ok(Connection {
             settings: Arc::from(spec.settings.to_string()),
             egress: Arc::new(egress),
             webhook_secret,
+            way,
             tenant: spec.tenant,
             id: spec.id,
             place: spec.place,
@@ -364,11 +350,27 @@ impl Host {
     }
 
     /// Tries the credentials; answers with the account at the counterpart that they belong to.
+    /// Nothing is kept of it.
     pub async fn check(&self, connection: &Connection) -> Result<FoundAccount, CallError> {
-        let call = self.look(connection, "check").await?;
-        let (_, answer) = export!(call, call_check);
-        let account = said(&connection.limits, answer)?;
-        Ok(FoundAccount::tidied(account, connection.limits.log_line))
+        let (_, found) = self.find_account(connection, Arc::new(NoObserver)).await?;
+        found
+    }
+
+    /// The same, with how many requests it took.
+    async fn find_account(
+        &self,
+        connection: &Connection,
+        observer: Arc<dyn Observer>,
+    ) -> Result<(u64, Result<FoundAccount, CallError>), Fault> {
+        let egress = Some(Arc::clone(&connection.egress));
+        let (limits, request) = (&connection.limits, looking("check"));
+        let call = self
+            .open(connection, limits, egress, &request, observer)
+            .await?;
+        let (left, answer) = export!(call, call_check);
+        let found = said(limits, answer);
+        let found = found.and_then(|account| FoundAccount::read(account, limits.log_line));
+        Ok((left.egress.requests(), found))
     }
 
     /// Values for a setting that only the counterpart knows, with their labels.
@@ -422,18 +424,36 @@ impl Host {
 
     /// Lets the connector set up the counterpart. Messages will be sent to `callback` with a topic
     /// behind it.
-    pub async fn enable(&self, connection: &Connection, callback: &str) -> Result<(), CallError> {
-        let call = self.act(connection, "enable").await?;
+    ///
+    /// # Errors
+    /// Those of [`Host::check`], too, where the host has to make sure first whose the counterpart is.
+    /// [`CallError::Question`] when it is not whose it was, until the question's id is among those
+    /// that people have `confirmed`.
+    pub async fn enable(
+        &self,
+        connection: &Connection,
+        callback: &str,
+        confirmed: &HashSet<String>,
+    ) -> Result<(), CallError> {
+        let request = JobRequest {
+            confirmed: confirmed.clone(),
+            ..JobRequest::asked("enable")
+        };
+        let observer = Arc::new(NoObserver);
+        let (call, sure) = self.open_sure(connection, &request, observer).await?;
+        if let Err(error) = sure {
+            return settle(call.store.into_data(), connection, Err(error)).await;
+        }
         let callback = callback.to_owned();
         let (left, answer) = export!(call, call_enable, &callback);
-        settle(left, connection, answer).await
+        settle(left, connection, said(&connection.limits, answer)).await
     }
 
     /// Lets the connector clean up the counterpart.
     pub async fn disable(&self, connection: &Connection) -> Result<(), CallError> {
         let call = self.act(connection, "disable").await?;
         let (left, answer) = export!(call, call_disable);
-        settle(left, connection, answer).await
+        settle(left, connection, said(&connection.limits, answer)).await
     }
 
     /// Prepares a connection for a version that has just taken the place of another: keeps a
@@ -459,7 +479,7 @@ impl Host {
             run.work.snapshot(from_version).await?;
         }
         let (left, answer) = export!(call, call_migrate, from_version);
-        settle(left, connection, answer).await
+        settle(left, connection, said(&connection.limits, answer)).await
     }
 
     /// Takes a connection back to what it kept before its last [`Host::migrate`], when that was of this
@@ -480,28 +500,28 @@ impl Host {
 
     /// Runs a job until it is done, cut or failed. What its last checkpoint committed stays
     /// whatever happens after it; returning without a fault is a checkpoint, too.
+    ///
+    /// A run never works with another account under it. At the first run, and whenever a credential
+    /// or an address has changed since, the host asks the connector whose the counterpart is. When it
+    /// is not whose it was, the run ends as [`Outcome::Configuration`] with a question; once people
+    /// have confirmed that, it goes on with the other account.
     pub async fn run(
         &self,
         connection: &Connection,
         request: &JobRequest,
         observer: Arc<dyn Observer>,
     ) -> RunReport {
-        let egress = Some(Arc::clone(&connection.egress));
-        let opened = self
-            .open(connection, &connection.limits, egress, request, observer)
-            .await;
-        let fenced = match opened {
-            Ok(call) => call.fenced(request.fence).await,
-            Err(fault) => Err(fault),
-        };
-        let call = match fenced {
-            Ok(call) => call,
+        let (call, sure) = match self.open_sure(connection, request, observer).await {
+            Ok(opened) => opened,
             Err(fault) => {
                 let mut report = begin_report(connection, &request.job, request.mode);
                 conclude(&mut report, connection, Err(CallError::Fault(fault)));
                 return report;
             }
         };
+        if let Err(error) = sure {
+            return finish(call.store.into_data(), connection, Err(error)).await;
+        }
         let JobRequest {
             job,
             argument,
@@ -624,6 +644,47 @@ impl Host {
             .await
     }
 
+    /// A call of whose account the host is certain, and the reason where it is not: nothing is called
+    /// then.
+    async fn open_sure(
+        &self,
+        connection: &Connection,
+        request: &JobRequest,
+        observer: Arc<dyn Observer>,
+    ) -> Result<(Call<'_>, Result<(), CallError>), Fault> {
+        let call = self.open_fenced(connection, request, &observer).await?;
+        if call.is_sure(connection) {
+            return Ok((call, Ok(())));
+        }
+        // The check is a call of its own, with a place and a unit of work of its own.
+        drop(call);
+        let (requests, found) = self.find_account(connection, Arc::clone(&observer)).await?;
+        let mut call = self.open_fenced(connection, request, &observer).await?;
+        let Some(run) = call.store.data_mut().run.as_mut() else {
+            unreachable!("only a description has no run");
+        };
+        run.requests_before = requests;
+        let sure = match found {
+            Ok(found) => run.recognise(connection, request, &found).await?,
+            Err(error) => Err(error),
+        };
+        Ok((call, sure))
+    }
+
+    async fn open_fenced(
+        &self,
+        connection: &Connection,
+        request: &JobRequest,
+        observer: &Arc<dyn Observer>,
+    ) -> Result<Call<'_>, Fault> {
+        let egress = Some(Arc::clone(&connection.egress));
+        let observer = Arc::clone(observer);
+        let call = self
+            .open(connection, &connection.limits, egress, request, observer)
+            .await?;
+        call.fenced(request.fence).await
+    }
+
     async fn open(
         &self,
         connection: &Connection,
@@ -640,11 +701,12 @@ impl Host {
             report: begin_report(connection, &request.job, request.mode),
             place: connection.place.clone(),
             books: work.about().await?,
-            account: work.account().await?.map(|account| account.id),
+            account: work.account().await?,
             confirmed: request.confirmed.clone(),
             brake: Brake::default(),
             asked_too_much: false,
             work,
+            requests_before: 0,
             as_one: false,
         };
         let state = RunState::new(
@@ -701,7 +763,53 @@ struct Call<'a> {
     threads: &'a Threads,
 }
 
+impl Run {
+    /// Takes an account that was found for that of this run, unless people have to agree first.
+    async fn recognise(
+        &mut self,
+        connection: &Connection,
+        request: &JobRequest,
+        found: &FoundAccount,
+    ) -> Result<Result<(), CallError>, Fault> {
+        let known = self.work.accounts().await?;
+        let asking = Asking {
+            connector: &connection.connector.manifest.name,
+            books: &self.books.id,
+            mark: account::mark(&self.books.id, &connection.way),
+            credential: connection.credential(),
+        };
+        let account = match asking.recognise(self.account.as_ref(), &known, found) {
+            Recognised::Own(account) => account,
+            Recognised::Doubtful(account, question) if request.confirmed.contains(&question.id) => {
+                account
+            }
+            Recognised::Doubtful(_, question) => {
+                return Ok(Err(CallError::Question(Box::new(question))));
+            }
+        };
+        let before = self.account.replace(account.clone());
+        // A preview keeps nothing, but must not see what belongs to another account.
+        let is_other = before.is_some_and(|before| before.id != account.id);
+        if request.mode.writes() || is_other {
+            self.work.set_account(account).await?;
+        }
+        if request.mode.writes() {
+            self.work.commit().await?;
+        }
+        Ok(Ok(()))
+    }
+}
+
 impl Call<'_> {
+    /// Whether the connection goes the way on which its account was found.
+    fn is_sure(&self, connection: &Connection) -> bool {
+        let Some(run) = &self.store.data().run else {
+            return false;
+        };
+        let mark = account::mark(&run.books.id, &connection.way);
+        (run.account.as_ref()).is_some_and(|account| account.mark == mark)
+    }
+
     /// The same call, of a host that holds this token.
     async fn fenced(mut self, token: Option<u64>) -> Result<Self, Fault> {
         if let (Some(token), Some(run)) = (token, self.store.data_mut().run.as_mut()) {
@@ -766,9 +874,8 @@ fn admit<T>(limits: &Limits, list: &[T]) -> Result<(), CallError> {
 async fn settle(
     left: RunState,
     connection: &Connection,
-    answer: wasmtime::Result<Result<(), Fault>>,
+    ended: Result<(), CallError>,
 ) -> Result<(), CallError> {
-    let ended = said(&connection.limits, answer);
     let outcome = ended.clone().map(|()| Outcome::Done);
     let report = finish(left, connection, outcome).await;
     match report.error {
@@ -847,11 +954,14 @@ fn conclude(report: &mut RunReport, connection: &Connection, ended: Result<Outco
             report.outcome = match &error {
                 CallError::Crashed(_) => Outcome::Crashed,
                 CallError::Fault(Fault::Transient(_) | Fault::Conflict(_)) => Outcome::Transient,
-                CallError::Fault(_) => Outcome::Configuration,
+                CallError::Fault(_) | CallError::Question(_) => Outcome::Configuration,
             };
             let why = error.reason();
             report.error = Some(connection.connector.catalogue.text(&why, LANGUAGES[0]));
             report.why = Some(why);
+            if let CallError::Question(question) = error {
+                report.questions.push(*question);
+            }
         }
     }
 }

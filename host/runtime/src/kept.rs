@@ -18,6 +18,9 @@ use crate::platform::{Account, Answer, Binding, State, Timer};
 pub struct Kept {
     #[serde(default)]
     account: Option<Account>,
+    /// What was kept of other accounts, by their ids.
+    #[serde(default)]
+    aside: BTreeMap<String, Kept>,
     stored: BTreeMap<String, Vec<u8>>,
     /// In the order of making.
     bindings: Vec<Binding>,
@@ -53,8 +56,26 @@ impl<T: Keeping> State for T {
     }
 
     async fn set_account(&mut self, account: Account) -> Answer<()> {
-        self.kept().account = Some(account);
+        let kept = self.kept();
+        if let Some(before) = &kept.account
+            && before.id != account.id
+        {
+            let before = before.id.clone();
+            let mut aside = std::mem::take(&mut kept.aside);
+            kept.snapshot = None;
+            let next = aside.remove(&account.id).unwrap_or_default();
+            aside.insert(before, std::mem::replace(kept, next));
+            kept.aside = aside;
+        }
+        kept.account = Some(account);
         Ok(())
+    }
+
+    /// Those of this connection: one value knows no others.
+    async fn accounts(&mut self) -> Answer<Vec<Account>> {
+        let kept = self.kept();
+        let aside = (kept.aside.values()).filter_map(|kept| kept.account.as_ref());
+        Ok(kept.account.iter().chain(aside).cloned().collect())
     }
 
     async fn get(&mut self, keys: Vec<String>) -> Answer<Vec<Option<Vec<u8>>>> {
@@ -236,7 +257,7 @@ mod tests {
 
     use super::{Keeping, Kept};
     use crate::model::Fault;
-    use crate::platform::{Binding, State, Timer};
+    use crate::platform::{Account, Binding, State, Timer};
 
     #[derive(Default)]
     struct Unit(Kept);
@@ -352,6 +373,33 @@ mod tests {
         let due = unit.due_timers(timer("a", 10).due, 9).await;
         assert_eq!(due, Ok(vec![timer("a", 10)]));
         assert_eq!(unit.restore(1).await, Ok(false));
+    }
+
+    #[tokio::test]
+    async fn another_account_finds_nothing_and_one_that_is_returned_to_all_of_its_own() {
+        let account = |id: &str| Account {
+            connector: "keycrm".to_owned(),
+            id: id.to_owned(),
+            ..Account::default()
+        };
+        let mut unit = Unit::default();
+        unit.set_account(account("a")).await.unwrap();
+        unit.set(vec![("cursor".to_owned(), vec![1])])
+            .await
+            .unwrap();
+        unit.bind(vec![binding("1", "o:1", Some(1))]).await.unwrap();
+        unit.set_timer(timer("t", 10)).await.unwrap();
+        let before = unit.0.clone();
+        unit.snapshot(1).await.unwrap();
+        unit.set_account(account("b")).await.unwrap();
+        assert_eq!(unit.stored_bytes().await, Ok(0));
+        assert!(unit.0.bindings.is_empty() && unit.0.timers.is_empty());
+        assert_eq!(unit.restore(1).await, Ok(false));
+        let known = unit.accounts().await.unwrap();
+        assert_eq!(known, [account("b"), account("a")]);
+        unit.set_account(account("a")).await.unwrap();
+        unit.0.aside.clear();
+        assert_eq!(unit.0, before);
     }
 
     #[tokio::test]

@@ -12,7 +12,7 @@
 //! use tenon_host::observe::NoObserver;
 //! use tenon_host::{
 //!     Compiler, CompilerProcess, ConnectionSpec, EgressSettings, Host, HostOptions, JobRequest,
-//!     Limits, Platform, Secret,
+//!     Limits, Place, Platform, Secret,
 //! };
 //!
 //! # async fn embed(my_platform: impl Platform + 'static, key: String) -> anyhow::Result<()> {
@@ -35,6 +35,7 @@
 //! # }
 //! ```
 
+mod account;
 mod brake;
 mod capability;
 mod compiler;
@@ -62,18 +63,17 @@ mod secret;
 mod signed;
 mod threads;
 
+pub use account::FoundAccount;
 pub use compiler::{CompileError, Compiler, CompilerProcess, compile_stdin};
 pub use connector::{Connector, InstallError};
 pub use egress::{
     BreakerPolicy, EgressError, EgressSettings, Forbidden, Grants, NetworkError, Refusal,
     RetryPolicy,
 };
-pub use host::{
-    CallError, ConnectError, Connection, ConnectionSpec, FoundAccount, Host, StartError,
-};
+pub use host::{CallError, ConnectError, Connection, ConnectionSpec, Host, StartError};
 pub use limits::{BadLimit, Limits};
 pub use options::{HostOptions, NetworkOptions};
-pub use place::Place;
+pub use place::{BadPlace, Place, PlacePart};
 pub use platform::Platform;
 pub use reason::{Mend, Reason};
 pub use request::{Cause, JobRequest, Mode, RecordRef, WantedJob, Webhook};

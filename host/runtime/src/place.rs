@@ -1,5 +1,11 @@
 //! Where and for whom a connection works.
 
+use std::fmt;
+
+use jiff::tz::TimeZone;
+
+use crate::reason::LANGUAGES;
+
 /// What a tenant's people take for granted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
@@ -17,6 +23,118 @@ impl Default for Place {
             time_zone: "UTC".to_owned(),
             language: "en".to_owned(),
             currency: "UAH".to_owned(),
+        }
+    }
+}
+
+/// A part of a place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PlacePart {
+    /// The time zone.
+    TimeZone,
+    /// The language.
+    Language,
+    /// The home currency.
+    Currency,
+}
+
+/// A part of a place means nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BadPlace {
+    /// Which part.
+    pub part: PlacePart,
+    value: String,
+}
+
+impl fmt::Display for BadPlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let value = &self.value;
+        match self.part {
+            PlacePart::TimeZone => write!(
+                f,
+                "`{value}` is not a time zone; use a name such as Europe/Kyiv"
+            ),
+            PlacePart::Language => write!(f, "`{value}` is not one of {}", LANGUAGES.join(", ")),
+            PlacePart::Currency => write!(
+                f,
+                "`{value}` is not a currency; use a code of ISO 4217 such as UAH"
+            ),
+        }
+    }
+}
+
+impl std::error::Error for BadPlace {}
+
+impl Place {
+    /// Passes a place of which every part means something.
+    ///
+    /// # Errors
+    /// The first part that does not.
+    pub fn check(&self) -> Result<(), BadPlace> {
+        PlacePart::TimeZone.check(&self.time_zone)?;
+        PlacePart::Language.check(&self.language)?;
+        PlacePart::Currency.check(&self.currency)
+    }
+}
+
+impl PlacePart {
+    /// Passes a value that means something.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub fn check(self, value: &str) -> Result<(), BadPlace> {
+        let known = match self {
+            // A name that means another zone on another machine is none.
+            PlacePart::TimeZone => value != "localtime" && TimeZone::get(value).is_ok(),
+            PlacePart::Language => LANGUAGES.contains(&value),
+            PlacePart::Currency => {
+                value.len() == 3 && CURRENCIES.split(' ').any(|code| code == value)
+            }
+        };
+        known.then_some(()).ok_or_else(|| BadPlace {
+            part: self,
+            value: value.to_owned(),
+        })
+    }
+}
+
+/// The codes of ISO 4217 for money that people pay with, as of 2026.
+const CURRENCIES: &str = "AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BHD BIF BMD BND BOB BRL \
+    BSD BTN BWP BYN BZD CAD CDF CHF CLP CNY COP CRC CUP CVE CZK DJF DKK DOP DZD EGP ERN ETB EUR FJD \
+    FKP GBP GEL GHS GIP GMD GNF GTQ GYD HKD HNL HTG HUF IDR ILS INR IQD IRR ISK JMD JOD JPY KES KGS \
+    KHR KMF KPW KRW KWD KYD KZT LAK LBP LKR LRD LSL LYD MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK \
+    MXN MYR MZN NAD NGN NIO NOK NPR NZD OMR PAB PEN PGK PHP PKR PLN PYG QAR RON RSD RUB RWF SAR SBD \
+    SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP SZL THB TJS TMT TND TOP TRY TTD TWD TZS UAH UGX \
+    USD UYU UZS VED VES VND VUV WST XAF XCD XCG XOF XPF YER ZAR ZMW ZWG";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn place(time_zone: &str, language: &str, currency: &str) -> Place {
+        Place {
+            time_zone: time_zone.to_owned(),
+            language: language.to_owned(),
+            currency: currency.to_owned(),
+        }
+    }
+
+    #[test]
+    fn every_part_of_a_place_means_something() {
+        assert_eq!(Ok(()), Place::default().check());
+        assert_eq!(Ok(()), place("Europe/Kyiv", "uk", "EUR").check());
+        for (bad, part) in [
+            (place("Europe/Odesa", "uk", "UAH"), PlacePart::TimeZone),
+            (place("localtime", "uk", "UAH"), PlacePart::TimeZone),
+            (place("UTC", "de", "UAH"), PlacePart::Language),
+            (place("UTC", "uk", "uah"), PlacePart::Currency),
+            (place("UTC", "uk", "RUR"), PlacePart::Currency),
+            (place("UTC", "uk", "EUR USD"), PlacePart::Currency),
+            (place("UTC", "uk", ""), PlacePart::Currency),
+        ] {
+            let error = bad.check().unwrap_err();
+            assert_eq!(part, error.part, "{error}");
+            assert_eq!(1, error.to_string().lines().count());
         }
     }
 }

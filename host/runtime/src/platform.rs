@@ -226,14 +226,21 @@ pub struct Books {
 }
 
 /// The account at the counterpart whose records a connection exchanges.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Account {
-    /// Its identity, which is part of every origin: the counterpart's own, or made up.
+    /// Name of the connector that found it: the first part of its origins.
+    pub connector: String,
+    /// Its identity, the second part of its origins: the counterpart's own, or made up.
     pub id: String,
     /// For people.
     pub name: String,
-    /// Names and values by which it is known again where the counterpart tells no id.
+    /// By which it is known again where the counterpart tells no id: names, and digests of values.
     pub facts: std::collections::BTreeMap<String, String>,
+    /// Whether the counterpart told no id when it was found first.
+    pub made_up: bool,
+    /// Tells whether the connection still has the credentials and addresses that it was found with,
+    /// and nothing else of them.
+    pub mark: u16,
 }
 
 /// A pair of an ERP record and a counterpart record. Several origins may share one key.
@@ -268,10 +275,18 @@ pub struct Timer {
 /// that go without.
 #[async_trait]
 pub trait State {
-    /// The account whose records the bindings are; none before the first check.
+    /// The account whose records the bindings are; none before the first run.
     async fn account(&mut self) -> Answer<Option<Account>>;
     /// Keeps the account.
+    ///
+    /// Storage, bindings and timers are those of an account. When it is another one, by its id, they
+    /// are put aside, and what was put aside for the new one comes back: an account that is returned
+    /// to is gone on with. A snapshot is dropped.
     async fn set_account(&mut self, account: Account) -> Answer<()>;
+    /// The accounts that connections of the tenant have or had, also those of connections that were
+    /// removed since: their records are still there. By this an account of a counterpart that tells
+    /// no id is known in a second connection, and in one that is made anew.
+    async fn accounts(&mut self) -> Answer<Vec<Account>>;
 
     /// Values by key.
     async fn get(&mut self, keys: Vec<String>) -> Answer<Vec<Option<Vec<u8>>>>;

@@ -21,7 +21,7 @@ mod counterpart;
 pub mod memory;
 mod names;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -31,11 +31,11 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tenon_erp::EmbeddedErp;
 use tenon_host::observe::{Exchange, LogLine, Observer, Progress, Written};
-use tenon_host::report::{Outcome, RejectedRecord, RunReport};
+use tenon_host::report::{Outcome, Question, RejectedRecord, RunReport};
 use tenon_host::{
     CallError, ConnectError, Connection, ConnectionSpec, Connector, EgressSettings, FoundAccount,
-    Host, HostOptions, InstallError, JobRequest, Limits, Mode, NetworkOptions, RetryPolicy, Secret,
-    WantedJob, Webhook,
+    Host, HostOptions, InstallError, JobRequest, Limits, Mode, NetworkOptions, Place, RetryPolicy,
+    Secret, WantedJob, Webhook,
 };
 use tenon_scenarios::{compiler, hostile_component, target};
 
@@ -148,6 +148,8 @@ impl Sandbox {
             argument: None,
             preview: false,
             fence: None,
+            place: Place::default(),
+            confirmed: HashSet::new(),
             checkpoints: u64::MAX,
         }
     }
@@ -243,6 +245,8 @@ pub struct Guest<'a> {
     argument: Option<String>,
     preview: bool,
     fence: Option<u64>,
+    place: Place,
+    confirmed: HashSet<String>,
     checkpoints: u64,
 }
 
@@ -317,6 +321,18 @@ impl Guest<'_> {
         self
     }
 
+    /// Of a tenant with this time zone, language and home currency.
+    pub fn place(mut self, place: Place) -> Self {
+        self.place = place;
+        self
+    }
+
+    /// After somebody agreed to a question.
+    pub fn confirmed(mut self, question: &Question) -> Self {
+        self.confirmed.insert(question.id.clone());
+        self
+    }
+
     /// By a host that holds this token.
     pub fn fenced(mut self, token: u64) -> Self {
         self.fence = Some(token);
@@ -338,7 +354,7 @@ impl Guest<'_> {
     /// When the name of the tenant or the connection is none.
     pub fn connect(&self) -> Result<Connection, ConnectError> {
         let spec = ConnectionSpec {
-            place: tenon_host::Place::default(),
+            place: self.place.clone(),
             tenant: self.tenant.parse().expect("a name"),
             id: self.id.parse().expect("a name"),
             settings: self.settings.clone(),
@@ -382,6 +398,7 @@ impl Guest<'_> {
                 Mode::Live
             },
             fence: self.fence,
+            confirmed: self.confirmed.clone(),
             ..JobRequest::asked("run")
         };
         let host = &self.sandbox.host;
@@ -416,7 +433,8 @@ impl Guest<'_> {
     /// What came of it; always in one line.
     pub fn enable(&self) -> Result<(), CallError> {
         let connection = self.connected();
-        let enabled = (self.sandbox.host).enable(&connection, "https://shop.example/hooks/");
+        let callback = "https://shop.example/hooks/";
+        let enabled = (self.sandbox.host).enable(&connection, callback, &self.confirmed);
         self.after_a_question(self.sandbox.block_on(enabled))
     }
 

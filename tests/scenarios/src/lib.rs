@@ -3,6 +3,7 @@
 
 pub mod server;
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -12,7 +13,7 @@ use tempfile::TempDir;
 use tenon_erp::EmbeddedErp;
 use tenon_host::ids::TenantId;
 use tenon_host::observe::{LogLine, Observer, Progress};
-use tenon_host::report::RunReport;
+use tenon_host::report::{Question, RunReport};
 use tenon_host::{
     CallError, Compiler, CompilerProcess, ConnectError, Connection, ConnectionSpec, Connector,
     EgressSettings, FoundAccount, Host, HostOptions, JobRequest, Limits, Mode, Place, RetryPolicy,
@@ -74,8 +75,10 @@ pub struct Shop {
     erp: EmbeddedErp,
     host: Host,
     connector: Arc<Connector>,
+    connection: String,
     key: String,
     base_url: String,
+    confirmed: HashSet<String>,
     limits: Limits,
 }
 
@@ -128,10 +131,37 @@ impl Shop {
             erp,
             host,
             connector,
+            connection: "test".to_owned(),
             key: key.to_owned(),
             base_url: base_url.to_owned(),
+            confirmed: HashSet::new(),
             limits: Limits::default(),
         }
+    }
+
+    /// From here on, another connection: its name, where its counterpart is, and its key.
+    pub fn switch_to(&mut self, connection: &str, base_url: &str, key: &str) {
+        connection.clone_into(&mut self.connection);
+        base_url.clone_into(&mut self.base_url);
+        key.clone_into(&mut self.key);
+    }
+
+    /// From here on, another key of the same connection.
+    pub fn sign(&mut self, key: &str) {
+        key.clone_into(&mut self.key);
+    }
+
+    /// Agrees to what a run asked.
+    pub fn confirm(&mut self, questions: &[Question]) {
+        let ids = questions.iter().map(|question| question.id.clone());
+        self.confirmed.extend(ids);
+    }
+
+    /// Removes the connection with all that it keeps.
+    pub fn remove_connection(&self) {
+        let connection = self.connection.parse().expect("a name");
+        let forgotten = self.host.forget(&self.tenant, Some(&connection));
+        self.runtime.block_on(forgotten).expect("a platform");
     }
 
     /// The data folder.
@@ -181,7 +211,7 @@ impl Shop {
         let origin = url::Url::parse(&self.base_url).expect("a URL").origin();
         let spec = ConnectionSpec {
             tenant: self.tenant.clone(),
-            id: "test".parse().expect("a name"),
+            id: self.connection.parse().expect("a name"),
             settings,
             credentials: [("api_key".to_owned(), Secret::new(self.key.clone()))].into(),
             place: Place::default(),
@@ -228,6 +258,7 @@ impl Shop {
         });
         let request = JobRequest {
             mode,
+            confirmed: self.confirmed.clone(),
             ..JobRequest::asked(job)
         };
         let running = self.host.run(&connection, &request, observer.clone());

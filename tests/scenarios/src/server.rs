@@ -194,7 +194,7 @@ impl Server {
     /// Makes a tenant.
     pub async fn tenant(&self, id: &str) {
         let tenant = json!({
-            "id": id, "name": id, "time_zone": "Europe/Kyiv", "language": "uk",
+            "id": id, "name": id, "time_zone": "Europe/Kyiv", "language": "uk", "currency": "UAH",
         });
         self.post("/tenants", tenant).await;
     }

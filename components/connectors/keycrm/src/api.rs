@@ -105,14 +105,16 @@ impl Crm {
         }
     }
 
-    /// How many entries a dictionary has.
+    /// The first page of a dictionary; none when this account or key may not read it.
     ///
     /// # Errors
     /// The fault that the answer came to.
-    pub fn count(&self, path: &str) -> Result<u64, Fault> {
-        let answer = self.0.get(path).query("limit", "1").send()?;
-        let list: Page<IgnoredAny> = answer.json()?;
-        Ok(list.facts(1).total.unwrap_or(list.data.len() as u64))
+    pub fn first_page(&self, path: &str) -> Result<Option<Vec<Named>>, Fault> {
+        match self.page(path, 1).query("sort", "id").send() {
+            Ok(answer) => Ok(Some(answer.json::<Page<Named>>()?.data)),
+            Err(Error::Status(status)) if matches!(status.code, 403 | 404) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
     }
 
     fn page(&self, path: &str, page: u64) -> tenon_sdk::http::Call<'_> {
@@ -550,6 +552,8 @@ pub struct Named {
     name: Option<String>,
     full_name: Option<String>,
     username: Option<String>,
+    /// When it was made.
+    pub created_at: Option<String>,
     /// ISO 4217 code, of sources.
     pub currency_code: Option<String>,
 }

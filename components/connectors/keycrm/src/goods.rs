@@ -19,9 +19,6 @@ use crate::map::{self, Pick, origin};
 const PRODUCT: &str = "product";
 const VARIANT: &str = "variant";
 
-/// Products that came from here have an origin that begins so.
-const OURS: &str = "keycrm:";
-
 /// What tells one sold thing from another.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Item {
@@ -275,10 +272,7 @@ impl Goods {
                 variant.key.clone()
             }
             Fit::None => {
-                let ours = product
-                    .origin
-                    .as_deref()
-                    .is_some_and(|origin| origin.starts_with(OURS));
+                let ours = product.origin.as_deref().is_some_and(origin::is_ours);
                 if ours && let Some(offer) = offer {
                     info!(record = key, "product.new-variant", name = name);
                     let addition = self.additions.entry(key).or_insert_with(|| Addition {
@@ -541,15 +535,15 @@ mod tests {
         for (json, origin) in [
             (
                 r#"{"sku":"A","name":"Cup","offer":{"id":310}}"#,
-                Some("keycrm:offer:310"),
+                Some("keycrm:any:offer:310"),
             ),
             (
                 r#"{"sku":" A ","name":"Cup","offer":null}"#,
-                Some("keycrm:item:sku:A"),
+                Some("keycrm:any:item:sku:A"),
             ),
             (
                 r#"{"sku":"","name":"Big  CUP "}"#,
-                Some("keycrm:item:name:big cup"),
+                Some("keycrm:any:item:name:big cup"),
             ),
             (r#"{"sku":null,"name":null,"offer":[]}"#, None),
         ] {
@@ -642,7 +636,7 @@ mod tests {
         ];
         let creations = planned(&lines);
         assert_eq!(creations.len(), 1);
-        assert_eq!(creations[0].origin(), "keycrm:product:9");
+        assert_eq!(creations[0].origin(), "keycrm:any:product:9");
         assert_eq!(creations[0].wanted.len(), 2);
     }
 }

@@ -4,6 +4,7 @@
 //! How the pieces meet: [`jobs::orders`] decides what to read and when to stop, `importer` brings a
 //! page of orders into the ERP, and `map` holds every rule about one record, without any I/O.
 
+mod account;
 mod api;
 mod catalogue;
 mod directories;
@@ -35,13 +36,7 @@ impl Connector for KeyCrm {
     }
 
     fn check() -> Result<Account, Fault> {
-        let statuses = settings::crm()?.count("/order/status")?;
-        Ok(Account {
-            id: None,
-            name: format!("KeyCRM, {statuses} order statuses"),
-            facts: Vec::new(),
-            notes: Vec::new(),
-        })
+        account::check()
     }
 
     fn run(job: &str, argument: Option<&str>, cause: &Cause) -> Result<Outcome, Fault> {

@@ -30,6 +30,8 @@ const PROMOCODE: &str = "promocode";
 pub mod origin {
     use std::fmt::Display;
 
+    const SYSTEM: &str = "keycrm";
+
     /// An order.
     pub fn order(id: i64) -> String {
         of("order", id)
@@ -57,7 +59,12 @@ pub mod origin {
 
     /// A record of any other kind.
     pub fn of(kind: &str, id: impl Display) -> String {
-        format!("keycrm:{kind}:{id}")
+        tenon_sdk::origin::origin(SYSTEM, kind, id)
+    }
+
+    /// Whether it is a record of this account.
+    pub fn is_ours(origin: &str) -> bool {
+        origin.starts_with(&tenon_sdk::origin::owner(SYSTEM))
     }
 }
 
@@ -940,17 +947,17 @@ mod tests {
             payments,
             [
                 (
-                    Some("keycrm:payment:1"),
+                    Some("keycrm:any:payment:1"),
                     d("500.5"),
                     Some("2026-03-01 09:30:00".to_owned())
                 ),
-                (Some("keycrm:payment:4"), d("30"), None),
+                (Some("keycrm:any:payment:4"), d("30"), None),
                 (
-                    Some("keycrm:payment:5"),
+                    Some("keycrm:any:payment:5"),
                     d("40"),
                     Some("2026-03-01 08:00:00".to_owned())
                 ),
-                (Some("keycrm:payment:6"), d("50"), None),
+                (Some("keycrm:any:payment:6"), d("50"), None),
             ]
         );
         assert_eq!(booked.order.payments[0].account.as_deref(), Some("cash"));
@@ -1004,7 +1011,7 @@ mod tests {
                 ..OrderLine::default()
             }],
             payments: vec![Payment {
-                origin: Some("keycrm:payment:1".to_owned()),
+                origin: Some("keycrm:any:payment:1".to_owned()),
                 account: Some("bank".to_owned()),
                 ..Payment::default()
             }],
@@ -1130,7 +1137,7 @@ mod tests {
             offer(311, Some("TS-RED-L"), &[("Color", "Red"), ("Size", "L")]),
         ]);
         let product = listed_product(90, &listed, false);
-        assert_eq!(product.origin.as_deref(), Some("keycrm:product:90"));
+        assert_eq!(product.origin.as_deref(), Some("keycrm:any:product:90"));
         assert_eq!(product.sku, None);
         let variants: Vec<_> = product
             .variants

@@ -9,7 +9,7 @@ use tenon_sdk::model::{
 use tenon_sdk::{reasons, text, unknown_option};
 
 use crate::api::meta::Kind;
-use crate::api::records::{Folder, Named};
+use crate::api::records::{Folder, Named, Owned};
 use crate::api::{LOGIN, MoySklad, TOKEN, TOKEN_PATH};
 use crate::jobs;
 use crate::map::tree;
@@ -192,31 +192,34 @@ fn api() -> Result<MoySklad, Fault> {
     Ok(MoySklad::new(base_url.unwrap_or(settings::BASE_URL)))
 }
 
-/// Tries the credentials.
+/// Tries the credentials, and says whose they are.
 ///
 /// # Errors
 /// `configuration` when MoySklad does not accept them.
 pub fn check() -> Result<Account, Fault> {
+    let api = api()?;
+    let (id, name) = match api.try_get("/context/employee", &[]) {
+        Ok(answer) => {
+            let employee: Owned = answer.json()?;
+            // People sign in as `login@account`.
+            let account = employee.uid.as_deref().and_then(|uid| uid.split_once('@'));
+            let name = account.map_or(employee.name.as_str(), |(_, account)| account);
+            (employee.account_id, name.to_owned())
+        }
+        // An application is nobody's; it can read what the connector needs instead.
+        Err(Error::Status(_)) => {
+            let organizations: Vec<Owned> = api.all(Kind::Organization.path(), "")?;
+            let first = organizations.into_iter().next().unwrap_or_default();
+            (first.account_id, first.name)
+        }
+        Err(Error::Fault(fault)) => return Err(fault),
+    };
     Ok(Account {
-        id: None,
-        name: account()?,
+        id: id.map(|id| id.to_string()),
+        name: format!("MoySklad, {name}"),
         facts: Vec::new(),
         notes: Vec::new(),
     })
-}
-
-/// A name for the account.
-fn account() -> Result<String, Fault> {
-    let api = api()?;
-    match api.try_get("/context/employee", &[]) {
-        Ok(answer) => Ok(format!("MoySklad, {}", answer.json::<Named>()?.name)),
-        // An application is nobody's; it can read what the connector needs instead.
-        Err(Error::Status(_)) => {
-            let organizations: Vec<Named> = api.all(Kind::Organization.path(), "")?;
-            Ok(format!("MoySklad, {} organizations", organizations.len()))
-        }
-        Err(Error::Fault(fault)) => Err(fault),
-    }
 }
 
 /// The dictionaries of the account, for the settings form.

@@ -5,6 +5,7 @@ mod durability;
 mod fence;
 mod finding;
 mod forgetting;
+mod identities;
 mod loading;
 mod orders;
 mod products;

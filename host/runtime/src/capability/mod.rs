@@ -24,7 +24,7 @@ use crate::egress::{Egress, RunEgress};
 use crate::limits::{Breach, Limits};
 use crate::observe::{Observer, RunLog};
 use crate::place::Place;
-use crate::platform::{Books, UnitOfWork};
+use crate::platform::{Account, Books, UnitOfWork};
 use crate::reason::Catalogue;
 use crate::report::RunReport;
 use memory::GuestMemory;
@@ -75,14 +75,16 @@ pub(crate) struct Run {
     pub report: RunReport,
     pub place: Place,
     pub books: Books,
-    /// Identity of the account at the counterpart.
-    pub account: Option<String>,
+    /// The account at the counterpart.
+    pub account: Option<Account>,
     /// Questions that people have agreed to.
     pub confirmed: HashSet<String>,
     /// What it was let do without asking them.
     pub brake: Brake,
     /// It has more open questions than are listed.
     pub asked_too_much: bool,
+    /// Requests that were sent for it before it began.
+    pub requests_before: u64,
     /// Kept as a whole or not at all: checkpoints commit nothing.
     pub as_one: bool,
 }

@@ -58,7 +58,7 @@ impl RunState {
         let requests = self.egress.requests();
         let memory = self.memory.peak();
         let run = self.run()?;
-        run.report.requests = requests;
+        run.report.requests = run.requests_before + requests;
         run.report.memory = memory;
         if run.report.mode.writes() {
             run.work.keep_report(&run.report).await?;
@@ -90,7 +90,7 @@ impl wire::Host for RunState {
             language: run.place.language.clone(),
             currency: run.place.currency.clone(),
             books: run.books.id.clone(),
-            account: run.account.clone(),
+            account: run.account.as_ref().map(|account| account.id.clone()),
             supports: run.books.supports,
         })
     }

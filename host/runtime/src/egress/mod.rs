@@ -156,4 +156,11 @@ impl Egress {
             breaker: egress.breaker,
         })
     }
+
+    /// Where its endpoints are, in the order of the manifest.
+    pub fn origins(&self) -> impl Iterator<Item = &str> {
+        self.endpoints
+            .iter()
+            .map(|endpoint| endpoint.origin.as_str())
+    }
 }

@@ -29,6 +29,8 @@ pub struct TenantView {
     time_zone: String,
     /// The language of its people.
     language: String,
+    /// ISO 4217 code of its home currency.
+    currency: String,
     /// When it was created.
     created_at: Timestamp,
 }
@@ -58,6 +60,9 @@ pub struct NewTenantBody {
     time_zone: String,
     /// The language of its people.
     language: Language,
+    /// ISO 4217 code of its home currency, such as `UAH`.
+    #[schema(pattern = "^[A-Z]{3}$")]
+    currency: String,
 }
 
 /// Changes to a tenant; absent members stay as they are.
@@ -73,6 +78,9 @@ pub struct TenantChangeBody {
     time_zone: Option<String>,
     /// The language of its people.
     language: Option<Language>,
+    /// ISO 4217 code of its home currency. Records that are there keep theirs.
+    #[schema(pattern = "^[A-Z]{3}$", nullable = false)]
+    currency: Option<String>,
 }
 
 impl From<tenants::Tenant> for TenantView {
@@ -82,6 +90,7 @@ impl From<tenants::Tenant> for TenantView {
             name: tenant.name,
             time_zone: tenant.time_zone,
             language: tenant.language,
+            currency: tenant.currency,
             created_at: tenant.created_at,
         }
     }
@@ -126,6 +135,7 @@ pub async fn create_tenant(
         name: body.name,
         time_zone: body.time_zone,
         language: body.language.tag().to_owned(),
+        currency: body.currency,
     };
     service.create_tenant(access.actor(), new).await?;
     created(service.tenant(&id).await?.into())
@@ -154,6 +164,7 @@ pub async fn change_tenant(
         name: body.name,
         time_zone: body.time_zone,
         language: body.language.map(|language| language.tag().to_owned()),
+        currency: body.currency,
     };
     let (actor, tenant) = (access.actor(), &access.tenant);
     service.change_tenant(actor, tenant, change).await?;

@@ -119,9 +119,28 @@ pub struct Connect {
     /// The component; by default connectors/NAME.wasm in the folder TENON_COMPONENTS.
     #[arg(long, value_name = "FILE")]
     pub component: Option<PathBuf>,
+    #[command(flatten)]
+    pub home: Home,
     /// Print one JSON object.
     #[arg(long)]
     pub json: bool,
+}
+
+/// What the people of a tenant take for granted. A tenant of the server has all of it already.
+#[derive(Debug, ClapArgs)]
+pub struct Home {
+    /// Time zone of the tenant's days, such as Europe/Kyiv; UTC by default. A tenant of the server
+    /// has its own.
+    #[arg(long, value_name = "NAME")]
+    pub time_zone: Option<String>,
+    /// Language of the tenant's people: en, uk or ru; en by default. A tenant of the server has its
+    /// own.
+    #[arg(long, value_name = "CODE")]
+    pub language: Option<String>,
+    /// Home currency of the tenant, a code of ISO 4217; UAH by default. A tenant of the server has its
+    /// own.
+    #[arg(long, value_name = "CODE")]
+    pub currency: Option<String>,
 }
 
 /// `tenon serve`.

@@ -2,20 +2,24 @@
 
 use std::collections::HashMap;
 use std::io::IsTerminal as _;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Context as _;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
+use tenon_host::ids::TenantId;
 use tenon_host::observe::{Level, LogLine, Observer, Progress};
 use tenon_host::report::{Outcome, RejectedRecord, RunReport};
 use tenon_host::{
     ConnectError, Connection, ConnectionSpec, EgressSettings, Host, JobRequest, Limits, Mode,
+    PlacePart,
 };
 
 use super::args::{self, Connect, Place};
 use super::{Exit, site};
+use crate::control::{Control, tenants};
 use crate::journal::Journal;
 use crate::vault;
 
@@ -125,7 +129,7 @@ async fn open(args: &Connect) -> anyhow::Result<(Host, Connection)> {
         id,
         settings,
         credentials,
-        place: tenon_host::Place::default(),
+        place: home(data, tenant, &args.home)?,
         egress: EgressSettings {
             grants: (args.grants.iter().cloned())
                 .map(url::Origin::from)
@@ -142,6 +146,48 @@ async fn open(args: &Connect) -> anyhow::Result<(Host, Connection)> {
         ),
         Err(error) => Err(error.into()),
     }
+}
+
+/// Where and for whom: as the server knows the tenant, else as was given, with the defaults.
+fn home(data: &Path, tenant: &TenantId, given: &args::Home) -> anyhow::Result<tenon_host::Place> {
+    let args::Home {
+        time_zone,
+        language,
+        currency,
+    } = given;
+    let flags = [
+        ("--time-zone", time_zone),
+        ("--language", language),
+        ("--currency", currency),
+    ];
+    let known = match Control::open_existing(data)? {
+        Some(mut control) => control.alone(|db| Ok(tenants::get(db, tenant)?))?,
+        None => None,
+    };
+    if let Some(known) = known {
+        if let Some((flag, _)) = flags.iter().find(|(_, given)| given.is_some()) {
+            anyhow::bail!(
+                "the server's tenant {tenant} has its own time zone, language and currency: leave \
+                 {flag} out, or change the tenant"
+            );
+        }
+        return Ok(known.place());
+    }
+    let usual = tenon_host::Place::default();
+    let place = tenon_host::Place {
+        time_zone: time_zone.clone().unwrap_or(usual.time_zone),
+        language: language.clone().unwrap_or(usual.language),
+        currency: currency.clone().unwrap_or(usual.currency),
+    };
+    place.check().map_err(|error| {
+        let flag = match error.part {
+            PlacePart::TimeZone => "--time-zone",
+            PlacePart::Language => "--language",
+            PlacePart::Currency => "--currency",
+        };
+        anyhow::anyhow!("{flag}: {error}")
+    })?;
+    Ok(place)
 }
 
 /// The defaults, but for what was given.

@@ -6,7 +6,13 @@
 use rusqlite_migration::{M, Migrations};
 
 /// Steps are only ever added: databases stand at any of them.
-const STEPS: &[M<'static>] = &[M::up(CREDENTIALS), M::up(RUN_LOG), M::up(SERVER), M::up(QUESTIONS)];
+const STEPS: &[M<'static>] = &[
+    M::up(CREDENTIALS),
+    M::up(RUN_LOG),
+    M::up(SERVER),
+    M::up(QUESTIONS),
+    M::up(HOME_CURRENCY),
+];
 
 /// What brings a database up to date.
 pub const MIGRATIONS: Migrations<'static> = Migrations::from_slice(STEPS);
@@ -362,6 +368,21 @@ CREATE INDEX questions_by_time ON questions (seen_at);
 ALTER TABLE runs ADD COLUMN questions TEXT NOT NULL DEFAULT '[]';
 ";
 
+/// The home currency of tenants. Those that are there were never asked for one. Connectors took UAH
+/// where nothing else was said, so that is what their records are in, but for tenants whose days are
+/// those of Russia. An admin sets it right where both are wrong.
+const HOME_CURRENCY: &str = "
+ALTER TABLE tenants ADD COLUMN currency TEXT NOT NULL DEFAULT 'UAH';
+UPDATE tenants SET currency = 'RUB' WHERE time_zone IN (
+    'Europe/Kaliningrad', 'Europe/Moscow', 'Europe/Kirov', 'Europe/Volgograd', 'Europe/Astrakhan',
+    'Europe/Saratov', 'Europe/Ulyanovsk', 'Europe/Samara', 'Asia/Yekaterinburg', 'Asia/Omsk',
+    'Asia/Novosibirsk', 'Asia/Barnaul', 'Asia/Tomsk', 'Asia/Novokuznetsk', 'Asia/Krasnoyarsk',
+    'Asia/Irkutsk', 'Asia/Chita', 'Asia/Yakutsk', 'Asia/Khandyga', 'Asia/Vladivostok',
+    'Asia/Ust-Nera', 'Asia/Magadan', 'Asia/Sakhalin', 'Asia/Srednekolymsk', 'Asia/Kamchatka',
+    'Asia/Anadyr'
+);
+";
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -369,5 +390,23 @@ mod tests {
     #[test]
     fn the_steps_make_tables() {
         assert!(MIGRATIONS.validate().is_ok());
+    }
+
+    #[test]
+    fn a_tenant_from_before_has_the_currency_that_its_records_are_in() {
+        let mut db = rusqlite::Connection::open_in_memory().unwrap();
+        MIGRATIONS.to_version(&mut db, 3).unwrap();
+        for zone in ["Europe/Kyiv", "Europe/Moscow", "UTC"] {
+            let insert = "INSERT INTO tenants (id, name, time_zone, language, created_at)
+                VALUES (?1, 'Shop', ?1, 'uk', 0)";
+            db.execute(insert, [zone]).unwrap();
+        }
+        MIGRATIONS.to_latest(&mut db).unwrap();
+        let mut found = db
+            .prepare("SELECT currency FROM tenants ORDER BY id")
+            .unwrap();
+        let found = found.query_map([], |row| row.get::<_, String>(0)).unwrap();
+        let found: Vec<_> = found.map(Result::unwrap).collect();
+        assert_eq!(["UAH", "RUB", "UAH"], *found);
     }
 }

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
+use tenon_host::Place;
 use tenon_host::ids::TenantId;
 
 use super::columns;
@@ -18,20 +19,34 @@ pub struct Tenant {
     pub time_zone: String,
     /// The language of its people: `en`, `uk` or `ru`.
     pub language: String,
+    /// The ISO 4217 code of its home currency.
+    pub currency: String,
     /// When it was made.
     pub created_at: Timestamp,
+}
+
+impl Tenant {
+    /// Where and for whom its connections work.
+    pub fn place(self) -> Place {
+        Place {
+            time_zone: self.time_zone,
+            language: self.language,
+            currency: self.currency,
+        }
+    }
 }
 
 /// Adds a tenant; tells whether the name was free.
 pub fn insert(db: &Connection, tenant: &Tenant) -> rusqlite::Result<bool> {
     let added = db.execute(
-        "INSERT INTO tenants (id, name, time_zone, language, created_at)
-         VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING",
+        "INSERT INTO tenants (id, name, time_zone, language, currency, created_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING",
         params![
             tenant.id.as_str(),
             tenant.name,
             tenant.time_zone,
             tenant.language,
+            tenant.currency,
             tenant.created_at.as_millisecond(),
         ],
     )?;
@@ -74,8 +89,14 @@ pub fn change<E: From<rusqlite::Error>>(
     };
     edit(&mut tenant)?;
     db.execute(
-        "UPDATE tenants SET name = ?2, time_zone = ?3, language = ?4 WHERE id = ?1",
-        params![id.as_str(), tenant.name, tenant.time_zone, tenant.language],
+        "UPDATE tenants SET name = ?2, time_zone = ?3, language = ?4, currency = ?5 WHERE id = ?1",
+        params![
+            id.as_str(),
+            tenant.name,
+            tenant.time_zone,
+            tenant.language,
+            tenant.currency,
+        ],
     )?;
     Ok(Some(tenant))
 }
@@ -116,6 +137,7 @@ fn tenant(row: &Row<'_>) -> rusqlite::Result<Tenant> {
         name: row.get("name")?,
         time_zone: row.get("time_zone")?,
         language: row.get("language")?,
+        currency: row.get("currency")?,
         created_at: columns::time(row, "created_at")?,
     })
 }

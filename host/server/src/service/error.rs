@@ -293,6 +293,8 @@ impl From<ConnectError> for Error {
             ConnectError::UnknownCredential(name, _) => Error::not_found(What::Credential, name),
             ConnectError::Limit(error) => Error::invalid("/limits", error),
             ConnectError::Egress(error) => Error::invalid("", error),
+            // A tenant has none that is not checked before.
+            ConnectError::Place(error) => Error::Failure(Failure::new(error)),
         }
     }
 }

@@ -4,7 +4,7 @@
 //! here in the end. So who does it is alone with the connection from reading it to the last change,
 //! but for those who switch it off: that is done at once, and makes the last change impossible.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -112,7 +112,11 @@ impl Service {
             self.host().disable(&opened).await?;
         }
         let (callback, hook) = self.new_hook(actor, stored).await?;
-        if let Err(error) = self.host().enable(&opened, &callback).await {
+        if let Err(error) = self
+            .host()
+            .enable(&opened, &callback, &HashSet::new())
+            .await
+        {
             // Nobody was told this address.
             let (tenant, connection) = (stored.tenant.clone(), stored.id.clone());
             self.control()
@@ -232,7 +236,9 @@ impl Service {
         let _room = self.room(tenant).await?;
         self.host().disable(&opened).await?;
         let (callback, _) = self.new_hook(actor, &stored).await?;
-        self.host().enable(&opened, &callback).await?;
+        self.host()
+            .enable(&opened, &callback, &HashSet::new())
+            .await?;
         self.note_timers(tenant, connection).await;
         Ok(callback)
     }

@@ -1,8 +1,8 @@
 //! The customers of the platform.
 
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
 use serde_json::json;
+use tenon_host::PlacePart;
 use tenon_host::ids::{ConnectionId, TenantId};
 
 use super::{Error, Service, What, note, nothing};
@@ -22,6 +22,8 @@ pub struct NewTenant {
     pub time_zone: String,
     /// `en`, `uk` or `ru`.
     pub language: String,
+    /// ISO 4217 code of its home currency.
+    pub currency: String,
 }
 
 /// What changes of a tenant; none stays as it is.
@@ -33,18 +35,22 @@ pub struct TenantChange {
     pub time_zone: Option<String>,
     /// `en`, `uk` or `ru`.
     pub language: Option<String>,
+    /// ISO 4217 code of its home currency. Records that are there keep theirs.
+    pub currency: Option<String>,
 }
 
 impl Service {
     /// Makes a tenant.
     pub async fn create_tenant(&self, actor: &str, new: NewTenant) -> Result<(), Error> {
-        check_zone(&new.time_zone)?;
-        check_language(&new.language)?;
+        check(PlacePart::TimeZone, &new.time_zone)?;
+        check(PlacePart::Language, &new.language)?;
+        check(PlacePart::Currency, &new.currency)?;
         let tenant = tenants::Tenant {
             id: new.id,
             name: new.name,
             time_zone: new.time_zone,
             language: new.language,
+            currency: new.currency,
             created_at: Timestamp::now(),
         };
         let note = note(actor, (Some(&tenant.id), None), "tenant.create", nothing());
@@ -69,16 +75,20 @@ impl Service {
         change: TenantChange,
     ) -> Result<(), Error> {
         if let Some(zone) = &change.time_zone {
-            check_zone(zone)?;
+            check(PlacePart::TimeZone, zone)?;
         }
         if let Some(language) = &change.language {
-            check_language(language)?;
+            check(PlacePart::Language, language)?;
+        }
+        if let Some(currency) = &change.currency {
+            check(PlacePart::Currency, currency)?;
         }
         let moved = change.time_zone.is_some();
         let detail = json!({
             "name": change.name,
             "time_zone": change.time_zone,
             "language": change.language,
+            "currency": change.currency,
         });
         let note = note(actor, (Some(tenant), None), "tenant.change", detail);
         let id = tenant.clone();
@@ -89,6 +99,7 @@ impl Service {
                         name,
                         time_zone,
                         language,
+                        currency,
                     } = change;
                     let put = |place: &mut String, value: Option<String>| {
                         if let Some(value) = value {
@@ -98,6 +109,7 @@ impl Service {
                     put(&mut tenant.name, name);
                     put(&mut tenant.time_zone, time_zone);
                     put(&mut tenant.language, language);
+                    put(&mut tenant.currency, currency);
                     Ok::<_, Error>(())
                 })?;
                 changed.ok_or_else(|| Error::not_found(What::Tenant, &id))?;
@@ -154,19 +166,13 @@ fn unused(db: &rusqlite::Connection, tenant: &TenantId) -> Result<Vec<Connection
     }
 }
 
-fn check_zone(zone: &str) -> Result<(), Error> {
-    // A name that means another zone on another machine is none.
-    let known = zone != "localtime" && TimeZone::get(zone).is_ok();
-    known.then_some(()).ok_or_else(|| {
-        let reason = format!("`{zone}` is not a time zone; use a name such as Europe/Kyiv");
-        Error::invalid("/time_zone", reason)
-    })
-}
-
-fn check_language(language: &str) -> Result<(), Error> {
-    let known = LANGUAGES.contains(&language);
-    known.then_some(()).ok_or_else(|| {
-        let reason = format!("`{language}` is not one of {}", LANGUAGES.join(", "));
-        Error::invalid("/language", reason)
+fn check(part: PlacePart, value: &str) -> Result<(), Error> {
+    part.check(value).map_err(|error| {
+        let place = match error.part {
+            PlacePart::TimeZone => "/time_zone",
+            PlacePart::Language => "/language",
+            PlacePart::Currency => "/currency",
+        };
+        Error::invalid(place, error)
     })
 }

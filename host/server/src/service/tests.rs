@@ -106,6 +106,7 @@ impl World {
             name: "Shop".to_owned(),
             time_zone: "UTC".to_owned(),
             language: "en".to_owned(),
+            currency: "UAH".to_owned(),
         };
         self.service.create_tenant(ACTOR, new).await.unwrap();
     }

@@ -5,7 +5,9 @@ use serde_json::{Value, json};
 use super::support::Server;
 
 fn new_tenant(change: impl FnOnce(&mut Value)) -> Value {
-    let mut body = json!({ "id": "shop", "name": "Shop", "time_zone": "UTC", "language": "en" });
+    let mut body = json!({
+        "id": "shop", "name": "Shop", "time_zone": "UTC", "language": "en", "currency": "UAH"
+    });
     change(&mut body);
     body
 }
@@ -52,14 +54,28 @@ fn a_bad_body_is_refused_with_every_place() {
         refused(new_tenant(|b| b["language"] = json!("de")))
     );
     assert_eq!(one("", "type"), refused(json!([])));
-    let both = refused(json!({ "id": "shop", "name": "Shop" }));
+    let missing = refused(json!({ "id": "shop", "name": "Shop" }));
     assert_eq!(
-        [one("/language", "required"), one("/time_zone", "required")].concat(),
+        [
+            one("/currency", "required"),
+            one("/language", "required"),
+            one("/time_zone", "required")
+        ]
+        .concat(),
         {
-            let mut both = both;
-            both.sort();
-            both
+            let mut missing = missing;
+            missing.sort();
+            missing
         }
+    );
+    assert_eq!(
+        one("/currency", "pattern"),
+        refused(new_tenant(|b| b["currency"] = json!("uah")))
+    );
+    let currency = server.post("/v1/tenants", &new_tenant(|b| b["currency"] = json!("RUR")));
+    assert_eq!(
+        "/currency",
+        currency.problem(422, "invalid")["errors"][0]["path"]
     );
     let zone = server.post(
         "/v1/tenants",

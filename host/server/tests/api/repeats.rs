@@ -10,7 +10,7 @@ fn send(server: &Server, key: &str, path: &str, body: &Value) -> Answer {
 }
 
 fn tenant(id: &str) -> Value {
-    json!({ "id": id, "name": "Shop", "time_zone": "UTC", "language": "en" })
+    json!({ "id": id, "name": "Shop", "time_zone": "UTC", "language": "en", "currency": "UAH" })
 }
 
 #[test]

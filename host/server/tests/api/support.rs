@@ -194,7 +194,8 @@ impl Server {
     /// Makes a tenant.
     pub fn make_tenant(&self, id: &str) -> Value {
         let body = serde_json::json!({
-            "id": id, "name": "Shop", "time_zone": "Europe/Kyiv", "language": "uk"
+            "id": id, "name": "Shop", "time_zone": "Europe/Kyiv", "language": "uk",
+            "currency": "UAH"
         });
         self.post("/v1/tenants", &body).expect(201)
     }

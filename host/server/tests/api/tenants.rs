@@ -9,7 +9,9 @@ fn a_tenant_is_made_changed_and_removed() {
     let server = Server::new();
     let made = server.make_tenant("shop");
     assert_eq!(made, server.get("/v1/tenants/shop"));
-    let again = json!({ "id": "shop", "name": "Shop", "time_zone": "UTC", "language": "en" });
+    let again = json!({
+        "id": "shop", "name": "Shop", "time_zone": "UTC", "language": "en", "currency": "EUR"
+    });
     server.post("/v1/tenants", &again).problem(409, "exists");
 
     let change = json!({ "name": "Крамниця", "language": "ru" });
@@ -18,6 +20,12 @@ fn a_tenant_is_made_changed_and_removed() {
     assert_eq!("Крамниця", changed["name"]);
     assert_eq!("ru", changed["language"]);
     assert_eq!("Europe/Kyiv", changed["time_zone"]);
+    assert_eq!("UAH", changed["currency"]);
+    let change = json!({ "currency": "PLN" });
+    let asking = server.ask("PATCH", "/v1/tenants/shop");
+    let changed = asking.json(&change).send().expect(200);
+    assert_eq!("PLN", changed["currency"]);
+    assert_eq!(changed, server.get("/v1/tenants/shop"));
 
     server.ask("DELETE", "/v1/tenants/shop").send().expect(204);
     server

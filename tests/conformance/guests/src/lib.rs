@@ -12,8 +12,9 @@ pub mod http;
 use serde_json::Value;
 use tenon_sdk::erp::catalog;
 use tenon_sdk::model::{
-    AuthScheme, Binding, Choice, ConnectorManifest, Credential, Endpoint, Fault, Job, Product,
-    ProductFields, Progress, Reason, ReasonText, Rejection, Request, Subject, Webhook, Webhooks,
+    Account, AuthScheme, Binding, Choice, ConnectorManifest, Credential, Endpoint, Fault, Job,
+    Product, ProductFields, Progress, Reason, ReasonText, Rejection, Request, Subject, Webhook,
+    Webhooks,
 };
 use tenon_sdk::runtime::{bindings, run, schedule, storage};
 use tenon_sdk::text;
@@ -42,6 +43,19 @@ pub trait Attack {
     /// As the attack wants it.
     fn check() -> Result<String, Fault> {
         Ok("an account".to_owned())
+    }
+
+    /// Says whose account it is.
+    ///
+    /// # Errors
+    /// As the attack wants it.
+    fn account() -> Result<Account, Fault> {
+        Ok(Account {
+            id: Some("guest".to_owned()),
+            name: Self::check()?,
+            facts: Vec::new(),
+            notes: Vec::new(),
+        })
     }
 
     /// Sets its counterpart up.
@@ -107,13 +121,7 @@ macro_rules! guest {
 
             fn check() -> Result<$crate::tenon_sdk::model::Account, $crate::tenon_sdk::model::Fault>
             {
-                let name = <$guest as $crate::Attack>::check()?;
-                Ok($crate::tenon_sdk::model::Account {
-                    id: Some("guest".to_owned()),
-                    name,
-                    facts: Vec::new(),
-                    notes: Vec::new(),
-                })
+                <$guest as $crate::Attack>::account()
             }
 
             fn enable(callback: &str) -> Result<(), $crate::tenon_sdk::model::Fault> {

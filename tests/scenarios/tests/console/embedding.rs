@@ -78,6 +78,7 @@ async fn the_next_person_in_the_frame_begins_anew_and_nobody_is_resumed() {
     {
         let tenant = json!({
             "id": tenant, "name": name, "time_zone": "Europe/Kyiv", "language": language,
+            "currency": "UAH",
         });
         site.post("/tenants", tenant).await;
     }

@@ -65,6 +65,7 @@ impl Site {
     pub async fn connected(&self, crm: &Simulator, settings: Value, no_budget: bool) {
         let tenant = json!({
             "id": TENANT, "name": "Крамниця", "time_zone": "Europe/Kyiv", "language": "uk",
+            "currency": "UAH",
         });
         self.post("/tenants", tenant).await;
         self.load_partner();
@@ -93,6 +94,7 @@ impl Site {
     pub async fn neighbour(&self, id: &str, title: &str) {
         let tenant = json!({
             "id": id, "name": id, "time_zone": "Europe/Kyiv", "language": "ru",
+            "currency": "UAH",
         });
         self.post("/tenants", tenant).await;
         let connection = json!({ "id": "keycrm", "connector": "keycrm", "title": title });

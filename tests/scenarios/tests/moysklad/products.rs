@@ -166,7 +166,7 @@ fn between_two_passes_only_what_changed_is_read() {
     assert_eq!(1, world.sim.requests_to("GET /entity/product"));
     world.record("products", "name", "Новое имя");
     world.record("products", "sku", "C110-X");
-    let bound = format!("moysklad:product:{id}");
+    let bound = world.origin("product", id);
     world.record("bindings", "origin", &bound);
 }
 
@@ -310,7 +310,7 @@ fn a_card_of_the_shop_with_the_same_brand_and_article_is_taken_and_not_doubled()
         world.record("products", "key", "own")["name"]
     );
     let binding = world.record("bindings", "key", "own");
-    assert_eq!(format!("moysklad:product:{id}"), binding["origin"]);
+    assert_eq!(world.origin("product", id), binding["origin"]);
 }
 
 #[test]

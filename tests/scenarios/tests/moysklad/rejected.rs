@@ -115,7 +115,7 @@ fn a_product_is_taken_once_its_twin_is_gone() {
     later(&world);
     world.sim.account(|account| account.delete(first));
     world.asked("changes", json!({})).clean();
-    let bound = format!("moysklad:product:{second}");
+    let bound = world.origin("product", second);
     let binding = world.record("bindings", "origin", &bound);
     let card = world.record("products", "sku", "OC90");
     assert_eq!(card["key"], binding["key"]);

@@ -14,9 +14,28 @@ fn a_token_and_a_login_are_both_accepted() {
         login, password, ..
     } = config();
     let world = World::of(Account::empty()).signed("login", &format!("{login}:{password}"));
-    assert_eq!(Ok("MoySklad, Администратор".to_owned()), world.check());
+    assert_eq!(Ok("MoySklad, autoparts".to_owned()), world.check());
     let run = world.run("products", json!({})).clean();
     assert_eq!(1, world.sim.requests_to("POST /security/token"), "{run:#?}");
+}
+
+#[test]
+fn an_account_is_known_by_its_own_id_whoever_signs_in() {
+    let Config {
+        login, password, ..
+    } = config();
+    let of = |number, credential: Option<(&str, &str)>| {
+        let mut world = World::of(Account::numbered(number));
+        if let Some((name, secret)) = credential {
+            world = world.signed(name, secret);
+        }
+        let own = world.sim.account(|account| account.id().to_string());
+        assert_eq!(Some(&own), world.found().id.as_ref());
+        own
+    };
+    let by_login = format!("{login}:{password}");
+    assert_eq!(of(1, None), of(1, Some(("login", &by_login))));
+    assert_ne!(of(1, None), of(2, None));
 }
 
 #[test]

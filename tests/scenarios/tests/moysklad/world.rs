@@ -1,6 +1,6 @@
 //! A shop with its ERP, a host that runs the connector for it, and the MoySklad it talks to.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
@@ -13,8 +13,8 @@ use tenon_host::ids::TenantId;
 use tenon_host::observe::{LogLine, Observer, Progress, Written};
 use tenon_host::report::{Outcome, RunReport};
 use tenon_host::{
-    Cause, Connection, ConnectionSpec, Connector, EgressSettings, Host, HostOptions, JobRequest,
-    Limits, Mode, RetryPolicy, Secret, Webhook,
+    Cause, Connection, ConnectionSpec, Connector, EgressSettings, FoundAccount, Host, HostOptions,
+    JobRequest, Limits, Mode, RetryPolicy, Secret, Webhook,
 };
 use tenon_scenarios::{all_records, compiler, component, target};
 use tenon_simulators::moysklad::{self, Account, Config, Id, Kind, NewProduct, Record, Simulator};
@@ -265,6 +265,13 @@ impl World {
         }
     }
 
+    /// The account behind the credential.
+    pub fn found(&self) -> FoundAccount {
+        let connection = self.connect("moysklad", &self.settings(json!({})));
+        let checked = self.runtime.block_on(self.host.check(&connection));
+        checked.expect("a credential that is accepted")
+    }
+
     pub fn check(&self) -> Result<String, String> {
         let connection = self.connect("moysklad", &self.settings(json!({})));
         let checked = self.runtime.block_on(self.host.check(&connection));
@@ -282,7 +289,8 @@ impl World {
 
     pub fn enable(&self, callback: &str) -> Result<(), String> {
         let connection = self.connect("moysklad", &self.settings(json!({})));
-        let enabled = self.host.enable(&connection, callback);
+        let confirmed = HashSet::new();
+        let enabled = self.host.enable(&connection, callback, &confirmed);
         self.runtime
             .block_on(enabled)
             .map_err(|error| error.to_string())
@@ -318,6 +326,20 @@ impl World {
                 self.ask(&one.job, more.clone(), &ask)
             })
             .collect()
+    }
+
+    /// From here on, another tenant of the same host.
+    pub fn switch_to(&mut self, tenant: &str) {
+        self.tenant = tenant.parse().expect("a name");
+        self.runtime
+            .block_on(self.erp.set_country(&self.tenant, "RU"))
+            .expect("a country");
+    }
+
+    /// What a record of MoySklad is called in the shop.
+    pub fn origin(&self, word: &str, id: Id) -> String {
+        let account = self.sim.account(|account| account.id());
+        format!("moysklad:{account}:{word}:{id}")
     }
 
     /// Puts records into the shop.

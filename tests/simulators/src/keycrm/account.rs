@@ -68,11 +68,29 @@ pub struct Account {
     pub(super) tick: u64,
 }
 
+/// When the account of this number was opened: always the same, unless what happened in it first is
+/// earlier.
+pub(super) fn opened(first: Timestamp, number: u64) -> Timestamp {
+    // Noon of 1 April 2024, UTC.
+    let latest = Timestamp::from_second(1_711_972_800).unwrap_or(Timestamp::UNIX_EPOCH);
+    let apart = i64::try_from(number % 10_000).unwrap_or_default() * 3_607;
+    first
+        .min(latest)
+        .saturating_sub(SignedDuration::from_secs(apart))
+        .unwrap_or(Timestamp::UNIX_EPOCH)
+}
+
 impl Account {
     /// An account with what KeyCRM itself puts there and nothing else: the reserved status 1
     /// `new`, a source 1, a way to pay 1, an expense type 1 and a warehouse 1. Its clock stands at
     /// noon of 1 March 2026, UTC.
     pub fn empty() -> Self {
+        Self::numbered(1)
+    }
+
+    /// The same of another customer of KeyCRM for each number: opened at another time, and so with
+    /// other dates on all that is there from the first day.
+    pub fn numbered(number: u64) -> Self {
         let noon = Timestamp::from_second(1_772_366_400).unwrap_or(Timestamp::UNIX_EPOCH);
         let mut account = Self {
             api_key: String::new(),
@@ -93,9 +111,7 @@ impl Account {
             companies: BTreeMap::new(),
             custom_fields: BTreeMap::new(),
             orders: BTreeMap::new(),
-            opened_at: noon
-                .saturating_sub(SignedDuration::from_hours(24 * 700))
-                .unwrap_or(Timestamp::UNIX_EPOCH),
+            opened_at: opened(noon, number),
             now: noon,
             next_line_id: 5001,
             next_payment_id: 901,

@@ -7,7 +7,7 @@ use fastrand::Rng;
 use jiff::{SignedDuration, Timestamp};
 use rust_decimal::Decimal;
 
-use super::account::Account;
+use super::account::{Account, opened};
 use super::builders::{NewProduct, NewVariants};
 use super::config::Config;
 use super::records::{
@@ -135,10 +135,7 @@ pub fn account(config: &Config) -> Account {
     let mut account = Account::empty();
     account.behaviour = config.behaviour.clone();
     account.api_key.clone_from(&config.api_key);
-    account.opened_at = config
-        .period_start()
-        .saturating_sub(SignedDuration::from_hours(24 * 400))
-        .unwrap_or(Timestamp::UNIX_EPOCH);
+    account.opened_at = opened(config.period_start(), config.seed);
     account.set_now(account.opened_at);
     let mut rng = Rng::with_seed(config.seed);
     dictionaries(&mut account);

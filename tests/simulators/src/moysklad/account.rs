@@ -129,6 +129,16 @@ impl Account {
     /// warehouse, roubles, a type of price, a unit, and the statuses of orders. Its clock stands at
     /// noon of 1 March 2026, UTC.
     pub fn empty() -> Self {
+        Self::numbered(1)
+    }
+
+    /// The account's own id.
+    pub fn id(&self) -> Id {
+        self.id
+    }
+
+    /// The same of another customer of MoySklad for each number: with other ids of all.
+    pub fn numbered(number: u64) -> Self {
         let noon = Timestamp::from_second(1_772_366_400).unwrap_or(Timestamp::UNIX_EPOCH);
         let nobody = Id::new(0);
         let mut account = Self {
@@ -172,7 +182,7 @@ impl Account {
             moment: None,
             now: noon,
             ahead: None,
-            rng: Rng::with_seed(1),
+            rng: Rng::with_seed(number),
             sequence: 0,
             numbers: BTreeMap::new(),
         };

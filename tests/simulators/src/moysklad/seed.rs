@@ -98,7 +98,7 @@ const PICTURED: usize = 5;
 
 /// The account that a configuration describes.
 pub fn account(config: &Config) -> Account {
-    let mut account = Account::empty();
+    let mut account = Account::numbered(config.seed);
     let long_ago = SignedDuration::from_hours(24 * 30);
     account.set_now(config.now.saturating_sub(long_ago).unwrap_or(config.now));
     account.behaviour = config.behaviour.clone();

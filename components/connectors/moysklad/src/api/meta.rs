@@ -5,6 +5,8 @@ use serde_json::value::RawValue;
 use tenon_sdk::import::fingerprint;
 use uuid::Uuid;
 
+const SYSTEM: &str = "moysklad";
+
 /// The path that every address of the API begins with.
 pub const ROOT: &str = "/api/remap/1.2";
 
@@ -108,7 +110,13 @@ pub fn id_in(href: &str) -> Option<Uuid> {
 
 /// Name of a counterpart record on our side.
 pub fn origin(word: &str, id: Uuid) -> String {
-    format!("moysklad:{word}:{id}")
+    tenon_sdk::origin::origin(SYSTEM, word, id)
+}
+
+/// Whether an origin is that of such a record of this account.
+pub fn is_ours(origin: &str, word: &str) -> bool {
+    let kind = origin.strip_prefix(&tenon_sdk::origin::owner(SYSTEM));
+    kind.is_some_and(|rest| rest.split(':').next() == Some(word))
 }
 
 /// The id in an origin. Of several ERP records with one counterpart record, all but the first
@@ -131,7 +139,7 @@ pub fn sync_id(parts: &[&str]) -> Uuid {
 
 #[cfg(test)]
 mod tests {
-    use super::{Kind, id_in, id_of, meta, origin, sync_id};
+    use super::{Kind, id_in, id_of, is_ours, meta, origin, sync_id};
 
     const ID: &str = "7d6f8c02-1f4c-4a4b-9d0e-000000000001";
 
@@ -155,7 +163,23 @@ mod tests {
             id_of(&format!("{}/42", origin("counterparty", id))),
             Some(id)
         );
-        assert_eq!(id_of("keycrm:order:1"), None);
+        assert_eq!(id_of("keycrm:any:order:1"), None);
+    }
+
+    #[test]
+    fn a_record_of_another_account_or_kind_is_not_ours() {
+        let id = ID.parse().expect("an id");
+        let own = origin("customerorder", id);
+        assert!(is_ours(&own, "customerorder"));
+        assert!(!is_ours(&own, "customer"));
+        assert!(!is_ours(
+            &own.replace(":any:", ":another:"),
+            "customerorder"
+        ));
+        assert!(!is_ours(
+            &own.replace("moysklad", "insales"),
+            "customerorder"
+        ));
     }
 
     #[test]

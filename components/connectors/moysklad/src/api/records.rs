@@ -221,6 +221,18 @@ pub struct Named {
     pub name: String,
 }
 
+/// An object that says whose it is.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Owned {
+    /// The account's id.
+    pub account_id: Option<Uuid>,
+    /// Its name.
+    pub name: String,
+    /// Of an employee: what they sign in as.
+    pub uid: Option<String>,
+}
+
 /// A currency.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -139,10 +139,10 @@ impl Tree {
     ) -> Result<(), Fault> {
         let mut changed = Vec::new();
         for branch in level {
-            let origin = named(branch);
             let above = branch
                 .parent
-                .and_then(|parent| self.keys.get(&format!("moysklad:productfolder:{parent}")));
+                .and_then(|parent| self.keys.get(&origin(Kind::ProductFolder.word(), parent)));
+            let origin = named(branch);
             let parent = above.or(site).cloned();
             let mut key = self.keys.get(&origin).cloned();
             if key.is_none()

@@ -14,6 +14,7 @@ mod stock;
 
 use tenon_sdk::model::{Cause, Fault, Instant, Outcome};
 use tenon_sdk::rejected::Retry;
+use tenon_sdk::runtime::run;
 use tenon_sdk::time::MINUTE;
 use tenon_sdk::{info, reason, unknown_job};
 
@@ -55,6 +56,8 @@ const REST: Instant = 60 * MINUTE;
 struct Context {
     settings: Settings,
     api: MoySklad,
+    /// Identity of the shop's books: what is made for a record of others is another thing.
+    books: String,
 }
 
 /// Does a job.
@@ -65,7 +68,11 @@ pub fn run(job: &str, argument: Option<&str>, cause: &Cause) -> Result<Outcome, 
     let settings = Settings::load()?;
     let api = MoySklad::new(&settings.base_url);
     // A look before anything is switched on is what this one is for.
-    let context = Context { settings, api };
+    let context = Context {
+        settings,
+        api,
+        books: run::context().books,
+    };
     if job == MATCH {
         return matching::run(&context);
     }

@@ -358,7 +358,8 @@ impl Sender<'_> {
         }
         let again = known.again.get(&key).map_or("", String::as_str);
         let organization = self.organization.to_string();
-        let sync_id = meta::sync_id(&[self.flow.name(), &organization, &key, again]);
+        let books = &self.context.books;
+        let sync_id = meta::sync_id(&[books, self.flow.name(), &organization, &key, again]);
         let lines = lines || differs.has("lines");
         Ok(Some(Parcel {
             changes: Vec::new(),
@@ -722,9 +723,8 @@ impl Sender<'_> {
     /// Shows people the document of an order, beside those of other counterparts.
     fn tell(&self, key: &Key, order: &Order, document: Option<&Doc>) -> Result<(), Fault> {
         let word = self.flow.kind().word();
-        let ours = format!("moysklad:{word}:");
         let mut documents: Vec<LinkedDocument> = order.documents.clone();
-        documents.retain(|document| !document.origin.starts_with(&ours));
+        documents.retain(|document| !meta::is_ours(&document.origin, word));
         documents.extend(document.map(|document| LinkedDocument {
             kind: DocumentKind::Order,
             origin: origin(word, document.id),

@@ -304,7 +304,13 @@ impl Sender<'_> {
             PartnerRole::Customer => "customer",
             PartnerRole::Supplier => "supplier",
         };
-        let sync_id = meta::sync_id(&["counterparty", role, &key, &partner.name]);
+        let sync_id = meta::sync_id(&[
+            &self.context.books,
+            "counterparty",
+            role,
+            &key,
+            &partner.name,
+        ]);
         let card = card(&partner);
         let print = card.print();
         let mut fields = card;

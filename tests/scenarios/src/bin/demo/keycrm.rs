@@ -126,6 +126,7 @@ pub fn tenant(id: &'static str, name: &'static str, sim: &Simulator) -> Tenant {
         name,
         time_zone: "Europe/Kyiv",
         language: "uk",
+        currency: "UAH",
         connector: "keycrm",
         books: books().into(),
         settings: settings(sim),

@@ -129,6 +129,7 @@ impl<'a> MoySklad<'a> {
             name: "Автозапчасти",
             time_zone: "Europe/Moscow",
             language: "ru",
+            currency: "RUB",
             connector: "moysklad",
             books: vec![price_list()],
             settings: settings(&self.sim),

@@ -19,6 +19,8 @@ pub struct Tenant {
     pub time_zone: &'static str,
     /// What its people read.
     pub language: &'static str,
+    /// What its amounts are in.
+    pub currency: &'static str,
     /// The connector; the connection has the same name.
     pub connector: &'static str,
     /// Records that are in its ERP before.
@@ -44,6 +46,7 @@ impl Tenant {
             "name": self.name,
             "time_zone": self.time_zone,
             "language": self.language,
+            "currency": self.currency,
         });
         server.post("/tenants", tenant).await;
         for (kind, records) in &self.books {

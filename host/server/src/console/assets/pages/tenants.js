@@ -7,6 +7,8 @@ import { Answer, Asks, Filters, Form, html, List, Opens, Page, SearchField, Sect
 
 const ZONES = Intl.supportedValuesOf ? Intl.supportedValuesOf("timeZone") : ["UTC"];
 
+const CURRENCIES = Intl.supportedValuesOf ? Intl.supportedValuesOf("currency") : ["EUR", "RUB", "UAH", "USD"];
+
 /** Loads a tenant, and sets the clocks of the pages under it. */
 export function useTenant(tenant) {
   return useAnswer(() => get(at`/tenants/${tenant}`), tenant, (found) => setTimeZone(found.time_zone));
@@ -23,6 +25,7 @@ export function Tenants({ query }) {
         { title: t("id"), cell: (one) => html`<code>${one.id}</code>` },
         { title: t("time_zone"), cell: (one) => one.time_zone },
         { title: t("language"), cell: (one) => LANGUAGES[one.language] || one.language },
+        { title: t("currency"), cell: (one) => one.currency },
         { title: t("created_at"), cell: (one) => moment(one.created_at) },
       ]} />
     <//>
@@ -37,11 +40,13 @@ function TenantFields({ value, on, fixed }) {
     <${SelectField} label=${t("time_zone")} path="/time_zone" value=${value.time_zone} on=${set("time_zone")}
       options=${[...new Set([value.time_zone, "UTC", ...ZONES])].map((zone) => ({ value: zone, label: zone }))} />
     <${SelectField} label=${t("language")} path="/language" value=${value.language} on=${set("language")}
-      options=${Object.entries(LANGUAGES).map(([code, label]) => ({ value: code, label }))} />`;
+      options=${Object.entries(LANGUAGES).map(([code, label]) => ({ value: code, label }))} />
+    <${SelectField} label=${t("currency")} hint=${t("currency.hint")} path="/currency" value=${value.currency} on=${set("currency")}
+      options=${[...new Set([value.currency, ...CURRENCIES])].map((code) => ({ value: code, label: code }))} />`;
 }
 
 function AddTenant({ close }) {
-  const [value, setValue] = useState({ id: "", name: "", time_zone: timeZone(), language: document.documentElement.lang });
+  const [value, setValue] = useState({ id: "", name: "", time_zone: timeZone(), language: document.documentElement.lang, currency: "UAH" });
   const add = async () => {
     const made = await post("/tenants", value);
     close();
@@ -57,13 +62,13 @@ export function TenantSettings({ tenant, may }) {
   <//>`;
 }
 
-const ShowTenant = ({ tenant }) => html`<${Section} title=${tenant.name}><p>${tenant.time_zone} · ${LANGUAGES[tenant.language] || tenant.language}</p><//>`;
+const ShowTenant = ({ tenant }) => html`<${Section} title=${tenant.name}><p>${tenant.time_zone} · ${LANGUAGES[tenant.language] || tenant.language} · ${tenant.currency}</p><//>`;
 
 function ChangeTenant({ tenant, again }) {
   const [value, setValue] = useState(tenant);
   const save = async () => {
-    const { name, time_zone, language } = value;
-    await patch(at`/tenants/${tenant.id}`, { name, time_zone, language });
+    const { name, time_zone, language, currency } = value;
+    await patch(at`/tenants/${tenant.id}`, { name, time_zone, language, currency });
     again();
   };
   const drop = async () => {
