@@ -2,6 +2,7 @@
 
 use crate::contract::exports::tenon::connector::sync::Guest;
 use crate::model::{Account, Cause, Choice, ConnectorManifest, Fault, Outcome, Request, Webhook};
+use crate::reason;
 
 /// Sync logic for one counterpart system.
 ///
@@ -16,9 +17,7 @@ pub trait Connector {
     /// `unsupported` for an option that the settings schema does not name; else what the
     /// counterpart's answer came to.
     fn choices(option: &str) -> Result<Vec<Choice>, Fault> {
-        Err(Fault::Unsupported(
-            format!("there are no choices for `{option}`").into(),
-        ))
+        Err(unknown_option(option))
     }
 
     /// Tries the credentials and says whose they are.
@@ -54,9 +53,7 @@ pub trait Connector {
     /// # Errors
     /// `unsupported` unless the connector takes webhooks.
     fn receive(_webhook: &Webhook) -> Result<Vec<Request>, Fault> {
-        Err(Fault::Unsupported(
-            "this connector takes no webhooks".to_owned().into(),
-        ))
+        Err(Fault::Unsupported(reason!("sdk.no-webhooks")))
     }
 
     /// Brings storage from an older state version to this one's.
@@ -68,12 +65,23 @@ pub trait Connector {
         if from_version == current {
             Ok(())
         } else {
-            Err(Fault::Configuration(
-                format!("state of version {from_version} cannot be brought to version {current}")
-                    .into(),
-            ))
+            Err(Fault::Configuration(reason!(
+                "sdk.migration",
+                from = from_version,
+                to = current
+            )))
         }
     }
+}
+
+/// The fault of a job that the connector does not have.
+pub fn unknown_job(job: &str) -> Fault {
+    Fault::Unsupported(reason!("sdk.no-job", job = job))
+}
+
+/// The fault of a choice that the settings schema does not name.
+pub fn unknown_option(option: &str) -> Fault {
+    Fault::Unsupported(reason!("sdk.no-choices", option = option))
 }
 
 impl<C: Connector> Guest for C {

@@ -27,6 +27,12 @@ wit_bindgen::generate!({
         "tenon:erp/model@0.2.0/saved": [#[derive(Default)]],
         "tenon:erp/model@0.2.0/effect": [#[derive(Default)]],
         "tenon:runtime/run@0.2.0/progress": [#[derive(Default)]],
+        // What is kept in storage.
+        "tenon:erp/model@0.2.0/reason": [#[derive(serde::Serialize, serde::Deserialize)]],
+        "tenon:erp/model@0.2.0/mend": [#[derive(serde::Serialize, serde::Deserialize)]],
+        "tenon:erp/model@0.2.0/record-ref": [#[derive(serde::Serialize, serde::Deserialize)]],
+        "tenon:erp/model@0.2.0/record-kind": [#[derive(serde::Serialize, serde::Deserialize)]],
+        "tenon:runtime/run@0.2.0/subject": [#[derive(serde::Serialize, serde::Deserialize)]],
     },
     additional_member_attributes: {
         "tenon:erp/model@0.2.0/effect.unchanged": [#[default]],

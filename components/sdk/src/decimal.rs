@@ -8,7 +8,7 @@ use crate::model;
 /// The number has more digits than the contract's 64 bits hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the number {0} has too many digits")]
-pub struct OutOfRange(Decimal);
+pub struct OutOfRange(pub(crate) Decimal);
 
 impl TryFrom<Decimal> for model::Decimal {
     type Error = OutOfRange;

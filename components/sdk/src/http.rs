@@ -3,18 +3,19 @@
 //! The host resolves, signs, paces and repeats requests; this module writes them, reads JSON
 //! answers and says what a failure means: what may pass by itself is `transient`, what an admin
 //! must mend is `configuration`, and a refusal of the request itself is a [`Status`] for the
-//! caller to judge. Messages hold one line, never a body, a query or a secret. Only this module
-//! knows the HTTP library.
+//! caller to judge. A reason names the counterpart's address; method, path and its own words stand in
+//! the detail, on one line, never a body, a query or a secret. Only this module knows the HTTP library.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::model::{Fault, Instant};
+use crate::model::{Fault, Instant, Mend, Reason};
 use crate::text::one_line;
-use crate::time;
+use crate::{reason, time};
 
 /// What RFC 3986 leaves as it is in a query.
 const QUERY: &AsciiSet = &NON_ALPHANUMERIC
@@ -99,6 +100,26 @@ pub struct Status {
     /// Whole body, for counterparts that tell more in it than a status can. It may hold personal
     /// data, so it belongs into no message.
     pub body: Vec<u8>,
+    credential: Option<&'static str>,
+}
+
+impl Status {
+    /// What people are told of it.
+    pub fn reason(&self) -> Reason {
+        let address = address(&self.place);
+        let reason = match self.code {
+            401 => reason!("sdk.http.credential", address = address),
+            403 => reason!("sdk.http.forbidden", address = address),
+            code => {
+                return reason!("sdk.http.refused", address = address, status = code).detail(self);
+            }
+        };
+        let credential = self.credential.map(str::to_owned);
+        Reason {
+            mend: credential.map(Mend::Credential),
+            ..reason.detail(self)
+        }
+    }
 }
 
 /// Why a call brought no usable answer.
@@ -117,7 +138,7 @@ impl From<Error> for Fault {
     fn from(error: Error) -> Self {
         match error {
             Error::Fault(fault) => fault,
-            Error::Status(status) => Fault::Configuration(status.to_string().into()),
+            Error::Status(status) => Fault::Configuration(status.reason()),
         }
     }
 }
@@ -126,17 +147,17 @@ impl From<Error> for Fault {
 #[derive(Clone, Debug)]
 pub struct Api {
     base: String,
-    credential: &'static str,
+    credential: Option<&'static str>,
     accept: &'static str,
 }
 
 impl Api {
-    /// `base` is what all paths are put behind; `credential` is its name in the manifest, or words
-    /// for where it is signed with one of several.
-    pub fn new(base: &str, credential: &'static str) -> Self {
+    /// `base` is what all paths are put behind; `credential` is its name in the manifest, that of the
+    /// first where there are several, none where nothing is signed.
+    pub fn new(base: &str, credential: impl Into<Option<&'static str>>) -> Self {
         Api {
             base: base.trim_end_matches('/').to_owned(),
-            credential,
+            credential: credential.into(),
             accept: "application/json",
         }
     }
@@ -205,7 +226,7 @@ impl Call<'_> {
     /// `rejected` when the value cannot be written as JSON.
     pub fn json(mut self, body: &impl Serialize) -> Result<Self, Fault> {
         self.request.body = serde_json::to_vec(body)
-            .map_err(|error| Fault::Rejected(format!("not JSON: {error}").into()))?;
+            .map_err(|error| Fault::Rejected(reason!("sdk.http.unwritable").detail(error)))?;
         Ok(self.header("content-type", "application/json"))
     }
 
@@ -241,18 +262,16 @@ impl Call<'_> {
             return Ok(location.to_owned());
         }
         judge(&place, self.api, outcome)?;
-        Err(
-            Fault::Transient(format!("{place} answered without the address of a file").into())
-                .into(),
-        )
+        Err(Fault::Transient(unreadable(&place, "the address of a file is missing")).into())
     }
 
     /// Method and URL without the query.
     fn place(&self) -> String {
+        let url = &self.request.url[..self.path_end];
         format!(
             "{} {}",
             self.request.method.name(),
-            &self.request.url[..self.path_end]
+            url.split('?').next().unwrap_or(url)
         )
     }
 }
@@ -286,7 +305,7 @@ impl Answer {
     /// `transient` when it is not UTF-8.
     pub fn text(&self) -> Result<&str, Fault> {
         std::str::from_utf8(&self.response.body)
-            .map_err(|_| Fault::Transient(format!("{} answered with no text", self.place).into()))
+            .map_err(|_| Fault::Transient(unreadable(&self.place, "no text")))
     }
 
     /// The body as a type that may borrow from it.
@@ -299,22 +318,7 @@ impl Answer {
 
     /// What it means that the body could not be read.
     pub fn misread(&self, error: &serde_json::Error) -> Fault {
-        let wrong = if error.is_eof() {
-            "an answer that is cut short"
-        } else if error.is_data() {
-            "JSON of an unknown shape"
-        } else {
-            "something else than JSON"
-        };
-        Fault::Transient(
-            format!(
-                "{} answered with {wrong} (line {}, column {})",
-                self.place,
-                error.line(),
-                error.column()
-            )
-            .into(),
-        )
+        Fault::Transient(unreadable(&self.place, error))
     }
 }
 
@@ -328,53 +332,49 @@ fn header<'a>(response: &'a Response, name: &str) -> Option<&'a str> {
 
 /// Decides what an outcome means.
 fn judge(place: &str, api: &Api, outcome: Result<Response, Unsent>) -> Result<Response, Error> {
+    let address = address(place);
     let response = outcome.map_err(|unsent| match unsent {
-        Unsent::Refused => Fault::Configuration(
-            format!(
-                "the host refused {}: not among the granted endpoints",
-                origin(&api.base)
-            )
-            .into(),
+        Unsent::Refused => Fault::Configuration(reason!("sdk.http.not-granted", address = address)),
+        Unsent::Failed(words) => Fault::Transient(
+            reason!("sdk.http.silent", address = address).detail(format_args!("{place}: {words}")),
         ),
-        Unsent::Failed(reason) => {
-            Fault::Transient(format!("{place}: {}", one_line(&reason)).into())
-        }
     })?;
-    let said = |response: &Response| match explanation(&response.body) {
-        Some(words) => format!(": {words}"),
-        None => String::new(),
-    };
-    match response.status {
-        200..=299 => {
-            let html = header(&response, "content-type")
-                .is_some_and(|kind| kind.trim_start().starts_with("text/html"));
-            if html {
-                let reason = format!("{place} answered with HTML instead of JSON");
-                return Err(Fault::Transient(reason.into()).into());
-            }
-            Ok(response)
+    if (200..300).contains(&response.status) {
+        let kind = header(&response, "content-type");
+        if kind.is_some_and(|kind| kind.trim_start().starts_with("text/html")) {
+            return Err(Fault::Transient(unreadable(place, "HTML instead of JSON")).into());
         }
-        401 => Err(Fault::Configuration(
-            format!(
-                "credential `{}` was not accepted: {place} answered 401{}",
-                api.credential,
-                said(&response)
-            )
-            .into(),
-        )
-        .into()),
-        code @ (408 | 425 | 429 | 500..) => Err(Fault::Transient(
-            format!("{place} answered {code}{}", said(&response)).into(),
-        )
-        .into()),
-        code => Err(Status {
-            code,
-            message: said(&response),
-            place: place.to_owned(),
-            body: response.body,
-        }
-        .into()),
+        return Ok(response);
     }
+    let status = Status {
+        code: response.status,
+        message: match explanation(&response.body) {
+            Some(words) => format!(": {words}"),
+            None => String::new(),
+        },
+        place: place.to_owned(),
+        body: response.body,
+        credential: api.credential,
+    };
+    Err(match status.code {
+        401 => Fault::Configuration(status.reason()).into(),
+        code @ (408 | 425 | 429 | 500..) => Fault::Transient(
+            reason!("sdk.http.busy", address = address, status = code).detail(&status),
+        )
+        .into(),
+        _ => status.into(),
+    })
+}
+
+/// Why an answer is of no use.
+fn unreadable(place: &str, problem: impl fmt::Display) -> Reason {
+    reason!("sdk.http.unreadable", address = address(place))
+        .detail(format_args!("{place}: {problem}"))
+}
+
+/// Scheme, host and port of a place.
+fn address(place: &str) -> &str {
+    origin(place.split_once(' ').map_or(place, |(_, url)| url))
 }
 
 /// The counterpart's own words about a failure: only the members that are meant for them, because
@@ -478,6 +478,7 @@ mod wasm {
 mod tests {
     use super::{Answer, Api, Error, Response, Status, Unsent, judge, origin};
     use crate::model::Fault;
+    use crate::reason;
 
     fn api() -> Api {
         Api::new("https://crm.example/v1/", "api_key")
@@ -520,10 +521,9 @@ mod tests {
         assert_eq!(
             refused.err().map(Fault::from),
             Some(Fault::Configuration(
-                "credential `api_key` was not accepted: \
-                 GET https://crm.example/v1/order answered 401: Unauthenticated."
-                    .to_owned()
-                    .into()
+                reason!("sdk.http.credential", address = "https://crm.example")
+                    .credential("api_key")
+                    .detail("GET https://crm.example/v1/order answered 401: Unauthenticated.")
             ))
         );
     }
@@ -579,23 +579,30 @@ mod tests {
         assert_eq!(
             Fault::from(Error::Status(status)),
             Fault::Configuration(
-                "GET https://crm.example/v1/order answered 403: No right."
-                    .to_owned()
-                    .into()
+                reason!("sdk.http.forbidden", address = "https://crm.example")
+                    .credential("api_key")
+                    .detail("GET https://crm.example/v1/order answered 403: No right.")
             )
         );
     }
 
     #[test]
+    fn a_signed_address_is_told_without_its_signature() {
+        let place = Api::new("https://files.example", None)
+            .get("/a?sig=secret")
+            .place();
+        assert_eq!(place, "GET https://files.example/a");
+    }
+
+    #[test]
     fn a_place_that_is_not_granted_is_named() {
-        let refused = judge("GET /", &api(), Err(Unsent::Refused));
+        let refused = judge("GET https://crm.example/v1", &api(), Err(Unsent::Refused));
         assert_eq!(
             refused.err().map(Fault::from),
-            Some(Fault::Configuration(
-                "the host refused https://crm.example: not among the granted endpoints"
-                    .to_owned()
-                    .into()
-            ))
+            Some(Fault::Configuration(reason!(
+                "sdk.http.not-granted",
+                address = "https://crm.example"
+            )))
         );
         assert_eq!(origin("http://127.0.0.1:8080"), "http://127.0.0.1:8080");
     }

@@ -17,8 +17,9 @@ use std::hash::{Hash, Hasher};
 use siphasher::sip128::SipHasher13;
 
 use crate::model::{
-    Binding, Directive, Effect, Fault, Key, Origin, Progress, Rejection, Saved, Subject,
+    Binding, Directive, Effect, Fault, Key, Origin, Progress, Reason, Rejection, Saved, Subject,
 };
+use crate::reason;
 use crate::runtime::{bindings, run};
 use crate::text::one_line;
 
@@ -61,26 +62,22 @@ impl Tally {
         }
     }
 
-    /// Counts and lists a record that could not be taken.
-    pub fn reject(&mut self, kind: &str, id: &str, reason: &str) {
+    /// Counts and lists a record that could not be taken: one of the counterpart by its origin, as
+    /// it is bound by, one of the platform by its key. `label` is what people know it by.
+    pub fn reject(&mut self, kind: &str, subject: Subject, label: &str, reason: Reason) {
         self.0.done += 1;
         self.0.failed += 1;
-        run::reject(&[rejection(kind, id, reason)]);
+        run::reject(&[Rejection {
+            record_kind: kind.to_owned(),
+            subject,
+            label: one_line(label),
+            reason,
+        }]);
     }
 
     /// Commits all that was written since the last checkpoint, as one.
     pub fn checkpoint(&self) -> Directive {
         run::checkpoint(self.0)
-    }
-}
-
-/// A record that could not be taken, known by this id.
-pub fn rejection(kind: &str, id: &str, reason: &str) -> Rejection {
-    Rejection {
-        record_kind: kind.to_owned(),
-        subject: Subject::Origin(id.to_owned()),
-        label: id.to_owned(),
-        reason: one_line(reason).into(),
     }
 }
 
@@ -166,7 +163,7 @@ pub enum Verdict {
     /// Somebody else changed it meanwhile.
     Changed,
     /// It cannot be taken, for this reason.
-    Refused(String),
+    Refused(Reason),
 }
 
 /// Tells a fault of one record from one that no record would survive.
@@ -176,9 +173,7 @@ pub enum Verdict {
 pub fn verdict(outcome: Result<Saved, Fault>) -> Result<Verdict, Fault> {
     match outcome {
         Ok(saved) => Ok(Verdict::Saved(saved)),
-        Err(Fault::Rejected(reason) | Fault::Unsupported(reason)) => {
-            Ok(Verdict::Refused(reason.text()))
-        }
+        Err(Fault::Rejected(reason) | Fault::Unsupported(reason)) => Ok(Verdict::Refused(reason)),
         Err(Fault::Conflict(_)) => Ok(Verdict::Changed),
         Err(fault @ (Fault::Transient(_) | Fault::Configuration(_))) => Err(fault),
     }
@@ -188,11 +183,11 @@ pub fn verdict(outcome: Result<Saved, Fault>) -> Result<Verdict, Fault> {
 ///
 /// # Errors
 /// A fault of the run; the inner error is the reason why this record cannot be taken.
-pub fn saved_key(outcome: Result<Saved, Fault>) -> Result<Result<Key, String>, Fault> {
+pub fn saved_key(outcome: Result<Saved, Fault>) -> Result<Result<Key, Reason>, Fault> {
     Ok(match verdict(outcome)? {
         Verdict::Saved(saved) => Ok(saved.key),
         Verdict::Refused(reason) => Err(reason),
-        Verdict::Changed => Err("it was changed by somebody else at the same moment".to_owned()),
+        Verdict::Changed => Err(reason!("sdk.changed-meanwhile")),
     })
 }
 
@@ -237,6 +232,7 @@ impl Hasher for Stable {
 mod tests {
     use super::{Verdict, fingerprint, match_by, split_rivals, verdict};
     use crate::model::Fault;
+    use crate::reason;
 
     #[test]
     fn a_fingerprint_depends_on_content_and_version_alone() {
@@ -287,9 +283,9 @@ mod tests {
     #[test]
     fn a_bad_record_is_its_own_problem_and_a_lost_database_is_not() {
         assert_eq!(
-            verdict(Err(Fault::Rejected("no stage".into()))),
-            Ok(Verdict::Refused("no stage".into()))
+            verdict(Err(Fault::Rejected(reason!("sdk.number")))),
+            Ok(Verdict::Refused(reason!("sdk.number")))
         );
-        assert!(verdict(Err(Fault::Transient("locked".into()))).is_err());
+        assert!(verdict(Err(Fault::Transient(reason!("sdk.number")))).is_err());
     }
 }

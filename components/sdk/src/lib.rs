@@ -9,6 +9,7 @@
 //! - [`http`]: requests to the counterpart, JSON in and out, failures as [`model::Fault`]s;
 //!   [`paging`]: which page comes next;
 //! - [`lenient`]: JSON as it is really met: numbers as strings, objects as `[]`, missing keys;
+//! - [`reason`]: what people are told, in their language; [`texts`]: where the words stand;
 //! - [`settings`], [`state`], [`manifest`] and the log macros;
 //! - [`import`]: the steps that every importing job is composed of; [`rejected`]: what it could not
 //!   take, to be tried again.
@@ -38,7 +39,8 @@ mod seam;
 pub mod settings;
 pub mod state;
 pub mod text;
+pub mod texts;
 pub mod time;
 
-pub use connector::Connector;
+pub use connector::{Connector, unknown_job, unknown_option};
 pub use seam::{erp, runtime};

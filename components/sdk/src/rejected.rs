@@ -11,10 +11,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::import::{Tally, rejection};
-use crate::model::{Cause, Fault, Instant, Outcome};
+use crate::import::Tally;
+use crate::model::{Cause, Fault, Instant, Outcome, Reason, Rejection, Subject};
 use crate::runtime::{run, storage};
-use crate::text::one_line;
 use crate::{state, time};
 
 /// Which rejected records a call of a job is to try again.
@@ -92,8 +91,16 @@ struct Waiting {
     tried: Instant,
     /// A time by which the counterpart can be asked for it.
     dated: Option<Instant>,
-    /// The names by which people know what was rejected of it, with the reasons.
-    reasons: Vec<(String, String)>,
+    /// What was rejected of it.
+    listed: Vec<Listed>,
+}
+
+/// What was rejected of a record.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Listed {
+    subject: Subject,
+    label: String,
+    reason: Reason,
 }
 
 impl Rejected {
@@ -146,18 +153,24 @@ impl Rejected {
         due.into_iter().map(|(_, id)| id.clone()).collect()
     }
 
-    /// Lists a record that could not be taken, and keeps it.
-    pub fn reject(&mut self, id: &str, reason: &str, tally: &mut Tally) {
-        self.reject_as(id, id, reason, tally);
-    }
-
-    /// The same for one that people know by another name than it is asked for by. Several names may
-    /// be rejected of one record.
-    pub fn reject_as(&mut self, id: &str, name: &str, reason: &str, tally: &mut Tally) {
-        tally.reject(&self.kind, name, reason);
+    /// Lists a record that could not be taken, and keeps it by this id. Several subjects may be
+    /// rejected of one record, such as its pictures.
+    pub fn reject(
+        &mut self,
+        id: &str,
+        subject: Subject,
+        label: &str,
+        reason: Reason,
+        tally: &mut Tally,
+    ) {
+        tally.reject(&self.kind, subject.clone(), label, reason.clone());
         if let Some(waiting) = self.keep(id) {
-            waiting.reasons.retain(|(known, _)| known != name);
-            waiting.reasons.push((name.to_owned(), one_line(reason)));
+            waiting.listed.retain(|known| known.subject != subject);
+            waiting.listed.push(Listed {
+                subject,
+                label: label.to_owned(),
+                reason,
+            });
         }
     }
 
@@ -175,7 +188,7 @@ impl Rejected {
         // What an earlier call has said of it is out of date.
         if waiting.tried != self.now {
             waiting.tried = self.now;
-            waiting.reasons.clear();
+            waiting.listed.clear();
         }
         Some(waiting)
     }
@@ -204,17 +217,21 @@ impl Rejected {
     /// calls before it have, or those of a run that was given up. Nothing says that they could be
     /// taken by now, and silence would.
     pub fn name_untried(&self) {
-        for (name, reason) in self.untried() {
-            run::reject(&[rejection(&self.kind, name, reason)]);
+        for one in self.untried() {
+            run::reject(&[Rejection {
+                record_kind: self.kind.clone(),
+                subject: one.subject.clone(),
+                label: one.label.clone(),
+                reason: one.reason.clone(),
+            }]);
         }
     }
 
-    fn untried(&self) -> impl Iterator<Item = (&str, &str)> {
+    fn untried(&self) -> impl Iterator<Item = &Listed> {
         let waiting = self.waiting.values();
         waiting
             .filter(|one| self.since.is_some() && one.tried != self.now)
-            .flat_map(|one| &one.reasons)
-            .map(|(name, reason)| (name.as_str(), reason.as_str()))
+            .flat_map(|one| &one.listed)
     }
 
     /// Writes what has changed.
@@ -244,8 +261,8 @@ impl Rejected {
 mod tests {
     use std::collections::{BTreeMap, BTreeSet};
 
-    use super::{Rejected, Waiting};
-    use crate::model::Instant;
+    use super::{Listed, Rejected, Waiting};
+    use crate::model::{Instant, Reason, Subject};
 
     const NOW: Instant = 1_000;
 
@@ -255,7 +272,11 @@ mod tests {
             let waiting = Waiting {
                 tried: *tried,
                 dated: None,
-                reasons: vec![((*id).to_owned(), "no partner".to_owned())],
+                listed: vec![Listed {
+                    subject: Subject::Origin((*id).to_owned()),
+                    label: (*id).to_owned(),
+                    reason: Reason::new("order.no-partner"),
+                }],
             };
             ((*id).to_owned(), waiting)
         });
@@ -306,10 +327,7 @@ mod tests {
     fn what_calls_before_have_tried_is_named_again_when_people_asked() {
         let tried = [("a", 600), ("b", NOW)];
         let named = |rejected: &Rejected| -> Vec<String> {
-            rejected
-                .untried()
-                .map(|(name, _)| name.to_owned())
-                .collect()
+            rejected.untried().map(|one| one.label.clone()).collect()
         };
         assert_eq!(named(&kept(Some(500), &tried)), ["a"]);
         assert!(named(&kept(None, &tried)).is_empty());

@@ -3,6 +3,7 @@
 use serde::de::DeserializeOwned;
 
 use crate::model::Fault;
+use crate::reason;
 use crate::runtime::run;
 
 /// Reads the settings of the run under way.
@@ -20,11 +21,13 @@ pub fn load<T: DeserializeOwned>() -> Result<T, Fault> {
 pub fn parse<T: DeserializeOwned>(json: &str) -> Result<T, Fault> {
     let mut deserializer = serde_json::Deserializer::from_str(json);
     serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
-        let place = match error.path().to_string().as_str() {
-            "." => "settings".to_owned(),
-            path => format!("settings.{path}"),
+        let path = error.path().to_string();
+        // Of a map whose key does not fit, it has no name.
+        let reason = match path.trim_end_matches(".?") {
+            "." => reason!("sdk.settings"),
+            path => reason!("sdk.setting", setting = path).setting(path),
         };
-        Fault::Configuration(format!("{place}: {}", error.inner()).into())
+        Fault::Configuration(reason.detail(error.inner()))
     })
 }
 
@@ -33,7 +36,7 @@ mod tests {
     use serde::Deserialize;
 
     use super::parse;
-    use crate::model::Fault;
+    use crate::model::{Fault, Mend};
 
     #[derive(Debug, Deserialize, PartialEq)]
     struct Period {
@@ -51,7 +54,8 @@ mod tests {
         else {
             panic!("such settings are no good");
         };
-        let reason = reason.text();
-        assert!(reason.starts_with("settings.period.days: "), "{reason}");
+        assert_eq!(reason.mend, Some(Mend::Setting("period.days".to_owned())));
+        let detail = reason.detail.unwrap_or_default();
+        assert!(detail.contains("expected u32"), "{detail}");
     }
 }

@@ -5,6 +5,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::model::Fault;
+use crate::reason;
 use crate::runtime::storage;
 
 /// How many entries are read from storage at a time.
@@ -19,13 +20,11 @@ pub fn set(entries: &[(String, Vec<u8>)]) -> Result<(), Fault> {
         return Ok(());
     }
     storage::set(entries).map_err(|full| {
-        Fault::Configuration(
-            format!(
-                "the connector's storage is full: {} of {} bytes are in use",
-                full.used, full.limit
-            )
-            .into(),
-        )
+        Fault::Configuration(reason!(
+            "sdk.storage-full",
+            used = full.used,
+            limit = full.limit
+        ))
     })
 }
 
@@ -57,7 +56,7 @@ pub fn load<T: DeserializeOwned>(key: &str) -> Option<T> {
 /// `configuration` when storage is full.
 pub fn save(key: &str, value: &impl Serialize) -> Result<(), Fault> {
     let json = serde_json::to_vec(value)
-        .map_err(|error| Fault::Rejected(format!("`{key}` cannot be kept: {error}").into()))?;
+        .map_err(|error| Fault::Rejected(reason!("sdk.unstorable", key = key).detail(error)))?;
     set(&[(key.to_owned(), json)])
 }
 

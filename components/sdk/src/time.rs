@@ -17,7 +17,7 @@ pub const DAY: Instant = 24 * 60 * MINUTE;
 /// The text is no moment in time.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is not a date and time")]
-pub struct NotATime(String);
+pub struct NotATime(pub(crate) String);
 
 /// The wall clock.
 pub fn now() -> Instant {

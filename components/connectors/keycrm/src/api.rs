@@ -9,10 +9,9 @@ use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 use tenon_sdk::http::{Answer, Api, Error};
 use tenon_sdk::lenient::{Aside, Flag, Id, List, Number, Object, Text};
-use tenon_sdk::model::{Fault, Instant};
+use tenon_sdk::model::{Fault, Instant, Reason};
 use tenon_sdk::paging::{self, Facts, Step};
-use tenon_sdk::text::one_line;
-use tenon_sdk::time;
+use tenon_sdk::{reason, time};
 
 use crate::plan::Window;
 
@@ -171,7 +170,7 @@ pub struct Unreadable {
     /// Its id, where at least that can be read.
     pub id: Option<i64>,
     /// What is wrong, and where.
-    pub reason: String,
+    pub reason: Reason,
 }
 
 /// A page of orders, each readable or not.
@@ -235,10 +234,11 @@ fn read_order(json: &str) -> Result<Order<'_>, Unreadable> {
         id: serde_json::from_str::<Known>(json)
             .ok()
             .and_then(|known| known.id.get()),
-        reason: one_line(&match error.path().to_string().as_str() {
-            "." => error.inner().to_string(),
-            path => format!("{path}: {}", error.inner()),
-        }),
+        reason: match error.path().to_string().as_str() {
+            "." => reason!("order.broken"),
+            path => reason!("order.unreadable", field = path),
+        }
+        .detail(error.inner()),
     })
 }
 
@@ -640,9 +640,11 @@ mod tests {
         };
         let (id, reason) = failure(0);
         assert_eq!(id, Some(1043));
+        assert_eq!(reason.args[0].1, "products[0].price");
+        let detail = reason.detail.unwrap_or_default();
         assert!(
-            reason.starts_with("products[0].price: `six hundred` is not a decimal number"),
-            "{reason}"
+            detail.starts_with("`six hundred` is not a decimal number"),
+            "{detail}"
         );
         assert!(page.orders[1].is_ok());
         assert_eq!(failure(2).0, None);

@@ -7,7 +7,7 @@ use tenon_sdk::erp::directories;
 use tenon_sdk::import::{bound, pair};
 use tenon_sdk::model::{Directory, Fault, Key};
 use tenon_sdk::runtime::{bindings, storage};
-use tenon_sdk::{state, warn};
+use tenon_sdk::{reason, state, warn};
 
 use crate::api::{Crm, Named, Order};
 use crate::map::origin;
@@ -209,7 +209,7 @@ impl Wanted {
                     Some(key)
                 }
                 Err(Fault::Unsupported(reason) | Fault::Rejected(reason)) => {
-                    warn!("{origin} is left out of orders: {}", reason.text());
+                    warn!(reason!("directory.left-out", name = name).because(&reason));
                     None
                 }
                 Err(fault) => return Err(fault),

@@ -7,10 +7,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use tenon_sdk::erp::catalog;
 use tenon_sdk::import::{bound, match_by, pair, saved_key, split_rivals};
 use tenon_sdk::model::{
-    Binding, Fault, Key, Product, ProductFields, ProductKind, ProductLookup, ProductVariant,
+    Binding, Fault, Key, Product, ProductFields, ProductKind, ProductLookup, ProductVariant, Reason,
 };
 use tenon_sdk::runtime::bindings;
-use tenon_sdk::{debug, info, warn};
+use tenon_sdk::{debug, info, reason, warn};
 
 use crate::api::{Crm, Line, Order};
 use crate::catalogue::{Catalogue, ListedOffer};
@@ -78,10 +78,13 @@ impl Wanted<'_> {
     }
 }
 
+/// What people are told of a match, by the name of the item.
+type Told = fn(&str) -> Reason;
+
 /// Products that this run knows, by item, or why the ERP does not take one.
 #[derive(Debug)]
 pub struct Goods {
-    known: HashMap<Item, Result<Pick, String>>,
+    known: HashMap<Item, Result<Pick, Reason>>,
     catalogue: Catalogue,
     additions: BTreeMap<Key, Addition>,
     pairs: Vec<Binding>,
@@ -160,12 +163,15 @@ impl Goods {
     ///
     /// # Errors
     /// The reason why it is nothing.
-    pub fn pick(&self, line: &Line<'_>) -> Result<Pick, String> {
-        let item = Item::of(line).ok_or("a line has no product, SKU or name")?;
+    pub fn pick(&self, line: &Line<'_>) -> Result<Pick, Reason> {
+        let item = Item::of(line).ok_or_else(|| reason!("order.line-empty"))?;
+        let name = map::line_name(line).unwrap_or_default();
         match self.known.get(&item) {
             Some(Ok(pick)) => Ok(pick.clone()),
-            Some(Err(reason)) => Err(format!("product {} was refused: {reason}", item.origin())),
-            None => Err(format!("product {} was not found", item.origin())),
+            Some(Err(reason)) => {
+                Err(reason!("order.product-refused", product = name).because(reason))
+            }
+            None => Err(reason!("order.product-missing", product = name)),
         }
     }
 
@@ -195,7 +201,7 @@ impl Goods {
 
     /// Tries the rules in their order; returns what none of them found.
     fn match_rules<'o>(&mut self, open: Vec<Wanted<'o>>) -> Result<Vec<Wanted<'o>>, Fault> {
-        let mut hits: Vec<(Wanted<'o>, Product, &str)> = Vec::new();
+        let mut hits: Vec<(Wanted<'o>, Product, Told)> = Vec::new();
         let open = match_by(
             open,
             |wanted| {
@@ -205,7 +211,10 @@ impl Goods {
                     .collect()
             },
             catalog::find,
-            |wanted, product| hits.push((wanted, product, "SKU")),
+            |wanted, product| {
+                let told: Told = |name| reason!("product.matched-sku", name = name);
+                hits.push((wanted, product, told));
+            },
         )?;
         // A new offer of a product that is bound already.
         let parents: Vec<String> = open
@@ -223,7 +232,10 @@ impl Goods {
                     .collect()
             },
             catalog::find,
-            |wanted, product| hits.push((wanted, product, "its product")),
+            |wanted, product| {
+                let told: Told = |name| reason!("product.matched-offer", name = name);
+                hits.push((wanted, product, told));
+            },
         )?;
         let open = match_by(
             open,
@@ -234,29 +246,32 @@ impl Goods {
                     .collect()
             },
             catalog::find,
-            |wanted, product| hits.push((wanted, product, "name")),
+            |wanted, product| {
+                let told: Told = |name| reason!("product.matched-name", name = name);
+                hits.push((wanted, product, told));
+            },
         )?;
-        for (wanted, product, rule) in hits {
-            self.take(wanted, product, rule);
+        for (wanted, product, told) in hits {
+            self.take(wanted, product, told);
         }
         Ok(open)
     }
 
     /// Takes a product that a rule found for an item.
-    fn take(&mut self, wanted: Wanted<'_>, product: Product, rule: &str) {
+    fn take(&mut self, wanted: Wanted<'_>, product: Product, told: Told) {
         let Some(key) = product.key.clone() else {
             return;
         };
-        let origin = wanted.item.origin();
+        let name = map::line_name(wanted.line).unwrap_or_default();
         let offer = ListedOffer::of(wanted.line);
         let sku = map::line_sku(wanted.line);
         let variant = match fit(&product, sku, offer.as_ref()) {
             Fit::Whole => {
-                info!(record = key, "{origin} matched by {rule}");
+                info!(record = key, told(name));
                 None
             }
             Fit::Variant(variant) => {
-                info!(record = key, "{origin} matched by {rule}: {}", variant.name);
+                info!(record = key, told(&format!("{name}, {}", variant.name)));
                 variant.key.clone()
             }
             Fit::None => {
@@ -265,7 +280,7 @@ impl Goods {
                     .as_deref()
                     .is_some_and(|origin| origin.starts_with(OURS));
                 if ours && let Some(offer) = offer {
-                    info!(record = key, "{origin} matched by {rule}, as a new variant");
+                    info!(record = key, "product.new-variant", name = name);
                     let addition = self.additions.entry(key).or_insert_with(|| Addition {
                         product,
                         offers: Vec::new(),
@@ -273,10 +288,7 @@ impl Goods {
                     addition.offers.push(offer);
                     return;
                 }
-                warn!(
-                    record = key,
-                    "{origin} matched by {rule}, but no variant is like it"
-                );
+                warn!(record = key, "product.no-variant", name = name);
                 None
             }
         };
@@ -322,9 +334,9 @@ impl Goods {
         self.learn_offers(written)
     }
 
-    fn refuse(&mut self, items: impl Iterator<Item = Item>, reason: &str) {
+    fn refuse(&mut self, items: impl Iterator<Item = Item>, reason: &Reason) {
         self.known
-            .extend(items.map(|item| (item, Err(reason.to_owned()))));
+            .extend(items.map(|item| (item, Err(reason.clone()))));
     }
 
     /// Learns offers of products that were just written, with the keys that their variants got.

@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use tenon_sdk::erp::orders;
 use tenon_sdk::import::{self, Verdict, bound, fingerprint};
-use tenon_sdk::model::{self, Binding, Effect, Fault, Key, OrderFields, OrderLookup};
+use tenon_sdk::model::{self, Binding, Effect, Fault, Key, OrderFields, OrderLookup, Reason};
 use tenon_sdk::runtime::bindings;
-use tenon_sdk::{info, warn};
+use tenon_sdk::{info, reason, warn};
 
 use crate::api::{Crm, Order};
 use crate::directories::Directories;
@@ -19,14 +19,14 @@ use crate::settings::Settings;
 const ORDER: &str = "order";
 
 /// What became of an order.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Fate {
     /// It stands in the ERP.
     Taken(Effect),
     /// Its status is not among the chosen ones.
     Passed,
     /// It cannot be taken, for this reason.
-    Refused(String),
+    Refused(Reason),
 }
 
 /// All that a run has learned about what orders point at.
@@ -151,7 +151,7 @@ impl<'s> Importer<'s> {
         &mut self,
         draft: &Draft<'_>,
         present: Option<&model::Order>,
-    ) -> Result<Booked, String> {
+    ) -> Result<Booked, Reason> {
         let order = draft.order;
         let booking = &self.settings.booking;
         let places = Places {
@@ -176,7 +176,7 @@ impl<'s> Importer<'s> {
         let fee = delivery.is_some_and(|delivery| delivery.cost.is_some());
         if fee && booking.delivery_product.is_none() && !self.fee_without_product {
             self.fee_without_product = true;
-            warn!("orders have a delivery fee, but settings.delivery_product is not set");
+            warn!(reason!("order.no-delivery-product").setting("delivery_product"));
         }
         Ok(booked)
     }
@@ -187,8 +187,8 @@ impl<'s> Importer<'s> {
         let id = manager.id.get()?;
         let user = self.settings.booking.users.get(&id).cloned();
         if user.is_none() && self.unmapped_managers.insert(id) {
-            let name = manager.full_name.get().unwrap_or_default();
-            info!("manager {id} ({name}) is no user by settings.users: orders have none");
+            let name = manager.full_name.owned().unwrap_or_else(|| id.to_string());
+            info!(reason!("order.manager-unknown", name = name).setting("users"));
         }
         user
     }
@@ -216,7 +216,7 @@ impl<'s> Importer<'s> {
             fates[draft.place] = match verdict {
                 Verdict::Saved(saved) => {
                     for remark in remarks {
-                        warn!(record = saved.key, "{remark}");
+                        warn!(record = saved.key, remark);
                     }
                     bound.push(Binding {
                         kind: ORDER.to_owned(),
@@ -227,9 +227,7 @@ impl<'s> Importer<'s> {
                     Fate::Taken(saved.effect)
                 }
                 Verdict::Refused(reason) => Fate::Refused(reason),
-                Verdict::Changed => Fate::Refused(
-                    "somebody else keeps changing it; it is tried again in the next run".to_owned(),
-                ),
+                Verdict::Changed => Fate::Refused(reason!("sdk.changed-meanwhile")),
             };
         }
         Ok(())

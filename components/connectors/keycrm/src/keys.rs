@@ -5,6 +5,7 @@ use std::collections::HashSet;
 
 use tenon_sdk::erp::{catalog, directories, partners};
 use tenon_sdk::model::{Directory, Fault, Key, PartnerLookup, ProductLookup};
+use tenon_sdk::reason;
 
 use crate::settings::Booking;
 
@@ -15,39 +16,26 @@ use crate::settings::Booking;
 pub fn verify(booking: &Booking) -> Result<(), Fault> {
     if let Some(key) = &booking.default_partner {
         let found = partners::find(&[PartnerLookup::Key(key.clone())])?;
-        present(
-            "default_partner",
-            "partner",
-            key,
-            found.iter().any(Option::is_some),
-        )?;
+        present("default_partner", key, found.iter().any(Option::is_some))?;
     }
     if let Some(key) = &booking.delivery_product {
         let found = catalog::find(&[ProductLookup::Key(key.clone())])?;
-        present(
-            "delivery_product",
-            "product",
-            key,
-            found.iter().any(Option::is_some),
-        )?;
+        present("delivery_product", key, found.iter().any(Option::is_some))?;
     }
     let stages = booking.stages.iter();
     listed(
         Directory::OrderStages,
-        "order stage",
         stages.map(|(id, key)| (format!("stages.{id}"), key)),
     )?;
     let users = booking.users.iter();
     listed(
         Directory::Users,
-        "user",
         users
             .map(|(id, key)| (format!("users.{id}"), key))
             .chain(booking.author.iter().map(|key| ("author".to_owned(), key))),
     )?;
     listed(
         Directory::Accounts,
-        "account",
         booking
             .account
             .iter()
@@ -58,7 +46,6 @@ pub fn verify(booking: &Booking) -> Result<(), Fault> {
 /// Checks settings against one directory, which is read only when there is anything to check.
 fn listed<'a>(
     directory: Directory,
-    record: &str,
     settings: impl Iterator<Item = (String, &'a Key)>,
 ) -> Result<(), Fault> {
     let mut settings = settings.peekable();
@@ -69,15 +56,13 @@ fn listed<'a>(
         .into_iter()
         .map(|entry| entry.key)
         .collect();
-    settings.try_for_each(|(path, key)| present(&path, record, key, keys.contains(key)))
+    settings.try_for_each(|(path, key)| present(&path, key, keys.contains(key)))
 }
 
-fn present(path: &str, record: &str, key: &str, there: bool) -> Result<(), Fault> {
+fn present(path: &str, key: &str, there: bool) -> Result<(), Fault> {
     if there {
-        Ok(())
-    } else {
-        Err(Fault::Configuration(
-            format!("settings.{path}: the ERP has no {record} `{key}`").into(),
-        ))
+        return Ok(());
     }
+    let reason = reason!("settings.gone", setting = path, key = key);
+    Err(Fault::Configuration(reason.setting(path)))
 }

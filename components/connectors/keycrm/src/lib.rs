@@ -18,9 +18,9 @@ mod plan;
 mod settings;
 mod state;
 
-use tenon_sdk::Connector;
 use tenon_sdk::model::{Account, Cause, Choice, ConnectorManifest, Fault, Outcome};
 use tenon_sdk::rejected::Retry;
+use tenon_sdk::{Connector, unknown_job};
 
 /// The connector.
 pub struct KeyCrm;
@@ -50,9 +50,7 @@ impl Connector for KeyCrm {
                 let retry = Retry::of(job, argument, cause);
                 retry.end(jobs::orders::run(&retry)?)
             }
-            other => Err(Fault::Unsupported(
-                format!("there is no job `{other}`").into(),
-            )),
+            other => Err(unknown_job(other)),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use tenon_sdk::model::{
     AuthScheme, Budget, Choice, ConnectorManifest, Credential, Endpoint, Fault, Job,
 };
-use tenon_sdk::text;
+use tenon_sdk::{reasons, text, unknown_option};
 
 use crate::api::{CREDENTIAL, Category, Named};
 use crate::{jobs, settings};
@@ -47,7 +47,7 @@ pub fn manifest() -> ConnectorManifest {
         }],
         actions: Vec::new(),
         state_version: 1,
-        reasons: Vec::new(),
+        reasons: reasons!(),
     }
 }
 
@@ -64,11 +64,7 @@ pub fn choices(option: &str) -> Result<Vec<Choice>, Fault> {
             let categories = settings::crm()?.all("/products/categories", &[])?;
             return Ok(category_choices(&categories));
         }
-        other => {
-            return Err(Fault::Unsupported(
-                format!("there are no choices for `{other}`").into(),
-            ));
-        }
+        other => return Err(unknown_option(other)),
     };
     let named: Vec<Named> = settings::crm()?.all(path, &[])?;
     Ok(named
@@ -121,11 +117,18 @@ mod tests {
     fn the_schema_is_json_and_agrees_with_the_defaults() {
         let schema: serde_json::Value =
             serde_json::from_str(&manifest().settings_schema).expect("the schema is JSON");
-        let defaults = tenon_sdk::settings::parse::<Settings>(r#"{"last_days":1}"#)
-            .expect("one setting is enough");
+        let defaults = Settings::parse(r#"{"last_days":1}"#).expect("one setting is enough");
         let named = |name: &str| schema["properties"][name]["default"].as_str();
         assert_eq!(named("base_url"), Some(defaults.base_url.as_str()));
         assert_eq!(named("currency"), Some(defaults.booking.currency.as_str()));
+    }
+
+    #[test]
+    fn every_reason_has_its_text_in_each_language() {
+        assert_eq!(
+            tenon_sdk::texts::problems(env!("CARGO_MANIFEST_DIR")),
+            [""; 0]
+        );
     }
 
     #[test]

@@ -5,9 +5,9 @@ use tenon_sdk::decimal::round_money;
 use tenon_sdk::lenient::{Number, Text};
 use tenon_sdk::model::{
     self, Attribute, Charge, Delivery, Instant, Key, OrderFields, OrderLine, Payment, ProductKind,
-    ProductVariant,
+    ProductVariant, Reason,
 };
-use tenon_sdk::time;
+use tenon_sdk::{reason, time};
 
 use crate::api;
 use crate::catalogue::{Listed, ListedOffer};
@@ -97,7 +97,7 @@ pub struct Booked {
     /// The fields that KeyCRM speaks for.
     pub owned: OrderFields,
     /// What people should know about it.
-    pub remarks: Vec<String>,
+    pub remarks: Vec<Reason>,
 }
 
 /// Maps an order. `present` is what stands in the ERP for it: what people and warehouses have
@@ -110,14 +110,13 @@ pub fn order(
     places: &Places,
     booking: &Booking,
     present: Option<&model::Order>,
-) -> Result<Booked, String> {
-    let id = read.id.get().ok_or("the order has no id")?;
+) -> Result<Booked, Reason> {
+    let id = read.id.get().ok_or_else(|| reason!("order.no-id"))?;
     let mut remarks = Vec::new();
-    let too_large = || "an amount has too many digits".to_owned();
 
     let (lines, goods) = lines(read, places, present)?;
     let shipping = read.shipping_price.or_zero().max(Decimal::ZERO);
-    let grand_total = read.grand_total.get().ok_or("grand_total is missing")?;
+    let grand_total = (read.grand_total.get()).ok_or_else(|| reason!("order.no-total"))?;
     let fractional = lines
         .iter()
         .filter(|line| line.quantity.scale > 0 || line.price.scale > 2)
@@ -132,12 +131,13 @@ pub fn order(
         // A fraction of the smallest coin may be lost on each fractional line.
         tolerance: Decimal::new(10 + 5 * i64::try_from(fractional).unwrap_or(0), 3),
     };
-    let settled = settle(&sums).ok_or_else(too_large)?;
+    let settled = settle(&sums).ok_or_else(|| reason!("order.digits"))?;
     if let Some(gap) = settled.gap {
-        remarks.push(format!(
-            "order {id}: its parts less grand_total leave {}, total_discount says {}",
-            settled.residual.normalize(),
-            (settled.residual - gap).normalize()
+        remarks.push(reason!(
+            "order.sums-differ",
+            number = id,
+            rest = settled.residual.normalize(),
+            discount = (settled.residual - gap).normalize()
         ));
     }
     let charges = settled
@@ -150,7 +150,7 @@ pub fn order(
                 amount: wire(amount)?,
             })
         })
-        .collect::<Result<Vec<_>, String>>()?;
+        .collect::<Result<Vec<_>, Reason>>()?;
 
     let mut owned = OrderFields::NUMBER
         | OrderFields::CREATED_AT
@@ -209,13 +209,15 @@ pub fn order(
     })
 }
 
-fn wire(exact: Decimal) -> Result<model::Decimal, String> {
-    model::Decimal::try_from(exact).map_err(|error| error.to_string())
+fn wire(exact: Decimal) -> Result<model::Decimal, Reason> {
+    Ok(exact.try_into()?)
 }
 
-fn moment(field: &str, text: &Text<'_>) -> Result<Option<Instant>, String> {
+fn moment(field: &str, text: &Text<'_>) -> Result<Option<Instant>, Reason> {
     text.get()
-        .map(|text| time::parse(text).map_err(|error| format!("{field}: {error}")))
+        .map(|text| {
+            time::parse(text).map_err(|_| reason!("order.no-date", field = field, text = text))
+        })
         .transpose()
 }
 
@@ -226,7 +228,7 @@ fn lines(
     read: &api::Order<'_>,
     places: &Places,
     present: Option<&model::Order>,
-) -> Result<(Vec<OrderLine>, Decimal), String> {
+) -> Result<(Vec<OrderLine>, Decimal), Reason> {
     let mut goods = Decimal::ZERO;
     let mut lines = Vec::with_capacity(read.products.len());
     for (place, (line, pick)) in read.products.iter().zip(&places.picks).enumerate() {
@@ -234,17 +236,17 @@ fn lines(
             Some(id) => id.to_string(),
             None => format!("#{}", place + 1),
         };
-        let money =
-            line_money(line).ok_or_else(|| format!("line {id}: an amount has too many digits"))?;
+        let name = line_name(line).unwrap_or_default();
+        let money = line_money(line).ok_or_else(|| reason!("order.line-digits", line = name))?;
         goods = goods
             .checked_add(money.total)
-            .ok_or("the lines come to too much")?;
+            .ok_or_else(|| reason!("order.digits"))?;
         // What the warehouse has entered on this line is not KeyCRM's to say.
         let own = present.and_then(|order| order.lines.iter().find(|own| own.id == id));
         lines.push(OrderLine {
             product: Some(pick.product.clone()),
             product_variant: pick.variant.clone(),
-            name: line_name(line).unwrap_or_default().to_owned(),
+            name: name.to_owned(),
             sku: line_sku(line).map(str::to_owned),
             unit: Some(line.unit_type.get().unwrap_or(PIECE).to_owned()),
             quantity: wire(money.quantity)?,
@@ -382,7 +384,7 @@ fn delivery(
     places: &Places,
     booking: &Booking,
     cost: Decimal,
-) -> Result<Option<Delivery>, String> {
+) -> Result<Option<Delivery>, Reason> {
     let shipping = read.shipping.get();
     if shipping.is_none() && cost.is_zero() {
         return Ok(None);
@@ -441,23 +443,24 @@ fn payments(
     places: &Places,
     booking: &Booking,
     present: Option<&model::Order>,
-    remarks: &mut Vec<String>,
-) -> Result<Vec<Payment>, String> {
+    remarks: &mut Vec<Reason>,
+) -> Result<Vec<Payment>, Reason> {
     let mut payments = Vec::new();
     for payment in read.payments.iter() {
         let status = payment.status.get().unwrap_or_default();
         if payment.is_expense.is_set() || matches!(status, "canceled" | "cancelled") {
             continue;
         }
-        let id = payment.id.get().ok_or("a payment has no id")?;
+        let id = (payment.id.get()).ok_or_else(|| reason!("payment.no-id"))?;
         let Some(amount) = payment_amount(payment, &places.currency) else {
-            remarks.push(format!("payment {id} has no amount and is left out"));
+            remarks.push(reason!("payment.no-amount", payment = id));
             continue;
         };
         if !amount.certain {
-            remarks.push(format!(
-                "payment {id} is in another currency than the order ({}); its amount is taken as it is",
-                places.currency
+            remarks.push(reason!(
+                "payment.other-currency",
+                payment = id,
+                currency = places.currency
             ));
         }
         let paid_at = if status == "paid" {
@@ -795,7 +798,7 @@ mod tests {
         let line = &booked.order.lines[0];
         assert_eq!((exact(line.price), exact(line.discount)), (d("10"), d("3")));
         assert_eq!((line.id.as_str(), line.unit.as_deref()), ("7", Some("шт")));
-        assert_eq!(booked.remarks, Vec::<String>::new());
+        assert_eq!(booked.remarks, Vec::new());
     }
 
     #[test]
@@ -828,7 +831,12 @@ mod tests {
         assert_eq!(exact(less.order.discount), d("20"));
         assert_eq!(
             less.remarks,
-            ["order 1: its parts less grand_total leave 20, total_discount says 5"]
+            [reason!(
+                "order.sums-differ",
+                number = 1,
+                rest = 20,
+                discount = 5
+            )]
         );
         let more = booked(
             r#"{"id":1,"grand_total":103.5,"total_discount":0,
@@ -846,23 +854,23 @@ mod tests {
     #[test]
     fn an_order_without_a_total_or_with_an_endless_one_is_refused() {
         for (json, reason) in [
-            (r#"{"id":1}"#, "grand_total is missing"),
+            (r#"{"id":1}"#, reason!("order.no-total")),
             (
                 r#"{"id":1,"grand_total":1,"ordered_at":"soon"}"#,
-                "ordered_at: `soon` is not a date and time",
+                reason!("order.no-date", field = "ordered_at", text = "soon"),
             ),
             (
                 r#"{"id":1,"grand_total":99999999999999999999}"#,
-                "the number 99999999999999999999 has too many digits",
+                reason!("sdk.digits", number = "99999999999999999999"),
             ),
             (
-                r#"{"id":1,"grand_total":1,"products":[{"id":5,"price":79228162514264337593543950335,"quantity":9}]}"#,
-                "line 5: an amount has too many digits",
+                r#"{"id":1,"grand_total":1,"products":[{"id":5,"name":"Cup","price":79228162514264337593543950335,"quantity":9}]}"#,
+                reason!("order.line-digits", line = "Cup"),
             ),
         ] {
             let read = read(json);
             let refused = order(&read, &places(read.products.len()), &booking(), None);
-            assert_eq!(refused.err().as_deref(), Some(reason), "{json}");
+            assert_eq!(refused.err(), Some(reason), "{json}");
         }
     }
 
@@ -963,8 +971,8 @@ mod tests {
             .map(|payment| exact(payment.amount))
             .collect();
         assert_eq!(amounts, [d("415.5"), d("20"), d("30")]);
-        assert_eq!(booked.remarks.len(), 1);
-        assert!(booked.remarks[0].starts_with("payment 3 is in another currency"));
+        let remark = reason!("payment.other-currency", payment = 3, currency = "UAH");
+        assert_eq!(booked.remarks, [remark]);
     }
 
     #[test]

@@ -5,10 +5,12 @@ use std::collections::{HashMap, HashSet};
 
 use tenon_sdk::erp::partners;
 use tenon_sdk::import::{bound, match_by, pair, saved_key, split_rivals};
-use tenon_sdk::info;
 use tenon_sdk::lenient::Text;
-use tenon_sdk::model::{Binding, Fault, Key, Partner, PartnerFields, PartnerLookup, PartnerRole};
+use tenon_sdk::model::{
+    Binding, Fault, Key, Partner, PartnerFields, PartnerLookup, PartnerRole, Reason,
+};
 use tenon_sdk::runtime::bindings;
+use tenon_sdk::{info, reason};
 
 use crate::api::{Buyer, Order};
 use crate::map::origin;
@@ -23,7 +25,7 @@ const RIVAL_DIGITS: usize = 9;
 
 /// Partners that this run knows, by the buyer's origin, or why the ERP does not take one.
 #[derive(Debug, Default)]
-pub struct Partners(HashMap<String, Result<Key, String>>);
+pub struct Partners(HashMap<String, Result<Key, Reason>>);
 
 impl Partners {
     /// Finds or makes the partner of each order: by binding, by phone, by e-mail, else new.
@@ -69,16 +71,19 @@ impl Partners {
     ///
     /// # Errors
     /// The reason why there is none.
-    pub fn of(&self, order: &Order<'_>, default: Option<&Key>) -> Result<Key, String> {
+    pub fn of(&self, order: &Order<'_>, default: Option<&Key>) -> Result<Key, Reason> {
         match Wanted::of(order) {
             Some(wanted) => match self.0.get(&wanted.origin) {
                 Some(Ok(key)) => Ok(key.clone()),
-                Some(Err(reason)) => Err(format!("its partner was refused: {reason}")),
-                None => Err("its partner was not found".to_owned()),
+                Some(Err(reason)) => {
+                    let name = wanted.name().unwrap_or_default();
+                    Err(reason!("order.partner-refused", name = name).because(reason))
+                }
+                None => Err(reason!("order.partner-missing")),
             },
-            None => default.cloned().ok_or_else(|| {
-                "it has no buyer, and settings.default_partner is not set".to_owned()
-            }),
+            None => default
+                .cloned()
+                .ok_or_else(|| reason!("order.no-buyer").setting("default_partner")),
         }
     }
 
@@ -87,9 +92,9 @@ impl Partners {
         open: Vec<Wanted<'o>>,
         pairs: &mut Vec<Binding>,
     ) -> Result<Vec<Wanted<'o>>, Fault> {
-        let mut matched = |rule: &str, wanted: Wanted<'_>, partner: Partner| {
+        let mut matched = |told: fn(&str) -> Reason, wanted: Wanted<'_>, partner: Partner| {
             if let Some(key) = partner.key {
-                info!(record = key, "{} matched by {rule}", wanted.origin);
+                info!(record = key, told(wanted.name().unwrap_or_default()));
                 pairs.push(pair(PARTNER, &key, &wanted.origin));
                 self.0.insert(wanted.origin, Ok(key));
             }
@@ -105,7 +110,10 @@ impl Partners {
                     .collect()
             },
             partners::find,
-            |wanted, partner| matched("phone", wanted, partner),
+            |wanted, partner| {
+                let told = |name: &str| reason!("partner.matched-phone", name = name);
+                matched(told, wanted, partner);
+            },
         )?;
         match_by(
             open,
@@ -116,7 +124,10 @@ impl Partners {
                     .collect()
             },
             partners::find,
-            |wanted, partner| matched("e-mail", wanted, partner),
+            |wanted, partner| {
+                let told = |name: &str| reason!("partner.matched-email", name = name);
+                matched(told, wanted, partner);
+            },
         )
     }
 
@@ -200,6 +211,7 @@ fn digits(phone: &str) -> String {
 mod tests {
     use super::{Partners, Wanted};
     use crate::api::Order;
+    use tenon_sdk::reason;
 
     fn order(json: &str) -> Order<'_> {
         serde_json::from_str(json).unwrap_or_else(|error| panic!("{json}: {error}"))
@@ -243,7 +255,7 @@ mod tests {
         assert_eq!(partners.of(&order, Some(&default)), Ok(default));
         assert_eq!(
             partners.of(&order, None),
-            Err("it has no buyer, and settings.default_partner is not set".to_owned())
+            Err(reason!("order.no-buyer").setting("default_partner"))
         );
     }
 }

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 use tenon_sdk::lenient::Id;
-use tenon_sdk::model::{Fault, Instant, Key};
+use tenon_sdk::model::{Fault, Instant, Key, Reason};
+use tenon_sdk::reason;
+use tenon_sdk::runtime::run;
 use tenon_sdk::time::{self, DAY};
 
 use crate::api::Crm;
@@ -13,8 +15,7 @@ const BASE_URL: &str = "https://openapi.keycrm.app/v1";
 const CURRENCY: &str = "UAH";
 
 /// All settings of a connection.
-#[derive(Debug, Hash, Deserialize)]
-#[serde(try_from = "Written")]
+#[derive(Debug, Hash)]
 pub struct Settings {
     /// Where the API is.
     pub base_url: String,
@@ -125,15 +126,34 @@ impl TryFrom<String> for Moment {
     }
 }
 
-impl TryFrom<Written> for Settings {
-    type Error = String;
+impl Settings {
+    /// Of the run under way.
+    ///
+    /// # Errors
+    /// `configuration`, naming the setting that does not fit.
+    pub fn load() -> Result<Settings, Fault> {
+        Settings::parse(&run::settings())
+    }
 
-    fn try_from(written: Written) -> Result<Self, String> {
+    /// Reads settings from their JSON.
+    ///
+    /// # Errors
+    /// `configuration`, naming the setting that does not fit.
+    pub fn parse(json: &str) -> Result<Settings, Fault> {
+        let written: Written = tenon_sdk::settings::parse(json)?;
+        Settings::try_from(written).map_err(Fault::Configuration)
+    }
+}
+
+impl TryFrom<Written> for Settings {
+    type Error = Reason;
+
+    fn try_from(written: Written) -> Result<Self, Reason> {
         let span = match (written.period, written.last_days) {
             (Some(Period { from, to }), None) => {
                 let end = if to.whole_day { to.at + DAY - 1 } else { to.at };
                 if end < from.at {
-                    return Err("period: it ends before it begins".to_owned());
+                    return Err(reason!("settings.period").setting("period.to"));
                 }
                 Span::Period {
                     from: from.at,
@@ -141,8 +161,8 @@ impl TryFrom<Written> for Settings {
                 }
             }
             (None, Some(days @ 1..)) => Span::LastDays(days),
-            (None, Some(0)) => return Err("last_days: at least 1".to_owned()),
-            _ => return Err("exactly one of period and last_days must be set".to_owned()),
+            (None, Some(0)) => return Err(reason!("settings.days").setting("last_days")),
+            _ => return Err(reason!("settings.span").setting("last_days")),
         };
         // A form may send a field that was left open as an empty text.
         let chosen = |key: Option<Key>| key.filter(|key| !key.is_empty());
@@ -189,20 +209,26 @@ pub fn crm() -> Result<Crm, Fault> {
 #[cfg(test)]
 mod tests {
     use super::{Settings, Span};
-    use tenon_sdk::model::Fault;
-    use tenon_sdk::settings::parse;
+    use tenon_sdk::model::{Fault, Mend};
     use tenon_sdk::time;
 
-    fn reason(json: &str) -> String {
-        match parse::<Settings>(json) {
-            Err(Fault::Configuration(reason)) => reason.text(),
+    /// The code, the setting that it leads to, and the detail.
+    fn reason(json: &str) -> (String, String, String) {
+        match Settings::parse(json) {
+            Err(Fault::Configuration(reason)) => {
+                let setting = match reason.mend {
+                    Some(Mend::Setting(path)) => path,
+                    other => panic!("{json} leads to {other:?}"),
+                };
+                (reason.code, setting, reason.detail.unwrap_or_default())
+            }
             other => panic!("{json} was answered with {other:?}"),
         }
     }
 
     #[test]
     fn ids_may_be_numbers_or_numeric_strings() {
-        let settings = parse::<Settings>(
+        let settings = Settings::parse(
             r#"{"last_days":30,"statuses":[1,"21"],"service_categories":["7"],
                 "stages":{"21":"packing"},"users":{"6":"olena"},"author":""}"#,
         )
@@ -223,7 +249,7 @@ mod tests {
 
     #[test]
     fn the_last_day_of_a_period_counts_whole() {
-        let settings = parse::<Settings>(r#"{"period":{"from":"2026-03-01","to":"2026-03-31"}}"#)
+        let settings = Settings::parse(r#"{"period":{"from":"2026-03-01","to":"2026-03-31"}}"#)
             .expect("good settings");
         let Span::Period { from, to } = settings.span else {
             panic!("a period was set");
@@ -234,36 +260,49 @@ mod tests {
 
     #[test]
     fn a_wrong_setting_is_named_by_its_path() {
-        for (json, beginning) in [
-            ("{}", "settings: exactly one of"),
+        for (json, code, setting, words) in [
+            ("{}", "settings.span", "last_days", ""),
             (
                 r#"{"last_days":7,"period":{"from":"2026-03-01","to":"2026-03-02"}}"#,
-                "settings: exactly one of",
+                "settings.span",
+                "last_days",
+                "",
             ),
-            (r#"{"last_days":0}"#, "settings: last_days: at least 1"),
+            (r#"{"last_days":0}"#, "settings.days", "last_days", ""),
             (
                 r#"{"period":{"from":"soon","to":"2026-03-02"}}"#,
-                "settings.period.from: `soon`",
+                "sdk.setting",
+                "period.from",
+                "`soon`",
             ),
             (
                 r#"{"period":{"from":"2026-03-03","to":"2026-03-02"}}"#,
-                "settings: period: it ends",
+                "settings.period",
+                "period.to",
+                "",
             ),
             (
                 r#"{"last_days":7,"stages":{"new":"x"}}"#,
-                "settings.stages.",
+                "sdk.setting",
+                "stages",
+                "",
             ),
             (
                 r#"{"last_days":7,"statuses":["new"]}"#,
-                "settings.statuses[0]: `new`",
+                "sdk.setting",
+                "statuses[0]",
+                "`new`",
             ),
             (
                 r#"{"last_days":7,"colour":"red"}"#,
-                "settings.colour: unknown field",
+                "sdk.setting",
+                "colour",
+                "unknown field",
             ),
         ] {
-            let reason = reason(json);
-            assert!(reason.starts_with(beginning), "{json}: {reason}");
+            let (told, path, detail) = reason(json);
+            assert_eq!((told.as_str(), path.as_str()), (code, setting), "{json}");
+            assert!(detail.starts_with(words), "{json}: {detail}");
         }
     }
 }

@@ -7,11 +7,12 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 use tenon_sdk::import::Tally;
-use tenon_sdk::model::{Fault, Instant};
+use tenon_sdk::model::{Fault, Instant, Reason, Subject};
 use tenon_sdk::rejected::{Rejected, Retry};
 use tenon_sdk::runtime::storage;
 use tenon_sdk::state::{each, set};
 
+use crate::map::origin;
 use crate::plan::{Cursor, Leg, Newest, OVERLAP, Window};
 
 /// Kind of what is rejected.
@@ -199,9 +200,10 @@ impl State {
     }
 
     /// Lists an order that could not be taken, and keeps it to be tried again.
-    pub fn reject(&mut self, id: i64, placed: Option<Instant>, reason: &str, tally: &mut Tally) {
+    pub fn reject(&mut self, id: i64, placed: Option<Instant>, reason: Reason, tally: &mut Tally) {
+        let subject = Subject::Origin(origin::order(id));
         let id = id.to_string();
-        self.failed.reject(&id, reason, tally);
+        self.failed.reject(&id, subject, &id, reason, tally);
         if let Some(placed) = placed {
             self.failed.date(&id, placed);
         }

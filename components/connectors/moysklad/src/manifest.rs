@@ -6,7 +6,7 @@ use tenon_sdk::model::{
     Account, Action, AuthScheme, Budget, Choice, ConnectorManifest, Credential, Endpoint, Fault,
     Job, RecordKind, Subscription, TokenExchange, Webhooks,
 };
-use tenon_sdk::text;
+use tenon_sdk::{reasons, text, unknown_option};
 
 use crate::api::meta::Kind;
 use crate::api::records::{Folder, Named};
@@ -97,7 +97,7 @@ pub fn manifest() -> ConnectorManifest {
             record_kind: RecordKind::Warehouse,
         }],
         state_version: 1,
-        reasons: Vec::new(),
+        reasons: reasons!(),
     }
 }
 
@@ -244,11 +244,7 @@ pub fn choices(option: &str) -> Result<Vec<Choice>, Fault> {
                 })
                 .collect());
         }
-        other => {
-            return Err(Fault::Unsupported(
-                format!("there are no choices for `{other}`").into(),
-            ));
-        }
+        other => return Err(unknown_option(other)),
     };
     Ok(entries
         .into_iter()
@@ -294,7 +290,7 @@ mod tests {
             .filter_map(|(name, one)| Some((name.clone(), one.get("default")?.clone())))
             .collect();
         let json = serde_json::Value::Object(defaults).to_string();
-        tenon_sdk::settings::parse::<Settings>(&json).expect("the defaults are good settings");
+        Settings::parse(&json).expect("the defaults are good settings");
     }
 
     #[test]
@@ -318,6 +314,14 @@ mod tests {
             at(crate::jobs::STOCK),
             "*/5 * * * *",
             "as often as any price list may be"
+        );
+    }
+
+    #[test]
+    fn every_reason_has_its_text_in_each_language() {
+        assert_eq!(
+            tenon_sdk::texts::problems(env!("CARGO_MANIFEST_DIR")),
+            [""; 0]
         );
     }
 

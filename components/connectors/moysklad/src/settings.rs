@@ -4,7 +4,8 @@ use std::collections::HashSet;
 
 use serde::{Deserialize, Deserializer};
 use tenon_sdk::model::{Fault, Instant, Key};
-use tenon_sdk::time;
+use tenon_sdk::runtime::run;
+use tenon_sdk::{reason, time};
 use uuid::Uuid;
 
 /// The API of all accounts.
@@ -63,7 +64,7 @@ pub struct Settings {
     pub balance_is_debt: bool,
     /// Price lists, with the stores whose stock they show.
     #[serde(default)]
-    pub price_lists: PriceLists,
+    pub price_lists: Vec<PriceList>,
     /// Store of orders.
     #[serde(default, deserialize_with = "chosen")]
     pub store: Option<Uuid>,
@@ -125,33 +126,28 @@ pub struct PriceList {
     pub minutes: u32,
 }
 
-/// Price lists, none of them twice.
-#[derive(Debug, Default, Deserialize)]
-#[serde(try_from = "Vec<PriceList>")]
-pub struct PriceLists(pub Vec<PriceList>);
-
-impl TryFrom<Vec<PriceList>> for PriceLists {
-    type Error = String;
-
-    fn try_from(lists: Vec<PriceList>) -> Result<Self, String> {
-        let mut seen = HashSet::new();
-        match lists.iter().find(|list| !seen.insert(&list.price_list)) {
-            Some(twice) => Err(format!(
-                "the price list `{}` can show only one store",
-                twice.price_list
-            )),
-            None => Ok(PriceLists(lists)),
-        }
-    }
-}
-
 impl Settings {
     /// Of the run under way.
     ///
     /// # Errors
     /// `configuration`, naming the setting that does not fit.
     pub fn load() -> Result<Settings, Fault> {
-        tenon_sdk::settings::load()
+        Settings::parse(&run::settings())
+    }
+
+    /// Reads settings from their JSON.
+    ///
+    /// # Errors
+    /// `configuration`, naming the setting that does not fit.
+    pub fn parse(json: &str) -> Result<Settings, Fault> {
+        let settings: Settings = tenon_sdk::settings::parse(json)?;
+        let mut seen = HashSet::new();
+        let mut lists = settings.price_lists.iter();
+        if lists.any(|list| !seen.insert(&list.price_list)) {
+            let reason = reason!("settings.price-list-twice").setting("price_lists");
+            return Err(Fault::Configuration(reason));
+        }
+        Ok(settings)
     }
 
     /// The organization, where a job cannot do without.
@@ -160,11 +156,7 @@ impl Settings {
     /// `configuration` when none is chosen.
     pub fn organization(&self) -> Result<Uuid, Fault> {
         self.organization.ok_or_else(|| {
-            Fault::Configuration(
-                "settings.organization: choose the organization whose orders are kept"
-                    .to_owned()
-                    .into(),
-            )
+            Fault::Configuration(reason!("settings.no-organization").setting("organization"))
         })
     }
 }
@@ -219,12 +211,11 @@ fn moment<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Instant>,
 #[cfg(test)]
 mod tests {
     use super::{AllRefused, Settings};
-    use tenon_sdk::model::Fault;
-    use tenon_sdk::settings::parse;
+    use tenon_sdk::model::{Fault, Mend};
 
     #[test]
     fn a_field_that_was_left_open_is_not_chosen() {
-        let settings: Settings = parse(
+        let settings = Settings::parse(
             r#"{"organization":"","site_category":"","orders_from":"",
                 "store":"7d6f8c02-1f4c-4a4b-9d0e-000000000001",
                 "base_url":"https://api.example/api/remap/1.2/"}"#,
@@ -241,21 +232,35 @@ mod tests {
 
     #[test]
     fn a_wrong_setting_is_named_by_its_path() {
-        for (json, words) in [
-            (r#"{"organization":"ours"}"#, "settings.organization: "),
+        for (json, code, setting, words) in [
+            (
+                r#"{"organization":"ours"}"#,
+                "sdk.setting",
+                "organization",
+                "invalid",
+            ),
             (
                 r#"{"price_lists":[
                     {"price_list":"w","store":"7d6f8c02-1f4c-4a4b-9d0e-000000000001"},
                     {"price_list":"w","store":"7d6f8c02-1f4c-4a4b-9d0e-000000000002"}]}"#,
-                "the price list `w` can show only one store",
+                "settings.price-list-twice",
+                "price_lists",
+                "",
             ),
-            (r#"{"orders_from":"soon"}"#, "settings.orders_from: `soon`"),
+            (
+                r#"{"orders_from":"soon"}"#,
+                "sdk.setting",
+                "orders_from",
+                "`soon`",
+            ),
         ] {
-            let Err(Fault::Configuration(reason)) = parse::<Settings>(json) else {
+            let Err(Fault::Configuration(reason)) = Settings::parse(json) else {
                 panic!("{json} is no good");
             };
-            let reason = reason.text();
-            assert!(reason.contains(words), "{reason}");
+            assert_eq!(reason.code, code);
+            assert_eq!(reason.mend, Some(Mend::Setting(setting.to_owned())));
+            let detail = reason.detail.unwrap_or_default();
+            assert!(detail.contains(words), "{detail}");
         }
     }
 }

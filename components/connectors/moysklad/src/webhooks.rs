@@ -7,12 +7,12 @@ use tenon_sdk::http::Error;
 use tenon_sdk::import::fingerprint;
 use tenon_sdk::lenient::Text;
 use tenon_sdk::model::{Fault, Request, Webhook};
-use tenon_sdk::{info, state, warn};
+use tenon_sdk::{info, reason, state, warn};
 use uuid::Uuid;
 
-use crate::api::MoySklad;
 use crate::api::fields::Fields;
 use crate::api::meta::{self, Kind};
+use crate::api::{MoySklad, Refusal};
 use crate::jobs;
 use crate::settings::Settings;
 
@@ -84,7 +84,7 @@ pub fn enable(callback: &str) -> Result<(), Fault> {
         .collect();
     for outcome in api.write(Kind::Webhook.path(), &wanted)? {
         if let Err(refusal) = outcome {
-            warn!("no webhooks: {refusal}; changes are found by asking every few minutes");
+            warn!(reason!("webhooks.none").because(&refusal.reason));
         }
     }
     state::save(CALLBACK, &own)
@@ -114,7 +114,7 @@ fn digest(url: &str) -> Vec<u8> {
 fn remove(api: &MoySklad, existing: &[Existing], own: &[u8]) -> Result<(), Fault> {
     for ours in existing.iter().filter(|one| digest(&one.url) == own) {
         if let Err(refusal) = api.delete(&format!("{}/{}", Kind::Webhook.path(), ours.id))? {
-            warn!("a webhook stays: {refusal}");
+            warn!(reason!("webhooks.left").because(&refusal.reason));
         }
     }
     Ok(())
@@ -130,7 +130,7 @@ fn read(api: &MoySklad) -> Result<Option<Vec<Existing>>, Fault> {
     match api.try_get(Kind::Webhook.path(), &[("limit", "1000")]) {
         Ok(answer) => Ok(Some(answer.json::<List>()?.rows)),
         Err(Error::Status(status)) => {
-            info!("no webhooks: {status}; changes are found by asking every few minutes");
+            info!(reason!("webhooks.none").because(&Refusal::of(&status).reason));
             Ok(None)
         }
         Err(Error::Fault(fault)) => Err(fault),
@@ -165,12 +165,11 @@ struct EventMeta<'a> {
 /// `rejected` when it is none of MoySklad's.
 pub fn receive(webhook: &Webhook) -> Result<Vec<Request>, Fault> {
     if webhook.topic != TOPIC {
-        return Err(Fault::Rejected(
-            format!("nobody asked for `{}`", webhook.topic).into(),
-        ));
+        let reason = reason!("webhooks.unasked", topic = webhook.topic);
+        return Err(Fault::Rejected(reason));
     }
     let notice: Notice<'_> = serde_json::from_slice(&webhook.body)
-        .map_err(|error| Fault::Rejected(format!("it is no notice of MoySklad: {error}").into()))?;
+        .map_err(|error| Fault::Rejected(reason!("webhooks.unreadable").detail(error)))?;
     let products = notice.events.iter();
     let products = products.filter(|event| event.meta.kind.get() == Some("product"));
     let (gone, changed): (Vec<_>, Vec<_>) =

@@ -5,12 +5,11 @@
 //! connection keeps for itself) and `id` (origins and names of entries), so that a test can tell
 //! whose it is.
 
-use tenon_hostile_guests::{Attack, guest, settings};
+use tenon_hostile_guests::{Attack, guest, info, reject, said, settings};
 use tenon_sdk::contract::wasi::clocks::{monotonic_clock, wall_clock};
 use tenon_sdk::contract::wasi::random::random::get_random_bytes;
 use tenon_sdk::erp::{catalog, directories, orders, partners, stock};
 use tenon_sdk::http::{Api, Method};
-use tenon_sdk::import::rejection;
 use tenon_sdk::model::{
     Attribute, Binding, Category, Change, Decimal, Directive, Directory, DocumentKind, Effect,
     Fault, FieldChange, Image, LinkedDocument, Money, Order, OrderDirection, OrderFields,
@@ -18,7 +17,7 @@ use tenon_sdk::model::{
     ProductLookup, Progress, RunMode, Saved, StockLevel, Written,
 };
 use tenon_sdk::runtime::{bindings, run, schedule, storage};
-use tenon_sdk::{info, time};
+use tenon_sdk::time;
 
 guest!(Guest);
 
@@ -258,7 +257,7 @@ impl Shop {
             number: Some(self.marked("No")),
             url: None,
         };
-        orders::annotate(&saved.key, &[invoice], Some(&self.marked("late").into()))?;
+        orders::annotate(&saved.key, &[invoice], Some(&said(self.marked("late"))))?;
         let scan = self.marked("a scan").into_bytes();
         orders::attach(&saved.key, "invoice.pdf", &scan)?;
         let page = orders::changed(OrderDirection::Sale, None, 1_000)?;
@@ -333,11 +332,11 @@ impl Shop {
                 after: Some("done".to_owned()),
             }],
         }]);
-        run::reject(&[rejection(
+        reject(
             "order",
             &self.origin("bad"),
             "a record that cannot be taken",
-        )]);
+        );
         info!(record = self.origin("order"), "all is well");
         let progress = Progress {
             done: 2,

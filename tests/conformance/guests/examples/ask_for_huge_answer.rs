@@ -1,7 +1,7 @@
 //! Asks small questions with huge answers: one large record many times over, or all of a list that
 //! has no pages. The host would have to hold the answer before the guest runs out of memory.
 
-use tenon_hostile_guests::{Attack, guest, no_answer};
+use tenon_hostile_guests::{Attack, guest, no_answer, said};
 use tenon_sdk::erp::{catalog, directories, orders, partners};
 use tenon_sdk::model::{
     Category, Directory, Fault, Order, OrderDirection, OrderFields, OrderLookup, Partner,
@@ -35,7 +35,7 @@ fn save_product() -> Result<String, Fault> {
 
 fn store(key: &str) -> Result<(), Fault> {
     let stored = storage::set(&[(key.to_owned(), large().into_bytes())]);
-    stored.map_err(|_| Fault::Rejected("no room in storage".to_owned().into()))
+    stored.map_err(|_| Fault::Rejected(said("no room in storage")))
 }
 
 impl Attack for Guest {

@@ -1,8 +1,7 @@
 //! Asks for a tebibyte of random bytes.
 
-use tenon_hostile_guests::{Attack, guest};
+use tenon_hostile_guests::{Attack, guest, info};
 use tenon_sdk::contract::wasi::random::random::get_random_bytes;
-use tenon_sdk::info;
 use tenon_sdk::model::Fault;
 
 guest!(Guest);

@@ -1,12 +1,12 @@
 //! Fails for a reason of a mebibyte, which people would have to read.
 
-use tenon_hostile_guests::{Attack, guest};
+use tenon_hostile_guests::{Attack, guest, said};
 use tenon_sdk::model::{Choice, Fault};
 
 guest!(Guest);
 
 fn reason() -> Fault {
-    Fault::Configuration("ї".repeat(1 << 19).into())
+    Fault::Configuration(said("ї".repeat(1 << 19)))
 }
 
 impl Attack for Guest {

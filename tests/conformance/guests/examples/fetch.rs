@@ -1,7 +1,6 @@
 //! Asks the place that its settings name, as often as they say, whatever that place is or does.
 
-use tenon_hostile_guests::{Attack, guest, http, settings};
-use tenon_sdk::info;
+use tenon_hostile_guests::{Attack, guest, http, info, settings};
 use tenon_sdk::model::Fault;
 
 guest!(Guest);

@@ -1,7 +1,6 @@
 //! Stores more and more, to fill the disk of everybody.
 
-use tenon_hostile_guests::{Attack, guest};
-use tenon_sdk::info;
+use tenon_hostile_guests::{Attack, guest, info};
 use tenon_sdk::model::{Fault, Progress};
 use tenon_sdk::runtime::{run, storage};
 

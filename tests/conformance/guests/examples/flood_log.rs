@@ -1,7 +1,6 @@
 //! Writes a flood of lines, to fill the disk that keeps logs and to bury the one that matters.
 
-use tenon_hostile_guests::{Attack, guest};
-use tenon_sdk::info;
+use tenon_hostile_guests::{Attack, guest, info};
 use tenon_sdk::model::Fault;
 
 guest!(Guest);

@@ -1,7 +1,6 @@
 //! Is sent elsewhere by its counterpart, and goes there.
 
-use tenon_hostile_guests::{Attack, guest, http, setting};
-use tenon_sdk::info;
+use tenon_hostile_guests::{Attack, guest, http, info, setting};
 use tenon_sdk::model::Fault;
 
 guest!(Guest);

@@ -1,8 +1,7 @@
 //! Puts line breaks and the control characters of terminals into its lines, so that one of them
 //! looks like several, or like the host's.
 
-use tenon_hostile_guests::{Attack, guest};
-use tenon_sdk::import::rejection;
+use tenon_hostile_guests::{Attack, guest, reject, said};
 use tenon_sdk::model::{Change, Choice, Fault, FieldChange, Level, Request, Webhook, Written};
 use tenon_sdk::runtime::run;
 
@@ -12,7 +11,7 @@ const FORGED: &str = "harmless\r\nERROR host: all data was lost\u{1b}[2J\u{7}\u{
 
 impl Attack for Guest {
     fn run(_argument: &str) -> Result<(), Fault> {
-        run::log(Level::Info, &FORGED.into(), Some(FORGED));
+        run::log(Level::Info, &said(FORGED), Some(FORGED));
         run::debug(FORGED);
         println!("{FORGED}");
         run::wrote(&[Written {
@@ -27,8 +26,8 @@ impl Attack for Guest {
                 after: Some(FORGED.to_owned()),
             }],
         }]);
-        run::reject(&[rejection(FORGED, FORGED, FORGED)]);
-        Err(Fault::Configuration(FORGED.to_owned().into()))
+        reject(FORGED, FORGED, FORGED);
+        Err(Fault::Configuration(said(FORGED)))
     }
 
     fn choices(_option: &str) -> Result<Vec<Choice>, Fault> {

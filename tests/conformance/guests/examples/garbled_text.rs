@@ -1,7 +1,7 @@
 //! Passes bytes that are no text where the contract says text, to spoil what people see and what
 //! the host stores.
 
-use tenon_hostile_guests::{Attack, guest, write_and_leave_half};
+use tenon_hostile_guests::{Attack, guest, said, write_and_leave_half};
 use tenon_sdk::model::{Choice, Fault, Level, Rejection, Subject};
 use tenon_sdk::runtime::{bindings, run, schedule, storage};
 
@@ -27,19 +27,19 @@ impl Attack for Guest {
     fn run(argument: &str) -> Result<(), Fault> {
         write_and_leave_half()?;
         match argument {
-            "log" => run::log(Level::Info, &garbled().into(), None),
-            "record" => run::log(Level::Info, &"fine".into(), Some(&garbled())),
+            "log" => run::log(Level::Info, &said(garbled()), None),
+            "record" => run::log(Level::Info, &said("fine"), Some(&garbled())),
             "reason" => run::reject(&[Rejection {
                 record_kind: "order".to_owned(),
                 subject: Subject::Origin("1".to_owned()),
                 label: "1".to_owned(),
-                reason: garbled().into(),
+                reason: said(garbled()),
             }]),
             "key" => drop(storage::set(&[(garbled(), Vec::new())])),
             "prefix" => drop(storage::scan(&garbled(), None, 10)),
             "kind" => bindings::unbind(&garbled(), &[]),
             "timer" => schedule::after(&garbled(), "run", 0, None),
-            _ => return Err(Fault::Transient(garbled().into())),
+            _ => return Err(Fault::Transient(said(garbled()))),
         }
         Ok(())
     }

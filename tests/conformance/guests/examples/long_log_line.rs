@@ -1,6 +1,6 @@
 //! Writes lines of a mebibyte: as a message, as the name of a record, and printed.
 
-use tenon_hostile_guests::{Attack, guest};
+use tenon_hostile_guests::{Attack, guest, said};
 use tenon_sdk::model::{Fault, Level};
 use tenon_sdk::runtime::run;
 
@@ -10,8 +10,8 @@ impl Attack for Guest {
     fn run(_argument: &str) -> Result<(), Fault> {
         // Two bytes each: a cut at any odd place would tear one.
         let long = format!("x{}", "ї".repeat(1 << 19));
-        run::log(Level::Warn, &long.as_str().into(), None);
-        run::log(Level::Warn, &"short".into(), Some(&long));
+        run::log(Level::Warn, &said(long.as_str()), None);
+        run::log(Level::Warn, &said("short"), Some(&long));
         println!("{long}");
         eprintln!("{long}");
         Ok(())

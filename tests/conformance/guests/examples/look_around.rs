@@ -3,8 +3,7 @@
 
 use std::io::Read as _;
 
-use tenon_hostile_guests::{Attack, guest};
-use tenon_sdk::info;
+use tenon_hostile_guests::{Attack, guest, info};
 use tenon_sdk::model::Fault;
 
 guest!(Guest);

@@ -1,8 +1,7 @@
 //! Opens ten thousand requests at once and reads no answer.
 
-use tenon_hostile_guests::{Attack, guest, http, setting};
+use tenon_hostile_guests::{Attack, guest, http, info, setting};
 use tenon_sdk::contract::wasi::http::types::Method;
-use tenon_sdk::info;
 use tenon_sdk::model::Fault;
 
 guest!(Guest);

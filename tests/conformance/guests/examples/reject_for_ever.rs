@@ -1,6 +1,6 @@
 //! Rejects record after record under names and for reasons of many kibibytes, to fill the report.
 
-use tenon_hostile_guests::{Attack, guest};
+use tenon_hostile_guests::{Attack, guest, said};
 use tenon_sdk::model::{Fault, Rejection, Subject};
 use tenon_sdk::runtime::run;
 
@@ -14,7 +14,7 @@ impl Attack for Guest {
                 record_kind: long.clone(),
                 subject: Subject::Origin("order".to_owned()),
                 label: long.clone(),
-                reason: long.as_str().into(),
+                reason: said(long.as_str()),
             }]);
         }
         Ok(())

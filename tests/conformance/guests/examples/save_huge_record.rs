@@ -1,8 +1,7 @@
 //! Saves records too large for any list or form, between two ordinary ones.
 
-use tenon_hostile_guests::{Attack, guest};
+use tenon_hostile_guests::{Attack, guest, info};
 use tenon_sdk::erp::catalog;
-use tenon_sdk::info;
 use tenon_sdk::model::{Attribute, Fault, Product, ProductFields};
 
 guest!(Guest);

@@ -1,8 +1,7 @@
 //! Sends a body that does not end, to fill the host's memory and its counterpart's disk.
 
-use tenon_hostile_guests::{Attack, guest, http, setting};
+use tenon_hostile_guests::{Attack, guest, http, info, setting};
 use tenon_sdk::contract::wasi::http::types::Method;
-use tenon_sdk::info;
 use tenon_sdk::model::Fault;
 
 guest!(Guest);

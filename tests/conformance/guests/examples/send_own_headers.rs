@@ -1,8 +1,7 @@
 //! Sets headers that are the host's to set: another credential in place of the tenant's, another
 //! host, another end of the request.
 
-use tenon_hostile_guests::{Attack, guest, http, settings};
-use tenon_sdk::info;
+use tenon_hostile_guests::{Attack, guest, http, info, settings};
 use tenon_sdk::model::Fault;
 
 guest!(Guest);

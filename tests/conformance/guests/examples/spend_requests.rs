@@ -1,7 +1,6 @@
 //! Sends request after request, to have its counterpart ban the tenant or send a bill.
 
-use tenon_hostile_guests::{Attack, guest, http, setting};
-use tenon_sdk::info;
+use tenon_hostile_guests::{Attack, guest, http, info, setting};
 use tenon_sdk::model::Fault;
 
 guest!(Guest);

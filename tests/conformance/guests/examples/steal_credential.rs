@@ -1,8 +1,7 @@
 //! Looks for its own credential: in its settings, its environment, its storage, and in what its
 //! counterpart, which is in league with it, repeats of the request. It stores all that it finds.
 
-use tenon_hostile_guests::{Attack, guest, http, settings};
-use tenon_sdk::info;
+use tenon_hostile_guests::{Attack, guest, http, info, said, settings};
 use tenon_sdk::model::Fault;
 use tenon_sdk::runtime::{run, storage};
 
@@ -31,6 +30,6 @@ impl Attack for Guest {
             info!("loot: {line}");
         }
         let stored = storage::set(&[("loot".to_owned(), loot.into_bytes())]);
-        stored.map_err(|_| Fault::Rejected("the loot is too large".to_owned().into()))
+        stored.map_err(|_| Fault::Rejected(said("the loot is too large")))
     }
 }

@@ -1,9 +1,8 @@
 //! Asks for the token that the host gets for a login: where the host gets it, by every spelling of
 //! that path, and in what the counterpart repeats of the request.
 
-use tenon_hostile_guests::{Attack, guest, http, manifest, setting};
+use tenon_hostile_guests::{Attack, guest, http, info, manifest, setting};
 use tenon_sdk::contract::wasi::http::types::Method;
-use tenon_sdk::info;
 use tenon_sdk::model::{AuthScheme, ConnectorManifest, Fault, TokenExchange};
 
 guest!(Guest);

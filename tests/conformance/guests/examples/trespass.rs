@@ -6,9 +6,8 @@
 
 use std::fmt::{Debug, Write as _};
 
-use tenon_hostile_guests::{Attack, guest, settings};
+use tenon_hostile_guests::{Attack, guest, info, said, settings};
 use tenon_sdk::erp::{catalog, directories, orders, partners, stock};
-use tenon_sdk::info;
 use tenon_sdk::model::{
     Binding, Category, Decimal, Directory, DocumentKind, Fault, Image, LinkedDocument, Money,
     Order, OrderDirection, OrderFields, OrderLine, OrderLookup, Partner, PartnerFields,
@@ -36,7 +35,7 @@ impl Attack for Guest {
         }
         run::checkpoint(Progress::default());
         let stored = storage::set(&[("loot".to_owned(), loot.0.into_bytes())]);
-        stored.map_err(|_| Fault::Rejected("the loot is too large".to_owned().into()))
+        stored.map_err(|_| Fault::Rejected(said("the loot is too large")))
     }
 }
 
@@ -237,7 +236,7 @@ fn reach_for_orders(stolen: &Stolen, loot: &mut Loot) {
         number: None,
         url: None,
     };
-    let annotated = orders::annotate(&key, &[document], Some(&"trespassed".into()));
+    let annotated = orders::annotate(&key, &[document], Some(&said("trespassed")));
     loot.take("annotate", annotated);
     loot.take("attach", orders::attach(&key, "invoice.pdf", b"trespassed"));
 }

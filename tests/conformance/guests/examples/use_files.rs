@@ -1,7 +1,6 @@
 //! Opens files of the host.
 
-use tenon_hostile_guests::{Attack, guest};
-use tenon_sdk::info;
+use tenon_hostile_guests::{Attack, guest, info};
 use tenon_sdk::model::Fault;
 
 guest!(Guest);

@@ -2,8 +2,7 @@
 
 use std::net::TcpStream;
 
-use tenon_hostile_guests::{Attack, guest};
-use tenon_sdk::info;
+use tenon_hostile_guests::{Attack, guest, info};
 use tenon_sdk::model::Fault;
 
 guest!(Guest);

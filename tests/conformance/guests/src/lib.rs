@@ -13,7 +13,7 @@ use serde_json::Value;
 use tenon_sdk::erp::catalog;
 use tenon_sdk::model::{
     AuthScheme, Binding, Choice, ConnectorManifest, Credential, Endpoint, Fault, Job, Product,
-    ProductFields, Progress, Request, Webhook, Webhooks,
+    ProductFields, Progress, Reason, ReasonText, Rejection, Request, Subject, Webhook, Webhooks,
 };
 use tenon_sdk::runtime::{bindings, run, schedule, storage};
 use tenon_sdk::text;
@@ -184,9 +184,44 @@ pub fn manifest(name: &str) -> ConnectorManifest {
         actions: Vec::new(),
         options: Vec::new(),
         webhooks: Some(Webhooks { signature: None }),
-        reasons: Vec::new(),
+        reasons: vec![ReasonText {
+            code: SAID.to_owned(),
+            text: vec![("en".to_owned(), "{text}".to_owned())],
+        }],
         state_version: 1,
     }
+}
+
+/// The one code of the guests.
+const SAID: &str = "said";
+
+/// A reason in these words, as they are.
+pub fn said(text: impl Into<String>) -> Reason {
+    Reason {
+        code: SAID.to_owned(),
+        args: vec![("text".to_owned(), text.into())],
+        mend: None,
+        detail: None,
+    }
+}
+
+/// Writes a line to the run's log: `info!("{count} answers")`, or tied to a record.
+#[macro_export]
+macro_rules! info {
+    (record = $record:expr, $($line:tt)+) => {
+        $crate::tenon_sdk::info!(record = $record, $crate::said(::std::format!($($line)+)))
+    };
+    ($($line:tt)+) => { $crate::tenon_sdk::info!($crate::said(::std::format!($($line)+))) };
+}
+
+/// Lists a record that could not be taken.
+pub fn reject(kind: &str, origin: &str, reason: &str) {
+    run::reject(&[Rejection {
+        record_kind: kind.to_owned(),
+        subject: Subject::Origin(origin.to_owned()),
+        label: origin.to_owned(),
+        reason: said(reason),
+    }]);
 }
 
 /// The settings of the connection; null when they are no JSON.
@@ -220,7 +255,7 @@ pub fn write(name: &str) -> Result<(), Fault> {
     }]);
     schedule::after(name, "run", 0, None);
     storage::set(&[(name.to_owned(), b"written".to_vec())]).map_err(|quota| {
-        Fault::Configuration(format!("storage: {} of {}", quota.used, quota.limit).into())
+        Fault::Configuration(said(format!("storage: {} of {}", quota.used, quota.limit)))
     })
 }
 
@@ -236,5 +271,5 @@ pub fn write_and_leave_half() -> Result<(), Fault> {
 
 /// What it means that the host answered a list with a shorter one.
 pub fn no_answer() -> Fault {
-    Fault::Configuration("the host left a record without an answer".into())
+    Fault::Configuration(said("the host left a record without an answer"))
 }

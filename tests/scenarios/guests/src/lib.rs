@@ -11,10 +11,10 @@
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use tenon_sdk::import::rejection;
 use tenon_sdk::model::{
     Action, Binding, Cause, Change, ConnectorManifest, Directive, Fault, FieldChange, Job, Outcome,
-    Progress, RecordKind, Request, Subscription, Webhook, Webhooks, Written,
+    Progress, Reason, ReasonText, RecordKind, Rejection, Request, Subject, Subscription, Webhook,
+    Webhooks, Written,
 };
 use tenon_sdk::runtime::{bindings, run, schedule, storage};
 use tenon_sdk::{info, text};
@@ -27,6 +27,19 @@ const ENTRY: &str = "entry/";
 
 /// Where a slow run is.
 const DONE: &str = "slow/done";
+
+/// The one code of the ledger.
+const SAID: &str = "said";
+
+/// A reason in these words. An entry has any length, and a log tells all of them.
+fn said(text: impl Into<String>) -> Reason {
+    Reason {
+        code: SAID.to_owned(),
+        args: vec![("text".to_owned(), text.into())],
+        mend: None,
+        detail: None,
+    }
+}
 
 /// What tells versions apart.
 pub trait Version {
@@ -140,7 +153,10 @@ pub fn manifest<V: Version>() -> ConnectorManifest {
         state_version: V::STATE,
         options: Vec::new(),
         webhooks: Some(Webhooks { signature: None }),
-        reasons: Vec::new(),
+        reasons: vec![ReasonText {
+            code: SAID.to_owned(),
+            text: vec![("en".to_owned(), "{text}".to_owned())],
+        }],
     }
 }
 
@@ -149,7 +165,7 @@ pub fn manifest<V: Version>() -> ConnectorManifest {
 /// # Errors
 /// Never.
 pub fn enable(callback: &str) -> Result<(), Fault> {
-    info!("webhooks to {}", callback.len());
+    info!(said(format!("webhooks to {}", callback.len())));
     if entries().iter().any(|(_, entry)| entry == "slow-hooks") {
         std::thread::sleep(Duration::from_secs(3));
     }
@@ -162,7 +178,7 @@ pub fn enable(callback: &str) -> Result<(), Fault> {
 /// When the body is no text.
 pub fn receive(webhook: &Webhook) -> Result<Vec<Request>, Fault> {
     let body = String::from_utf8(webhook.body.clone())
-        .map_err(|_| Fault::Rejected("the body is not text".to_owned().into()))?;
+        .map_err(|_| Fault::Rejected(said("the body is not text")))?;
     if let Some(ms) = body.strip_prefix("nap:") {
         std::thread::sleep(Duration::from_millis(ms.parse().unwrap_or(0)));
     }
@@ -179,9 +195,9 @@ pub fn receive(webhook: &Webhook) -> Result<Vec<Request>, Fault> {
 pub fn migrate(from_version: u32) -> Result<(), Fault> {
     for (key, value) in entries() {
         if value == "stays" {
-            return Err(Fault::Configuration(
-                "an entry cannot be brought over".to_owned().into(),
-            ));
+            return Err(Fault::Configuration(said(
+                "an entry cannot be brought over",
+            )));
         }
         put(&key, &format!("{value}@{from_version}"))?;
     }
@@ -195,19 +211,24 @@ pub fn migrate(from_version: u32) -> Result<(), Fault> {
 pub fn run<V: Version>(job: &str, argument: &str, cause: &Cause) -> Result<Outcome, Fault> {
     assert!(V::GOOD, "this version is bad");
     if V::STUCK {
-        let reason = "this version needs an admin".to_owned();
-        return Err(Fault::Configuration(reason.into()));
+        return Err(Fault::Configuration(said("this version needs an admin")));
     }
     match (job, argument.split_once(':')) {
         ("tell", _) => {
             let entries: Vec<String> = entries().into_iter().map(|(_, value)| value).collect();
-            info!("{} of {}: {}", entries.len(), V::VERSION, entries.join(" "));
+            let (number, all) = (entries.len(), entries.join(" "));
+            info!(said(format!("{number} of {}: {all}", V::VERSION)));
         }
         ("heard", _) => add(&heard(cause))?,
         (_, Some(("slow", checkpoints))) => return slow(checkpoints),
         (_, Some(("busy", ms))) => return Ok(busy(ms)),
         (_, Some(("reject", id))) => {
-            run::reject(&[rejection("order", id, "it was meant to be rejected")]);
+            run::reject(&[Rejection {
+                record_kind: "order".to_owned(),
+                subject: Subject::Origin(format!("ledger:order:{id}")),
+                label: id.to_owned(),
+                reason: said("it was meant to be rejected"),
+            }]);
         }
         (_, Some(("take", id))) => bindings::bind(&[Binding {
             kind: "order".to_owned(),
@@ -221,9 +242,9 @@ pub fn run<V: Version>(job: &str, argument: &str, cause: &Cause) -> Result<Outco
         }
         _ => match (argument, cause) {
             ("refuse", _) => {
-                return Err(Fault::Configuration("a setting is wrong".to_owned().into()));
+                return Err(Fault::Configuration(said("a setting is wrong")));
             }
-            ("fail", _) => return Err(Fault::Transient("try later".to_owned().into())),
+            ("fail", _) => return Err(Fault::Transient(said("try later"))),
             (_, Cause::Action(call)) => add(&format!("pressed-{}", call.target.key))?,
             _ => add(argument)?,
         },
@@ -334,5 +355,5 @@ fn get(key: &str) -> Option<String> {
 
 fn put(key: &str, value: &str) -> Result<(), Fault> {
     storage::set(&[(key.to_owned(), value.as_bytes().to_vec())])
-        .map_err(|_| Fault::Rejected("the ledger is full".to_owned().into()))
+        .map_err(|_| Fault::Rejected(said("the ledger is full")))
 }

@@ -3,15 +3,15 @@
 //! with by the next, and nothing is lost or done twice.
 
 use tenon_sdk::import::{Tally, fingerprint};
-use tenon_sdk::model::{Directive, Fault, Instant, Outcome};
+use tenon_sdk::model::{Directive, Fault, Instant, Outcome, Subject};
 use tenon_sdk::paging::{self, Facts, Step};
 use tenon_sdk::rejected::Retry;
-use tenon_sdk::{info, settings, time};
+use tenon_sdk::{info, reason, time};
 
 use crate::api::{self, Crm, Order, Unreadable};
 use crate::importer::{Fate, Importer};
 use crate::keys;
-use crate::map::MAPPING_VERSION;
+use crate::map::{MAPPING_VERSION, origin};
 use crate::plan::{Cursor, Leg, Window};
 use crate::settings::{Settings, Span};
 use crate::state::{Again, ORDER, Progress, State};
@@ -30,7 +30,7 @@ const RETRIES: usize = 50;
 /// # Errors
 /// The fault that keeps it from going on.
 pub fn run(retry: &Retry) -> Result<Outcome, Fault> {
-    let settings: Settings = settings::load()?;
+    let settings = Settings::load()?;
     keys::verify(&settings.booking)?;
     let crm = Crm::new(&settings.base_url);
     Run::open(&settings, &crm, retry).go()
@@ -121,7 +121,7 @@ impl<'s> Run<'s> {
         if let Some(total) = read.facts.total {
             self.tally.expect(self.progress.before + total);
         }
-        let place = |row| format!("page {page}, row {}", row + 1);
+        let place = |row| format!("?{page}/{}", row + 1);
         self.take(read.orders, place, only)?;
         Ok(read.facts)
     }
@@ -188,7 +188,7 @@ impl<'s> Run<'s> {
             match self.crm.order(*id)? {
                 Some(answer) => answers.push((*id, answer)),
                 None => {
-                    info!("order {id} is gone in KeyCRM; the ERP keeps what it has of it");
+                    info!("order.gone", number = id);
                     self.state.forget(*id);
                 }
             }
@@ -197,7 +197,7 @@ impl<'s> Run<'s> {
             .iter()
             .map(|(id, answer)| api::single_order(*id, answer))
             .collect::<Result<Vec<_>, _>>()?;
-        self.take(orders, |row| format!("row {}", row + 1), Some(left))
+        self.take(orders, |row| format!("?{}", row + 1), Some(left))
     }
 
     /// Imports orders that were read: those that this run meets for the first time, or those of
@@ -219,7 +219,7 @@ impl<'s> Run<'s> {
                 Some(id) => Ok((id, order)),
                 None => Err(Unreadable {
                     id: None,
-                    reason: "the order has no id".to_owned(),
+                    reason: reason!("order.no-id"),
                 }),
             });
             match order {
@@ -239,11 +239,13 @@ impl<'s> Run<'s> {
                     reason,
                 }) => {
                     if wants(&mut self.state, id) {
-                        self.state.reject(id, None, &reason, &mut self.tally);
+                        self.state.reject(id, None, reason, &mut self.tally);
                     }
                 }
                 Err(Unreadable { id: None, reason }) => {
-                    self.tally.reject(ORDER, &place(row), &reason);
+                    let place = place(row);
+                    let subject = Subject::Origin(origin::of(ORDER, &place));
+                    self.tally.reject(ORDER, subject, &place, reason);
                 }
             }
         }
@@ -259,7 +261,7 @@ impl<'s> Run<'s> {
             self.state.note_open(*id, open);
             match fate {
                 Fate::Refused(reason) => {
-                    self.state.reject(*id, placed, &reason, &mut self.tally);
+                    self.state.reject(*id, placed, reason, &mut self.tally);
                     continue;
                 }
                 Fate::Taken(effect) => self.tally.count(effect),

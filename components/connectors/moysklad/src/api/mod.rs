@@ -11,16 +11,14 @@ pub mod moscow;
 pub mod records;
 pub mod walk;
 
-use std::fmt;
-
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use tenon_sdk::http::{Answer, Api, Call, Error, Method, Status};
 use tenon_sdk::lenient::Text;
-use tenon_sdk::model::{Fault, RunMode};
+use tenon_sdk::model::{Fault, Mend, Reason, RunMode};
+use tenon_sdk::reason;
 use tenon_sdk::runtime::run;
-use tenon_sdk::text::one_line;
 use uuid::Uuid;
 
 use fields::Fields;
@@ -64,23 +62,14 @@ pub struct MoySklad {
 }
 
 /// Why MoySklad does not take one object.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Refusal {
     /// Number in the vendor's table of errors.
     pub code: Option<u32>,
     /// The field that is to blame.
     pub field: Option<String>,
-    words: String,
-}
-
-impl fmt::Display for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.words)?;
-        match self.code {
-            Some(code) => write!(f, " (MoySklad's error {code})"),
-            None => Ok(()),
-        }
-    }
+    /// What people are told, in MoySklad's own words.
+    pub reason: Box<Reason>,
 }
 
 #[derive(Deserialize)]
@@ -103,21 +92,32 @@ impl Refusal {
     fn read(body: &str) -> Option<Refusal> {
         let Errors { errors } = serde_json::from_str(body).ok()?;
         let first = errors.into_iter().next()?;
+        let words = first.error.get().unwrap_or("?");
         Some(Refusal {
             code: first.code,
             field: first.parameter.owned(),
-            words: one_line(first.error.get().unwrap_or("it was refused")),
+            reason: Box::new(match first.code {
+                Some(code) => reason!("refused", words = words, code = code),
+                None => reason!("refused-uncoded", words = words),
+            }),
         })
     }
 
-    /// What a status without any words comes to.
-    fn of(status: &Status) -> Refusal {
+    /// What a status comes to.
+    pub fn of(status: &Status) -> Refusal {
         let body = std::str::from_utf8(&status.body).unwrap_or_default();
-        Refusal::read(body).unwrap_or_else(|| Refusal {
-            code: None,
-            field: None,
-            words: status.to_string(),
-        })
+        let Some(mut refusal) = Refusal::read(body) else {
+            return Refusal {
+                code: None,
+                field: None,
+                reason: Box::new(status.reason()),
+            };
+        };
+        refusal.reason.detail = Some(status.place.clone());
+        if status.code == 403 {
+            refusal.reason.mend = Some(Mend::Credential(TOKEN.to_owned()));
+        }
+        refusal
     }
 
     fn is_haste(&self) -> bool {
@@ -137,9 +137,9 @@ fn fault(error: Error) -> Fault {
         Error::Status(status) => {
             let refusal = Refusal::of(&status);
             if refusal.is_haste() {
-                Fault::Transient(format!("{}: {refusal}", status.place).into())
+                Fault::Transient(*refusal.reason)
             } else {
-                Fault::Configuration(format!("{}: {refusal}", status.place).into())
+                Fault::Configuration(*refusal.reason)
             }
         }
     }
@@ -156,7 +156,7 @@ impl MoySklad {
     /// The account behind the credential, at this address.
     pub fn new(base_url: &str) -> MoySklad {
         MoySklad {
-            api: Api::new(base_url, "token` or `login").accepting(ACCEPT),
+            api: Api::new(base_url, TOKEN).accepting(ACCEPT),
             preview: run::mode() != RunMode::Live,
         }
     }
@@ -616,6 +616,7 @@ fn read_outcomes(
 mod tests {
     use super::fields::Fields;
     use super::{HEAVIEST, PAGE, Refusal, any_of, portions, read_outcomes};
+    use tenon_sdk::reason;
     use uuid::Uuid;
 
     #[test]
@@ -627,9 +628,10 @@ mod tests {
         let refusal = outcomes[1].as_ref().expect_err("the second was refused");
         assert_eq!(refusal.code, Some(3006));
         assert_eq!(refusal.field.as_deref(), Some("name"));
+        let words = "Ошибка: значение не уникально";
         assert_eq!(
-            refusal.to_string(),
-            "Ошибка: значение не уникально (MoySklad's error 3006)"
+            *refusal.reason,
+            reason!("refused", words = words, code = 3006)
         );
         assert!(read_outcomes(text, 3).is_err());
         assert!(read_outcomes(r#"{"errors":[]}"#, 1).is_err());
@@ -654,8 +656,8 @@ mod tests {
     fn a_refusal_without_a_code_still_has_words() {
         let refusal = Refusal::read(r#"{"errors":[{"error":"Доступ\nзапрещён"}]}"#);
         assert_eq!(
-            refusal.map(|refusal| refusal.to_string()).as_deref(),
-            Some("Доступ запрещён")
+            refusal.map(|refusal| *refusal.reason),
+            Some(reason!("refused-uncoded", words = "Доступ запрещён"))
         );
         assert_eq!(Refusal::read("<html>"), None);
     }

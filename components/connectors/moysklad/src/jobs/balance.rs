@@ -8,11 +8,12 @@ use serde_json::json;
 use tenon_sdk::erp::partners;
 use tenon_sdk::import::Tally;
 use tenon_sdk::model::{
-    self, Cause, Directive, Effect, Fault, Instant, Key, Money, Outcome, PartnerRole,
+    self, Cause, Directive, Effect, Fault, Instant, Key, Money, Outcome, PartnerRole, Reason,
+    Subject,
 };
 use tenon_sdk::runtime::{bindings, storage};
 use tenon_sdk::time::{self, MINUTE};
-use tenon_sdk::{info, state};
+use tenon_sdk::{info, reason, state};
 use uuid::Uuid;
 
 use super::{Context, PARTNER, currency};
@@ -35,7 +36,7 @@ const PAGE: u32 = 100;
 /// The fault that keeps it from going on.
 pub fn run(context: &Context, argument: Option<&str>, cause: &Cause) -> Result<Outcome, Fault> {
     if !context.settings.balance {
-        info!("balances are not synchronised; settings.balance is off");
+        info!(reason!("balance.off").setting("balance"));
         return Ok(Outcome::Done);
     }
     let mut tally = Tally::default();
@@ -81,10 +82,7 @@ fn show(context: &Context, keys: Vec<Key>, tally: &mut Tally) -> Result<(), Faul
     for (key, binding) in due.iter().zip(bindings::by_key(PARTNER, &due)) {
         match binding.and_then(|binding| meta::id_of(&binding.origin)) {
             Some(id) => ids.push((key.clone(), id)),
-            None => info!(
-                record = key,
-                "no balance: the partner is not in MoySklad yet"
-            ),
+            None => info!(record = key, "balance.no-partner"),
         }
     }
     if ids.is_empty() {
@@ -95,7 +93,7 @@ fn show(context: &Context, keys: Vec<Key>, tally: &mut Tally) -> Result<(), Faul
     let mut balances = Vec::new();
     for (key, id) in &ids {
         let Some(minor) = read.get(id) else {
-            info!(record = key, "no balance: MoySklad does not tell it");
+            info!(record = key, "balance.untold");
             continue;
         };
         let minor = if context.settings.balance_is_debt {
@@ -108,7 +106,7 @@ fn show(context: &Context, keys: Vec<Key>, tally: &mut Tally) -> Result<(), Faul
                 let currency = currency.clone();
                 balances.push((key.clone(), Money { amount, currency }));
             }
-            Err(error) => tally.reject("balance", key, &error.to_string()),
+            Err(error) => reject(key, error.into(), tally),
         }
     }
     let set = partners::set_balances(&balances)?;
@@ -119,11 +117,15 @@ fn show(context: &Context, keys: Vec<Key>, tally: &mut Tally) -> Result<(), Faul
                 tally.count(Effect::Updated);
                 looked.push((format!("{LOOKED}{key}"), now.to_string().into_bytes()));
             }
-            Err(Fault::Rejected(reason)) => tally.reject("balance", key, &reason.text()),
+            Err(Fault::Rejected(reason)) => reject(key, reason, tally),
             Err(fault) => return Err(fault),
         }
     }
     state::set(&looked)
+}
+
+fn reject(key: &Key, reason: Reason, tally: &mut Tally) {
+    tally.reject("balance", Subject::Key(key.clone()), key, reason);
 }
 
 fn is_due(looked: Option<&[u8]>, now: Instant) -> bool {

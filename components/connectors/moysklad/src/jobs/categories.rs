@@ -5,12 +5,13 @@ use std::collections::{HashMap, HashSet};
 
 use tenon_sdk::erp::catalog;
 use tenon_sdk::import::{Tally, Verdict, bound, pair, verdict};
-use tenon_sdk::model::{Category, Effect, Fault, Key, Outcome};
+use tenon_sdk::model::{Category, Effect, Fault, Key, Origin, Outcome, Subject};
 use tenon_sdk::runtime::bindings;
-use tenon_sdk::{info, state};
+use tenon_sdk::{info, reason, state};
 use uuid::Uuid;
 
 use super::{CATEGORY, Context};
+use crate::api::TOKEN;
 use crate::api::meta::{Kind, origin};
 use crate::api::records::Folder;
 use crate::map::tree::{Branch, branches};
@@ -24,7 +25,7 @@ const MADE: &str = "categories";
 /// The fault that keeps it from going on.
 pub fn run(context: &Context) -> Result<Outcome, Fault> {
     if !context.settings.categories {
-        info!("categories are not synchronised; settings.categories is off");
+        info!(reason!("categories.off").setting("categories"));
         return Ok(Outcome::Done);
     }
     let filter = "archived=true;archived=false";
@@ -32,21 +33,14 @@ pub fn run(context: &Context) -> Result<Outcome, Fault> {
     if let Some(root) = context.settings.root_category
         && !folders.iter().any(|folder| folder.id == root)
     {
-        return Err(Fault::Configuration(
-            "settings.root_category: MoySklad shows no such category; choose another. Nothing was \
-             archived"
-                .to_owned()
-                .into(),
-        ));
+        let reason = reason!("categories.no-root").setting("root_category");
+        return Err(Fault::Configuration(reason));
     }
     let before: Vec<String> = state::load(MADE).unwrap_or_default();
     if folders.is_empty() && !before.is_empty() {
         // Who may see no folders gets an empty list and no error.
         return Err(Fault::Configuration(
-            "MoySklad shows no category at all; check the rights of the credential. Nothing was \
-             archived"
-                .to_owned()
-                .into(),
+            reason!("categories.none").credential(TOKEN),
         ));
     }
     let branches = branches(&folders, context.settings.root_category);
@@ -55,9 +49,8 @@ pub fn run(context: &Context) -> Result<Outcome, Fault> {
     if let Some(site) = site
         && !present.iter().any(|one| one.key.as_ref() == Some(site))
     {
-        return Err(Fault::Configuration(
-            format!("settings.site_category: the shop has no category `{site}`").into(),
-        ));
+        let reason = reason!("categories.no-site", key = site).setting("site_category");
+        return Err(Fault::Configuration(reason));
     }
     let mut tree = Tree::new(&branches, present);
     let mut tally = Tally::default();
@@ -155,10 +148,7 @@ impl Tree {
             if key.is_none()
                 && let Some(twin) = self.twin(&branch.folder.name, parent.as_ref())
             {
-                info!(
-                    record = twin,
-                    "`{}` matched by name and place", branch.folder.name
-                );
+                info!(record = twin, "category.matched", name = branch.folder.name);
                 self.taken.insert(twin.clone());
                 key = Some(twin);
             }
@@ -196,7 +186,9 @@ impl Tree {
                     self.taken.insert(saved.key.clone());
                     self.keys.insert(origin, saved.key);
                 }
-                Verdict::Refused(reason) => tally.reject(CATEGORY, &category.name, &reason),
+                Verdict::Refused(reason) => {
+                    tally.reject(CATEGORY, Subject::Origin(origin), &category.name, reason);
+                }
                 Verdict::Changed => tally.passed(),
             }
         }
@@ -215,30 +207,35 @@ impl Tree {
             .into_iter()
             .filter(|one| !made.contains(one))
             .collect();
-        let archived: Vec<Category> = bound(CATEGORY, &gone)
+        let (origins, archived): (Vec<Origin>, Vec<Category>) = bound(CATEGORY, &gone)
             .into_values()
-            .filter_map(|binding| self.present.get(&binding.key))
-            .filter(|category| !category.archived)
-            .map(|category| Category {
-                archived: true,
-                ..category.clone()
+            .filter_map(|binding| Some((binding.origin, self.present.get(&binding.key)?.clone())))
+            .filter(|(_, category)| !category.archived)
+            .map(|(origin, category)| {
+                let archived = true;
+                (
+                    origin,
+                    Category {
+                        archived,
+                        ..category
+                    },
+                )
             })
-            .collect();
+            .unzip();
         if archived.is_empty() {
             return Ok(());
         }
         let saved = catalog::save_categories(&archived)?;
-        for (category, outcome) in archived.iter().zip(saved) {
+        for ((category, origin), outcome) in archived.iter().zip(origins).zip(saved) {
             match verdict(outcome)? {
                 Verdict::Saved(saved) => {
                     let key = &saved.key;
-                    info!(
-                        record = key,
-                        "archived: `{}` is gone in MoySklad", category.name
-                    );
+                    info!(record = key, "category.archived", name = category.name);
                     tally.count(saved.effect);
                 }
-                Verdict::Refused(reason) => tally.reject(CATEGORY, &category.name, &reason),
+                Verdict::Refused(reason) => {
+                    tally.reject(CATEGORY, Subject::Origin(origin), &category.name, reason);
+                }
                 Verdict::Changed => tally.passed(),
             }
         }

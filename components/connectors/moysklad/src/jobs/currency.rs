@@ -1,7 +1,7 @@
 //! Currencies: the one that MoySklad's books are kept in, and those that documents may be in.
 
-use tenon_sdk::model::Fault;
-use tenon_sdk::state;
+use tenon_sdk::model::{Fault, Reason};
+use tenon_sdk::{reason, state};
 use uuid::Uuid;
 
 use super::Context;
@@ -21,13 +21,9 @@ pub fn of_books(context: &Context) -> Result<String, Fault> {
     }
     let all: Vec<Currency> = context.api.all(Kind::Currency.path(), "")?;
     let own = all.into_iter().find(|currency| currency.default);
-    let code = own.map(|currency| currency.iso_code).ok_or_else(|| {
-        Fault::Configuration(
-            "MoySklad names no currency that books are kept in"
-                .to_owned()
-                .into(),
-        )
-    })?;
+    let code = own
+        .map(|currency| currency.iso_code)
+        .ok_or_else(|| Fault::Configuration(reason!("currency.none")))?;
     state::save(BOOKS, &code)?;
     Ok(code)
 }
@@ -66,14 +62,14 @@ impl Currencies {
     ///
     /// # Errors
     /// Why it cannot be named.
-    pub fn named(&self, code: &str) -> Result<Option<Uuid>, String> {
+    pub fn named(&self, code: &str) -> Result<Option<Uuid>, Reason> {
         if self.is_of_books(code) {
             return Ok(None);
         }
         let mut others = self.others.iter();
         let found = others.find(|one| one.iso_code.eq_ignore_ascii_case(code));
-        found.map(|one| Some(one.id)).ok_or_else(|| {
-            format!("its currency {code} is not among those of MoySklad; add it there")
-        })
+        found
+            .map(|one| Some(one.id))
+            .ok_or_else(|| reason!("order.currency", currency = code))
     }
 }

@@ -6,10 +6,11 @@ use tenon_sdk::erp::catalog;
 use tenon_sdk::http::{Api, Error};
 use tenon_sdk::import::{Tally, bound};
 use tenon_sdk::model::{
-    Directive, Effect, Fault, Image, Key, Outcome, Product, ProductFields, ProductLookup,
+    Directive, Effect, Fault, Image, Key, Outcome, Product, ProductFields, ProductLookup, Reason,
+    Subject,
 };
 use tenon_sdk::rejected::{Rejected, Retry};
-use tenon_sdk::{info, state};
+use tenon_sdk::{info, reason, state};
 use uuid::Uuid;
 
 use super::{Context, MOST_REJECTED, PRODUCT, REST};
@@ -46,7 +47,7 @@ pub fn start_over() {
 /// The fault that keeps it from going on.
 pub fn run(context: &Context, retry: &Retry) -> Result<Outcome, Fault> {
     if !context.settings.photos {
-        info!("photos are not received; settings.photos is off");
+        info!(reason!("images.off").setting("photos"));
         return Ok(Outcome::Done);
     }
     let mut tally = Tally::default();
@@ -153,8 +154,9 @@ impl Gallery<'_> {
                 continue;
             };
             let Ok(read) = serde_json::from_str::<Pictured<'_>>(row.json.get()) else {
-                let reason = "the list of its pictures cannot be read";
-                self.rejected.reject_as(&product, key, reason, tally);
+                let subject = Subject::Origin(origin(PRODUCT, id));
+                let reason = reason!("image.unreadable");
+                (self.rejected).reject(&product, subject, &card.name, reason, tally);
                 continue;
             };
             let wanted = self.wanted(id, &read)?;
@@ -164,7 +166,7 @@ impl Gallery<'_> {
                 continue;
             }
             if self.context.api.is_preview() {
-                info!(record = key, "{} pictures would be shown", wanted.len());
+                info!(record = key, "images.preview", number = wanted.len());
                 tally.count(Effect::Updated);
                 continue;
             }
@@ -216,8 +218,9 @@ impl Gallery<'_> {
                 Ok(content) => fetched.push((&picture.image, content)),
                 Err(reason) => {
                     let file = &picture.image.file_name;
-                    let name = format!("{key}/{file}");
-                    self.rejected.reject_as(product, &name, &reason, tally);
+                    let subject = Subject::Origin(format!("moysklad:{IMAGE}:{product}/{file}"));
+                    let label = format!("{}/{file}", card.name);
+                    (self.rejected).reject(product, subject, &label, reason, tally);
                     failed.push(file.clone());
                 }
             }
@@ -250,39 +253,31 @@ impl Gallery<'_> {
 }
 
 /// The content of a picture; the inner error is why it cannot be had.
-fn fetch(context: &Context, href: &str) -> Result<Result<Vec<u8>, String>, Fault> {
+fn fetch(context: &Context, href: &str) -> Result<Result<Vec<u8>, Reason>, Fault> {
     let Some(path) = context.api.path_of(href) else {
-        return Ok(Err(format!(
-            "its address {} is not MoySklad's",
-            place(href)
-        )));
+        return Ok(Err(reason!("image.foreign", address = place(href))));
     };
-    let mut reason = String::new();
-    for _ in 0..ATTEMPTS {
+    let mut attempt = 1;
+    loop {
         let location = match context.api.location(path) {
             Ok(location) => location,
-            Err(Error::Status(status)) => return Ok(Err(status.to_string())),
+            Err(Error::Status(status)) => return Ok(Err(status.reason())),
             Err(Error::Fault(fault)) => return Err(fault),
         };
-        if place(&location) != place(&context.settings.files_url) {
-            return Ok(Err(format!(
-                "it lies at {}; put that into settings.files_url",
-                place(&location)
-            )));
+        let place = place(&location);
+        if place != self::place(&context.settings.files_url) {
+            let reason = reason!("image.elsewhere", address = place);
+            return Ok(Err(reason.setting("files_url")));
         }
-        let api = Api::new(place(&location), "none").accepting("*/*");
-        match api.get(&location[place(&location).len()..]).send() {
+        let api = Api::new(place, None).accepting("*/*");
+        match api.get(&location[place.len()..]).send() {
             Ok(answer) => return Ok(Ok(answer.bytes().to_vec())),
-            Err(Error::Fault(Fault::Transient(failure))) => {
-                return Ok(Err(hidden(&failure.text())));
-            }
+            Err(Error::Fault(Fault::Transient(reason))) => return Ok(Err(reason)),
             Err(Error::Fault(fault)) => return Err(fault),
-            Err(Error::Status(status)) => {
-                reason = format!("{} answered {}", place(&location), status.code);
-            }
+            Err(Error::Status(status)) if attempt == ATTEMPTS => return Ok(Err(status.reason())),
+            Err(Error::Status(_)) => attempt += 1,
         }
     }
-    Ok(Err(reason))
 }
 
 /// Scheme, host and port of an address.
@@ -293,25 +288,12 @@ fn place(url: &str) -> &str {
         .map_or(url, |end| &url[..host + end])
 }
 
-/// A failure without the query, which is signed and lets anybody in.
-fn hidden(failure: &str) -> String {
-    let words = failure.split(' ').map(|word| match word.split_once('?') {
-        Some((before, _)) if word.contains("://") => before,
-        _ => word,
-    });
-    words.collect::<Vec<_>>().join(" ")
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{hidden, place};
+    use super::place;
 
     #[test]
-    fn a_signed_address_is_told_without_its_signature() {
-        assert_eq!(
-            hidden("GET https://files.example/a?sig=secret: reset by peer"),
-            "GET https://files.example/a reset by peer"
-        );
+    fn a_place_is_an_address_without_its_path() {
         assert_eq!(
             place("https://files.example:8080/a?b"),
             "https://files.example:8080"

@@ -8,11 +8,11 @@ use tenon_sdk::import::{
     Tally, Verdict, bound, fingerprint, match_by, pair, split_rivals, verdict,
 };
 use tenon_sdk::model::{
-    Binding, Directory, Effect, Fault, Key, Product, ProductFields, ProductLookup,
+    Binding, Directory, Effect, Fault, Key, Product, ProductFields, ProductLookup, Reason, Subject,
 };
 use tenon_sdk::rejected::{Rejected, Retry};
 use tenon_sdk::runtime::bindings;
-use tenon_sdk::{info, state, warn};
+use tenon_sdk::{info, reason, state, warn};
 use uuid::Uuid;
 
 use super::{CATEGORY, Context, MOST_REJECTED, PRODUCT};
@@ -27,6 +27,9 @@ const CARDS: &str = "cards";
 
 /// Products that could not be taken.
 const REJECTED: &str = "failed/product/";
+
+/// A product that does not tell which one it is.
+const UNKNOWN: &str = "moysklad:product:?";
 
 /// Digests have so many bytes; behind one stands the version of the card it was written to.
 const DIGEST: usize = 17;
@@ -68,6 +71,11 @@ impl<'c> Importer<'c> {
             is_informed: false,
             rejected: Rejected::load(PRODUCT, REJECTED, retry).at_most(MOST_REJECTED),
         }
+    }
+
+    fn reject(&mut self, id: Uuid, label: &str, reason: Reason, tally: &mut Tally) {
+        let subject = Subject::Origin(origin(PRODUCT, id));
+        (self.rejected).reject(&id.to_string(), subject, label, reason, tally);
     }
 
     /// Reads the dictionaries, once.
@@ -130,23 +138,19 @@ impl<'c> Importer<'c> {
                 (Some(id), Ok(product)) => (id, product),
                 (id, product) => {
                     let reason = match product {
-                        Ok(_) => "it has no id".to_owned(),
-                        Err(error) => format!("it cannot be read: {error}"),
+                        Ok(_) => reason!("product.no-id"),
+                        Err(error) => reason!("product.unreadable").detail(error),
                     };
                     match id {
-                        Some(id) => self.rejected.reject(&id.to_string(), &reason, tally),
-                        None => tally.reject(PRODUCT, "?", &reason),
+                        Some(id) => self.reject(id, &id.to_string(), reason, tally),
+                        None => tally.reject(PRODUCT, Subject::Origin(UNKNOWN.into()), "?", reason),
                     }
                     continue;
                 }
             };
             match brand::part(product.code.get(), product.article.get()) {
                 Ok(part) => read.push((id, product, part)),
-                Err(reason) => {
-                    let name = product.name.get().unwrap_or_default();
-                    let reason = format!("`{name}`: {reason}");
-                    self.rejected.reject(&id.to_string(), &reason, tally);
-                }
+                Err(reason) => self.reject(id, &label(&product, id), reason, tally),
             }
         }
         if read.is_empty() {
@@ -254,17 +258,14 @@ impl<'c> Importer<'c> {
             let Some(key) = card.key else { continue };
             if let Some(owner) = owners.get(&key) {
                 if alive.contains(owner) {
-                    let reason = format!(
-                        "another product of MoySklad has the same brand and article: {owner}; \
-                         leave only one of them"
-                    );
-                    self.rejected.reject(&draft.id.to_string(), &reason, tally);
+                    let reason = twin(&draft.part, *owner);
+                    self.reject(draft.id, &label(&draft.read, draft.id), reason, tally);
                     continue;
                 }
                 bindings::unbind(PRODUCT, std::slice::from_ref(&key));
             }
             let code = draft.read.code.get().unwrap_or_default();
-            info!(record = key, "`{code}` matched by brand and article");
+            info!(record = key, "product.matched", code = code);
             draft.key = Some(key);
             matched.push(draft);
         }
@@ -282,7 +283,7 @@ impl<'c> Importer<'c> {
                     cards.push(card);
                     given.push(draft);
                 }
-                Err(reason) => self.rejected.reject(&draft.id.to_string(), &reason, tally),
+                Err(reason) => self.reject(draft.id, &label(&draft.read, draft.id), reason, tally),
             }
         }
         if cards.is_empty() {
@@ -303,13 +304,11 @@ impl<'c> Importer<'c> {
                     });
                 }
                 Verdict::Refused(reason) => {
-                    self.rejected.reject(&draft.id.to_string(), &reason, tally);
+                    self.reject(draft.id, &label(&draft.read, draft.id), reason, tally);
                 }
                 Verdict::Changed => {
-                    warn!(
-                        "product {} was changed meanwhile; a later run tries again",
-                        draft.id
-                    );
+                    let name = label(&draft.read, draft.id);
+                    warn!("product.changed-meanwhile", name = name);
                     self.rejected.wait(&draft.id.to_string());
                     tally.passed();
                 }
@@ -321,6 +320,17 @@ impl<'c> Importer<'c> {
         }
         Ok(())
     }
+}
+
+/// What people know a product by.
+pub fn label(read: &records::Product<'_>, id: Uuid) -> String {
+    let known = read.name.owned().or_else(|| read.code.owned());
+    known.unwrap_or_else(|| id.to_string())
+}
+
+/// That two products have one brand and article.
+pub fn twin(part: &Part, other: Uuid) -> Reason {
+    reason!("product.twin", brand = part.brand, article = part.sku).detail(other)
 }
 
 /// How many cards were ever bound: when there are more, their stock has not been read yet.
@@ -384,10 +394,7 @@ pub fn archive(gone: &[Uuid], tally: &mut Tally) -> Result<(), Fault> {
     for (binding, outcome) in known.into_iter().zip(saved) {
         match verdict(outcome)? {
             Verdict::Saved(saved) => {
-                info!(
-                    record = binding.key,
-                    "archived: the product is gone in MoySklad"
-                );
+                info!(record = binding.key, "product.archived");
                 tally.count(saved.effect);
                 pairs.push(Binding {
                     fingerprint: None,

@@ -6,12 +6,12 @@ use std::collections::HashMap;
 use serde::{Deserialize, Serialize};
 use tenon_sdk::erp::{catalog, partners};
 use tenon_sdk::import::{Tally, bound};
-use tenon_sdk::model::{Directive, Fault, Key, Outcome};
+use tenon_sdk::model::{Directive, Fault, Key, Outcome, Reason, Subject};
 use tenon_sdk::runtime::bindings;
-use tenon_sdk::{info, state};
+use tenon_sdk::{info, reason, state};
 use uuid::Uuid;
 
-use super::importer::{claim, lookup};
+use super::importer::{claim, label, lookup, twin};
 use super::partners::{index, tags};
 use super::{Context, PARTNER, PRODUCT};
 use crate::api::meta::origin;
@@ -90,19 +90,16 @@ pub fn run(context: &Context) -> Result<Outcome, Fault> {
                 Decision::Is(found, rule) => {
                     counts.matched += 1;
                     tally.passed();
-                    info!(
-                        record = key,
-                        "partner `{}`: `{}` by {rule}", partner.name, found.name
-                    );
+                    info!(record = key, rule.matched(partner, found));
                 }
                 Decision::New => {
                     counts.new += 1;
                     tally.passed();
-                    info!(record = key, "partner `{}`: new in MoySklad", partner.name);
+                    info!(record = key, "partner.new", name = partner.name);
                 }
                 Decision::Open(reason) => {
                     counts.open += 1;
-                    tally.reject(PARTNER, &key, &reason);
+                    tally.reject(PARTNER, Subject::Key(key), &partner.name, reason);
                 }
             }
         }
@@ -116,17 +113,21 @@ pub fn run(context: &Context) -> Result<Outcome, Fault> {
         }
     }
     state::forget(PROGRESS);
-    for (what, counts) in ["products", "partners"].iter().zip(progress.counts) {
-        let Counts {
-            bound,
-            matched,
-            new,
-            open,
-        } = counts;
-        info!(
-            "{what}: {bound} bound, {matched} matched, {new} new, {open} to be decided by people"
-        );
-    }
+    let [products, partners] = progress.counts;
+    info!(
+        "match.products",
+        bound = products.bound,
+        matched = products.matched,
+        new = products.new,
+        open = products.open
+    );
+    info!(
+        "match.partners",
+        bound = partners.bound,
+        matched = partners.matched,
+        new = partners.new,
+        open = partners.open
+    );
     tally.checkpoint();
     Ok(Outcome::Done)
 }
@@ -148,20 +149,13 @@ fn products(
         let read: records::Product<'_> = match serde_json::from_str(row.json.get()) {
             Ok(read) => read,
             Err(error) => {
-                counts.open += 1;
-                tally.reject(
-                    PRODUCT,
-                    &id.to_string(),
-                    &format!("it cannot be read: {error}"),
-                );
+                let reason = reason!("product.unreadable").detail(error);
+                reject(id, &id.to_string(), reason, counts, tally);
                 continue;
             }
         };
         match brand::part(read.code.get(), read.article.get()) {
-            Err(reason) => {
-                counts.open += 1;
-                tally.reject(PRODUCT, &id.to_string(), &reason);
-            }
+            Err(reason) => reject(id, &label(&read, id), reason, counts, tally),
             Ok(_) if known.contains_key(origin) => {
                 counts.bound += 1;
                 tally.passed();
@@ -169,11 +163,8 @@ fn products(
             Ok(_) if read.archived.is_set() => tally.passed(),
             Ok(part) => match claimed.insert(claim(&part), id) {
                 Some(other) => {
-                    counts.open += 1;
-                    let reason = format!(
-                        "another product of MoySklad has the same brand and article: {other}"
-                    );
-                    tally.reject(PRODUCT, &id.to_string(), &reason);
+                    let reason = twin(&part, other);
+                    reject(id, &label(&read, id), reason, counts, tally);
                 }
                 None => open.push((id, part)),
             },
@@ -196,25 +187,27 @@ fn products(
         match card.and_then(|card| card.key) {
             Some(key) => match owners.get(&key) {
                 Some(owner) => {
-                    counts.open += 1;
-                    let reason = format!("the card of `{name}` in the shop is that of {owner}");
-                    tally.reject(PRODUCT, &id.to_string(), &reason);
+                    let reason = reason!("match.taken", name = name).detail(owner);
+                    reject(*id, &name, reason, counts, tally);
                 }
                 None => {
                     counts.matched += 1;
                     tally.passed();
-                    info!(
-                        record = key,
-                        "product `{name}`: in the shop, by brand and article"
-                    );
+                    info!(record = key, "match.found", name = name);
                 }
             },
             None => {
                 counts.new += 1;
                 tally.passed();
-                info!("product `{name}`: new in the shop");
+                info!("match.new", name = name);
             }
         }
     }
     Ok(())
+}
+
+/// Lists a product that people have to decide on.
+fn reject(id: Uuid, label: &str, reason: Reason, counts: &mut Counts, tally: &mut Tally) {
+    counts.open += 1;
+    tally.reject(PRODUCT, Subject::Origin(origin(PRODUCT, id)), label, reason);
 }

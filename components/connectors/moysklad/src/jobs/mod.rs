@@ -12,10 +12,10 @@ mod partners;
 mod products;
 mod stock;
 
-use tenon_sdk::info;
 use tenon_sdk::model::{Cause, Fault, Instant, Outcome};
 use tenon_sdk::rejected::Retry;
 use tenon_sdk::time::MINUTE;
+use tenon_sdk::{info, reason, unknown_job};
 
 use crate::api::MoySklad;
 use crate::settings::Settings;
@@ -70,7 +70,7 @@ pub fn run(job: &str, argument: Option<&str>, cause: &Cause) -> Result<Outcome, 
         return matching::run(&context);
     }
     if !context.settings.active {
-        info!("the integration is not active; switch settings.active on");
+        info!(reason!("inactive").setting("active"));
         return Ok(Outcome::Done);
     }
     let retry = Retry::of(job, argument, cause);
@@ -83,9 +83,7 @@ pub fn run(job: &str, argument: Option<&str>, cause: &Cause) -> Result<Outcome, 
         PARTNERS => partners::run(&context, &retry),
         ORDERS => orders::run(&context, &retry),
         BALANCE => balance::run(&context, argument, cause),
-        other => Err(Fault::Unsupported(
-            format!("there is no job `{other}`").into(),
-        )),
+        other => Err(unknown_job(other)),
     };
     retry.end(outcome?)
 }

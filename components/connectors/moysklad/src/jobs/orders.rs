@@ -14,11 +14,11 @@ use tenon_sdk::erp::orders;
 use tenon_sdk::import::{Tally, pair};
 use tenon_sdk::model::{
     Binding, Change, Directive, DocumentKind, Effect, Fault, FieldChange, Key, LinkedDocument,
-    Order, OrderLookup, Outcome, Reason, Written,
+    Order, OrderLookup, Outcome, Reason, RecordKind, Subject, Written,
 };
 use tenon_sdk::rejected::{Rejected, Retry};
 use tenon_sdk::runtime::{bindings, run, storage};
-use tenon_sdk::{info, state, warn};
+use tenon_sdk::{info, reason, state, warn};
 use uuid::Uuid;
 
 use moves::Moves;
@@ -148,10 +148,7 @@ impl Sender<'_> {
                 return Ok(Directive::Proceed);
             }
             for key in by_key(self.flow.name(), page.removed).into_keys() {
-                warn!(
-                    record = key,
-                    "deleted in the shop; its document stays in MoySklad"
-                );
+                warn!(record = key, "order.gone-in-shop");
             }
             self.send(page.orders, tally)?;
             self.save()?;
@@ -232,7 +229,7 @@ impl Sender<'_> {
         for (key, order) in ours {
             match self.draw(&key, &order, &known) {
                 Ok(draft) => parcels.extend(self.sort(key, order, draft, &mut known, tally)?),
-                Err(reason) => self.refuse(&key, &order, &reason, tally)?,
+                Err(reason) => self.refuse(&key, &order, reason, tally)?,
             }
         }
         let parcels = self.meet(parcels, tally)?;
@@ -284,12 +281,14 @@ impl Sender<'_> {
     }
 
     /// Maps an order.
-    fn draw(&self, key: &str, order: &Order, known: &Known) -> Result<Draft, String> {
+    fn draw(&self, key: &str, order: &Order, known: &Known) -> Result<Draft, Reason> {
         let agent = match &order.partner {
-            Some(partner) => known.partners.get(partner).copied().ok_or_else(|| {
-                format!("its partner {partner} is not in MoySklad; see what keeps the partner back")
-            })?,
-            None => return Err("it has no partner".to_owned()),
+            Some(partner) => known
+                .partners
+                .get(partner)
+                .copied()
+                .ok_or_else(|| reason!("order.partner").record(RecordKind::Partner, partner))?,
+            None => return Err(reason!("order.no-partner")),
         };
         let settings = &self.context.settings;
         let places = Places {
@@ -311,7 +310,7 @@ impl Sender<'_> {
             draft.header = draft.header.with_raw("state", state);
         }
         for remark in &draft.remarks {
-            warn!(record = key, "{remark}");
+            warn!(record = key, remark);
         }
         Ok(draft)
     }
@@ -395,10 +394,7 @@ impl Sender<'_> {
             match parcel.id {
                 None => match found.remove(&parcel.sync_id) {
                     Some(document) => {
-                        info!(
-                            record = parcel.key,
-                            "found in MoySklad as {}", document.name
-                        );
+                        info!(record = parcel.key, "order.found", number = document.name);
                         parcel.id = Some(document.id);
                         self.change(&mut parcel, &document.positions.rows);
                     }
@@ -407,9 +403,8 @@ impl Sender<'_> {
                 Some(id) if parcel.positions => match present.remove(&id) {
                     Some(document) => self.change(&mut parcel, &document.positions.rows),
                     None => {
-                        let reason = "somebody deleted it in MoySklad; it is not made again";
-                        self.deleted.reject(&parcel.key, reason, tally);
-                        annotate(&parcel.key, &parcel.order.documents, Some(reason))?;
+                        let reason = reason!("order.document-gone");
+                        reject(&mut self.deleted, &parcel.key, &parcel.order, reason, tally)?;
                         continue;
                     }
                 },
@@ -498,7 +493,7 @@ impl Sender<'_> {
                 Ok(()) => done.push(self.taken(parcel, tally)),
                 // A document that was made is found by the next run, which goes on with it.
                 Err(refusal) => {
-                    self.refuse(&parcel.key, &parcel.order, &refusal.to_string(), tally)?;
+                    self.refuse(&parcel.key, &parcel.order, *refusal.reason, tally)?;
                 }
             }
         }
@@ -536,7 +531,7 @@ impl Sender<'_> {
                     if refusal.is_not_found() {
                         self.doubt_partner(&parcel)?;
                     }
-                    self.refuse(&parcel.key, &parcel.order, &refusal.to_string(), tally)?;
+                    self.refuse(&parcel.key, &parcel.order, *refusal.reason, tally)?;
                 }
             }
         }
@@ -545,10 +540,7 @@ impl Sender<'_> {
         }
         for parcel in &mut numbered {
             let number = parcel.order.number.as_deref().unwrap_or_default();
-            warn!(
-                record = parcel.key,
-                "the number {number} is taken in MoySklad, which gives it another"
-            );
+            warn!(record = parcel.key, "order.number-taken", number = number);
             parcel.fields = std::mem::take(&mut parcel.fields).without("name");
         }
         written.extend(self.write_fields(numbered, tally)?);
@@ -570,10 +562,7 @@ impl Sender<'_> {
             .alive(Kind::Counterparty, &[id])?
             .is_empty()
         {
-            warn!(
-                record = partner,
-                "its counterparty was deleted in MoySklad; the next run looks for it anew"
-            );
+            warn!(record = partner, "partner.gone");
             bindings::unbind(PARTNER, std::slice::from_ref(partner));
             let mut partners = partners::rejected(self.retry);
             partners.wait(partner);
@@ -665,8 +654,8 @@ impl Sender<'_> {
             if !moves.left.is_empty() {
                 info!(
                     record = parcel.key,
-                    "{} of its lines change with the next run",
-                    moves.left.len()
+                    "order.lines-left",
+                    number = moves.left.len()
                 );
                 self.rejected.wait(&parcel.key);
             }
@@ -694,12 +683,9 @@ impl Sender<'_> {
         let path = format!("{}/{id}", self.flow.kind().path());
         match self.context.api.delete(&path)? {
             Ok(()) => {}
-            Err(refusal) => return self.refuse(key, order, &refusal.to_string(), tally),
+            Err(refusal) => return self.refuse(key, order, *refusal.reason, tally),
         }
-        info!(
-            record = key,
-            "deleted in MoySklad: all of its lines are refused"
-        );
+        info!(record = key, "order.document-deleted");
         run::wrote(&[Written {
             record_kind: self.flow.name().to_owned(),
             origin: origin(self.flow.kind().word(), id),
@@ -727,11 +713,10 @@ impl Sender<'_> {
         &mut self,
         key: &Key,
         order: &Order,
-        reason: &str,
+        reason: Reason,
         tally: &mut Tally,
     ) -> Result<(), Fault> {
-        self.rejected.reject(key, reason, tally);
-        annotate(key, &order.documents, Some(reason))
+        reject(&mut self.rejected, key, order, reason, tally)
     }
 
     /// Shows people the document of an order, beside those of other counterparts.
@@ -750,9 +735,23 @@ impl Sender<'_> {
     }
 }
 
+/// Keeps an order to be tried again, and tells people on it why.
+fn reject(
+    list: &mut Rejected,
+    key: &Key,
+    order: &Order,
+    reason: Reason,
+    tally: &mut Tally,
+) -> Result<(), Fault> {
+    annotate(key, &order.documents, Some(&reason))?;
+    let label = order.number.as_ref().unwrap_or(key);
+    list.reject(key, Subject::Key(key.clone()), label, reason, tally);
+    Ok(())
+}
+
 /// Puts documents and an error on an order, unless the platform has no place for them.
-fn annotate(key: &str, documents: &[LinkedDocument], error: Option<&str>) -> Result<(), Fault> {
-    match orders::annotate(key, documents, error.map(Reason::from).as_ref()) {
+fn annotate(key: &str, documents: &[LinkedDocument], error: Option<&Reason>) -> Result<(), Fault> {
+    match orders::annotate(key, documents, error) {
         Err(fault @ (Fault::Transient(_) | Fault::Configuration(_))) => Err(fault),
         _ => Ok(()),
     }

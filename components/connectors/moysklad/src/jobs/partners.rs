@@ -6,7 +6,7 @@ use tenon_sdk::erp::partners;
 use tenon_sdk::import::{Tally, bound, pair, split_rivals};
 use tenon_sdk::model::{
     Binding, Change, Directive, Effect, Fault, Key, Outcome, Partner, PartnerLookup, PartnerRole,
-    Written,
+    Subject, Written,
 };
 use tenon_sdk::rejected::{Rejected, Retry};
 use tenon_sdk::runtime::{bindings, run};
@@ -240,12 +240,17 @@ impl Sender<'_> {
                     });
                     let origin = match taken {
                         Some(other) => {
-                            warn!(record = key, "`{}` is the partner {other}, too", found.name);
+                            warn!(
+                                record = key,
+                                "partner.shared",
+                                name = found.name,
+                                other = other
+                            );
                             format!("{own}/{key}")
                         }
                         None => own,
                     };
-                    info!(record = key, "`{}` matched by {rule}", found.name);
+                    info!(record = key, rule.matched(&partner, found));
                     let print = card(&partner).print();
                     if found.has(self.tags.of(partner.role)) {
                         tally.count(Effect::Unchanged);
@@ -258,7 +263,10 @@ impl Sender<'_> {
                     }
                 }
                 Decision::New => drafts.push(self.newcomer(partner, key)),
-                Decision::Open(reason) => self.rejected.reject(&key, &reason, tally),
+                Decision::Open(reason) => {
+                    let subject = Subject::Key(key.clone());
+                    (self.rejected).reject(&key, subject, &partner.name, reason, tally);
+                }
             }
         }
         self.index = Some(index);
@@ -331,7 +339,7 @@ impl Sender<'_> {
                     let effect = if draft.origin.is_some() {
                         Effect::Updated
                     } else {
-                        info!(record = draft.key, "made in MoySklad");
+                        info!(record = draft.key, "partner.made");
                         Effect::Created
                     };
                     tally.count(effect);
@@ -362,8 +370,9 @@ impl Sender<'_> {
                     });
                 }
                 Err(refusal) => {
-                    self.rejected
-                        .reject(&draft.key, &refusal.to_string(), tally);
+                    let subject = Subject::Key(draft.key.clone());
+                    let (key, name) = (&draft.key, &draft.partner.name);
+                    (self.rejected).reject(key, subject, name, *refusal.reason, tally);
                 }
             }
         }

@@ -7,11 +7,12 @@ use tenon_sdk::import::Tally;
 use tenon_sdk::model::{Directive, Fault, Key, Outcome};
 use tenon_sdk::rejected::Retry;
 use tenon_sdk::runtime::bindings;
-use tenon_sdk::{info, state};
+use tenon_sdk::{info, reason, state};
 use uuid::Uuid;
 
 use super::importer::{self, Importer};
 use super::{Context, PRODUCT, changes, images};
+use crate::api::TOKEN;
 use crate::api::meta::Kind;
 use crate::api::records::PRODUCTS;
 use crate::api::walk::Place;
@@ -92,10 +93,7 @@ pub fn run(context: &Context, retry: &Retry) -> Result<Outcome, Fault> {
     if seen.iter().next().is_none() && known.iter().next().is_some() {
         // Who may see no products gets an empty list and no error.
         return Err(Fault::Configuration(
-            "MoySklad shows no product at all; check the rights of the credential. Nothing was \
-             archived"
-                .to_owned()
-                .into(),
+            reason!("products.none").credential(TOKEN),
         ));
     }
     let missed: Vec<Uuid> = known.iter().filter(|id| !seen.contains(*id)).collect();
@@ -120,7 +118,7 @@ pub fn run(context: &Context, retry: &Retry) -> Result<Outcome, Fault> {
     state::forget(PASS);
     changes::read_up_to(pass.newest)?;
     images::start_over();
-    info!("{} products passed, {} gone", tally.done(), gone.len());
+    info!("products.passed", number = tally.done(), gone = gone.len());
     tell_of_others(context)?;
     // There is nothing left that a stop could cut.
     tally.checkpoint();
@@ -130,13 +128,13 @@ pub fn run(context: &Context, retry: &Retry) -> Result<Outcome, Fault> {
 /// Tells what else is in MoySklad's assortment. A card is one part of one brand and has a level of
 /// stock: a service and a set have none, and modifications of a product share its brand and article.
 fn tell_of_others(context: &Context) -> Result<(), Fault> {
-    for (path, what) in [
-        ("/entity/service", "services"),
-        ("/entity/bundle", "sets"),
-        ("/entity/variant", "modifications"),
-    ] {
+    for path in ["/entity/service", "/entity/bundle", "/entity/variant"] {
         if let Some(number) = context.api.count(path)?.filter(|number| *number > 0) {
-            info!("{number} {what} are no cards: only products with brand and article are");
+            info!(match path {
+                "/entity/service" => reason!("assortment.services", number = number),
+                "/entity/bundle" => reason!("assortment.sets", number = number),
+                _ => reason!("assortment.modifications", number = number),
+            });
         }
     }
     Ok(())

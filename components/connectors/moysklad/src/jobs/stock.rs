@@ -9,16 +9,17 @@ use std::collections::{HashMap, HashSet};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use tenon_sdk::erp::{directories, stock};
-use tenon_sdk::import::{Tally, bound};
+use tenon_sdk::import::{Tally, bound, saved_key};
 use tenon_sdk::model::{
-    self, Cause, Directive, Directory, Fault, Instant, Key, Outcome, StockLevel,
+    self, Cause, Directive, Directory, Fault, Instant, Key, Outcome, Reason, StockLevel, Subject,
 };
 use tenon_sdk::rejected::Retry;
 use tenon_sdk::time::{self, MINUTE, SECOND};
-use tenon_sdk::{info, state, warn};
+use tenon_sdk::{info, reason, state, warn};
 use uuid::Uuid;
 
 use super::{Context, PRODUCT, importer};
+use crate::api::TOKEN;
 use crate::api::meta::origin;
 use crate::api::moscow::{self, OVERLAP};
 use crate::api::records::StockRow;
@@ -102,7 +103,7 @@ pub fn run(
     }
     let now = time::now();
     let mut due: Vec<(&PriceList, Option<Synchronised>)> = Vec::new();
-    for list in &context.settings.price_lists.0 {
+    for list in &context.settings.price_lists {
         let chosen = only.is_none_or(|only| only == list.price_list);
         let last: Option<Synchronised> = state::load(&kept(list));
         let in_time = last.is_none_or(|last| last.is_due(list.minutes, now));
@@ -127,8 +128,7 @@ pub fn run(
         for (list, _) in &due {
             warn!(
                 record = list.price_list,
-                "MoySklad's report on stock is empty; the price list stays as it is. Check the \
-                 rights of the credential"
+                reason!("stock.empty").credential(TOKEN)
             );
         }
         return Ok(Outcome::Done);
@@ -142,10 +142,7 @@ pub fn run(
             let zeroed = zero(list, &seen[list.price_list.as_str()])?;
             if zeroed > 0 {
                 let key = &list.price_list;
-                info!(
-                    record = key,
-                    "{zeroed} levels that MoySklad does not know are zero now"
-                );
+                info!(record = key, "stock.zeroed", number = zeroed);
             }
         }
         let whole = match before {
@@ -182,26 +179,19 @@ fn names(context: &Context, only: Option<&str>) -> Result<HashMap<Key, String>, 
         .into_iter()
         .map(|entry| (entry.key, entry.name))
         .collect();
-    let lists = &context.settings.price_lists.0;
+    let lists = &context.settings.price_lists;
     if let Some(list) = lists
         .iter()
         .find(|list| !names.contains_key(&list.price_list))
     {
-        return Err(Fault::Configuration(
-            format!(
-                "settings.price_lists: the shop has no price list `{}`",
-                list.price_list
-            )
-            .into(),
-        ));
+        let reason = reason!("stock.no-price-list", key = list.price_list);
+        return Err(Fault::Configuration(reason.setting("price_lists")));
     }
     if let Some(only) = only
         && !lists.iter().any(|list| list.price_list == only)
     {
-        return Err(Fault::Configuration(
-            format!("the price list `{only}` has no store; choose one in settings.price_lists")
-                .into(),
-        ));
+        let reason = reason!("stock.no-store", key = only);
+        return Err(Fault::Configuration(reason.setting("price_lists")));
     }
     Ok(names)
 }
@@ -351,51 +341,51 @@ fn write(
             };
             match stock_level(&list.price_list, &binding.key, *level) {
                 Ok(level) => levels.push(level),
-                Err(reason) => tally.reject("stock", &binding.key, &reason),
+                Err(reason) => reject(&binding.key, reason, tally),
             }
             products.insert(binding.key.clone());
         }
         for (level, outcome) in levels.iter().zip(stock::set(&levels)?) {
-            match outcome {
+            match saved_key(outcome)? {
                 Ok(_) => {
                     written += 1;
                     tally.passed();
                 }
-                Err(fault @ (Fault::Transient(_) | Fault::Configuration(_))) => return Err(fault),
-                Err(fault) => tally.reject("stock", &level.product, &words(fault)),
+                Err(reason) => reject(&level.product, reason, tally),
             }
         }
     }
     let key = &list.price_list;
     let name = names.get(key).map_or(key.as_str(), String::as_str);
-    let what = if reading.whole {
-        "all levels"
-    } else {
-        "changes"
-    };
+    let (price_list, levels) = (name, written);
     info!(
         record = key,
-        "price list `{name}`: {what} read, {written} levels set, {unknown} products unknown in the shop"
+        match reading.whole {
+            true => reason!(
+                "stock.read-all",
+                price_list = price_list,
+                levels = levels,
+                unknown = unknown
+            ),
+            false => reason!(
+                "stock.read-changes",
+                price_list = price_list,
+                levels = levels,
+                unknown = unknown
+            ),
+        }
     );
     Ok(products)
 }
 
-fn words(fault: Fault) -> String {
-    match fault {
-        Fault::Rejected(reason)
-        | Fault::Unsupported(reason)
-        | Fault::Transient(reason)
-        | Fault::Configuration(reason) => reason.text(),
-        Fault::Conflict(version) => version,
-    }
+fn reject(product: &Key, reason: Reason, tally: &mut Tally) {
+    tally.reject("stock", Subject::Key(product.clone()), product, reason);
 }
 
-fn stock_level(warehouse: &Key, product: &Key, level: Level) -> Result<StockLevel, String> {
+fn stock_level(warehouse: &Key, product: &Key, level: Level) -> Result<StockLevel, Reason> {
     let stock = level.stock.unwrap_or_default();
     let reserve = level.reserve.unwrap_or_default();
-    let wire = |number: Decimal| {
-        model::Decimal::try_from(number.normalize()).map_err(|error| error.to_string())
-    };
+    let wire = |number: Decimal| model::Decimal::try_from(number.normalize());
     Ok(StockLevel {
         product: product.clone(),
         product_variant: None,

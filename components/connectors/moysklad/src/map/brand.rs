@@ -2,6 +2,9 @@
 //! `BRAND ARTICLE` and Article is `ARTICLE`, spelled the same. A product that does not keep to that
 //! has no brand, is not synchronised, and its keeper is told why.
 
+use tenon_sdk::model::Reason;
+use tenon_sdk::reason;
+
 /// The maker and the number of a part.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Part {
@@ -15,19 +18,17 @@ pub struct Part {
 ///
 /// # Errors
 /// Why they do not agree.
-pub fn part(code: Option<&str>, article: Option<&str>) -> Result<Part, String> {
+pub fn part(code: Option<&str>, article: Option<&str>) -> Result<Part, Reason> {
     let code = spaced(code.unwrap_or_default());
     let article = spaced(article.unwrap_or_default());
     if code.is_empty() {
-        return Err("Code is empty; it has to be brand and article, such as `MAHLE OC90`".into());
+        return Err(reason!("brand.no-code"));
     }
     if article.is_empty() {
-        return Err(format!(
-            "Article is empty; it has to repeat the end of Code `{code}`"
-        ));
+        return Err(reason!("brand.no-article", code = code));
     }
     if code == article {
-        return Err(format!("Code `{code}` has no brand before the article"));
+        return Err(reason!("brand.none", code = code));
     }
     let brand = code
         .strip_suffix(article.as_str())
@@ -37,12 +38,7 @@ pub fn part(code: Option<&str>, article: Option<&str>) -> Result<Part, String> {
             brand: brand.to_owned(),
             sku: article,
         }),
-        _ => {
-            let hint = hint(&code, &article);
-            Err(format!(
-                "Code `{code}` does not end with Article `{article}`{hint}"
-            ))
-        }
+        _ => Err(mismatch(&code, &article)),
     }
 }
 
@@ -51,20 +47,27 @@ fn spaced(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// What probably went wrong.
-fn hint(code: &str, article: &str) -> String {
+/// That they do not agree, and what probably went wrong.
+fn mismatch(code: &str, article: &str) -> Reason {
     let ends = |form: fn(&str) -> String| form(code).ends_with(&form(article));
-    if ends(latin) {
-        let letters = strangers(code, article);
-        return format!("; look-alike Cyrillic letters: {letters}");
+    let glued = code.ends_with(article);
+    if !glued && ends(latin) {
+        let [in_code, in_article] = strangers(code, article);
+        return reason!(
+            "brand.cyrillic",
+            code = code,
+            article = article,
+            in_code = in_code,
+            in_article = in_article
+        );
     }
     if ends(str::to_lowercase) {
-        return "; capital and small letters differ".to_owned();
+        return reason!("brand.case", code = code, article = article);
     }
-    if ends(bare) {
-        return "; spaces or dashes differ".to_owned();
+    if glued || ends(bare) {
+        return reason!("brand.spaces", code = code, article = article);
     }
-    String::new()
+    reason!("brand.mismatch", code = code, article = article)
 }
 
 /// Letters of the two alphabets that look the same.
@@ -102,38 +105,35 @@ fn bare(text: &str) -> String {
         .collect()
 }
 
-/// The Cyrillic letters at the places where Article and the end of Code differ, with the field that
-/// they are in.
-fn strangers(code: &str, article: &str) -> String {
+/// The Cyrillic letters of Code and of Article at the places where Article and the end of Code
+/// differ; a dash where there are none.
+fn strangers(code: &str, article: &str) -> [String; 2] {
     let end: Vec<char> = code.chars().rev().collect();
-    let mut named = Vec::new();
-    for (own, other) in article.chars().rev().zip(end) {
-        if own == other {
-            continue;
-        }
-        let (letter, field) = if own.is_ascii() {
-            (other, "Code")
-        } else {
-            (own, "Article")
-        };
-        let name = format!("`{letter}` in {field}");
-        if !named.contains(&name) {
-            named.push(name);
+    let mut found: [Vec<String>; 2] = Default::default();
+    let places = article.chars().rev().zip(end);
+    for (own, other) in places.filter(|(own, other)| own != other) {
+        let (letter, field) = if own.is_ascii() { (other, 0) } else { (own, 1) };
+        let letter = letter.to_string();
+        if !found[field].contains(&letter) {
+            found[field].insert(0, letter);
         }
     }
-    named.reverse();
-    named.join(", ")
+    found.map(|letters| match letters.is_empty() {
+        true => "–".to_owned(),
+        false => letters.join(", "),
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::{Part, part};
+    use tenon_sdk::model::Reason;
 
-    fn split(code: &str, article: &str) -> Result<(String, String), String> {
+    fn split(code: &str, article: &str) -> Result<(String, String), Reason> {
         part(Some(code), Some(article)).map(|Part { brand, sku }| (brand, sku))
     }
 
-    fn is(brand: &str, sku: &str) -> Result<(String, String), String> {
+    fn is(brand: &str, sku: &str) -> Result<(String, String), Reason> {
         Ok((brand.to_owned(), sku.to_owned()))
     }
 
@@ -158,30 +158,33 @@ mod tests {
 
     #[test]
     fn where_they_do_not_agree_there_is_no_brand_and_a_reason() {
-        for (code, article, words) in [
-            ("", "OC90", "Code is empty"),
-            ("MAHLE OC90", "", "Article is empty"),
-            ("OC90", "OC90", "no brand"),
-            ("MAHLEOC90", "OC90", "does not end with"),
-            ("MAHLE OC90", "OC91", "does not end with"),
-            ("MAHLE OC90", "oc90", "capital and small letters differ"),
-            ("MAHLE OC-90", "OC 90", "spaces or dashes differ"),
+        for (code, article, told) in [
+            ("", "OC90", "brand.no-code"),
+            ("MAHLE OC90", "", "brand.no-article"),
+            ("OC90", "OC90", "brand.none"),
+            ("MAHLEOC90", "OC90", "brand.spaces"),
+            ("MAHLE OC90", "OC91", "brand.mismatch"),
+            ("MAHLE OC90", "oc90", "brand.case"),
+            ("MAHLE OC-90", "OC 90", "brand.spaces"),
         ] {
-            let reason = split(code, article).expect_err(code);
-            assert!(reason.contains(words), "{reason}");
+            assert_eq!(split(code, article).expect_err(code).code, told);
         }
         assert!(part(None, None).is_err());
     }
 
     #[test]
     fn a_look_alike_letter_is_named_with_the_field_it_is_in() {
-        let reason = split("MAHLE OC90", "ОС90").expect_err("Cyrillic О and С");
-        assert!(
-            reason.ends_with("look-alike Cyrillic letters: `О` in Article, `С` in Article"),
-            "{reason}"
-        );
-        let reason = split("MAHLE ОC90", "OC90").expect_err("Cyrillic О");
-        assert!(reason.ends_with("`О` in Code"), "{reason}");
+        for (code, article, letters) in [
+            ("MAHLE OC90", "ОС90", ["–", "О, С"]),
+            ("MAHLE ОC90", "OC90", ["О", "–"]),
+        ] {
+            let reason = split(code, article).expect_err("Cyrillic letters");
+            assert_eq!(reason.code, "brand.cyrillic");
+            let named: Vec<&str> = (reason.args.iter().skip(2))
+                .map(|(_, letters)| letters.as_str())
+                .collect();
+            assert_eq!(named, letters);
+        }
     }
 
     #[test]

@@ -12,7 +12,8 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use rust_decimal::Decimal;
 use tenon_sdk::decimal::round_money;
 use tenon_sdk::import::fingerprint;
-use tenon_sdk::model::{Key, Order, OrderDirection, OrderLine};
+use tenon_sdk::model::{Key, Order, OrderDirection, OrderLine, Reason, RecordKind};
+use tenon_sdk::reason;
 use uuid::Uuid;
 
 use super::partner::short;
@@ -120,7 +121,7 @@ pub struct Draft {
     /// Its lines.
     pub lines: Vec<Line>,
     /// What people should know.
-    pub remarks: Vec<String>,
+    pub remarks: Vec<Reason>,
 }
 
 impl Draft {
@@ -141,7 +142,7 @@ impl Draft {
 ///
 /// # Errors
 /// Why it cannot be sent.
-pub fn draft(order: &Order, flow: Flow, places: &Places<'_>) -> Result<Draft, String> {
+pub fn draft(order: &Order, flow: Flow, places: &Places<'_>) -> Result<Draft, Reason> {
     let agent = meta::meta(places.base, Kind::Counterparty, places.agent);
     let comment: String = order
         .comment
@@ -179,15 +180,8 @@ pub fn draft(order: &Order, flow: Flow, places: &Places<'_>) -> Result<Draft, St
             let wanted = lines.iter().any(|line| !line.refused);
             lines.push(charges(service, amount, wanted, places));
         }
-        Some(_) => remarks.push(format!(
-            "delivery and other charges come to {amount}, which is no price; they are not in \
-             MoySklad's sum"
-        )),
-        None => remarks.push(
-            "delivery and other charges are not in MoySklad's sum; choose a service for them in \
-             settings.delivery_service"
-                .to_owned(),
-        ),
+        Some(_) => remarks.push(reason!("order.charges-negative", amount = amount)),
+        None => remarks.push(reason!("order.charges-left").setting("delivery_service")),
     }
     Ok(Draft {
         header,
@@ -197,7 +191,7 @@ pub fn draft(order: &Order, flow: Flow, places: &Places<'_>) -> Result<Draft, St
 }
 
 /// What an order costs on top of its goods.
-fn on_top(order: &Order) -> Result<Decimal, String> {
+fn on_top(order: &Order) -> Result<Decimal, Reason> {
     let delivery = order.delivery.as_ref().and_then(|delivery| delivery.cost);
     let charges = order.charges.iter().map(|charge| charge.amount);
     delivery.into_iter().chain(charges).map(exact).sum()
@@ -223,7 +217,7 @@ fn charges(service: Uuid, amount: Decimal, wanted: bool, places: &Places<'_>) ->
     }
 }
 
-fn line(given: &OrderLine, off: Decimal, flow: Flow, places: &Places<'_>) -> Result<Line, String> {
+fn line(given: &OrderLine, off: Decimal, flow: Flow, places: &Places<'_>) -> Result<Line, Reason> {
     let product = given
         .product
         .as_ref()
@@ -242,11 +236,19 @@ fn line(given: &OrderLine, off: Decimal, flow: Flow, places: &Places<'_>) -> Res
         None => given.name.clone(),
     };
     let product = product.ok_or_else(|| {
-        format!("line `{name}`: its product is not synchronised with MoySklad; check its Code and Article there")
+        let reason = reason!("order.line-product", line = name);
+        match &given.product {
+            Some(key) => reason.record(RecordKind::Product, key),
+            None => reason,
+        }
     })?;
     let (quantity, price) = (exact(given.quantity)?, exact(given.price)?);
     if quantity <= Decimal::ZERO {
-        return Err(format!("line `{name}`: its quantity is {quantity}"));
+        return Err(reason!(
+            "order.line-quantity",
+            line = name,
+            quantity = quantity
+        ));
     }
     let whole = quantity * price;
     let percent = if whole.is_zero() {
@@ -278,7 +280,7 @@ fn line(given: &OrderLine, off: Decimal, flow: Flow, places: &Places<'_>) -> Res
 
 /// What is taken off each line: its own discount and its share of the order's. The last line takes
 /// what rounding left.
-fn discounts(order: &Order) -> Result<Vec<Decimal>, String> {
+fn discounts(order: &Order) -> Result<Vec<Decimal>, Reason> {
     let mut off = Vec::with_capacity(order.lines.len());
     let mut sums = Vec::with_capacity(order.lines.len());
     for line in &order.lines {
@@ -301,8 +303,8 @@ fn discounts(order: &Order) -> Result<Vec<Decimal>, String> {
     Ok(off)
 }
 
-fn exact(wire: tenon_sdk::model::Decimal) -> Result<Decimal, String> {
-    Decimal::try_from(wire).map_err(|error| error.to_string())
+fn exact(wire: tenon_sdk::model::Decimal) -> Result<Decimal, Reason> {
+    Ok(Decimal::try_from(wire)?)
 }
 
 /// What a new document has on top of its header.

@@ -7,7 +7,8 @@
 use std::collections::HashMap;
 
 use tenon_sdk::lenient::Text;
-use tenon_sdk::model::{Partner, PartnerRole};
+use tenon_sdk::model::{Partner, PartnerRole, Reason};
+use tenon_sdk::reason;
 use uuid::Uuid;
 
 use super::contact;
@@ -76,11 +77,43 @@ pub struct Index {
 #[derive(Debug)]
 pub enum Decision<'i> {
     /// This counterparty, by this rule.
-    Is(&'i Candidate, &'static str),
+    Is(&'i Candidate, Rule),
     /// Nobody there yet.
     New,
     /// It cannot be decided, for this reason.
-    Open(String),
+    Open(Reason),
+}
+
+/// What a partner and a counterparty have in common.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rule {
+    /// The ИНН.
+    TaxId,
+    /// An e-mail address.
+    Email,
+    /// A phone.
+    Phone,
+}
+
+impl Rule {
+    /// What people are told of a match.
+    pub fn matched(self, partner: &Partner, found: &Candidate) -> Reason {
+        let (partner, found) = (&partner.name, &found.name);
+        match self {
+            Rule::TaxId => reason!("partner.matched-tax-id", partner = partner, found = found),
+            Rule::Email => reason!("partner.matched-email", partner = partner, found = found),
+            Rule::Phone => reason!("partner.matched-phone", partner = partner, found = found),
+        }
+    }
+
+    /// What they are told where there are several.
+    fn several(self, names: &str) -> Reason {
+        match self {
+            Rule::TaxId => reason!("partner.several-tax-id", names = names),
+            Rule::Email => reason!("partner.several-email", names = names),
+            Rule::Phone => reason!("partner.several-phone", names = names),
+        }
+    }
 }
 
 impl Index {
@@ -140,10 +173,16 @@ impl Index {
     /// Decides what a partner is.
     pub fn decide(&self, partner: &Partner, tags: &Tags) -> Decision<'_> {
         let tax_id = contact::tax_id_of(partner);
-        let rules: [(&'static str, Vec<usize>); 3] = [
-            ("ИНН", hits(&self.by_tax_id, tax_id.iter().cloned())),
-            ("e-mail", hits(&self.by_email, contact::emails_of(partner))),
-            ("phone", hits(&self.by_phone, contact::phones_of(partner))),
+        let rules: [(Rule, Vec<usize>); 3] = [
+            (Rule::TaxId, hits(&self.by_tax_id, tax_id.iter().cloned())),
+            (
+                Rule::Email,
+                hits(&self.by_email, contact::emails_of(partner)),
+            ),
+            (
+                Rule::Phone,
+                hits(&self.by_phone, contact::phones_of(partner)),
+            ),
         ];
         for (rule, hits) in rules {
             let others = |candidate: &&Candidate| match (&candidate.tax_id, &tax_id) {
@@ -173,7 +212,7 @@ fn hits(index: &HashMap<String, Vec<usize>>, values: impl Iterator<Item = String
 
 /// None when a rule finds nobody.
 fn choose<'i>(
-    rule: &'static str,
+    rule: Rule,
     found: Vec<&'i Candidate>,
     role: PartnerRole,
     tags: &Tags,
@@ -182,27 +221,19 @@ fn choose<'i>(
     let (fit, foreign): (Vec<&Candidate>, Vec<&Candidate>) = found
         .into_iter()
         .partition(|candidate| candidate.has(own) || !candidate.has(other));
-    let (role, wrong_role) = match role {
-        PartnerRole::Customer => ("customer", "supplier"),
-        PartnerRole::Supplier => ("supplier", "customer"),
-    };
     if fit.is_empty() {
-        let first = foreign.first()?;
-        return Some(Decision::Open(format!(
-            "the counterparty `{}`, found by {rule}, is a {wrong_role} in MoySklad and cannot be a \
-             {role}; give it the group `{own}`, or a card of its own",
-            first.name
-        )));
+        let name = &foreign.first()?.name;
+        return Some(Decision::Open(match role {
+            PartnerRole::Customer => reason!("partner.is-supplier", name = name, group = own),
+            PartnerRole::Supplier => reason!("partner.is-customer", name = name, group = own),
+        }));
     }
     let marked: Vec<&Candidate> = fit.iter().copied().filter(|one| one.has(own)).collect();
     match (&fit[..], &marked[..]) {
         ([only], _) | (_, [only]) => Some(Decision::Is(only, rule)),
         _ => {
-            let names: Vec<String> = fit.iter().map(|one| format!("`{}`", one.name)).collect();
-            Some(Decision::Open(format!(
-                "several counterparties have its {rule}: {}; join them in MoySklad",
-                names.join(", ")
-            )))
+            let names: Vec<String> = fit.iter().map(|one| format!("“{}”", one.name)).collect();
+            Some(Decision::Open(rule.several(&names.join(", "))))
         }
     }
 }
@@ -280,12 +311,14 @@ mod tests {
         }
     }
 
-    /// Number of the counterparty and the rule; 0 for a new one, and the words of an open case.
+    /// Number of the counterparty, 0 for a new one, and what people are told of it.
     fn decided(index: &Index, partner: &Partner) -> (u128, String) {
         match index.decide(partner, &tags()) {
-            Decision::Is(found, rule) => (found.id.as_u128(), rule.to_owned()),
+            Decision::Is(found, rule) => {
+                (found.id.as_u128(), rule.matched(partner, found).to_string())
+            }
             Decision::New => (0, "new".to_owned()),
-            Decision::Open(reason) => (u128::MAX, reason),
+            Decision::Open(reason) => (u128::MAX, reason.to_string()),
         }
     }
 
@@ -296,12 +329,15 @@ mod tests {
             r#"{"name":"B","email":"Ivan@example.ru"}"#,
             r#"{"name":"C","phone":"8 (912) 345-67-89"}"#,
         ]);
+        let matched = |rule: &str, name: &str| {
+            format!("partner.matched-{rule} partner: Иванов found: {name}")
+        };
         let all = partner("7701234567", "ivan@example.ru", "+79123456789");
-        assert_eq!(decided(&index, &all), (1, "ИНН".to_owned()));
+        assert_eq!(decided(&index, &all), (1, matched("tax-id", "A")));
         let two = partner("", "ivan@example.ru", "+79123456789");
-        assert_eq!(decided(&index, &two), (2, "e-mail".to_owned()));
+        assert_eq!(decided(&index, &two), (2, matched("email", "B")));
         let one = partner("", "", "+79123456789");
-        assert_eq!(decided(&index, &one), (3, "phone".to_owned()));
+        assert_eq!(decided(&index, &one), (3, matched("phone", "C")));
         assert_eq!(decided(&index, &partner("", "", "+79000000000")).0, 0);
     }
 
@@ -321,7 +357,10 @@ mod tests {
         let mut firm = partner("7701234567", "", "");
         let (number, reason) = decided(&index, &firm);
         assert_eq!(number, u128::MAX);
-        assert!(reason.contains("is a supplier in MoySklad"), "{reason}");
+        assert!(
+            reason.starts_with("partner.is-supplier name: A"),
+            "{reason}"
+        );
         firm.role = PartnerRole::Supplier;
         assert_eq!(decided(&index, &firm).0, 1);
     }
@@ -339,7 +378,10 @@ mod tests {
         ]);
         let (number, reason) = decided(&plain, &partner("", "", "9123456789"));
         assert_eq!(number, u128::MAX);
-        assert!(reason.contains("`A`, `B`"), "{reason}");
+        assert!(
+            reason.starts_with("partner.several-phone names: “A”, “B”"),
+            "{reason}"
+        );
     }
 
     #[test]

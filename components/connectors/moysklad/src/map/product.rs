@@ -4,7 +4,8 @@ use std::collections::HashMap;
 
 use rust_decimal::Decimal;
 use tenon_sdk::lenient::Text;
-use tenon_sdk::model::{self, Key, Money, Price, ProductFields};
+use tenon_sdk::model::{self, Key, Money, Price, ProductFields, Reason};
+use tenon_sdk::reason;
 use uuid::Uuid;
 
 use super::brand::Part;
@@ -46,11 +47,11 @@ pub fn product(
     read: &records::Product<'_>,
     part: Part,
     places: &Places,
-) -> Result<model::Product, String> {
+) -> Result<model::Product, Reason> {
     let folder = read.product_folder.get().and_then(records::Ref::id);
     let unit = read.uom.get().and_then(records::Ref::id);
     Ok(model::Product {
-        name: read.name.owned().ok_or("it has no name")?,
+        name: (read.name.owned()).ok_or_else(|| reason!("product.no-name"))?,
         code: read.code.owned(),
         sku: Some(part.sku),
         brand: Some(part.brand),
@@ -60,8 +61,7 @@ pub fn product(
         category: folder.and_then(|id| places.categories.get(&id).cloned()),
         vat: vat(read)
             .map(|rate| rate.normalize().try_into())
-            .transpose()
-            .map_err(|error| format!("VAT: {error}"))?,
+            .transpose()?,
         prices: prices(read, places)?,
         archived: read.archived.is_set(),
         ..model::Product::default()
@@ -90,26 +90,24 @@ fn vat(read: &records::Product<'_>) -> Option<Decimal> {
 }
 
 /// Prices of those types that have one: MoySklad lists every type, with 0 where none is set.
-fn prices(read: &records::Product<'_>, places: &Places) -> Result<Vec<Price>, String> {
+fn prices(read: &records::Product<'_>, places: &Places) -> Result<Vec<Price>, Reason> {
     let mut prices = Vec::new();
     for price in read.sale_prices.iter() {
         let Some((id, value)) = set(price) else {
             continue;
         };
         let Some(price_type) = places.price_types.get(&id) else {
-            return Err(format!("the price type {id} has no name"));
+            return Err(reason!("product.price-type").detail(id));
         };
         let currency = price.currency.get().and_then(records::Ref::id);
         let currency = currency
             .and_then(|id| places.currencies.get(&id))
-            .ok_or("a price has no currency")?;
+            .ok_or_else(|| reason!("product.price-currency"))?;
         prices.push(Price {
             origin: None,
             price_type: price_type.clone(),
             value: Money {
-                amount: from_minor(value)
-                    .try_into()
-                    .map_err(|error| format!("a price: {error}"))?,
+                amount: from_minor(value).try_into()?,
                 currency: currency.clone(),
             },
         });
@@ -150,13 +148,13 @@ mod tests {
     use crate::api::records::Product;
     use crate::map::brand::part;
     use tenon_sdk::decimal;
-    use tenon_sdk::model::{self, Decimal};
+    use tenon_sdk::model::{self, Decimal, Reason};
 
     const RETAIL: &str = "7d6f8c02-1f4c-4a4b-9d0e-000000000001";
     const RUB: &str = "7d6f8c02-1f4c-4a4b-9d0e-000000000002";
     const PIECE: &str = "7d6f8c02-1f4c-4a4b-9d0e-000000000003";
 
-    fn mapped(json: &str) -> Result<model::Product, String> {
+    fn mapped(json: &str) -> Result<model::Product, Reason> {
         let read: Product = serde_json::from_str(json).unwrap_or_else(|e| panic!("{json}: {e}"));
         let id = |text: &str| text.parse().expect("an id");
         let places = Places {

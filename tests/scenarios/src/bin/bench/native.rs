@@ -257,14 +257,22 @@ macro_rules! work {
 }
 
 fn told(reason: &tenon_host::Reason) -> guest::Reason {
-    reason.to_string().into()
+    guest::Reason {
+        code: reason.code.clone(),
+        args: reason.args.clone(),
+        mend: None,
+        detail: reason.detail.clone(),
+    }
 }
 
 /// No benchmark asks for these.
 macro_rules! unused {
     ($($name:ident($($type:ty),*) -> $result:ty;)*) => { $(
         fn $name(&self, $(_: $type),*) -> Answer<$result> {
-            Err(guest::Fault::Unsupported(concat!("not measured: ", stringify!($name)).to_owned().into()))
+            Err(guest::Fault::Unsupported(guest::Reason::new(concat!(
+                "not measured: ",
+                stringify!($name)
+            ))))
         }
     )* };
 }

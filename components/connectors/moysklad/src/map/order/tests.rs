@@ -2,7 +2,8 @@ use std::collections::HashMap;
 
 use rust_decimal::Decimal;
 use tenon_sdk::decimal::{self, round_money};
-use tenon_sdk::model::{self, Order, OrderLine};
+use tenon_sdk::model::{self, Order, OrderLine, Reason, RecordKind};
+use tenon_sdk::reason;
 use uuid::Uuid;
 
 use super::{
@@ -47,7 +48,7 @@ fn products() -> HashMap<String, Uuid> {
     .into()
 }
 
-fn drafted(order: &Order, flow: Flow, reserve: bool) -> Result<Draft, String> {
+fn drafted(order: &Order, flow: Flow, reserve: bool) -> Result<Draft, Reason> {
     let places = Places {
         base: BASE,
         agent: Uuid::from_u128(9),
@@ -134,7 +135,8 @@ fn a_position_has_exact_figures_and_its_vat_and_reserve() {
 fn a_line_whose_product_moysklad_does_not_have_keeps_the_order_back() {
     let unknown = line("1", "tyre", "1", "10", "0");
     let reason = drafted(&order(vec![unknown.clone()], "0"), Flow::Sale, false).expect_err("tyre");
-    assert!(reason.contains("line `tyre`"), "{reason}");
+    let told = reason!("order.line-product", line = "tyre").record(RecordKind::Product, "tyre");
+    assert_eq!(told, reason);
     let refused = OrderLine {
         refused: true,
         ..unknown
@@ -384,7 +386,8 @@ fn delivery_and_other_charges_are_a_position_of_their_own_while_goods_are_wanted
     };
     let unsent = draft(&given, Flow::Sale, &places(None)).expect("a draft");
     assert_eq!(unsent.lines.len(), 1);
-    assert!(unsent.remarks[0].contains("settings.delivery_service"));
+    let told = reason!("order.charges-left").setting("delivery_service");
+    assert_eq!([told], unsent.remarks[..]);
 
     let service = Some(Uuid::from_u128(7));
     let sent = draft(&given, Flow::Sale, &places(service)).expect("a draft");
