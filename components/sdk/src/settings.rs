@@ -21,7 +21,9 @@ pub fn load<T: DeserializeOwned>() -> Result<T, Fault> {
 pub fn parse<T: DeserializeOwned>(json: &str) -> Result<T, Fault> {
     let mut deserializer = serde_json::Deserializer::from_str(json);
     serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
-        let reason = match error.path().to_string().as_str() {
+        let path = error.path().to_string();
+        // Of a map whose key does not fit, it has no name.
+        let reason = match path.trim_end_matches(".?") {
             "." => reason!("sdk.settings"),
             path => reason!("sdk.setting", setting = path).setting(path),
         };

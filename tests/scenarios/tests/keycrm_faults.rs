@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tenon_host::Limits;
 use tenon_host::report::Outcome;
+use tenon_host::{Limits, Mend};
 use tenon_scenarios::{Shop, written};
 use tenon_simulators::faults::{Fault, Rule};
 use tenon_simulators::keycrm::{self, Account, Config, NewBuyer, NewLine, NewOrder, Simulator};
@@ -46,11 +46,9 @@ fn a_wrong_key_is_a_matter_for_the_admin_and_names_the_credential() {
     let shop = Shop::new("keycrm", sim.url(), "wrong");
     let run = shop.run("orders", json!({ "last_days": 3 }));
     assert_eq!(Outcome::Configuration, run.report.outcome, "{run:?}");
-    let error = run.report.error.unwrap();
-    assert!(
-        error.contains("api_key") && !error.contains("wrong"),
-        "{error}"
-    );
+    assert!(!format!("{:?}", run.report).contains("wrong"), "{run:?}");
+    let mend = run.report.why.unwrap().mend;
+    assert_eq!(Some(Mend::Credential("api_key".to_owned())), mend);
     assert_eq!(1, sim.total_requests());
     assert!(shop.check(json!({ "last_days": 3 })).is_err());
 }
@@ -375,7 +373,9 @@ fn a_component_that_breaks_a_limit_is_stopped_and_keeps_what_it_committed() {
         let run = shop.run("orders", year());
         assert_eq!(outcome, run.report.outcome, "{limits:?}: {:?}", run.report);
         let error = run.report.error.clone().unwrap();
-        assert!(error.contains(word) && !error.contains('\n'), "{error}");
+        let why = run.report.why.clone().unwrap();
+        let told = format!("{error} {}", why.detail.unwrap_or_default());
+        assert!(told.contains(word) && !told.contains('\n'), "{told}");
         let committed = shop.records("orders").len() as u64;
         assert_eq!(run.report.created, committed, "{:?}", run.report);
         let kept = &shop.records("runs")[0];

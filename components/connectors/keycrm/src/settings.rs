@@ -284,7 +284,7 @@ mod tests {
             (
                 r#"{"last_days":7,"stages":{"new":"x"}}"#,
                 "sdk.setting",
-                "stages.new",
+                "stages",
                 "",
             ),
             (

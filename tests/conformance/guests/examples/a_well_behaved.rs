@@ -5,7 +5,7 @@
 //! connection keeps for itself) and `id` (origins and names of entries), so that a test can tell
 //! whose it is.
 
-use tenon_hostile_guests::{Attack, guest, info, reject, settings};
+use tenon_hostile_guests::{Attack, guest, info, reject, said, settings};
 use tenon_sdk::contract::wasi::clocks::{monotonic_clock, wall_clock};
 use tenon_sdk::contract::wasi::random::random::get_random_bytes;
 use tenon_sdk::erp::{catalog, directories, orders, partners, stock};
@@ -257,7 +257,7 @@ impl Shop {
             number: Some(self.marked("No")),
             url: None,
         };
-        orders::annotate(&saved.key, &[invoice], Some(&self.marked("late").into()))?;
+        orders::annotate(&saved.key, &[invoice], Some(&said(self.marked("late"))))?;
         let scan = self.marked("a scan").into_bytes();
         orders::attach(&saved.key, "invoice.pdf", &scan)?;
         let page = orders::changed(OrderDirection::Sale, None, 1_000)?;

@@ -236,7 +236,7 @@ fn reach_for_orders(stolen: &Stolen, loot: &mut Loot) {
         number: None,
         url: None,
     };
-    let annotated = orders::annotate(&key, &[document], Some(&"trespassed".into()));
+    let annotated = orders::annotate(&key, &[document], Some(&said("trespassed")));
     loot.take("annotate", annotated);
     loot.take("attach", orders::attach(&key, "invoice.pdf", b"trespassed"));
 }

@@ -225,7 +225,7 @@ pub fn run<V: Version>(job: &str, argument: &str, cause: &Cause) -> Result<Outco
         (_, Some(("reject", id))) => {
             run::reject(&[Rejection {
                 record_kind: "order".to_owned(),
-                subject: Subject::Origin(id.to_owned()),
+                subject: Subject::Origin(format!("ledger:order:{id}")),
                 label: id.to_owned(),
                 reason: said("it was meant to be rejected"),
             }]);

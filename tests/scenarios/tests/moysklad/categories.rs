@@ -92,7 +92,7 @@ fn a_category_of_the_site_that_is_not_there_is_a_matter_for_the_admin() {
         json!({ "categories": true, "site_category": "none" }),
     );
     assert_eq!(Outcome::Configuration, run.report.outcome);
-    assert!(run.report.error.unwrap().contains("settings.site_category"));
+    assert_eq!(Some("site_category"), run.setting());
 }
 
 #[test]
@@ -117,7 +117,7 @@ fn folders_that_cannot_be_seen_any_more_archive_nothing() {
     let mut rooted = on();
     rooted["root_category"] = json!(engine.to_string());
     let run = world.run("categories", rooted);
-    assert!(run.report.error.unwrap().contains("settings.root_category"));
+    assert_eq!(Some("root_category"), run.setting());
     assert_eq!(before, shown(&world));
     let archived = world.records("categories");
     assert!(

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use tenon_simulators::moysklad::{Id, Kind, Value as Field};
 
 use crate::orders::{Shop, line, shop};
+use crate::world::setting;
 
 /// An order with delivery and gift wrap.
 fn order(shop: &Shop, delivery: &str, lines: Value) {
@@ -88,7 +89,7 @@ fn without_a_service_the_order_is_sent_and_the_log_says_what_is_missing() {
     let run = shop.world.run("orders", json!({})).clean();
     assert_eq!(1, shop.positions().len());
     let mut lines = run.log.iter();
-    let line = lines.find(|line| line.message.contains("settings.delivery_service"));
+    let line = lines.find(|line| line.why.as_ref().and_then(setting) == Some("delivery_service"));
     assert_eq!(Some("42"), line.and_then(|line| line.record.as_deref()));
 }
 

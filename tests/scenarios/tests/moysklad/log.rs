@@ -122,7 +122,7 @@ fn a_manager_reads_what_became_of_one_record_and_of_one_connection() {
 
     for (record, job, words) in [
         ("filter", "products", "matched by brand and article"),
-        ("ivanov", "orders", "`Иванов И.` matched by phone"),
+        ("ivanov", "orders", "“Иванов И.”: matched by phone"),
         ("43", "orders", "not synchronised with MoySklad"),
     ] {
         let lines = site.log(&["--record", record]);

@@ -57,10 +57,13 @@ fn what_matches_is_reported_before_anything_is_written() {
     };
     assert_eq!(
         Some("own".to_owned()),
-        line("product `MAHLE A1`: in the shop")
+        line("product “MAHLE A1” is in the shop")
     );
-    assert_eq!(Some("k1".to_owned()), line("`Ромашка` by ИНН"));
-    assert_eq!(Some("k3".to_owned()), line("`Новый`: new in MoySklad"));
+    assert_eq!(
+        Some("k1".to_owned()),
+        line("“Ромашка”: matched by tax number")
+    );
+    assert_eq!(Some("k3".to_owned()), line("“Новый” is new in MoySklad"));
     assert!(
         run.reason("k2").contains("several counterparties"),
         "{run:#?}"

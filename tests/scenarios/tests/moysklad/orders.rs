@@ -288,6 +288,7 @@ fn an_order_with_an_unknown_part_says_so_on_itself_and_is_sent_when_the_part_is_
     );
     let order = shop.world.record("orders", "key", "42");
     assert_eq!(reason, order["error"]);
+    assert_eq!(json!(run.rejected("42").why), order["why"]);
     assert_eq!(0, shop.world.objects(Kind::CustomerOrder, |_, _| ()).len());
 
     shop.world.product("NOKIAN R16");

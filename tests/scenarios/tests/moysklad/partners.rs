@@ -201,7 +201,7 @@ fn nobody_is_guessed_at_among_several() {
     let run = world.run("partners", json!({}));
     let reason = run.reason("k1");
     assert!(
-        reason.contains("`Ромашка Москва`, `Ромашка Тверь`"),
+        reason.contains("“Ромашка Москва”, “Ромашка Тверь”"),
         "{reason}"
     );
     assert_eq!(2, counterparties(&world, "inn").len());

@@ -127,5 +127,5 @@ fn without_an_organization_orders_wait_and_the_setting_is_named() {
     let world = World::of(Account::empty());
     let run = world.run("orders", json!({ "organization": "" }));
     assert_eq!(Outcome::Configuration, run.report.outcome);
-    assert!(run.report.error.unwrap().contains("settings.organization"));
+    assert_eq!(Some("organization"), run.setting());
 }

@@ -138,13 +138,13 @@ fn each_price_list_shows_the_stock_of_its_store_with_reserve_and_free_apart() {
             .find(|line| line.message.contains(name))
             .expect("a line per price list")
     };
-    assert_eq!(Some("main"), line("`Центральный`").record.as_deref());
+    assert_eq!(Some("main"), line("“Центральный”").record.as_deref());
     assert!(
-        line("`Центральный`")
+        line("“Центральный”")
             .message
             .contains("2 levels set, 0 products unknown")
     );
-    assert_eq!(Some("second"), line("`Филиал`").record.as_deref());
+    assert_eq!(Some("second"), line("“Филиал”").record.as_deref());
 }
 
 #[test]
@@ -158,7 +158,7 @@ fn between_times_only_changes_are_read() {
     shop.world.sim.reset_counts();
     let run = shop.in_time();
     assert_eq!(level("0", "0", "0"), shop.level("A1", "main"));
-    assert!(run.logged(&["`Центральный`", "changes read"]), "{run:#?}");
+    assert!(run.logged(&["“Центральный”", "changes read"]), "{run:#?}");
     for seen in shop.world.sim.recent_requests() {
         assert!(seen.parameter("changedSince").is_some(), "{seen:?}");
     }
@@ -281,7 +281,7 @@ fn a_product_that_the_shop_does_not_know_is_counted_and_is_no_error() {
     });
     let run = shop.now();
     assert!(
-        run.logged(&["`Центральный`", "2 levels set, 1 products unknown"]),
+        run.logged(&["“Центральный”", "2 levels set, 1 products unknown"]),
         "{run:#?}"
     );
 }
@@ -359,7 +359,7 @@ fn a_level_that_was_rejected_is_set_when_people_ask_although_it_did_not_change()
     let run = shop.now();
     assert_eq!(level("1.5", "0", "1.5"), shop.level("B2", "main"));
     assert!(
-        run.logged(&["`Центральный`", "all levels read"]),
+        run.logged(&["“Центральный”", "all levels read"]),
         "{run:#?}"
     );
     assert_eq!(2, shop.world.sim.total_requests());
@@ -373,7 +373,7 @@ fn a_price_list_that_is_not_there_is_a_matter_for_the_admin() {
     ]});
     let run = shop.world.run("stock", wrong);
     assert_eq!(Outcome::Configuration, run.report.outcome);
-    assert!(run.report.error.unwrap().contains("no price list `none`"));
+    assert!(run.report.error.unwrap().contains("no price list “none”"));
 }
 
 #[test]

@@ -11,10 +11,10 @@ use tempfile::TempDir;
 use tenon_erp::EmbeddedErp;
 use tenon_host::ids::TenantId;
 use tenon_host::observe::{LogLine, Observer, Progress, Written};
-use tenon_host::report::{Outcome, RunReport};
+use tenon_host::report::{Outcome, RejectedRecord, RunReport, Subject};
 use tenon_host::{
     Cause, Connection, ConnectionSpec, Connector, EgressSettings, FoundAccount, Host, HostOptions,
-    JobRequest, Limits, Mode, RetryPolicy, Secret, Webhook,
+    JobRequest, Limits, Mend, Mode, Reason, RetryPolicy, Secret, Webhook,
 };
 use tenon_scenarios::{all_records, compiler, component, target};
 use tenon_simulators::moysklad::{self, Account, Config, Id, Kind, NewProduct, Record, Simulator};
@@ -64,13 +64,32 @@ impl Run {
         (self.log.iter()).any(|line| words.iter().all(|word| line.message.contains(word)))
     }
 
+    /// A rejected record, by its key in the shop or its id in MoySklad.
+    pub fn rejected(&self, id: &str) -> &RejectedRecord {
+        let mut listed = self.report.records.iter();
+        let record = listed.find(|record| match &record.subject {
+            Subject::Origin(origin) => origin.rsplit(':').next() == Some(id),
+            Subject::Key(key) => key == id,
+        });
+        record.unwrap_or_else(|| panic!("{id}: {:#?}", self.report.records))
+    }
+
     /// The reason why a record was rejected.
     pub fn reason(&self, id: &str) -> &str {
-        let mut listed = self.report.records.iter();
-        let record = listed.find(|record| record.id == id);
-        &record
-            .unwrap_or_else(|| panic!("{id}: {:#?}", self.report.records))
-            .reason
+        &self.rejected(id).reason
+    }
+
+    /// The setting that puts the run right.
+    pub fn setting(&self) -> Option<&str> {
+        setting(self.report.why.as_ref()?)
+    }
+}
+
+/// The setting that a reason names.
+pub fn setting(reason: &Reason) -> Option<&str> {
+    match &reason.mend {
+        Some(Mend::Setting(path)) => Some(path),
+        _ => None,
     }
 }
 

@@ -16,7 +16,7 @@ use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use tenon_sdk::http::{Answer, Api, Call, Error, Method, Status};
 use tenon_sdk::lenient::Text;
-use tenon_sdk::model::{Fault, Reason, RunMode};
+use tenon_sdk::model::{Fault, Mend, Reason, RunMode};
 use tenon_sdk::reason;
 use tenon_sdk::runtime::run;
 use uuid::Uuid;
@@ -69,7 +69,7 @@ pub struct Refusal {
     /// The field that is to blame.
     pub field: Option<String>,
     /// What people are told, in MoySklad's own words.
-    pub reason: Reason,
+    pub reason: Box<Reason>,
 }
 
 #[derive(Deserialize)]
@@ -96,26 +96,26 @@ impl Refusal {
         Some(Refusal {
             code: first.code,
             field: first.parameter.owned(),
-            reason: match first.code {
+            reason: Box::new(match first.code {
                 Some(code) => reason!("refused", words = words, code = code),
                 None => reason!("refused-uncoded", words = words),
-            },
+            }),
         })
     }
 
     /// What a status comes to.
     pub fn of(status: &Status) -> Refusal {
         let body = std::str::from_utf8(&status.body).unwrap_or_default();
-        let mut refusal = Refusal::read(body).unwrap_or_else(|| Refusal {
-            code: None,
-            field: None,
-            reason: status.reason(),
-        });
-        if refusal.reason.detail.is_none() {
-            refusal.reason = refusal.reason.detail(&status.place);
-        }
+        let Some(mut refusal) = Refusal::read(body) else {
+            return Refusal {
+                code: None,
+                field: None,
+                reason: Box::new(status.reason()),
+            };
+        };
+        refusal.reason.detail = Some(status.place.clone());
         if status.code == 403 {
-            refusal.reason = refusal.reason.credential(TOKEN);
+            refusal.reason.mend = Some(Mend::Credential(TOKEN.to_owned()));
         }
         refusal
     }
@@ -137,9 +137,9 @@ fn fault(error: Error) -> Fault {
         Error::Status(status) => {
             let refusal = Refusal::of(&status);
             if refusal.is_haste() {
-                Fault::Transient(refusal.reason)
+                Fault::Transient(*refusal.reason)
             } else {
-                Fault::Configuration(refusal.reason)
+                Fault::Configuration(*refusal.reason)
             }
         }
     }
@@ -630,7 +630,7 @@ mod tests {
         assert_eq!(refusal.field.as_deref(), Some("name"));
         let words = "Ошибка: значение не уникально";
         assert_eq!(
-            refusal.reason,
+            *refusal.reason,
             reason!("refused", words = words, code = 3006)
         );
         assert!(read_outcomes(text, 3).is_err());
@@ -656,7 +656,7 @@ mod tests {
     fn a_refusal_without_a_code_still_has_words() {
         let refusal = Refusal::read(r#"{"errors":[{"error":"Доступ\nзапрещён"}]}"#);
         assert_eq!(
-            refusal.map(|refusal| refusal.reason),
+            refusal.map(|refusal| *refusal.reason),
             Some(reason!("refused-uncoded", words = "Доступ запрещён"))
         );
         assert_eq!(Refusal::read("<html>"), None);

@@ -494,7 +494,7 @@ impl Sender<'_> {
                 Ok(()) => done.push(self.taken(parcel, tally)),
                 // A document that was made is found by the next run, which goes on with it.
                 Err(refusal) => {
-                    self.refuse(&parcel.key, &parcel.order, refusal.reason, tally)?;
+                    self.refuse(&parcel.key, &parcel.order, *refusal.reason, tally)?;
                 }
             }
         }
@@ -532,7 +532,7 @@ impl Sender<'_> {
                     if refusal.is_not_found() {
                         self.doubt_partner(&parcel)?;
                     }
-                    self.refuse(&parcel.key, &parcel.order, refusal.reason, tally)?;
+                    self.refuse(&parcel.key, &parcel.order, *refusal.reason, tally)?;
                 }
             }
         }
@@ -684,7 +684,7 @@ impl Sender<'_> {
         let path = format!("{}/{id}", self.flow.kind().path());
         match self.context.api.delete(&path)? {
             Ok(()) => {}
-            Err(refusal) => return self.refuse(key, order, refusal.reason, tally),
+            Err(refusal) => return self.refuse(key, order, *refusal.reason, tally),
         }
         info!(record = key, "order.document-deleted");
         run::wrote(&[Written {

@@ -378,7 +378,7 @@ impl Sender<'_> {
                 Err(refusal) => {
                     let subject = Subject::Key(draft.key.clone());
                     let (key, name) = (&draft.key, &draft.partner.name);
-                    (self.rejected).reject(key, subject, name, refusal.reason, tally);
+                    (self.rejected).reject(key, subject, name, *refusal.reason, tally);
                 }
             }
         }

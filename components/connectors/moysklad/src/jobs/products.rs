@@ -128,20 +128,13 @@ pub fn run(context: &Context, retry: &Retry) -> Result<Outcome, Fault> {
 /// Tells what else is in MoySklad's assortment. A card is one part of one brand and has a level of
 /// stock: a service and a set have none, and modifications of a product share its brand and article.
 fn tell_of_others(context: &Context) -> Result<(), Fault> {
-    let others: [(&str, fn(u64) -> Reason); 3] = [
-        ("/entity/service", |number| {
-            reason!("assortment.services", number = number)
-        }),
-        ("/entity/bundle", |number| {
-            reason!("assortment.sets", number = number)
-        }),
-        ("/entity/variant", |number| {
-            reason!("assortment.modifications", number = number)
-        }),
-    ];
-    for (path, told) in others {
+    for path in ["/entity/service", "/entity/bundle", "/entity/variant"] {
         if let Some(number) = context.api.count(path)?.filter(|number| *number > 0) {
-            info!(told(number));
+            info!(match path {
+                "/entity/service" => reason!("assortment.services", number = number),
+                "/entity/bundle" => reason!("assortment.sets", number = number),
+                _ => reason!("assortment.modifications", number = number),
+            });
         }
     }
     Ok(())

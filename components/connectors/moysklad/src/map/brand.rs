@@ -50,7 +50,8 @@ fn spaced(text: &str) -> String {
 /// That they do not agree, and what probably went wrong.
 fn mismatch(code: &str, article: &str) -> Reason {
     let ends = |form: fn(&str) -> String| form(code).ends_with(&form(article));
-    if ends(latin) {
+    let glued = code.ends_with(article);
+    if !glued && ends(latin) {
         let [in_code, in_article] = strangers(code, article);
         return reason!(
             "brand.cyrillic",
@@ -63,7 +64,7 @@ fn mismatch(code: &str, article: &str) -> Reason {
     if ends(str::to_lowercase) {
         return reason!("brand.case", code = code, article = article);
     }
-    if ends(bare) {
+    if glued || ends(bare) {
         return reason!("brand.spaces", code = code, article = article);
     }
     reason!("brand.mismatch", code = code, article = article)
@@ -161,7 +162,7 @@ mod tests {
             ("", "OC90", "brand.no-code"),
             ("MAHLE OC90", "", "brand.no-article"),
             ("OC90", "OC90", "brand.none"),
-            ("MAHLEOC90", "OC90", "brand.mismatch"),
+            ("MAHLEOC90", "OC90", "brand.spaces"),
             ("MAHLE OC90", "OC91", "brand.mismatch"),
             ("MAHLE OC90", "oc90", "brand.case"),
             ("MAHLE OC-90", "OC 90", "brand.spaces"),

@@ -232,7 +232,7 @@ fn choose<'i>(
     match (&fit[..], &marked[..]) {
         ([only], _) | (_, [only]) => Some(Decision::Is(only, rule)),
         _ => {
-            let names: Vec<String> = fit.iter().map(|one| format!("`{}`", one.name)).collect();
+            let names: Vec<String> = fit.iter().map(|one| format!("“{}”", one.name)).collect();
             Some(Decision::Open(rule.several(&names.join(", "))))
         }
     }
@@ -379,7 +379,7 @@ mod tests {
         let (number, reason) = decided(&plain, &partner("", "", "9123456789"));
         assert_eq!(number, u128::MAX);
         assert!(
-            reason.starts_with("partner.several-phone names: `A`, `B`"),
+            reason.starts_with("partner.several-phone names: “A”, “B”"),
             "{reason}"
         );
     }
