@@ -27,10 +27,11 @@ use crate::observe::{NoObserver, Observer, tidy};
 use crate::options::HostOptions;
 use crate::place::{BadPlace, Place};
 use crate::platform::{Binding, Platform, Timer};
-use crate::reason::{self, LANGUAGES, Reason};
+use crate::reason::{self, LANGUAGES, Mend, Reason};
 use crate::report::{Outcome, Question, RunReport};
 use crate::request::{JobRequest, Mode, WantedJob, Webhook};
 use crate::secret::Secret;
+use crate::signed;
 use crate::threads::Threads;
 
 /// Runs connectors for the tenants of a platform.
@@ -120,21 +121,38 @@ pub struct Connection {
     egress: Arc<Egress>,
     /// Where it goes and what it signs with: see [`account::way`].
     way: [u8; 32],
+    /// The credential that says whose account it is; none where nothing is signed.
+    credential: Option<String>,
+    /// By which the counterpart signs its webhooks.
+    webhook_secret: Option<Secret>,
     place: Place,
     limits: Limits,
 }
 
 impl Connection {
+    /// Passes a webhook that is taken and signed as the manifest says.
+    fn admit_webhook(&self, webhook: &Webhook) -> Result<(), Fault> {
+        let Some(webhooks) = &self.connector.manifest.webhooks else {
+            return Err(Fault::Rejected(Reason::new("host.no-webhooks")));
+        };
+        let Some(signature) = &webhooks.signature else {
+            return Ok(());
+        };
+        let is_signed = self.webhook_secret.as_ref().is_some_and(|secret| {
+            signed::is_signed(signature, secret, &webhook.headers, &webhook.body)
+        });
+        if is_signed {
+            return Ok(());
+        }
+        let mend = Mend::Credential(signature.credential.clone());
+        Err(Fault::Rejected(
+            Reason::new("host.webhook-not-signed").mend(mend),
+        ))
+    }
+
     /// The version that it runs.
     pub fn connector(&self) -> &Connector {
         &self.connector
-    }
-
-    /// The credential that says whose account it is; none where nothing is signed.
-    fn credential(&self) -> Option<&str> {
-        let endpoints = self.connector.manifest.endpoints.iter();
-        let mut signed = endpoints.filter_map(|endpoint| endpoint.credentials.first());
-        signed.next().map(String::as_str)
     }
 }
 
@@ -294,6 +312,14 @@ impl Host {
             let known = declared().collect::<Vec<_>>().join(", ");
             return Err(ConnectError::UnknownCredential(name.clone(), known));
         }
+        let signature = (manifest.webhooks.as_ref()).and_then(|one| one.signature.as_ref());
+        let webhook_secret = match signature.map(|one| &one.credential) {
+            None => None,
+            Some(name) => match spec.credentials.get(name) {
+                Some(secret) => Some(secret.clone()),
+                None => return Err(ConnectError::MissingCredential(vec![name.clone()])),
+            },
+        };
         let egress = Egress::new(
             &spec.tenant,
             manifest,
@@ -304,10 +330,15 @@ impl Host {
             &self.accounts,
         )?;
         let way = account::way(manifest, egress.origins(), &spec.credentials);
+        let mut signing = (manifest.endpoints.iter()).flat_map(|endpoint| &endpoint.credentials);
+        let credential = signing.find(|name| spec.credentials.contains_key(*name));
+        let credential = credential.cloned();
         Ok(Connection {
             settings: Arc::from(spec.settings.to_string()),
             egress: Arc::new(egress),
             way,
+            credential,
+            webhook_secret,
             tenant: spec.tenant,
             id: spec.id,
             place: spec.place,
@@ -362,12 +393,14 @@ impl Host {
             .collect())
     }
 
-    /// Turns a message of the counterpart into jobs. The connector makes no request for that.
+    /// Turns a message of the counterpart into jobs. The connector makes no request for that. One
+    /// that is not signed as the manifest says does not reach it.
     pub async fn receive(
         &self,
         connection: &Connection,
         webhook: Webhook,
     ) -> Result<Vec<WantedJob>, CallError> {
+        connection.admit_webhook(&webhook)?;
         let limits = connection.limits.to_receive();
         let observer = Arc::new(NoObserver);
         let call = self
@@ -741,7 +774,7 @@ impl Run {
             connector: &connection.connector.manifest.name,
             books: &self.books.id,
             mark: account::mark(&self.books.id, &connection.way),
-            credential: connection.credential(),
+            credential: connection.credential.as_deref(),
         };
         let account = match asking.recognise(self.account.as_ref(), &known, found) {
             Recognised::Own(account) => account,
