@@ -215,7 +215,12 @@ impl Asking<'_> {
     /// opened it, is nobody's business for ever.
     fn facts(&self, found: &FoundAccount) -> BTreeMap<String, String> {
         let facts = found.facts.iter().map(|(name, value)| {
-            let parts = [b"fact", self.books.as_bytes(), name.as_bytes(), value.as_bytes()];
+            let parts = [
+                b"fact",
+                self.books.as_bytes(),
+                name.as_bytes(),
+                value.as_bytes(),
+            ];
             (name.clone(), hex(&digest(&parts)[..FACT]))
         });
         facts.collect()
@@ -274,7 +279,11 @@ enum Likeness {
 /// of them agree, or all of them contradict.
 fn likeness(known: &Account, id: Option<&str>, facts: &BTreeMap<String, String>) -> Likeness {
     if let (Some(id), false) = (id, known.made_up) {
-        return if known.id == id { Likeness::Same } else { Likeness::Other };
+        return if known.id == id {
+            Likeness::Same
+        } else {
+            Likeness::Other
+        };
     }
     let (mut agree, mut contradict) = (0, 0);
     for (name, value) in facts {
@@ -347,7 +356,11 @@ mod tests {
         }
     }
 
-    const FACTS: [(&str, &str); 3] = [("user 1", "2020"), ("source 1", "2021"), ("source 2", "2022")];
+    const FACTS: [(&str, &str); 3] = [
+        ("user 1", "2020"),
+        ("source 1", "2021"),
+        ("source 2", "2022"),
+    ];
 
     #[test]
     fn the_first_account_is_taken_with_its_own_id_or_one_that_is_made_up_for_it() {
@@ -357,8 +370,12 @@ mod tests {
         assert!(made.made_up && made.id.len() == 2 * IDENTITY, "{made:?}");
         // Whoever finds it at the same moment gives it the same.
         assert_eq!(made, own(None, &[], &found(None, &FACTS)));
-        let elsewhere = Asking { books: "other", ..ASKING };
-        let Recognised::Own(elsewhere) = elsewhere.recognise(None, &[], &found(None, &FACTS)) else {
+        let elsewhere = Asking {
+            books: "other",
+            ..ASKING
+        };
+        let Recognised::Own(elsewhere) = elsewhere.recognise(None, &[], &found(None, &FACTS))
+        else {
             panic!("the first account is nobody else's");
         };
         assert_ne!(made.id, elsewhere.id);
@@ -372,8 +389,14 @@ mod tests {
         let again = own(Some(&known), &[], &found(Some("a"), &[("user 1", "1999")]));
         assert_eq!("a", again.id);
         let (other, question) = doubtful(&known, &[], &found(Some("b"), &FACTS));
-        assert_eq!(("b", "host.other-account"), (other.id.as_str(), question.why.code.as_str()));
-        assert_eq!(Some(Mend::Credential("api_key".to_owned())), question.why.mend);
+        assert_eq!(
+            ("b", "host.other-account"),
+            (other.id.as_str(), question.why.code.as_str())
+        );
+        assert_eq!(
+            Some(Mend::Credential("api_key".to_owned())),
+            question.why.mend
+        );
         for name in ["CRM a", "CRM b"] {
             assert!(question.text.contains(name), "{}", question.text);
         }
@@ -383,16 +406,35 @@ mod tests {
     fn without_an_id_most_facts_decide_and_those_that_are_gone_do_not_count() {
         let known = own(None, &[], &found(None, &FACTS));
         for (facts, likeness) in [
-            (vec![("user 1", "2020"), ("source 1", "2021"), ("source 2", "x")], Likeness::Same),
-            (vec![("source 2", "2022"), ("source 9", "2026")], Likeness::Same),
-            (vec![("user 1", "2020"), ("source 1", "x")], Likeness::Unsure),
-            (vec![("user 1", "2020"), ("source 1", "x"), ("source 2", "x")], Likeness::Unsure),
+            (
+                vec![("user 1", "2020"), ("source 1", "2021"), ("source 2", "x")],
+                Likeness::Same,
+            ),
+            (
+                vec![("source 2", "2022"), ("source 9", "2026")],
+                Likeness::Same,
+            ),
+            (
+                vec![("user 1", "2020"), ("source 1", "x")],
+                Likeness::Unsure,
+            ),
+            (
+                vec![("user 1", "2020"), ("source 1", "x"), ("source 2", "x")],
+                Likeness::Unsure,
+            ),
             (vec![("source 9", "2026")], Likeness::Unsure),
             (vec![], Likeness::Unsure),
-            (vec![("user 1", "x"), ("source 1", "x"), ("source 9", "2026")], Likeness::Other),
+            (
+                vec![("user 1", "x"), ("source 1", "x"), ("source 9", "2026")],
+                Likeness::Other,
+            ),
         ] {
             let found = found(None, &facts);
-            assert_eq!(likeness, super::likeness(&known, None, &ASKING.facts(&found)), "{facts:?}");
+            assert_eq!(
+                likeness,
+                super::likeness(&known, None, &ASKING.facts(&found)),
+                "{facts:?}"
+            );
         }
         // A fact that a check did not tell is no fact against the next.
         let fewer = own(Some(&known), &[], &found(None, &FACTS[..1]));
@@ -415,25 +457,43 @@ mod tests {
         assert_eq!("host.other-account", asked.why.code);
         let half = [("user 1", "2020"), ("source 1", "b")];
         let (kept, unsure) = doubtful(&known, &[], &found(None, &half));
-        assert_eq!(("host.unsure-account", &known.id), (unsure.why.code.as_str(), &kept.id));
+        assert_eq!(
+            ("host.unsure-account", &known.id),
+            (unsure.why.code.as_str(), &kept.id)
+        );
         assert_eq!(kept.facts, ASKING.facts(&found(None, &half)));
-        let (_, another) = doubtful(&known, &[], &found(None, &[("user 1", "c"), ("source 1", "b")]));
+        let (_, another) = doubtful(
+            &known,
+            &[],
+            &found(None, &[("user 1", "c"), ("source 1", "b")]),
+        );
         assert_ne!(asked.id, another.id, "an answer counts for one account");
-        let (_, from_other) = doubtful(&other, &[], &found(None, &[("user 1", "c"), ("source 1", "d")]));
+        let (_, from_other) = doubtful(
+            &other,
+            &[],
+            &found(None, &[("user 1", "c"), ("source 1", "d")]),
+        );
         assert_ne!(another.id, from_other.id);
     }
 
     #[test]
     fn an_account_that_is_known_in_the_tenant_keeps_its_identity_in_every_connection() {
         let first = own(None, &[], &found(None, &FACTS));
-        let changed = [("user 1", "2020"), ("source 1", "2021"), ("source 2", "now")];
+        let changed = [
+            ("user 1", "2020"),
+            ("source 1", "2021"),
+            ("source 2", "now"),
+        ];
         let known = [first.clone()];
         assert_eq!(first.id, own(None, &known, &found(None, &changed)).id);
         // Back to where it was before somebody gave it another credential.
         let (other, _) = doubtful(&first, &known, &found(None, &[("user 1", "x")]));
         let (back, _) = doubtful(&other, &known, &found(None, &changed));
         assert_eq!(first.id, back.id);
-        let others = [Account { connector: "another".to_owned(), ..first.clone() }];
+        let others = [Account {
+            connector: "another".to_owned(),
+            ..first.clone()
+        }];
         assert_ne!(first.id, own(None, &others, &found(None, &changed)).id);
     }
 

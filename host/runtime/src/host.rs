@@ -656,9 +656,7 @@ impl Host {
         }
         // The check is a call of its own, with a place and a unit of work of its own.
         drop(call);
-        let (requests, found) = self
-            .find_account(connection, Arc::clone(&observer))
-            .await?;
+        let (requests, found) = self.find_account(connection, Arc::clone(&observer)).await?;
         let mut call = self.open_fenced(connection, request, &observer).await?;
         let Some(run) = call.store.data_mut().run.as_mut() else {
             unreachable!("only a description has no run");

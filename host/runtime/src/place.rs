@@ -87,7 +87,9 @@ impl PlacePart {
             // A name that means another zone on another machine is none.
             PlacePart::TimeZone => value != "localtime" && TimeZone::get(value).is_ok(),
             PlacePart::Language => LANGUAGES.contains(&value),
-            PlacePart::Currency => value.len() == 3 && CURRENCIES.split(' ').any(|code| code == value),
+            PlacePart::Currency => {
+                value.len() == 3 && CURRENCIES.split(' ').any(|code| code == value)
+            }
         };
         known.then_some(()).ok_or_else(|| BadPlace {
             part: self,

@@ -35,8 +35,7 @@ use tenon_host::report::{Outcome, Question, RejectedRecord, RunReport};
 use tenon_host::{
     CallError, ConnectError, Connection, ConnectionSpec, Connector, EgressSettings, FoundAccount,
     Host, HostOptions, InstallError, JobRequest, Limits, Mode, NetworkOptions, Place, RetryPolicy,
-    Secret,
-    WantedJob, Webhook,
+    Secret, WantedJob, Webhook,
 };
 use tenon_scenarios::{compiler, hostile_component, target};
 

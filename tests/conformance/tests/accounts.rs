@@ -30,7 +30,10 @@ fn context(run: &Run) -> Value {
 }
 
 fn identity(run: &Run) -> String {
-    context(run)["account"].as_str().expect("an account").to_owned()
+    context(run)["account"]
+        .as_str()
+        .expect("an account")
+        .to_owned()
 }
 
 /// The question of a run that did not begin.
@@ -69,13 +72,19 @@ fn belong_to_somebody_is_told_the_tenants_place_and_the_identity_of_its_books() 
 #[test]
 fn belong_to_somebody_else_ends_the_run_before_it_begins_until_people_have_agreed() {
     let sandbox = Sandbox::new();
-    of(&sandbox, &told("a")).argument("order-1").run().assert_done();
+    of(&sandbox, &told("a"))
+        .argument("order-1")
+        .run()
+        .assert_done();
     let before = sandbox.contents("shop");
 
     let other = of(&sandbox, &told("b")).argument("order-1");
     let question = asked(&other.run());
     assert_eq!("host.other-account", question.why.code);
-    assert_eq!(Some(Mend::Credential("api_key".to_owned())), question.why.mend);
+    assert_eq!(
+        Some(Mend::Credential("api_key".to_owned())),
+        question.why.mend
+    );
     for name in ["Shop a", "Shop b"] {
         assert!(question.text.contains(name), "{}", question.text);
     }
@@ -100,7 +109,9 @@ fn belong_to_somebody_else_ends_the_run_before_it_begins_until_people_have_agree
 
     // Back again, it goes on with what it had.
     let back = of(&sandbox, &told("a")).argument("order-1");
-    let back = back.confirmed(&asked(&of(&sandbox, &told("a")).run())).run();
+    let back = back
+        .confirmed(&asked(&of(&sandbox, &told("a")).run()))
+        .run();
     assert_eq!("a", identity(&back));
     assert!(back.logged(&["order-1 was bound: true"]), "{back:?}");
 }
@@ -122,13 +133,19 @@ fn belong_to_somebody_without_an_id_is_known_again_by_facts() {
     let half = untold(json!({ "user 1": "2020", "source 1": "x" }));
     let unsure = asked(&of(&sandbox, &half).run());
     assert_eq!("host.unsure-account", unsure.why.code);
-    assert_eq!(first, identity(&of(&sandbox, &half).confirmed(&unsure).run()));
+    assert_eq!(
+        first,
+        identity(&of(&sandbox, &half).confirmed(&unsure).run())
+    );
     assert_eq!(first, identity(&of(&sandbox, &half).run()));
 
     let strange = untold(json!({ "user 1": "y", "source 1": "y" }));
     let other = asked(&of(&sandbox, &strange).run());
     assert_eq!("host.other-account", other.why.code);
-    assert_ne!(first, identity(&of(&sandbox, &strange).confirmed(&other).run()));
+    assert_ne!(
+        first,
+        identity(&of(&sandbox, &strange).confirmed(&other).run())
+    );
 }
 
 #[test]
@@ -151,7 +168,10 @@ fn belong_to_somebody_else_in_a_preview_changes_nothing() {
     let preview = of(&sandbox, &told("a")).preview().run();
     assert_eq!("a", identity(&preview));
     assert!(sandbox.contents("shop")["accounts"].is_empty());
-    of(&sandbox, &told("a")).argument("order-1").run().assert_done();
+    of(&sandbox, &told("a"))
+        .argument("order-1")
+        .run()
+        .assert_done();
     let before = sandbox.contents("shop");
     let other = of(&sandbox, &told("b")).argument("order-1").preview();
     let question = asked(&other.run());

@@ -26,7 +26,8 @@ fn account(number: u64, price: &str) -> (Account, i64) {
     let mut account = Account::numbered(number);
     account.add_source(&format!("Сайт {number}"), "opencart");
     account.add_user("Олена", "Гнатюк");
-    let buyer = NewBuyer::named(&format!("Покупець {number}")).phone(&format!("+38050111000{number}"));
+    let buyer =
+        NewBuyer::named(&format!("Покупець {number}")).phone(&format!("+38050111000{number}"));
     let buyer = account.add_buyer(buyer);
     let line = NewLine::named(&format!("Чашка {number}"))
         .sku(&format!("CUP-{number}"))
@@ -38,7 +39,10 @@ fn account(number: u64, price: &str) -> (Account, i64) {
 
 fn crm(number: u64, price: &str) -> (Simulator, i64) {
     let (account, order) = account(number, price);
-    (keycrm::start_with(config(), account).expect("a simulator"), order)
+    (
+        keycrm::start_with(config(), account).expect("a simulator"),
+        order,
+    )
 }
 
 /// Puts another account where the CRM was, under a key of its own. There is one address for all.
@@ -71,11 +75,15 @@ fn orders_of_two_accounts_with_one_id_are_two_orders() {
     shop.switch_to("second", second.url(), KEY);
     let run = shop.run("orders", year());
     assert_eq!((1, 0, 0, 0), run.counts(), "{run:#?}");
-    let both = [(number.clone(), "120.50".to_owned()), (number, "7".to_owned())];
+    let both = [
+        (number.clone(), "120.50".to_owned()),
+        (number, "7".to_owned()),
+    ];
     assert_eq!(both, *orders(&shop));
 
     // What changes in one account changes nothing of the other.
-    second.account(|account| account.change_order(id).manager_comment = Some("терміново".to_owned()));
+    second
+        .account(|account| account.change_order(id).manager_comment = Some("терміново".to_owned()));
     assert_eq!((0, 1, 0, 0), shop.run("orders", year()).counts());
     shop.switch_to("test", first.url(), KEY);
     assert_eq!((0, 0, 1, 0), shop.run("orders", year()).counts());
@@ -90,7 +98,14 @@ fn a_key_of_another_account_ends_the_run_with_a_question_and_overwrites_nothing(
     let (sim, id) = crm(1, "120.50");
     let mut shop = Shop::new("keycrm", sim.url(), KEY);
     assert_eq!((1, 0, 0, 0), shop.run("orders", year()).counts());
-    let kinds = ["orders", "partners", "products", "bindings", "order-stages", "order-sources"];
+    let kinds = [
+        "orders",
+        "partners",
+        "products",
+        "bindings",
+        "order-stages",
+        "order-sources",
+    ];
     let all = |shop: &Shop| kinds.map(|kind| shop.records(kind));
     let before = all(&shop);
 
@@ -100,9 +115,15 @@ fn a_key_of_another_account_ends_the_run_with_a_question_and_overwrites_nothing(
     assert_eq!(Outcome::Configuration, run.report.outcome, "{run:#?}");
     let why = run.report.why.as_ref().expect("a reason");
     assert_eq!("host.other-account", why.code);
-    assert_eq!(Some(&Mend::Credential("api_key".to_owned())), why.mend.as_ref());
+    assert_eq!(
+        Some(&Mend::Credential("api_key".to_owned())),
+        why.mend.as_ref()
+    );
     let error = run.report.error.as_deref().expect("a text");
-    assert!(error.contains("Сайт 1") && error.contains("Сайт 2"), "{error}");
+    assert!(
+        error.contains("Сайт 1") && error.contains("Сайт 2"),
+        "{error}"
+    );
     assert_eq!(1, run.report.questions.len());
     assert_eq!(before, all(&shop));
 
@@ -111,7 +132,10 @@ fn a_key_of_another_account_ends_the_run_with_a_question_and_overwrites_nothing(
     let run = shop.run("orders", year());
     assert_eq!((1, 0, 0, 0), run.counts(), "{run:#?}");
     let number = id.to_string();
-    let both = [(number.clone(), "120.50".to_owned()), (number, "7".to_owned())];
+    let both = [
+        (number.clone(), "120.50".to_owned()),
+        (number, "7".to_owned()),
+    ];
     assert_eq!(both, *orders(&shop));
     assert_eq!((0, 0, 1, 0), shop.run("orders", year()).counts());
 
@@ -165,7 +189,8 @@ fn a_new_key_of_the_same_account_goes_on_without_a_question() {
         "renewed".clone_into(&mut account.api_key);
         account.sources.remove(&1);
     });
-    sim.faults().add(Rule::new(Fault::Status(403)).on("GET /users"));
+    sim.faults()
+        .add(Rule::new(Fault::Status(403)).on("GET /users"));
     shop.sign("renewed");
     let run = shop.run("orders", year());
     assert_eq!((0, 0, 1, 0), run.counts(), "{run:#?}");
@@ -220,7 +245,11 @@ async fn a_server_pauses_a_connection_whose_key_is_another_accounts_until_the_ri
         let listed = server.get("/tenants/shop/records/orders").await;
         listed["items"].as_array().expect("orders").clone()
     };
-    server.until("/tenants/shop/records/orders", |page| page["items"][0].is_object()).await;
+    server
+        .until("/tenants/shop/records/orders", |page| {
+            page["items"][0].is_object()
+        })
+        .await;
     let before = orders().await;
 
     replace(&sim, 2, "7", OTHER_KEY);
@@ -228,13 +257,20 @@ async fn a_server_pauses_a_connection_whose_key_is_another_accounts_until_the_ri
     ask().await;
     let paused = server.until(path, |one| one["state"] == "paused").await;
     let reason = paused["paused_reason"].as_str().expect("a reason");
-    assert!(reason.contains("Сайт 1") && reason.contains("Сайт 2"), "{reason}");
+    assert!(
+        reason.contains("Сайт 1") && reason.contains("Сайт 2"),
+        "{reason}"
+    );
     assert_eq!(before, orders().await);
 
     replace(&sim, 1, "120.50", KEY);
     sign(KEY).await;
     server.post(&format!("{path}/enable"), Value::Null).await;
     ask().await;
-    server.until(&format!("{path}/runs"), |page| page["items"][0]["outcome"] == "done").await;
+    server
+        .until(&format!("{path}/runs"), |page| {
+            page["items"][0]["outcome"] == "done"
+        })
+        .await;
     assert_eq!(before, orders().await);
 }

@@ -15,7 +15,10 @@ async fn books(erp: &EmbeddedErp, tenant: &TenantId) -> String {
 async fn every_file_has_an_identity_of_its_own_that_stays() {
     let shop = Shop::new();
     let id = books(&shop.erp, &tenant()).await;
-    assert!(id.len() == 32 && id.chars().all(|c| c.is_ascii_hexdigit()), "{id}");
+    assert!(
+        id.len() == 32 && id.chars().all(|c| c.is_ascii_hexdigit()),
+        "{id}"
+    );
     assert_eq!(id, books(&shop.erp, &tenant()).await);
     let reopened = EmbeddedErp::open(shop.dir.path()).unwrap();
     assert_eq!(id, books(&reopened, &tenant()).await);
@@ -85,7 +88,10 @@ async fn what_a_connection_keeps_of_one_account_is_out_of_sight_under_another() 
     assert_eq!(Ok(Some(account("b"))), unit.account().await);
     // Both pairs stand there for people.
     let listed = shop.all("bindings");
-    assert!(listed.iter().all(|pair| pair["connection"] == "crm"), "{listed:?}");
+    assert!(
+        listed.iter().all(|pair| pair["connection"] == "crm"),
+        "{listed:?}"
+    );
     assert_eq!(2, listed.len());
 
     unit.set_account(account("a")).await.unwrap();

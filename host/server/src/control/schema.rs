@@ -365,7 +365,9 @@ mod tests {
             db.execute(insert, [zone]).unwrap();
         }
         MIGRATIONS.to_latest(&mut db).unwrap();
-        let mut found = db.prepare("SELECT currency FROM tenants ORDER BY id").unwrap();
+        let mut found = db
+            .prepare("SELECT currency FROM tenants ORDER BY id")
+            .unwrap();
         let found = found.query_map([], |row| row.get::<_, String>(0)).unwrap();
         let found: Vec<_> = found.map(Result::unwrap).collect();
         assert_eq!(["UAH", "RUB", "UAH"], *found);

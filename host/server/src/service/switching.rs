@@ -103,7 +103,11 @@ impl Service {
             self.host().disable(&opened).await?;
         }
         let (callback, hook) = self.new_hook(actor, stored).await?;
-        if let Err(error) = self.host().enable(&opened, &callback, &HashSet::new()).await {
+        if let Err(error) = self
+            .host()
+            .enable(&opened, &callback, &HashSet::new())
+            .await
+        {
             // Nobody was told this address.
             let (tenant, connection) = (stored.tenant.clone(), stored.id.clone());
             self.control()
@@ -223,7 +227,9 @@ impl Service {
         let _room = self.room(tenant).await?;
         self.host().disable(&opened).await?;
         let (callback, _) = self.new_hook(actor, &stored).await?;
-        self.host().enable(&opened, &callback, &HashSet::new()).await?;
+        self.host()
+            .enable(&opened, &callback, &HashSet::new())
+            .await?;
         self.note_timers(tenant, connection).await;
         Ok(callback)
     }

@@ -72,10 +72,7 @@ fn a_bad_body_is_refused_with_every_place() {
         one("/currency", "pattern"),
         refused(new_tenant(|b| b["currency"] = json!("uah")))
     );
-    let currency = server.post(
-        "/v1/tenants",
-        &new_tenant(|b| b["currency"] = json!("RUR")),
-    );
+    let currency = server.post("/v1/tenants", &new_tenant(|b| b["currency"] = json!("RUR")));
     assert_eq!(
         "/currency",
         currency.problem(422, "invalid")["errors"][0]["path"]

@@ -151,7 +151,10 @@ fn an_order_is_made_once_with_what_the_settings_say() {
     let document = &order["documents"][0];
     assert_eq!("N-42", document["number"]);
     let made = shop.world.objects(Kind::CustomerOrder, |_, order| order.id);
-    assert_eq!(shop.world.origin("customerorder", made[0]), document["origin"]);
+    assert_eq!(
+        shop.world.origin("customerorder", made[0]),
+        document["origin"]
+    );
 
     shop.world.sim.reset_counts();
     let run = shop.world.run("orders", settings).clean();

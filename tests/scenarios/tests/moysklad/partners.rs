@@ -93,11 +93,7 @@ fn who_is_there_already_is_found_by_tax_number_then_e_mail_then_phone() {
         let run = world.run("partners", json!({})).clean();
         assert!(run.logged(&["matched by"]), "{field}: {run:#?}");
         let bound = world.record("bindings", "key", "k1");
-        assert_eq!(
-            world.origin("counterparty", id),
-            bound["origin"],
-            "{field}"
-        );
+        assert_eq!(world.origin("counterparty", id), bound["origin"], "{field}");
         let all = counterparties(&world, "name");
         assert_eq!(2, all.len(), "{field}");
         let found = all.iter().find(|one| one.0 == "Ромашка (старая карточка)");

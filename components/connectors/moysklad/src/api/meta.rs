@@ -172,8 +172,14 @@ mod tests {
         let own = origin("customerorder", id);
         assert!(is_ours(&own, "customerorder"));
         assert!(!is_ours(&own, "customer"));
-        assert!(!is_ours(&own.replace(":any:", ":another:"), "customerorder"));
-        assert!(!is_ours(&own.replace("moysklad", "insales"), "customerorder"));
+        assert!(!is_ours(
+            &own.replace(":any:", ":another:"),
+            "customerorder"
+        ));
+        assert!(!is_ours(
+            &own.replace("moysklad", "insales"),
+            "customerorder"
+        ));
     }
 
     #[test]
