@@ -120,10 +120,12 @@ pub struct Connection {
     connector: Arc<Connector>,
     settings: Arc<str>,
     egress: Arc<Egress>,
-    /// By which the counterpart signs its webhooks.
-    webhook_secret: Option<Secret>,
     /// Where it goes and what it signs with: see [`account::way`].
     way: [u8; 32],
+    /// The credential that says whose account it is; none where nothing is signed.
+    credential: Option<String>,
+    /// By which the counterpart signs its webhooks.
+    webhook_secret: Option<Secret>,
     place: Place,
     limits: Limits,
 }
@@ -152,13 +154,6 @@ impl Connection {
     /// The version that it runs.
     pub fn connector(&self) -> &Connector {
         &self.connector
-    }
-
-    /// The credential that says whose account it is; none where nothing is signed.
-    fn credential(&self) -> Option<&str> {
-        let endpoints = self.connector.manifest.endpoints.iter();
-        let mut signed = endpoints.filter_map(|endpoint| endpoint.credentials.first());
-        signed.next().map(String::as_str)
     }
 }
 
@@ -336,11 +331,15 @@ impl Host {
             &self.accounts,
         )?;
         let way = account::way(manifest, egress.origins(), &spec.credentials);
+        let mut signing = (manifest.endpoints.iter()).flat_map(|endpoint| &endpoint.credentials);
+        let credential = signing.find(|name| spec.credentials.contains_key(*name));
+        let credential = credential.cloned();
         Ok(Connection {
             settings: Arc::from(spec.settings.to_string()),
             egress: Arc::new(egress),
-            webhook_secret,
             way,
+            credential,
+            webhook_secret,
             tenant: spec.tenant,
             id: spec.id,
             place: spec.place,
@@ -776,7 +775,7 @@ impl Run {
             connector: &connection.connector.manifest.name,
             books: &self.books.id,
             mark: account::mark(&self.books.id, &connection.way),
-            credential: connection.credential(),
+            credential: connection.credential.as_deref(),
         };
         let account = match asking.recognise(self.account.as_ref(), &known, found) {
             Recognised::Own(account) => account,

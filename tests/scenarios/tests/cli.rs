@@ -221,6 +221,54 @@ fn a_limit_of_the_command_line_is_kept_and_an_unknown_one_is_refused() {
 }
 
 #[test]
+fn a_place_that_means_nothing_ends_with_2_and_one_line_that_names_the_flag() {
+    let site = Site::new(5);
+    let run = |flag: &str, value: &str| {
+        let output = site.command().args([flag, value]).output();
+        output.expect("tenon starts")
+    };
+    for (flag, bad) in [
+        ("--time-zone", "Europe/Odesa"),
+        ("--language", "de"),
+        ("--currency", "RUR"),
+    ] {
+        let error = refusal(&run(flag, bad));
+        assert!(error.contains(flag) && error.contains(bad), "{error}");
+    }
+    assert_eq!(0, site.sim.total_requests());
+    assert!(run("--currency", "EUR").status.success());
+}
+
+#[tokio::test]
+async fn a_tenant_of_the_server_has_a_place_of_its_own() {
+    let mut server = tenon_scenarios::server::Server::start(&[]);
+    server.tenant("shop").await;
+    server.terminate();
+    let site = Site::new(5);
+    let run = |more: &[&str]| {
+        let mut arguments = site.exchange();
+        let data = arguments.iter().position(|one| *one == site.path("data"));
+        arguments[data.expect("the folder")] = server.folder().display().to_string();
+        let mut command = program();
+        let output = command
+            .args(arguments)
+            .args(more)
+            .env("KEYCRM_KEY", KEY)
+            .output();
+        output.expect("tenon starts")
+    };
+    let error = refusal(&run(&["--currency", "EUR"]));
+    assert!(
+        error.contains("--currency") && error.contains("shop"),
+        "{error}"
+    );
+    assert_eq!(0, site.sim.total_requests());
+    // The partner of the settings is in another folder, so nothing but the place is tried here.
+    let error = refusal(&run(&[]));
+    assert!(error.contains("default_partner"), "{error}");
+}
+
+#[test]
 fn a_wrong_key_ends_with_2_and_one_line_that_names_the_credential() {
     let site = Site::new(5);
     let output = (site.command().env("KEYCRM_KEY", "wrong").output()).unwrap();
