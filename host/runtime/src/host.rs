@@ -7,11 +7,10 @@ use std::time::Duration;
 
 use serde_json::Value;
 use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
-use tokio::time::Instant;
-use wasmtime::component::Linker;
+use wasmtime::component::{Linker, ResourceTable};
 use wasmtime::{Engine, Store, Trap, UpdateDeadline};
 
-use crate::capability::{self, Checkpoint, Run, RunState};
+use crate::capability::{self, Run, RunState};
 use crate::compiler::Compiler;
 use crate::connector::{self, Connector, InstallError};
 use crate::contract::ConnectorPre;
@@ -29,6 +28,7 @@ use crate::report::{Outcome, RunReport};
 use crate::request::{JobRequest, WantedJob, Webhook};
 use crate::secret::Secret;
 use crate::threads::Threads;
+use crate::watch::{Cut, Stage, Watch};
 
 /// Runs connectors for the tenants of a platform.
 pub struct Host {
@@ -194,7 +194,7 @@ impl Host {
         let limits = Limits::to_describe();
         let state = RunState::new(&limits, None, None, Arc::from("{}"), Arc::new(NoObserver));
         let call = Call {
-            watch: Watch::new(&state),
+            watch: watch(&state),
             store: self.store(state),
             pre: checked.pre.clone(),
             place: self.place().await,
@@ -389,34 +389,28 @@ impl Host {
         Ok(restored)
     }
 
-    /// Runs a job until it is done, cut or failed. What its last checkpoint committed stays
-    /// whatever happens after it; returning without a fault is a checkpoint, too.
+    /// Runs a job until it is done, stopped or failed. What its last checkpoint committed stays
+    /// whatever happens after it; returning without a fault is a checkpoint, too. The observer can
+    /// stop it at a checkpoint, or at once ([`Observer::stopped`]).
     pub async fn run(
         &self,
         connection: &Connection,
         request: &JobRequest,
         observer: Arc<dyn Observer>,
     ) -> RunReport {
-        let egress = Some(Arc::clone(&connection.egress));
-        let opened = self
-            .open(
-                connection,
-                &connection.limits,
-                egress,
-                &request.job,
-                request.preview,
-                observer,
-            )
-            .await;
-        let fenced = match opened {
-            Ok(call) => call.fenced(request.fence).await,
-            Err(fault) => Err(fault),
+        let begun = tokio::select! {
+            biased;
+            begun = self.begin(connection, request, &observer) => begun,
+            stop = observer.stopped() => {
+                let stage = Stage::Waiting;
+                Err(Ending::Cut(Cut { stop, stage }))
+            }
         };
-        let call = match fenced {
+        let call = match begun {
             Ok(call) => call,
-            Err(fault) => {
+            Err(ending) => {
                 let mut report = begin_report(connection, &request.job, request.preview);
-                conclude(&mut report, Err(CallError::Fault(fault)));
+                conclude(&mut report, ending);
                 return report;
             }
         };
@@ -428,11 +422,36 @@ impl Host {
         } = request.clone();
         let cause = cause.into();
         let (left, answer) = export!(call, call_run, &job, argument.as_deref(), &cause);
-        let ended = said(&connection.limits, answer).map(|outcome| match outcome {
-            sync::Outcome::Done => Outcome::Done,
-            sync::Outcome::Suspended => Outcome::Suspended,
-        });
-        finish(left, connection, ended).await
+        let cut = (answer.as_ref().err()).and_then(|error| error.downcast_ref::<Cut>().copied());
+        let ending = match cut {
+            Some(cut) => Ending::Cut(cut),
+            None => match said(&connection.limits, answer) {
+                Ok(sync::Outcome::Done) => Ending::Answered(Outcome::Done),
+                Ok(sync::Outcome::Suspended) => Ending::Answered(Outcome::Suspended),
+                Err(error) => Ending::Failed(error),
+            },
+        };
+        finish(left, connection, ending).await
+    }
+
+    /// The call of a run, once there is room for it.
+    async fn begin(
+        &self,
+        connection: &Connection,
+        request: &JobRequest,
+        observer: &Arc<dyn Observer>,
+    ) -> Result<Call<'_>, Ending> {
+        let opened = self.open(
+            connection,
+            &connection.limits,
+            Some(Arc::clone(&connection.egress)),
+            &request.job,
+            request.preview,
+            Arc::clone(observer),
+        );
+        let failed = |fault| Ending::Failed(CallError::Fault(fault));
+        let call = opened.await.map_err(failed)?;
+        call.fenced(request.fence).await.map_err(failed)
     }
 
     /// The timers of a connection that have come due, the earliest first. Whoever has started their
@@ -573,7 +592,7 @@ impl Host {
             observer,
         );
         Ok(Call {
-            watch: Watch::new(&state),
+            watch: watch(&state),
             store: self.store(state),
             pre: connection.connector.pre.clone(),
             place,
@@ -628,37 +647,11 @@ impl Call<'_> {
     }
 }
 
-/// Ends a call that goes too long without a checkpoint, whatever it waits for.
-struct Watch {
-    checkpoint: Checkpoint,
-    most: Duration,
-}
-
-impl Watch {
-    fn new(state: &RunState) -> Watch {
-        Watch {
-            checkpoint: state.checkpoint.clone(),
-            most: state.limits.elapsed,
-        }
-    }
-
-    async fn within<T>(
-        &self,
-        call: impl Future<Output = wasmtime::Result<T>>,
-    ) -> wasmtime::Result<T> {
-        let mut call = std::pin::pin!(call);
-        loop {
-            let end = self.checkpoint.passed_at() + self.most;
-            tokio::select! {
-                biased;
-                answer = &mut call => return answer,
-                () = tokio::time::sleep_until(end) => {
-                    if self.checkpoint.passed_at() + self.most <= Instant::now() {
-                        return Err(Breach::Elapsed(self.most).into());
-                    }
-                }
-            }
-        }
+fn watch(state: &RunState) -> Watch {
+    Watch {
+        pulse: Arc::clone(&state.pulse),
+        observer: Arc::clone(&state.observer),
+        most: state.limits.elapsed,
     }
 }
 
@@ -689,38 +682,73 @@ async fn settle(
     answer: wasmtime::Result<Result<(), Fault>>,
 ) -> Result<(), CallError> {
     let ended = said(&connection.limits, answer);
-    let outcome = ended.clone().map(|()| Outcome::Done);
-    let report = finish(left, connection, outcome).await;
+    let ending = match ended.clone() {
+        Ok(()) => Ending::Answered(Outcome::Done),
+        Err(error) => Ending::Failed(error),
+    };
+    let report = finish(left, connection, ending).await;
     match report.error {
         Some(error) => ended.and(Err(CallError::Crashed(error))),
         None => ended,
     }
 }
 
+/// How a run ended.
+#[derive(Clone, Debug)]
+enum Ending {
+    /// The component came to an end of its own.
+    Answered(Outcome),
+    /// It was to stop, and came to no checkpoint.
+    Cut(Cut),
+    /// It failed.
+    Failed(CallError),
+}
+
 /// Commits what a run that ended well has left, or undoes it, and keeps the report.
-async fn finish(
-    mut state: RunState,
-    connection: &Connection,
-    ended: Result<Outcome, CallError>,
-) -> RunReport {
+async fn finish(mut state: RunState, connection: &Connection, ending: Ending) -> RunReport {
+    // Requests that are still under way end with their handles.
+    state.table = ResourceTable::new();
+    let is_cut = matches!(ending, Ending::Cut(_));
     let mut committed = Ok(());
     if let Some(run) = state.run.as_mut() {
-        if ended.is_err() {
+        if !matches!(ending, Ending::Answered(_)) {
             committed = run.work.rollback().await.map_err(wasmtime::Error::from);
         }
-        conclude(&mut run.report, ended);
+        conclude(&mut run.report, ending);
     }
     if committed.is_ok() {
-        committed = state.commit().await;
+        committed = if is_cut {
+            keep_report(&mut state).await;
+            Ok(())
+        } else {
+            state.commit().await
+        };
     }
+    state.count();
     let Some(Run { mut report, .. }) = state.run else {
         unreachable!("a run has its report until here");
     };
     if let Err(error) = committed {
-        conclude(&mut report, Err(crash(&connection.limits, &error)));
+        conclude(
+            &mut report,
+            Ending::Failed(crash(&connection.limits, &error)),
+        );
     }
     report
 }
+
+/// Keeps the report of a run that was cut. Whoever stopped it does not wait for others who write to
+/// the platform meanwhile.
+async fn keep_report(state: &mut RunState) {
+    match tokio::time::timeout(REPORTING, state.commit()).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::warn!("the report of a run that was stopped: {error:#}"),
+        Err(_) => tracing::warn!("the report of a run that was stopped is not kept: others write"),
+    }
+}
+
+/// How long keeping the report of a run that was cut may take.
+const REPORTING: Duration = Duration::from_millis(500);
 
 fn begin_report(connection: &Connection, job: &str, preview: bool) -> RunReport {
     let started_at = jiff::Timestamp::now();
@@ -748,19 +776,20 @@ fn begin_report(connection: &Connection, job: &str, preview: bool) -> RunReport 
     }
 }
 
-fn conclude(report: &mut RunReport, ended: Result<Outcome, CallError>) {
+fn conclude(report: &mut RunReport, ending: Ending) {
     report.finished_at = Some(jiff::Timestamp::now());
-    match ended {
-        Ok(outcome) => report.outcome = outcome,
-        Err(error) => {
-            report.outcome = match &error {
+    (report.outcome, report.error) = match ending {
+        Ending::Answered(outcome) => (outcome, None),
+        Ending::Cut(cut) => (Outcome::Suspended, Some(cut.to_string())),
+        Ending::Failed(error) => {
+            let outcome = match &error {
                 CallError::Crashed(_) => Outcome::Crashed,
                 CallError::Fault(Fault::Transient(_) | Fault::Conflict(_)) => Outcome::Transient,
                 CallError::Fault(_) => Outcome::Configuration,
             };
-            report.error = Some(error.to_string());
+            (outcome, Some(error.to_string()))
         }
-    }
+    };
 }
 
 /// What a trap means to people.

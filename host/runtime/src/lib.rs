@@ -56,6 +56,7 @@ pub mod schedule;
 pub mod seal;
 mod secret;
 mod threads;
+mod watch;
 
 pub use compiler::{CompileError, Compiler, CompilerProcess, compile_stdin};
 pub use connector::{Connector, InstallError};

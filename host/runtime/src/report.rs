@@ -36,7 +36,7 @@ pub struct RunReport {
     /// Most linear memory that the component had, in bytes; 0 in reports of hosts that did not tell.
     #[serde(default)]
     pub memory: u64,
-    /// Why it could not go on; none when it could.
+    /// Why it could not go on, or was ended between two checkpoints; none when neither is so.
     pub error: Option<String>,
     /// The records that could not be taken.
     pub records: Vec<RejectedRecord>,
@@ -50,7 +50,8 @@ pub enum Outcome {
     Running,
     /// At the end of its work.
     Done,
-    /// Cut at a checkpoint; the next run goes on from there.
+    /// Ended before its work was done, because that was wanted; the next run goes on from its last
+    /// checkpoint. What it did after that, if the report has an error, is undone.
     Suspended,
     /// Something outside failed; the same run may succeed later.
     Transient,

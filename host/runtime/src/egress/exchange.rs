@@ -17,6 +17,7 @@ use super::signature::{Signature, Signer, token};
 use super::{Egress, Endpoint, Forbidden, hints, policy, retry};
 use crate::limits::Limits;
 use crate::observe::{self, Ending, Level, Observer, RunLog, method_name};
+use crate::watch::Pulse;
 
 /// By this header a guest says that the counterpart recognises a repeated request.
 const REPEATABLE: HeaderName = HeaderName::from_static("tenon-repeatable");
@@ -26,6 +27,7 @@ const BUSY: retry::Failure = retry::Failure::Status(StatusCode::TOO_MANY_REQUEST
 pub(crate) struct RunEgress {
     egress: Option<Arc<Egress>>,
     run: Arc<RunShare>,
+    pulse: Arc<Pulse>,
 }
 
 /// What all requests of one run share.
@@ -45,6 +47,7 @@ impl RunEgress {
         observer: Arc<dyn Observer>,
         log: RunLog,
         limits: &Limits,
+        pulse: &Arc<Pulse>,
     ) -> RunEgress {
         let run = Arc::new(RunShare {
             observer,
@@ -53,7 +56,11 @@ impl RunEgress {
             bodies: AtomicUsize::new(0),
             limits: limits.clone(),
         });
-        RunEgress { egress, run }
+        RunEgress {
+            egress,
+            run,
+            pulse: Arc::clone(pulse),
+        }
     }
 
     /// Requests sent so far.
@@ -74,7 +81,9 @@ impl WasiHttpHooks for RunEgress {
     ) -> Box<dyn Future<Output = Result<(Response<WasiBody>, Io), Error>> + Send> {
         let egress = self.egress.clone();
         let run = Arc::clone(&self.run);
+        let exchanging = self.pulse.exchanging();
         Box::new(async move {
+            let _exchanging = exchanging;
             let egress = egress.ok_or(Error::HttpRequestDenied)?;
             let response = Exchange { egress, run }.perform(request, options).await?;
             let nothing_left: Io = Box::new(async { Ok(()) });

@@ -20,6 +20,7 @@ use crate::limits::Limits;
 use crate::manifest::{self, AuthScheme};
 use crate::observe::{Ending, Exchange, LogLine, Observer, RunLog};
 use crate::options::NetworkOptions;
+use crate::watch::Pulse;
 
 /// A request as the counterpart saw it.
 #[derive(Clone, Debug)]
@@ -187,7 +188,8 @@ impl Way {
     fn run(&self) -> RunEgress {
         let log = RunLog::new(self.heard.clone(), &self.limits);
         let egress = Some(Arc::clone(&self.egress));
-        RunEgress::new(egress, self.heard.clone(), log, &self.limits)
+        let pulse = Pulse::begin();
+        RunEgress::new(egress, self.heard.clone(), log, &self.limits, &pulse)
     }
 
     async fn get(&self, path: &str) -> Result<(StatusCode, Bytes), Error> {

@@ -1,0 +1,188 @@
+//! Ends a call into a guest from outside: at its deadline, or when it is to stop.
+//!
+//! The threat: a guest waits for a counterpart that holds its request, for a clock, or for its turn in a
+//! budget, and comes to no checkpoint at which it could be told that nobody wants it any longer. So
+//! its call is dropped, as it would be if the process ended then: what was under way is given up,
+//! what was written since the last checkpoint is undone, and the next run goes on from there.
+//!
+//! A guest that waits for its counterpart is cut at once. One that computes, or writes to the
+//! platform, is probably close to a checkpoint and gets a moment to come to it, so that less is done
+//! again. A commit that is under way is never cut: what became of it would be unknown.
+
+use std::fmt;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::engine;
+use crate::limits::Breach;
+use crate::observe::{Observer, Stop};
+
+/// How long a guest that does not wait for its counterpart may go on after it is to stop.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// What a run shows to who watches it from outside its store, and is told by them.
+#[derive(Debug)]
+pub(crate) struct Pulse {
+    passed_at: Mutex<Instant>,
+    exchanges: AtomicUsize,
+    commits: AtomicUsize,
+    stopping: AtomicBool,
+}
+
+impl Pulse {
+    /// Of a call that begins.
+    pub fn begin() -> Arc<Pulse> {
+        Arc::new(Pulse {
+            passed_at: Mutex::new(Instant::now()),
+            exchanges: AtomicUsize::new(0),
+            commits: AtomicUsize::new(0),
+            stopping: AtomicBool::new(false),
+        })
+    }
+
+    /// A checkpoint is passed: the time between two begins anew.
+    pub fn pass_checkpoint(&self) {
+        *self
+            .passed_at
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = Instant::now();
+    }
+
+    fn passed_at(&self) -> Instant {
+        *self
+            .passed_at
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A request is on its way, or waits for that, while the answer lives.
+    pub fn exchanging(self: &Arc<Self>) -> Beat {
+        Beat::of(self, |pulse| &pulse.exchanges)
+    }
+
+    /// A commit is under way while the answer lives.
+    pub fn committing(self: &Arc<Self>) -> Beat {
+        Beat::of(self, |pulse| &pulse.commits)
+    }
+
+    /// Whether the run is to stop.
+    pub fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Relaxed)
+    }
+}
+
+/// Something that is under way, for as long as this lives.
+#[derive(Debug)]
+pub(crate) struct Beat {
+    pulse: Arc<Pulse>,
+    count: fn(&Pulse) -> &AtomicUsize,
+}
+
+impl Beat {
+    fn of(pulse: &Arc<Pulse>, count: fn(&Pulse) -> &AtomicUsize) -> Beat {
+        count(pulse).fetch_add(1, Ordering::Relaxed);
+        Beat {
+            pulse: Arc::clone(pulse),
+            count,
+        }
+    }
+}
+
+impl Drop for Beat {
+    fn drop(&mut self) {
+        (self.count)(&self.pulse).fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// A run that was ended between two checkpoints because it was to stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{stop} {stage}; the next run goes on from the last checkpoint")]
+pub(crate) struct Cut {
+    pub stop: Stop,
+    pub stage: Stage,
+}
+
+/// What a run was at when it was cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// It had not begun: it waited for a place, or for the platform.
+    Waiting,
+    /// A request was under way, or waited for its turn or its repetition.
+    Exchanging,
+    /// It did something else and came to no checkpoint in time.
+    Working,
+}
+
+impl fmt::Display for Stage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Stage::Waiting => "before it began",
+            Stage::Exchanging => "while it waited for the counterpart",
+            Stage::Working => "between two checkpoints",
+        })
+    }
+}
+
+/// Watches one call.
+pub(crate) struct Watch {
+    pub pulse: Arc<Pulse>,
+    pub observer: Arc<dyn Observer>,
+    /// Time between two checkpoints.
+    pub most: Duration,
+}
+
+impl Watch {
+    /// The call's answer, or why it has none: [`Breach::Elapsed`] or [`Cut`].
+    pub async fn within<T>(
+        &self,
+        call: impl Future<Output = wasmtime::Result<T>>,
+    ) -> wasmtime::Result<T> {
+        let mut call = std::pin::pin!(call);
+        let mut stopped = self.observer.stopped();
+        let mut stopping = None;
+        let mut look = self.deadline();
+        loop {
+            tokio::select! {
+                biased;
+                answer = &mut call => return answer,
+                stop = &mut stopped, if stopping.is_none() => {
+                    self.pulse.stopping.store(true, Ordering::Relaxed);
+                    stopping = Some((stop, Instant::now() + GRACE));
+                }
+                () = tokio::time::sleep_until(look) => {}
+            }
+            let now = Instant::now();
+            let committing = self.pulse.commits.load(Ordering::Relaxed) > 0;
+            if let Some((stop, end)) = stopping
+                && let Some(stage) = self.stage(now, end)
+                && !committing
+            {
+                return Err(Cut { stop, stage }.into());
+            }
+            let deadline = self.deadline();
+            if deadline <= now && !committing {
+                return Err(Breach::Elapsed(self.most).into());
+            }
+            look = if stopping.is_some() || committing {
+                now + engine::TICK
+            } else {
+                deadline
+            };
+        }
+    }
+
+    fn deadline(&self) -> Instant {
+        self.pulse.passed_at() + self.most
+    }
+
+    /// What a run that is to stop is at, when it may be cut there.
+    fn stage(&self, now: Instant, end: Instant) -> Option<Stage> {
+        if self.pulse.exchanges.load(Ordering::Relaxed) > 0 {
+            return Some(Stage::Exchanging);
+        }
+        (now >= end).then_some(Stage::Working)
+    }
+}
