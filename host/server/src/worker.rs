@@ -5,18 +5,20 @@
 //! checkpoints whatever becomes of this process; its record here is written before the request is
 //! given back, so a request that is given back has its record, and one that is not runs again.
 //!
-//! A run that has had its slice is cut when something waits that can only go on then, and else not.
+//! A run that has had its slice is cut at a checkpoint when something waits that can only go on then, and
+//! else not. One that nobody wants any longer, or that is in the way, is ended at once.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
+use async_trait::async_trait;
 use jiff::Timestamp;
 use tenon_host::manifest::Manifest;
-use tenon_host::observe::{Exchange, Level, LogLine, Observer, Progress, Written};
+use tenon_host::observe::{Exchange, Level, LogLine, Observer, Progress, Stop, Written};
 use tenon_host::report::{Outcome, RejectedRecord, RunReport};
 use tenon_host::{Cause, Connection, JobRequest};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
@@ -26,7 +28,7 @@ use crate::control::{connections, failed, log, runs};
 use crate::failures::{Failures, News};
 use crate::observe;
 use crate::queue::{Claim, Ended, Leases, Next, QueueFailure, Suspension, cause};
-use crate::service::{Alone, Completeness, Error, Service, Watched, What};
+use crate::service::{Alone, Completeness, Error, Place, Service, Watched, What};
 
 /// Between two looks at a run that is under way.
 const LOOK: Duration = Duration::from_secs(1);
@@ -151,7 +153,7 @@ async fn perform(service: &Service, claim: Claim) {
     let (tenant, connection) = (&claim.tenant, &claim.connection);
     let place = service.place(tenant, connection);
     let occupied = async {
-        let alone = place.lock_owned().await;
+        let alone = place.take().await;
         let ended = execute(service, &alone, &claim, work).await;
         if ended.is_ok() {
             service.note_timers(tenant, connection).await;
@@ -250,7 +252,7 @@ async fn execute(
     let opened = service.open_stored(&stored, Completeness::Whole).await;
     let (ended, failed) = match opened {
         Ok(opened) => {
-            let (report, stopped) = go(service, &stored, &opened, work).await?;
+            let (report, stopped) = go(service, alone, &stored, &opened, work).await?;
             let failed = matches!(report.outcome, Outcome::Crashed | Outcome::Configuration);
             (ended(report, stopped), failed)
         }
@@ -320,6 +322,7 @@ pub(crate) enum Stopped {
 /// Runs a job to its end and keeps the record of it.
 pub(crate) async fn go(
     service: &Service,
+    alone: &Alone,
     stored: &Stored,
     opened: &Connection,
     work: Work,
@@ -344,8 +347,7 @@ pub(crate) async fn go(
         job: work.job.clone(),
         started_at: begun.started_at,
         progress: Mutex::default(),
-        stop: AtomicBool::new(false),
-        enough: AtomicBool::new(false),
+        enough: watch::Sender::new(false),
     });
     let noted = begun.clone();
     let listed = (service.control())
@@ -360,6 +362,7 @@ pub(crate) async fn go(
     let _listed = Listed::new(service, stored, &watched);
     let recorder = Arc::new(Recorder {
         service: service.clone(),
+        place: Arc::clone(alone.place()),
         watched,
         manifest: manifest.clone(),
         preview: work.preview,
@@ -397,7 +400,7 @@ pub(crate) async fn go(
             }
         }
     };
-    if matches!(report.outcome, Outcome::Done | Outcome::Suspended) {
+    if matches!(report.outcome, Outcome::Done | Outcome::Suspended) && report.error.is_none() {
         recorder.heard().failures.committed();
     }
     recorder.keep(Some(report.clone())).await?;
@@ -429,6 +432,7 @@ impl Drop for Listed<'_> {
 /// Hears what a run tells and writes it down.
 struct Recorder {
     service: Service,
+    place: Arc<Place>,
     watched: Arc<Watched>,
     manifest: Manifest,
     preview: bool,
@@ -578,6 +582,7 @@ fn note_failures(
     Ok(())
 }
 
+#[async_trait]
 impl Observer for Recorder {
     fn log(&self, line: LogLine) {
         self.note(line.level, line.message, line.record);
@@ -615,12 +620,11 @@ impl Observer for Recorder {
     }
 
     fn wants_stop(&self) -> bool {
-        let asked = |flag: &AtomicBool| flag.load(Ordering::Relaxed);
-        let why = if asked(&self.watched.enough) {
+        let why = if *self.watched.enough.borrow() {
             Stopped::ByPerson
-        } else if asked(&self.watched.stop) || self.service.stopping() {
+        } else if self.place.is_wanted() || self.service.stopping() {
             Stopped::ByServer
-        } else if asked(&self.others_wait) {
+        } else if self.others_wait.load(Ordering::Relaxed) {
             Stopped::SliceOver
         } else {
             return false;
@@ -628,6 +632,18 @@ impl Observer for Recorder {
         // The first reason is the one that the run heard.
         let _ = self.stopped.set(why);
         true
+    }
+
+    async fn stopped(&self) -> Stop {
+        let mut enough = self.watched.enough.subscribe();
+        let (why, stop) = tokio::select! {
+            biased;
+            _ = enough.wait_for(|enough| *enough) => (Stopped::ByPerson, Stop::Person),
+            () = self.service.stopped() => (Stopped::ByServer, Stop::Shutdown),
+            () = self.place.wanted() => (Stopped::ByServer, Stop::Change),
+        };
+        let _ = self.stopped.set(why);
+        stop
     }
 }
 

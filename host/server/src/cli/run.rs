@@ -3,19 +3,20 @@
 use std::collections::HashMap;
 use std::io::IsTerminal as _;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Context as _;
+use async_trait::async_trait;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
-use tenon_host::observe::{Level, LogLine, Observer, Progress};
+use tenon_host::observe::{Level, LogLine, Observer, Progress, Stop};
 use tenon_host::report::{Outcome, RejectedRecord, RunReport};
 use tenon_host::{
     ConnectError, Connection, ConnectionSpec, EgressSettings, Host, JobRequest, Limits,
 };
+use tokio::sync::watch;
 
 use super::args::{self, Connect, Place};
-use super::{Exit, site};
+use super::{Exit, site, stop_signal};
 use crate::journal::Journal;
 use crate::vault;
 
@@ -42,9 +43,8 @@ pub async fn run(args: args::Run) -> anyhow::Result<Exit> {
     let watcher = Arc::new(Watcher::new(args.verbose, args.connect.json, journal));
     let listening = Arc::clone(&watcher);
     tokio::spawn(async move {
-        if tokio::signal::ctrl_c().await.is_ok() {
-            listening.stop.store(true, Ordering::Relaxed);
-        }
+        stop_signal().await;
+        listening.stop.send_replace(true);
     });
     let report = host.run(&connection, &request, watcher.clone()).await;
     watcher.bar.finish_and_clear();
@@ -151,7 +151,7 @@ struct Watcher {
     journal: Journal,
     bar: ProgressBar,
     lowest: Level,
-    stop: AtomicBool,
+    stop: watch::Sender<bool>,
 }
 
 impl Watcher {
@@ -165,7 +165,7 @@ impl Watcher {
             journal,
             bar,
             lowest: if verbose { Level::Debug } else { Level::Warn },
-            stop: AtomicBool::new(false),
+            stop: watch::Sender::new(false),
         }
     }
 }
@@ -179,6 +179,7 @@ impl Watcher {
     }
 }
 
+#[async_trait]
 impl Observer for Watcher {
     fn rejected(&self, record: &RejectedRecord) {
         let RejectedRecord { kind, id, reason } = record;
@@ -218,8 +219,10 @@ impl Observer for Watcher {
         }
     }
 
-    fn wants_stop(&self) -> bool {
-        self.stop.load(Ordering::Relaxed)
+    async fn stopped(&self) -> Stop {
+        // The sender lives as long as `self`.
+        let _ = self.stop.subscribe().wait_for(|stop| *stop).await;
+        Stop::Person
     }
 }
 
@@ -227,7 +230,7 @@ impl Observer for Watcher {
 fn summary(report: &RunReport) -> String {
     let outcome = match report.outcome {
         Outcome::Done => "done",
-        Outcome::Suspended => "stopped at a checkpoint; run again to go on",
+        Outcome::Suspended => "stopped; run again to go on from the last checkpoint",
         Outcome::Running => "under way",
         Outcome::Transient => "broke off; run again to go on",
         Outcome::Configuration => "could not run",

@@ -125,7 +125,7 @@ pub struct Claim {
 pub enum Ended {
     /// At the end of its work, or a person wants no more of it.
     Done,
-    /// At a checkpoint; it goes on from there.
+    /// Before its work was done; it goes on from its last checkpoint.
     Suspended(Suspension),
     /// Without getting on.
     Failed {
@@ -141,7 +141,7 @@ pub enum Ended {
     },
 }
 
-/// Why a run ended at a checkpoint.
+/// Why a run ended before its work was done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Suspension {
     /// The server wants it so, because it stops or because the version changes. It goes on as before.

@@ -7,5 +7,6 @@ mod hooks;
 mod ledger;
 mod queueing;
 mod starting;
+mod stopping;
 mod versions;
 mod webhooks;
