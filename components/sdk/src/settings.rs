@@ -24,7 +24,7 @@ pub fn parse<T: DeserializeOwned>(json: &str) -> Result<T, Fault> {
             "." => "settings".to_owned(),
             path => format!("settings.{path}"),
         };
-        Fault::Configuration(format!("{place}: {}", error.inner()))
+        Fault::Configuration(format!("{place}: {}", error.inner()).into())
     })
 }
 

@@ -23,9 +23,11 @@ use crate::manifest::{Manifest, SettingsError, check_settings, one_line};
 use crate::model::{Fault, Origin};
 use crate::observe::{NoObserver, Observer, tidy};
 use crate::options::HostOptions;
+use crate::place::Place;
 use crate::platform::{Binding, Platform, Timer};
+use crate::reason::{self, LANGUAGES, Reason};
 use crate::report::{Outcome, RunReport};
-use crate::request::{JobRequest, WantedJob, Webhook};
+use crate::request::{JobRequest, Mode, WantedJob, Webhook};
 use crate::secret::Secret;
 use crate::threads::Threads;
 use crate::watch::{Cut, Stage, Watch};
@@ -58,6 +60,8 @@ pub struct ConnectionSpec {
     pub settings: Value,
     /// Secrets by the names of the manifest's credentials.
     pub credentials: HashMap<String, Secret>,
+    /// Where and for whom it works.
+    pub place: Place,
     /// How its requests are sent.
     pub egress: EgressSettings,
     /// What its runs may use.
@@ -110,6 +114,7 @@ pub struct Connection {
     connector: Arc<Connector>,
     settings: Arc<str>,
     egress: Arc<Egress>,
+    place: Place,
     limits: Limits,
 }
 
@@ -129,6 +134,50 @@ pub enum CallError {
     /// The component trapped or broke a limit.
     #[error("{0}")]
     Crashed(String),
+}
+
+impl CallError {
+    /// Why, for people.
+    pub fn reason(&self) -> Reason {
+        match self {
+            CallError::Fault(fault) => fault.reason(),
+            CallError::Crashed(text) => Reason::new("host.said").arg("text", text),
+        }
+    }
+}
+
+/// What a check learnt of the account at the counterpart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FoundAccount {
+    /// The counterpart's own id; none where it tells none.
+    pub id: Option<String>,
+    /// For people.
+    pub name: String,
+    /// Names and values by which the account is known again.
+    pub facts: Vec<(String, String)>,
+    /// What people should know before they switch the connection on.
+    pub notes: Vec<Reason>,
+}
+
+impl FoundAccount {
+    fn tidied(account: sync::Account, most: usize) -> FoundAccount {
+        let shown = |mut text: String| {
+            tidy(&mut text, most);
+            text
+        };
+        let mut notes = account.notes;
+        for note in &mut notes {
+            note.tidy(most);
+        }
+        FoundAccount {
+            id: account.id.map(shown),
+            name: shown(account.name),
+            facts: (account.facts.into_iter())
+                .map(|(name, value)| (shown(name), shown(value)))
+                .collect(),
+            notes,
+        }
+    }
 }
 
 /// Makes an instance and calls one of its exports, on the threads for guests; what the call leaves,
@@ -192,7 +241,9 @@ impl Host {
         .await?;
         drop(compiling);
         let limits = Limits::to_describe();
-        let state = RunState::new(&limits, None, None, Arc::from("{}"), Arc::new(NoObserver));
+        let texts = Arc::new(reason::HOST.clone());
+        let nothing = Arc::from("{}");
+        let state = RunState::new(&limits, None, None, nothing, Arc::new(NoObserver), texts);
         let call = Call {
             watch: watch(&state),
             store: self.store(state),
@@ -203,11 +254,14 @@ impl Host {
         let (_, described) = export!(call, call_describe);
         let manifest = described.map_err(|error| InstallError::crashed(crash(&limits, &error)))?;
         let manifest = Manifest::try_from(manifest)?;
+        let platforms = self.platform.catalogue();
+        let catalogue = manifest.catalogue().with(&platforms).with(&reason::HOST);
         Ok(Arc::new(Connector {
             pre: checked.pre,
             digest: checked.digest,
             manifest,
             imports: checked.imports,
+            catalogue: Arc::new(catalogue),
         }))
     }
 
@@ -270,18 +324,18 @@ impl Host {
             egress: Arc::new(egress),
             tenant: spec.tenant,
             id: spec.id,
+            place: spec.place,
             limits: spec.limits,
             connector,
         })
     }
 
-    /// Tries the credentials; answers with the name of the account at the counterpart.
-    pub async fn check(&self, connection: &Connection) -> Result<String, CallError> {
+    /// Tries the credentials; answers with the account at the counterpart that they belong to.
+    pub async fn check(&self, connection: &Connection) -> Result<FoundAccount, CallError> {
         let call = self.look(connection, "check").await?;
         let (_, answer) = export!(call, call_check);
-        let mut account = said(&connection.limits, answer)?;
-        tidy(&mut account, connection.limits.log_line);
-        Ok(account)
+        let account = said(&connection.limits, answer)?;
+        Ok(FoundAccount::tidied(account, connection.limits.log_line))
     }
 
     /// Values for a setting that only the counterpart knows, with their labels.
@@ -315,7 +369,7 @@ impl Host {
         let limits = connection.limits.to_receive();
         let observer = Arc::new(NoObserver);
         let call = self
-            .open(connection, &limits, None, "receive", true, observer)
+            .open(connection, &limits, None, &looking("receive"), observer)
             .await?;
         let webhook = webhook.into();
         let (_, answer) = export!(call, call_receive, &webhook);
@@ -409,8 +463,8 @@ impl Host {
         let call = match begun {
             Ok(call) => call,
             Err(ending) => {
-                let mut report = begin_report(connection, &request.job, request.preview);
-                conclude(&mut report, ending);
+                let mut report = begin_report(connection, &request.job, request.mode);
+                conclude(&mut report, connection, ending);
                 return report;
             }
         };
@@ -441,14 +495,9 @@ impl Host {
         request: &JobRequest,
         observer: &Arc<dyn Observer>,
     ) -> Result<Call<'_>, Ending> {
-        let opened = self.open(
-            connection,
-            &connection.limits,
-            Some(Arc::clone(&connection.egress)),
-            &request.job,
-            request.preview,
-            Arc::clone(observer),
-        );
+        let egress = Some(Arc::clone(&connection.egress));
+        let observer = Arc::clone(observer);
+        let opened = self.open(connection, &connection.limits, egress, request, observer);
         let failed = |fault| Ending::Failed(CallError::Fault(fault));
         let call = opened.await.map_err(failed)?;
         call.fenced(request.fence).await.map_err(failed)
@@ -547,7 +596,8 @@ impl Host {
     async fn look(&self, connection: &Connection, name: &str) -> Result<Call<'_>, Fault> {
         let egress = Some(Arc::clone(&connection.egress));
         let observer = Arc::new(NoObserver);
-        self.open(connection, &connection.limits, egress, name, true, observer)
+        let request = looking(name);
+        self.open(connection, &connection.limits, egress, &request, observer)
             .await
     }
 
@@ -555,15 +605,9 @@ impl Host {
     async fn act(&self, connection: &Connection, name: &str) -> Result<Call<'_>, Fault> {
         let egress = Some(Arc::clone(&connection.egress));
         let observer = Arc::new(NoObserver);
-        self.open(
-            connection,
-            &connection.limits,
-            egress,
-            name,
-            false,
-            observer,
-        )
-        .await
+        let request = JobRequest::asked(name);
+        self.open(connection, &connection.limits, egress, &request, observer)
+            .await
     }
 
     async fn open(
@@ -571,17 +615,20 @@ impl Host {
         connection: &Connection,
         limits: &Limits,
         egress: Option<Arc<Egress>>,
-        job: &str,
-        preview: bool,
+        request: &JobRequest,
         observer: Arc<dyn Observer>,
     ) -> Result<Call<'_>, Fault> {
         let place = self.place().await;
-        let work = (self.platform)
+        let mut work = (self.platform)
             .begin(&connection.tenant, &connection.id)
             .await?;
         let run = Run {
+            report: begin_report(connection, &request.job, request.mode),
+            place: connection.place.clone(),
+            books: work.about().await?,
+            account: work.account().await?.map(|account| account.id),
+            confirmed: request.confirmed.clone(),
             work,
-            report: begin_report(connection, job, preview),
             as_one: false,
         };
         let state = RunState::new(
@@ -590,6 +637,7 @@ impl Host {
             Some(run),
             Arc::clone(&connection.settings),
             observer,
+            Arc::clone(&connection.connector.catalogue),
         );
         Ok(Call {
             watch: watch(&state),
@@ -658,10 +706,7 @@ fn watch(state: &RunState) -> Watch {
 /// What an export answered, or why it did not.
 fn said<T>(limits: &Limits, answer: wasmtime::Result<Result<T, Fault>>) -> Result<T, CallError> {
     match answer {
-        Ok(answer) => answer.map_err(|mut fault| {
-            tidy(fault.reason_mut(), limits.log_line);
-            CallError::Fault(fault)
-        }),
+        Ok(answer) => answer.map_err(|fault| CallError::Fault(fault.tidied(limits.log_line))),
         Err(error) => Err(crash(limits, &error)),
     }
 }
@@ -714,7 +759,7 @@ async fn finish(mut state: RunState, connection: &Connection, ending: Ending) ->
         if !matches!(ending, Ending::Answered(_)) {
             committed = run.work.rollback().await.map_err(wasmtime::Error::from);
         }
-        conclude(&mut run.report, ending);
+        conclude(&mut run.report, connection, ending);
     }
     if committed.is_ok() {
         committed = if is_cut {
@@ -729,10 +774,8 @@ async fn finish(mut state: RunState, connection: &Connection, ending: Ending) ->
         unreachable!("a run has its report until here");
     };
     if let Err(error) = committed {
-        conclude(
-            &mut report,
-            Ending::Failed(crash(&connection.limits, &error)),
-        );
+        let failed = Ending::Failed(crash(&connection.limits, &error));
+        conclude(&mut report, connection, failed);
     }
     report
 }
@@ -750,7 +793,15 @@ async fn keep_report(state: &mut RunState) {
 /// How long keeping the report of a run that was cut may take.
 const REPORTING: Duration = Duration::from_millis(500);
 
-fn begin_report(connection: &Connection, job: &str, preview: bool) -> RunReport {
+/// A call that changes nothing.
+fn looking(name: &str) -> JobRequest {
+    JobRequest {
+        mode: Mode::Preview,
+        ..JobRequest::asked(name)
+    }
+}
+
+fn begin_report(connection: &Connection, job: &str, mode: Mode) -> RunReport {
     let started_at = jiff::Timestamp::now();
     RunReport {
         id: format!(
@@ -761,7 +812,7 @@ fn begin_report(connection: &Connection, job: &str, preview: bool) -> RunReport 
         connection: connection.id.clone(),
         connector: connection.connector.title(),
         job: job.to_owned(),
-        preview,
+        mode,
         started_at,
         finished_at: None,
         outcome: Outcome::Running,
@@ -772,24 +823,28 @@ fn begin_report(connection: &Connection, job: &str, preview: bool) -> RunReport 
         requests: 0,
         memory: 0,
         error: None,
+        why: None,
         records: Vec::new(),
+        questions: Vec::new(),
     }
 }
 
-fn conclude(report: &mut RunReport, ending: Ending) {
+fn conclude(report: &mut RunReport, connection: &Connection, ending: Ending) {
     report.finished_at = Some(jiff::Timestamp::now());
-    (report.outcome, report.error) = match ending {
+    (report.outcome, report.why) = match ending {
         Ending::Answered(outcome) => (outcome, None),
-        Ending::Cut(cut) => (Outcome::Suspended, Some(cut.to_string())),
+        Ending::Cut(cut) => (Outcome::Suspended, Some(cut.reason())),
         Ending::Failed(error) => {
             let outcome = match &error {
                 CallError::Crashed(_) => Outcome::Crashed,
                 CallError::Fault(Fault::Transient(_) | Fault::Conflict(_)) => Outcome::Transient,
                 CallError::Fault(_) => Outcome::Configuration,
             };
-            (outcome, Some(error.to_string()))
+            (outcome, Some(error.reason()))
         }
     };
+    let texts = &connection.connector.catalogue;
+    report.error = (report.why.as_ref()).map(|why| texts.text(why, LANGUAGES[0]));
 }
 
 /// What a trap means to people.

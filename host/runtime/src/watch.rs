@@ -9,7 +9,6 @@
 //! platform, is probably close to a checkpoint and gets a moment to come to it, so that less is done
 //! again. A commit that is under way is never cut: what became of it would be unknown.
 
-use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -19,6 +18,7 @@ use tokio::time::Instant;
 use crate::engine;
 use crate::limits::Breach;
 use crate::observe::{Observer, Stop};
+use crate::reason::Reason;
 
 /// How long a guest that does not wait for its counterpart may go on after it is to stop.
 const GRACE: Duration = Duration::from_secs(1);
@@ -99,10 +99,27 @@ impl Drop for Beat {
 
 /// A run that was ended between two checkpoints because it was to stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{stop} {stage}; the next run goes on from the last checkpoint")]
+#[error("{}", self.reason())]
 pub(crate) struct Cut {
     pub stop: Stop,
     pub stage: Stage,
+}
+
+impl Cut {
+    /// Why it ended, for people.
+    pub fn reason(self) -> Reason {
+        let stop = match self.stop {
+            Stop::Person => "person",
+            Stop::Change => "change",
+            Stop::Shutdown => "shutdown",
+        };
+        let stage = match self.stage {
+            Stage::Waiting => "waiting",
+            Stage::Exchanging => "exchanging",
+            Stage::Working => "working",
+        };
+        Reason::new(format!("host.stopped.{stop}.{stage}"))
+    }
 }
 
 /// What a run was at when it was cut.
@@ -114,16 +131,6 @@ pub(crate) enum Stage {
     Exchanging,
     /// It did something else and came to no checkpoint in time.
     Working,
-}
-
-impl fmt::Display for Stage {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Stage::Waiting => "before it began",
-            Stage::Exchanging => "while it waited for the counterpart",
-            Stage::Working => "between two checkpoints",
-        })
-    }
 }
 
 /// Watches one call.
@@ -184,5 +191,26 @@ impl Watch {
             return Some(Stage::Exchanging);
         }
         (now >= end).then_some(Stage::Working)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::reason::{HOST, LANGUAGES};
+
+    #[test]
+    fn why_a_run_was_ended_is_told_in_every_language() {
+        for stop in [Stop::Person, Stop::Change, Stop::Shutdown] {
+            for stage in [Stage::Waiting, Stage::Exchanging, Stage::Working] {
+                let code = Cut { stop, stage }.reason().code;
+                for language in LANGUAGES {
+                    assert!(
+                        HOST.pattern(&code, language).is_some(),
+                        "{code}: {language}"
+                    );
+                }
+            }
+        }
     }
 }

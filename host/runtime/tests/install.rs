@@ -18,7 +18,7 @@ struct NoPlatform;
 #[async_trait]
 impl Platform for NoPlatform {
     async fn begin(&self, _: &TenantId, _: &ConnectionId) -> Answer<Box<dyn UnitOfWork>> {
-        Err(Fault::Unsupported("no platform".to_owned()))
+        Err(Fault::Unsupported("no platform".to_owned().into()))
     }
 }
 

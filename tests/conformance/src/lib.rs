@@ -32,7 +32,7 @@ use tempfile::TempDir;
 use tenon_erp::EmbeddedErp;
 use tenon_host::observe::{Exchange, LogLine, Observer, Progress, Stop, Written};
 use tenon_host::report::{Outcome, RejectedRecord, RunReport};
-use tenon_host::{
+use tenon_host::{FoundAccount, Mode, 
     CallError, ConnectError, Connection, ConnectionSpec, Connector, EgressSettings, Host,
     HostOptions, InstallError, JobRequest, Limits, NetworkOptions, RetryPolicy, Secret, WantedJob,
     Webhook,
@@ -358,6 +358,7 @@ impl Guest<'_> {
     /// When the name of the tenant or the connection is none.
     pub fn connect(&self) -> Result<Connection, ConnectError> {
         let spec = ConnectionSpec {
+            place: tenon_host::Place::default(),
             tenant: self.tenant.parse().expect("a name"),
             id: self.id.parse().expect("a name"),
             settings: self.settings.clone(),
@@ -397,7 +398,7 @@ impl Guest<'_> {
         });
         let request = JobRequest {
             argument: self.argument.clone(),
-            preview: self.preview,
+            mode: if self.preview { Mode::Preview } else { Mode::Live },
             fence: self.fence,
             ..JobRequest::asked("run")
         };
@@ -415,7 +416,7 @@ impl Guest<'_> {
     ///
     /// # Errors
     /// What came of it; always in one line.
-    pub fn check(&self) -> Result<String, CallError> {
+    pub fn check(&self) -> Result<FoundAccount, CallError> {
         let connection = self.connected();
         let checked = self.sandbox.block_on(self.sandbox.host.check(&connection));
         self.after_a_question(checked)

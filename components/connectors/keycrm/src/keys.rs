@@ -78,6 +78,6 @@ fn present(path: &str, record: &str, key: &str, there: bool) -> Result<(), Fault
     } else {
         Err(Fault::Configuration(format!(
             "settings.{path}: the ERP has no {record} `{key}`"
-        )))
+        ).into()))
     }
 }

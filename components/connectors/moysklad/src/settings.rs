@@ -161,7 +161,7 @@ impl Settings {
     pub fn organization(&self) -> Result<Uuid, Fault> {
         self.organization.ok_or_else(|| {
             Fault::Configuration(
-                "settings.organization: choose the organization whose orders are kept".to_owned(),
+                "settings.organization: choose the organization whose orders are kept".to_owned().into(),
             )
         })
     }

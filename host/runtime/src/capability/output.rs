@@ -42,7 +42,7 @@ impl GuestOutput {
     fn finish(&self, line: &mut Vec<u8>) {
         let line = std::mem::take(line);
         let message = String::from_utf8_lossy(&line).into_owned();
-        self.log.line(Level::Info, message);
+        self.log.debug(message);
     }
 }
 
@@ -116,7 +116,7 @@ mod tests {
             log_line: 5,
             ..Limits::default()
         };
-        let output = GuestOutput::new(RunLog::new(heard.clone(), &limits));
+        let output = GuestOutput::new(RunLog::new(heard.clone(), &limits, Arc::default()));
         output.print(b"on");
         output.print(b"e\ntwo two two\nunfini");
         drop(output.clone());

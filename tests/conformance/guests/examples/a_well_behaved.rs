@@ -122,7 +122,7 @@ impl Shop {
             sku: Some(self.marked("SKU")),
             brand: Some(self.marked("Brand")),
             category: Some(category.key),
-            attributes: vec![Attribute {
+            attributes: vec![Attribute { origin: None,
                 name: "colour".to_owned(),
                 value: self.marked("red"),
             }],
@@ -142,7 +142,7 @@ impl Shop {
         for found in catalog::find(&lookups)? {
             assert_eq!(product.name, found.expect("the product just saved").name);
         }
-        let image = Image {
+        let image = Image { origin: None,
             file_name: "cup.png".to_owned(),
             digest: self.origin("digest"),
         };

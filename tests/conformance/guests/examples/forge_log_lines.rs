@@ -23,7 +23,7 @@ impl Attack for Guest {
             }],
         }]);
         run::reject(FORGED, FORGED, FORGED);
-        Err(Fault::Configuration(FORGED.to_owned()))
+        Err(Fault::Configuration(FORGED.to_owned().into()))
     }
 
     fn choices(_option: &str) -> Result<Vec<Choice>, Fault> {

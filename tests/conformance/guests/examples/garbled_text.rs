@@ -34,7 +34,7 @@ impl Attack for Guest {
             "prefix" => drop(storage::scan(&garbled(), None, 10)),
             "kind" => bindings::unbind(&garbled(), &[]),
             "timer" => schedule::after(&garbled(), "run", 0, None),
-            _ => return Err(Fault::Transient(garbled())),
+            _ => return Err(Fault::Transient(garbled().into())),
         }
         Ok(())
     }

@@ -36,7 +36,7 @@ impl Attack for Guest {
         }
         run::checkpoint(Progress::default());
         let stored = storage::set(&[("loot".to_owned(), loot.0.into_bytes())]);
-        stored.map_err(|_| Fault::Rejected("the loot is too large".to_owned()))
+        stored.map_err(|_| Fault::Rejected("the loot is too large".to_owned().into()))
     }
 }
 
@@ -129,7 +129,7 @@ fn reach_for_products(stolen: &Stolen, loot: &mut Loot) {
     ];
     loot.take("save categories", catalog::save_categories(&categories));
     loot.take("image", catalog::read_image(&key, &stolen.get("digest")));
-    let image = Image {
+    let image = Image { origin: None,
         file_name: "cup.png".to_owned(),
         digest: stolen.get("digest"),
     };

@@ -11,7 +11,7 @@ pub mod http;
 
 use serde_json::Value;
 use tenon_sdk::erp::catalog;
-use tenon_sdk::model::{
+use tenon_sdk::model::{Webhooks, 
     AuthScheme, Binding, Choice, ConnectorManifest, Credential, Endpoint, Fault, Job, Product,
     ProductFields, Progress, Request, Webhook,
 };
@@ -163,8 +163,8 @@ pub fn manifest(name: &str) -> ConnectorManifest {
         endpoints: vec![Endpoint {
             origin: "{settings.url}".to_owned(),
             credentials: vec!["api_key".to_owned()],
-            units_per_window: 1_000_000,
-            window_ms: 1_000,
+            budgets: Vec::new(),
+            reads: Vec::new(),
             parallel: 10_000,
             costs: Vec::new(),
         }],
@@ -175,6 +175,9 @@ pub fn manifest(name: &str) -> ConnectorManifest {
             listens_to: Vec::new(),
         }],
         actions: Vec::new(),
+        options: Vec::new(),
+        webhooks: Some(Webhooks { signature: None }),
+        reasons: Vec::new(),
         state_version: 1,
     }
 }
@@ -210,7 +213,7 @@ pub fn write(name: &str) -> Result<(), Fault> {
     }]);
     schedule::after(name, "run", 0, None);
     storage::set(&[(name.to_owned(), b"written".to_vec())]).map_err(|quota| {
-        Fault::Configuration(format!("storage: {} of {}", quota.used, quota.limit))
+        Fault::Configuration(format!("storage: {} of {}", quota.used, quota.limit).into())
     })
 }
 
@@ -226,5 +229,5 @@ pub fn write_and_leave_half() -> Result<(), Fault> {
 
 /// What it means that the host answered a list with a shorter one.
 pub fn no_answer() -> Fault {
-    Fault::Configuration("the host left a record without an answer".to_owned())
+    Fault::Configuration("the host left a record without an answer".into())
 }

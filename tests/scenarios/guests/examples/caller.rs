@@ -6,8 +6,8 @@
 
 use tenon_sdk::http::{Api, Method};
 use tenon_sdk::model::{
-    Cause, Choice, ConnectorManifest, Directive, Endpoint, Fault, Job, Outcome, Progress, Request,
-    Webhook,
+    Budget, Cause, Choice, ConnectorManifest, Directive, Endpoint, Fault, Job, Outcome, Progress,
+    Request, Webhook,
 };
 use tenon_sdk::runtime::{run, storage};
 use tenon_sdk::text;
@@ -35,10 +35,14 @@ impl tenon_sdk::Connector for Caller {
             endpoints: vec![Endpoint {
                 origin: "{settings.url}".to_owned(),
                 credentials: Vec::new(),
-                units_per_window: 2,
-                window_ms: 600_000,
+                budgets: vec![Budget {
+                    units: 2,
+                    window_ms: 600_000,
+                    credential: None,
+                }],
                 parallel: 10,
                 costs: Vec::new(),
+                reads: Vec::new(),
             }],
             jobs: vec![Job {
                 id: "call".to_owned(),
@@ -48,6 +52,9 @@ impl tenon_sdk::Connector for Caller {
             }],
             actions: Vec::new(),
             state_version: 1,
+            options: Vec::new(),
+            webhooks: None,
+            reasons: Vec::new(),
         }
     }
 
@@ -55,8 +62,8 @@ impl tenon_sdk::Connector for Caller {
         Ok(Vec::new())
     }
 
-    fn check() -> Result<String, Fault> {
-        Ok("the counterpart".to_owned())
+    fn check() -> Result<Account, Fault> {
+        Ok(Account::of("counterpart"))
     }
 
     fn enable(_callback: &str) -> Result<(), Fault> {
@@ -106,5 +113,5 @@ fn api() -> Api {
 
 fn keep(done: &[u8]) -> Result<(), Fault> {
     storage::set(&[(DONE.to_owned(), done.to_vec())])
-        .map_err(|_| Fault::Rejected("the storage is full".to_owned()))
+        .map_err(|_| Fault::Rejected("the storage is full".into()))
 }
