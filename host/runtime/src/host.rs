@@ -15,7 +15,7 @@ use crate::compiler::Compiler;
 use crate::connector::{self, Connector, InstallError};
 use crate::contract::ConnectorPre;
 use crate::contract::exports::tenon::connector::sync;
-use crate::egress::{Accounts, Egress, EgressError, EgressSettings, Network, NetworkError};
+use crate::egress::{Accounts, BudgetUse, Egress, EgressError, EgressSettings, Network, NetworkError};
 use crate::engine;
 use crate::ids::{ConnectionId, TenantId};
 use crate::limits::{BadLimit, Breach, Limits};
@@ -30,7 +30,7 @@ use crate::report::{Outcome, RunReport};
 use crate::request::{JobRequest, Mode, WantedJob, Webhook};
 use crate::secret::Secret;
 use crate::threads::Threads;
-use crate::watch::{Cut, Stage, Watch};
+use crate::watch::{Cut, Exhausted, Stage, Watch};
 
 /// Runs connectors for the tenants of a platform.
 pub struct Host {
@@ -134,6 +134,9 @@ pub enum CallError {
     /// The component trapped or broke a limit.
     #[error("{0}")]
     Crashed(String),
+    /// The component wanted to change its counterpart although nothing was to be changed.
+    #[error("{0}")]
+    Overstepped(Reason),
 }
 
 impl CallError {
@@ -142,6 +145,7 @@ impl CallError {
         match self {
             CallError::Fault(fault) => fault.reason(),
             CallError::Crashed(text) => Reason::new("host.said").arg("text", text),
+            CallError::Overstepped(reason) => reason.clone(),
         }
     }
 }
@@ -333,8 +337,8 @@ impl Host {
     /// Tries the credentials; answers with the account at the counterpart that they belong to.
     pub async fn check(&self, connection: &Connection) -> Result<FoundAccount, CallError> {
         let call = self.look(connection, "check").await?;
-        let (_, answer) = export!(call, call_check);
-        let account = said(&connection.limits, answer)?;
+        let (left, answer) = export!(call, call_check);
+        let account = looked(&left, answer)?;
         Ok(FoundAccount::tidied(account, connection.limits.log_line))
     }
 
@@ -346,8 +350,8 @@ impl Host {
     ) -> Result<Vec<(String, String)>, CallError> {
         let call = self.look(connection, "choices").await?;
         let option = option.to_owned();
-        let (_, answer) = export!(call, call_choices, &option);
-        let choices = said(&connection.limits, answer)?;
+        let (left, answer) = export!(call, call_choices, &option);
+        let choices = looked(&left, answer)?;
         admit(&connection.limits, &choices)?;
         let most = connection.limits.log_line;
         Ok(choices
@@ -476,16 +480,15 @@ impl Host {
         } = request.clone();
         let cause = cause.into();
         let (left, answer) = export!(call, call_run, &job, argument.as_deref(), &cause);
-        let cut = (answer.as_ref().err()).and_then(|error| error.downcast_ref::<Cut>().copied());
-        let ending = match cut {
-            Some(cut) => Ending::Cut(cut),
-            None => match said(&connection.limits, answer) {
-                Ok(sync::Outcome::Done) => Ending::Answered(Outcome::Done),
-                Ok(sync::Outcome::Suspended) => Ending::Answered(Outcome::Suspended),
-                Err(error) => Ending::Failed(error),
-            },
-        };
+        let ending = Ending::of_run(&left, answer);
         finish(left, connection, ending).await
+    }
+
+    /// How much of the request budgets of a connection is spent, by endpoint and window. Connections of
+    /// a tenant that use one credential share them. What was spent before this host began is unknown to
+    /// it, until the counterpart says what is left.
+    pub fn budgets(&self, connection: &Connection) -> Vec<BudgetUse> {
+        connection.egress.budgets()
     }
 
     /// The call of a run, once there is room for it.
@@ -703,6 +706,22 @@ fn watch(state: &RunState) -> Watch {
     }
 }
 
+/// The same of a call that may not have been allowed to change its counterpart: one that tried it is no
+/// good, whatever it answered.
+fn looked<T>(
+    left: &RunState,
+    answer: wasmtime::Result<Result<T, Fault>>,
+) -> Result<T, CallError> {
+    match left.egress.overstepped() {
+        Some(reason) => {
+            let mut reason = reason.clone();
+            reason.tidy(left.limits.log_line);
+            Err(CallError::Overstepped(reason))
+        }
+        None => said(&left.limits, answer),
+    }
+}
+
 /// What an export answered, or why it did not.
 fn said<T>(limits: &Limits, answer: wasmtime::Result<Result<T, Fault>>) -> Result<T, CallError> {
     match answer {
@@ -745,8 +764,32 @@ enum Ending {
     Answered(Outcome),
     /// It was to stop, and came to no checkpoint.
     Cut(Cut),
+    /// Its counterpart takes no more requests for long.
+    Exhausted(Exhausted),
     /// It failed.
     Failed(CallError),
+}
+
+impl Ending {
+    /// By what a run left and what it answered.
+    fn of_run(
+        left: &RunState,
+        answer: wasmtime::Result<Result<sync::Outcome, Fault>>,
+    ) -> Ending {
+        if let Err(error) = &answer {
+            if let Some(cut) = error.downcast_ref() {
+                return Ending::Cut(*cut);
+            }
+            if let Some(exhausted) = error.downcast_ref::<Exhausted>() {
+                return Ending::Exhausted(exhausted.clone());
+            }
+        }
+        match looked(left, answer) {
+            Ok(sync::Outcome::Done) => Ending::Answered(Outcome::Done),
+            Ok(sync::Outcome::Suspended) => Ending::Answered(Outcome::Suspended),
+            Err(error) => Ending::Failed(error),
+        }
+    }
 }
 
 /// Commits what a run that ended well has left, or undoes it, and keeps the report.
@@ -824,6 +867,7 @@ fn begin_report(connection: &Connection, job: &str, mode: Mode) -> RunReport {
         memory: 0,
         error: None,
         why: None,
+        not_before: None,
         records: Vec::new(),
         questions: Vec::new(),
     }
@@ -834,9 +878,13 @@ fn conclude(report: &mut RunReport, connection: &Connection, ending: Ending) {
     (report.outcome, report.why) = match ending {
         Ending::Answered(outcome) => (outcome, None),
         Ending::Cut(cut) => (Outcome::Suspended, Some(cut.reason())),
+        Ending::Exhausted(exhausted) => {
+            report.not_before = Some(exhausted.until);
+            (Outcome::Transient, Some(exhausted.reason()))
+        }
         Ending::Failed(error) => {
             let outcome = match &error {
-                CallError::Crashed(_) => Outcome::Crashed,
+                CallError::Crashed(_) | CallError::Overstepped(_) => Outcome::Crashed,
                 CallError::Fault(Fault::Transient(_) | Fault::Conflict(_)) => Outcome::Transient,
                 CallError::Fault(_) => Outcome::Configuration,
             };
@@ -851,6 +899,9 @@ fn conclude(report: &mut RunReport, connection: &Connection, ending: Ending) {
 fn crash(limits: &Limits, error: &wasmtime::Error) -> CallError {
     if let Some(fault) = error.downcast_ref::<Fault>() {
         return CallError::Fault(fault.clone());
+    }
+    if let Some(exhausted) = error.downcast_ref::<Exhausted>() {
+        return CallError::Fault(Fault::Transient(exhausted.reason()));
     }
     if let Some(breach) = error.downcast_ref::<Breach>() {
         return CallError::Crashed(breach.to_string());

@@ -64,7 +64,7 @@ mod watch;
 pub use compiler::{CompileError, Compiler, CompilerProcess, compile_stdin};
 pub use connector::{Connector, InstallError};
 pub use egress::{
-    BreakerPolicy, EgressError, EgressSettings, Forbidden, Grants, NetworkError, Refusal,
+    BreakerPolicy, BudgetUse, EgressError, EgressSettings, Forbidden, Grants, NetworkError, Refusal,
     RetryPolicy,
 };
 pub use host::{

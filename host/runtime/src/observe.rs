@@ -119,6 +119,8 @@ pub struct Exchange {
     pub received: u64,
     /// Whether the same request was sent before.
     pub repeat: bool,
+    /// Units of the request budget that it took.
+    pub units: u32,
 }
 
 /// How a request ended.

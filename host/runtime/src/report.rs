@@ -46,6 +46,10 @@ pub struct RunReport {
     /// The same for every language.
     #[serde(default)]
     pub why: Option<Reason>,
+    /// When a next run can go on, where it is known that none can before: the counterpart takes no
+    /// more requests until then.
+    #[serde(default)]
+    pub not_before: Option<jiff::Timestamp>,
     /// The records that could not be taken.
     pub records: Vec<RejectedRecord>,
     /// What people have to agree to before it is done; none where they have.

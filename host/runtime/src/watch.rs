@@ -8,11 +8,16 @@
 //! A guest that waits for its counterpart is cut at once. One that computes, or writes to the
 //! platform, is probably close to a checkpoint and gets a moment to come to it, so that less is done
 //! again. A commit that is under way is never cut: what became of it would be unknown.
+//!
+//! A call ends in the same way when its counterpart takes no more requests for hours: whatever the
+//! guest made of an error then, it would get no further, and might list every record as refused.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use jiff::Timestamp;
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::engine;
@@ -30,6 +35,7 @@ pub(crate) struct Pulse {
     exchanges: AtomicUsize,
     commits: AtomicUsize,
     stopping: AtomicBool,
+    exhausted: watch::Sender<Option<Exhausted>>,
 }
 
 impl Pulse {
@@ -40,6 +46,7 @@ impl Pulse {
             exchanges: AtomicUsize::new(0),
             commits: AtomicUsize::new(0),
             stopping: AtomicBool::new(false),
+            exhausted: watch::Sender::new(None),
         })
     }
 
@@ -68,9 +75,43 @@ impl Pulse {
         Beat::of(self, |pulse| &pulse.commits)
     }
 
+    /// A request cannot be sent for so long that the call is to end. Nothing comes back from here.
+    pub async fn exhaust<T>(&self, exhausted: Exhausted) -> T {
+        self.exhausted.send_replace(Some(exhausted));
+        std::future::pending().await
+    }
+
+    /// Comes to its end when [`Pulse::exhaust`] is called.
+    pub async fn exhausted(&self) -> Exhausted {
+        let mut told = self.exhausted.subscribe();
+        // The sender lives as long as `self`.
+        let found = told.wait_for(Option::is_some).await;
+        match found.ok().and_then(|found| found.clone()) {
+            Some(exhausted) => exhausted,
+            None => std::future::pending().await,
+        }
+    }
+
     /// Whether the run is to stop.
     pub fn is_stopping(&self) -> bool {
         self.stopping.load(Ordering::Relaxed)
+    }
+}
+
+/// The counterpart takes no more requests for so long that nobody waits for it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}", self.reason())]
+pub(crate) struct Exhausted {
+    pub origin: String,
+    pub until: Timestamp,
+}
+
+impl Exhausted {
+    /// Why the call ended, for people.
+    pub fn reason(&self) -> Reason {
+        let until = self.until.strftime("%Y-%m-%d %H:%M:%S UTC");
+        let reason = Reason::new("host.budget-used-up").arg("endpoint", &self.origin);
+        reason.arg("until", until)
     }
 }
 
@@ -142,14 +183,15 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
-    /// The call's answer, or why it has none: [`Breach::Elapsed`] or [`Cut`].
+    /// The call's answer, or why it has none: [`Breach::Elapsed`], [`Cut`] or [`Exhausted`].
     pub async fn within<T>(
         &self,
         call: impl Future<Output = wasmtime::Result<T>>,
     ) -> wasmtime::Result<T> {
         let mut call = std::pin::pin!(call);
         let mut stopped = self.observer.stopped();
-        let mut stopping = None;
+        let mut exhausted = std::pin::pin!(self.pulse.exhausted());
+        let (mut stopping, mut spent) = (None, None);
         let mut look = self.deadline();
         loop {
             tokio::select! {
@@ -159,6 +201,7 @@ impl Watch {
                     self.pulse.stopping.store(true, Ordering::Relaxed);
                     stopping = Some((stop, Instant::now() + GRACE));
                 }
+                end = &mut exhausted, if spent.is_none() => spent = Some(end),
                 () = tokio::time::sleep_until(look) => {}
             }
             let now = Instant::now();
@@ -168,6 +211,11 @@ impl Watch {
                 && !committing
             {
                 return Err(Cut { stop, stage }.into());
+            }
+            if let Some(exhausted) = &spent
+                && !committing
+            {
+                return Err(exhausted.clone().into());
             }
             let deadline = self.deadline();
             if deadline <= now && !committing {

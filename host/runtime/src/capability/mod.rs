@@ -85,7 +85,15 @@ impl RunState {
         let mut http = WasiHttpCtx::new();
         http.set_field_size_limit(MOST_HEADERS);
         let pulse = Pulse::begin();
-        let way = RunEgress::new(egress, Arc::clone(&observer), log.clone(), limits, &pulse);
+        let reads_only = run.as_ref().is_none_or(|run| !run.report.mode.writes());
+        let way = RunEgress::new(
+            egress,
+            Arc::clone(&observer),
+            log.clone(),
+            limits,
+            Arc::clone(&pulse),
+            reads_only,
+        );
         RunState {
             table,
             wasi: wasi.build(),
