@@ -291,6 +291,8 @@ fn ended(report: RunReport, stopped: Option<Stopped>) -> Ended {
         Outcome::Done => Ended::Done,
         // A preview leaves nothing from which it could go on.
         Outcome::Suspended | Outcome::Running if !report.mode.writes() => Ended::Done,
+        // It has said what is wrong, and the connection is none the worse for that.
+        Outcome::Crashed | Outcome::Configuration if !report.mode.writes() => Ended::Done,
         // What is left comes with the next run that somebody asks for or that is due.
         Outcome::Suspended | Outcome::Running if is_over => Ended::Done,
         Outcome::Suspended | Outcome::Running => Ended::Suspended(match stopped {
@@ -298,6 +300,10 @@ fn ended(report: RunReport, stopped: Option<Stopped>) -> Ended {
             Some(Stopped::SliceOver) => Suspension::SliceOver,
             Some(Stopped::ByPerson) | None => Suspension::Unasked,
         }),
+        Outcome::Transient if !is_over && report.not_before.is_some() => Ended::Deferred {
+            until: report.not_before.unwrap_or_default(),
+            error: error(report),
+        },
         Outcome::Transient | Outcome::Crashed => Ended::Failed {
             error: error(report),
             retry: !is_over,

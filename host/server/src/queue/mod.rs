@@ -134,6 +134,13 @@ pub enum Ended {
         /// Whether it may succeed later. Otherwise it is given up now.
         retry: bool,
     },
+    /// Nothing can be done before this time, and it goes on then. That is no failure.
+    Deferred {
+        /// For people.
+        error: String,
+        /// When.
+        until: Timestamp,
+    },
     /// Only an admin can help. The connection becomes `paused`, and the request waits until it is on.
     Paused {
         /// For people.

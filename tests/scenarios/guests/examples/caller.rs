@@ -6,7 +6,7 @@
 
 use tenon_sdk::http::{Api, Method};
 use tenon_sdk::model::{
-    Budget, Cause, Choice, ConnectorManifest, Directive, Endpoint, Fault, Job, Outcome, Progress,
+    Account, Budget, Cause, Choice, ConnectorManifest, Directive, Endpoint, Fault, Job, Outcome, Progress,
     Request, Webhook,
 };
 use tenon_sdk::runtime::{run, storage};
@@ -63,7 +63,12 @@ impl tenon_sdk::Connector for Caller {
     }
 
     fn check() -> Result<Account, Fault> {
-        Ok(Account::of("counterpart"))
+        Ok(Account {
+            id: Some("1".to_owned()),
+            name: "the counterpart".to_owned(),
+            facts: Vec::new(),
+            notes: Vec::new(),
+        })
     }
 
     fn enable(_callback: &str) -> Result<(), Fault> {
