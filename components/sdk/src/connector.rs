@@ -16,9 +16,9 @@ pub trait Connector {
     /// `unsupported` for an option that the settings schema does not name; else what the
     /// counterpart's answer came to.
     fn choices(option: &str) -> Result<Vec<Choice>, Fault> {
-        Err(Fault::Unsupported(format!(
-            "there are no choices for `{option}`"
-        ).into()))
+        Err(Fault::Unsupported(
+            format!("there are no choices for `{option}`").into(),
+        ))
     }
 
     /// Tries the credentials and says whose they are.
@@ -68,9 +68,10 @@ pub trait Connector {
         if from_version == current {
             Ok(())
         } else {
-            Err(Fault::Configuration(format!(
-                "state of version {from_version} cannot be brought to version {current}"
-            ).into()))
+            Err(Fault::Configuration(
+                format!("state of version {from_version} cannot be brought to version {current}")
+                    .into(),
+            ))
         }
     }
 }

@@ -241,7 +241,10 @@ impl Call<'_> {
             return Ok(location.to_owned());
         }
         judge(&place, self.api, outcome)?;
-        Err(Fault::Transient(format!("{place} answered without the address of a file").into()).into())
+        Err(
+            Fault::Transient(format!("{place} answered without the address of a file").into())
+                .into(),
+        )
     }
 
     /// Method and URL without the query.
@@ -303,12 +306,15 @@ impl Answer {
         } else {
             "something else than JSON"
         };
-        Fault::Transient(format!(
-            "{} answered with {wrong} (line {}, column {})",
-            self.place,
-            error.line(),
-            error.column()
-        ).into())
+        Fault::Transient(
+            format!(
+                "{} answered with {wrong} (line {}, column {})",
+                self.place,
+                error.line(),
+                error.column()
+            )
+            .into(),
+        )
     }
 }
 
@@ -323,11 +329,16 @@ fn header<'a>(response: &'a Response, name: &str) -> Option<&'a str> {
 /// Decides what an outcome means.
 fn judge(place: &str, api: &Api, outcome: Result<Response, Unsent>) -> Result<Response, Error> {
     let response = outcome.map_err(|unsent| match unsent {
-        Unsent::Refused => Fault::Configuration(format!(
-            "the host refused {}: not among the granted endpoints",
-            origin(&api.base)
-        ).into()),
-        Unsent::Failed(reason) => Fault::Transient(format!("{place}: {}", one_line(&reason)).into()),
+        Unsent::Refused => Fault::Configuration(
+            format!(
+                "the host refused {}: not among the granted endpoints",
+                origin(&api.base)
+            )
+            .into(),
+        ),
+        Unsent::Failed(reason) => {
+            Fault::Transient(format!("{place}: {}", one_line(&reason)).into())
+        }
     })?;
     let said = |response: &Response| match explanation(&response.body) {
         Some(words) => format!(": {words}"),
@@ -343,15 +354,19 @@ fn judge(place: &str, api: &Api, outcome: Result<Response, Unsent>) -> Result<Re
             }
             Ok(response)
         }
-        401 => Err(Fault::Configuration(format!(
-            "credential `{}` was not accepted: {place} answered 401{}",
-            api.credential,
-            said(&response)
-        ).into())
+        401 => Err(Fault::Configuration(
+            format!(
+                "credential `{}` was not accepted: {place} answered 401{}",
+                api.credential,
+                said(&response)
+            )
+            .into(),
+        )
         .into()),
-        code @ (408 | 425 | 429 | 500..) => {
-            Err(Fault::Transient(format!("{place} answered {code}{}", said(&response)).into()).into())
-        }
+        code @ (408 | 425 | 429 | 500..) => Err(Fault::Transient(
+            format!("{place} answered {code}{}", said(&response)).into(),
+        )
+        .into()),
         code => Err(Status {
             code,
             message: said(&response),
@@ -507,7 +522,8 @@ mod tests {
             Some(Fault::Configuration(
                 "credential `api_key` was not accepted: \
                  GET https://crm.example/v1/order answered 401: Unauthenticated."
-                    .to_owned().into()
+                    .to_owned()
+                    .into()
             ))
         );
     }
@@ -563,7 +579,9 @@ mod tests {
         assert_eq!(
             Fault::from(Error::Status(status)),
             Fault::Configuration(
-                "GET https://crm.example/v1/order answered 403: No right.".to_owned().into()
+                "GET https://crm.example/v1/order answered 403: No right."
+                    .to_owned()
+                    .into()
             )
         );
     }
@@ -574,7 +592,9 @@ mod tests {
         assert_eq!(
             refused.err().map(Fault::from),
             Some(Fault::Configuration(
-                "the host refused https://crm.example: not among the granted endpoints".to_owned().into()
+                "the host refused https://crm.example: not among the granted endpoints"
+                    .to_owned()
+                    .into()
             ))
         );
         assert_eq!(origin("http://127.0.0.1:8080"), "http://127.0.0.1:8080");

@@ -16,7 +16,9 @@ use std::hash::{Hash, Hasher};
 
 use siphasher::sip128::SipHasher13;
 
-use crate::model::{Binding, Directive, Effect, Fault, Key, Origin, Progress, Rejection, Saved, Subject};
+use crate::model::{
+    Binding, Directive, Effect, Fault, Key, Origin, Progress, Rejection, Saved, Subject,
+};
 use crate::runtime::{bindings, run};
 use crate::text::one_line;
 
@@ -174,7 +176,9 @@ pub enum Verdict {
 pub fn verdict(outcome: Result<Saved, Fault>) -> Result<Verdict, Fault> {
     match outcome {
         Ok(saved) => Ok(Verdict::Saved(saved)),
-        Err(Fault::Rejected(reason) | Fault::Unsupported(reason)) => Ok(Verdict::Refused(reason.text())),
+        Err(Fault::Rejected(reason) | Fault::Unsupported(reason)) => {
+            Ok(Verdict::Refused(reason.text()))
+        }
         Err(Fault::Conflict(_)) => Ok(Verdict::Changed),
         Err(fault @ (Fault::Transient(_) | Fault::Configuration(_))) => Err(fault),
     }

@@ -8,11 +8,12 @@ pub use crate::contract::tenon::connector::manifest::{
     TokenExchange, Webhook, WebhookScheme, WebhookSignature, Webhooks,
 };
 pub use crate::contract::tenon::erp::model::{
-    Attribute, Capabilities, Category, Charge, Cursor, Decimal, Delivery, Directory, DocumentKind, Effect, Entry,
-    Fault, FieldChange, Image, Instant, Key, LinkedDocument, Mend, Money, Order, OrderDirection, OrderFields,
-    OrderLine, OrderLookup, OrderPage, Origin, Partner, PartnerFields, PartnerLookup, PartnerPage,
-    PartnerRole, Payment, Price, Product, ProductFields, ProductKind, ProductLookup, ProductPage,
-    ProductVariant, Reason, RecordKind, RecordRef, Saved, StockLevel, StockPage,
+    Attribute, Capabilities, Category, Charge, Cursor, Decimal, Delivery, Directory, DocumentKind,
+    Effect, Entry, Fault, FieldChange, Image, Instant, Key, LinkedDocument, Mend, Money, Order,
+    OrderDirection, OrderFields, OrderLine, OrderLookup, OrderPage, Origin, Partner, PartnerFields,
+    PartnerLookup, PartnerPage, PartnerRole, Payment, Price, Product, ProductFields, ProductKind,
+    ProductLookup, ProductPage, ProductVariant, Reason, RecordKind, RecordRef, Saved, StockLevel,
+    StockPage,
 };
 pub use crate::contract::tenon::runtime::bindings::Binding;
 pub use crate::contract::tenon::runtime::run::{

@@ -51,6 +51,7 @@ mod tests {
         else {
             panic!("such settings are no good");
         };
+        let reason = reason.text();
         assert!(reason.starts_with("settings.period.days: "), "{reason}");
     }
 }

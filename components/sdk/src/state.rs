@@ -19,10 +19,13 @@ pub fn set(entries: &[(String, Vec<u8>)]) -> Result<(), Fault> {
         return Ok(());
     }
     storage::set(entries).map_err(|full| {
-        Fault::Configuration(format!(
-            "the connector's storage is full: {} of {} bytes are in use",
-            full.used, full.limit
-        ).into())
+        Fault::Configuration(
+            format!(
+                "the connector's storage is full: {} of {} bytes are in use",
+                full.used, full.limit
+            )
+            .into(),
+        )
     })
 }
 

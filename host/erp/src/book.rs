@@ -492,7 +492,7 @@ mod tests {
         book.write(store("small", 10)).await.unwrap();
         let full = book.write(store("big", 1 << 20)).await;
         assert!(
-            matches!(&full, Err(Fault::Transient(why)) if why.contains("full")),
+            matches!(&full, Err(Fault::Transient(why)) if why.to_string().contains("full")),
             "{full:?}"
         );
         // Half of the unit must not get through.

@@ -245,7 +245,8 @@ fn drop_stale_images(db: &Connection, product: i64, shown: &[Image]) -> rusqlite
     let kept: Vec<Image> = db
         .prepare_cached(sql::IMAGES)?
         .query_map([product], |row| {
-            Ok(Image { origin: None,
+            Ok(Image {
+                origin: None,
                 file_name: row.get(0)?,
                 digest: row.get(1)?,
             })

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use rusqlite::{Connection, params};
-use tenon_host::model::{Effect, Saved, Money, Partner, PartnerFields, PartnerLookup};
+use tenon_host::model::{Effect, Money, Partner, PartnerFields, PartnerLookup, Saved};
 
 use crate::book::{Halt, Target, Writer};
 use crate::feed::Stream;

@@ -4,7 +4,7 @@
 use rusqlite::{Connection, OptionalExtension};
 use serde::Serialize;
 use serde_json::{Value, json};
-use tenon_host::model::{Reason, Category, Money, Order, Partner, Product};
+use tenon_host::model::{Category, Money, Order, Partner, Product, Reason};
 
 use crate::book::{Halt, refuse};
 use crate::record::{self, Filed, Record};

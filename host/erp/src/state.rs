@@ -317,7 +317,8 @@ pub(crate) fn taken_over() -> Fault {
     Fault::Transient(
         "another host has taken over the work of this connection, so this run may change nothing; \
          nothing needs to be done"
-            .to_owned().into(),
+            .to_owned()
+            .into(),
     )
 }
 

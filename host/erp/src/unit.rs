@@ -7,8 +7,8 @@
 use async_trait::async_trait;
 use tenon_host::ids::ConnectionId;
 use tenon_host::model::{
-    Capabilities, Category, Cursor, Directory, Entry, Fault, Image, Key, LinkedDocument, Money, Order,
-    OrderDirection, OrderFields, OrderLookup, OrderPage, Origin, Partner, PartnerFields,
+    Capabilities, Category, Cursor, Directory, Entry, Fault, Image, Key, LinkedDocument, Money,
+    Order, OrderDirection, OrderFields, OrderLookup, OrderPage, Origin, Partner, PartnerFields,
     PartnerLookup, PartnerPage, Product, ProductFields, ProductLookup, ProductPage, Reason, Saved,
     StockLevel, StockPage,
 };
@@ -93,7 +93,12 @@ impl Erp for Unit {
         self.book.read(|db| directories::list(db, directory))
     }
 
-    async fn ensure(&mut self, directory: Directory, name: String, origin: Origin) -> Answer<Saved> {
+    async fn ensure(
+        &mut self,
+        directory: Directory,
+        name: String,
+        origin: Origin,
+    ) -> Answer<Saved> {
         // Most entries are there: looking first spares the wait for others who write.
         let found = self
             .book

@@ -672,7 +672,7 @@ mod tests {
             connection: "crm".parse().unwrap(),
             connector: "crm 1.0.0".to_owned(),
             job: "orders".to_owned(),
-            preview,
+            mode: if preview { Mode::Preview } else { Mode::Live },
             started_at: Timestamp::UNIX_EPOCH,
             finished_at: Some(Timestamp::UNIX_EPOCH),
             outcome,
@@ -683,7 +683,10 @@ mod tests {
             requests: 0,
             memory: 0,
             error: Some("the counterpart is down".to_owned()),
+            why: None,
+            not_before: None,
             records: Vec::new(),
+            questions: Vec::new(),
         }
     }
 

@@ -32,10 +32,10 @@ use tempfile::TempDir;
 use tenon_erp::EmbeddedErp;
 use tenon_host::observe::{Exchange, LogLine, Observer, Progress, Stop, Written};
 use tenon_host::report::{Outcome, RejectedRecord, RunReport};
-use tenon_host::{FoundAccount, Mode, 
-    CallError, ConnectError, Connection, ConnectionSpec, Connector, EgressSettings, Host,
-    HostOptions, InstallError, JobRequest, Limits, NetworkOptions, RetryPolicy, Secret, WantedJob,
-    Webhook,
+use tenon_host::{
+    CallError, ConnectError, Connection, ConnectionSpec, Connector, EgressSettings, FoundAccount,
+    Host, HostOptions, InstallError, JobRequest, Limits, Mode, NetworkOptions, RetryPolicy, Secret,
+    WantedJob, Webhook,
 };
 use tenon_scenarios::{compiler, hostile_component, target};
 
@@ -149,7 +149,7 @@ impl Sandbox {
                 ..EgressSettings::default()
             },
             argument: None,
-            preview: false,
+            mode: Mode::Live,
             fence: None,
             checkpoints: u64::MAX,
             enough: Arc::new(|_| false),
@@ -245,7 +245,7 @@ pub struct Guest<'a> {
     limits: Limits,
     egress: EgressSettings,
     argument: Option<String>,
-    preview: bool,
+    mode: Mode,
     fence: Option<u64>,
     checkpoints: u64,
     enough: Arc<Enough>,
@@ -321,7 +321,13 @@ impl Guest<'_> {
 
     /// Without a change on either side.
     pub fn preview(mut self) -> Self {
-        self.preview = true;
+        self.mode = Mode::Preview;
+        self
+    }
+
+    /// As a comparison of everything, without a change on either side.
+    pub fn compare(mut self) -> Self {
+        self.mode = Mode::Compare;
         self
     }
 
@@ -398,7 +404,7 @@ impl Guest<'_> {
         });
         let request = JobRequest {
             argument: self.argument.clone(),
-            mode: if self.preview { Mode::Preview } else { Mode::Live },
+            mode: self.mode,
             fence: self.fence,
             ..JobRequest::asked("run")
         };
@@ -457,12 +463,26 @@ impl Guest<'_> {
     /// # Errors
     /// What came of it; always in one line.
     pub fn receive(&self, topic: &str) -> Result<Vec<WantedJob>, CallError> {
+        self.receive_signed(topic, &[], b"")
+    }
+
+    /// The same with headers and a body.
+    ///
+    /// # Errors
+    /// What came of it; always in one line.
+    pub fn receive_signed(
+        &self,
+        topic: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Result<Vec<WantedJob>, CallError> {
         let connection = self.connected();
+        let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
         let webhook = Webhook {
             topic: topic.to_owned(),
-            headers: Vec::new(),
+            headers: headers.iter().map(owned).collect(),
             query: String::new(),
-            body: Vec::new(),
+            body: body.to_vec(),
         };
         let received = self.sandbox.host.receive(&connection, webhook);
         self.after_a_question(self.sandbox.block_on(received))

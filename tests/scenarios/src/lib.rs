@@ -13,9 +13,10 @@ use tenon_erp::EmbeddedErp;
 use tenon_host::ids::TenantId;
 use tenon_host::observe::{LogLine, Observer, Progress};
 use tenon_host::report::RunReport;
-use tenon_host::{FoundAccount, Mode, Place, 
+use tenon_host::{
     CallError, Compiler, CompilerProcess, ConnectError, Connection, ConnectionSpec, Connector,
-    EgressSettings, Host, HostOptions, JobRequest, Limits, RetryPolicy, Secret,
+    EgressSettings, FoundAccount, Host, HostOptions, JobRequest, Limits, Mode, Place, RetryPolicy,
+    Secret,
 };
 
 /// Where the build puts its results.

@@ -547,7 +547,8 @@ mod tests {
     }
 
     fn property(name: &str, value: &str) -> Attribute {
-        Attribute { origin: None,
+        Attribute {
+            origin: None,
             name: name.to_owned(),
             value: value.to_owned(),
         }

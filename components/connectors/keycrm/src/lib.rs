@@ -50,7 +50,9 @@ impl Connector for KeyCrm {
                 let retry = Retry::of(job, argument, cause);
                 retry.end(jobs::orders::run(&retry)?)
             }
-            other => Err(Fault::Unsupported(format!("there is no job `{other}`").into())),
+            other => Err(Fault::Unsupported(
+                format!("there is no job `{other}`").into(),
+            )),
         }
     }
 }

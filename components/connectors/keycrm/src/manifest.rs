@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 
-use tenon_sdk::model::{AuthScheme, Budget, Choice, ConnectorManifest, Credential, Endpoint, Fault, Job};
+use tenon_sdk::model::{
+    AuthScheme, Budget, Choice, ConnectorManifest, Credential, Endpoint, Fault, Job,
+};
 use tenon_sdk::text;
 
 use crate::api::{CREDENTIAL, Category, Named};
@@ -63,9 +65,9 @@ pub fn choices(option: &str) -> Result<Vec<Choice>, Fault> {
             return Ok(category_choices(&categories));
         }
         other => {
-            return Err(Fault::Unsupported(format!(
-                "there are no choices for `{other}`"
-            ).into()));
+            return Err(Fault::Unsupported(
+                format!("there are no choices for `{other}`").into(),
+            ));
         }
     };
     let named: Vec<Named> = settings::crm()?.all(path, &[])?;

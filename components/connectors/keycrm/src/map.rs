@@ -144,7 +144,8 @@ pub fn order(
         .charges
         .into_iter()
         .map(|(name, amount)| {
-            Ok(Charge { origin: None,
+            Ok(Charge {
+                origin: None,
                 name: name.to_owned(),
                 amount: wire(amount)?,
             })
@@ -388,7 +389,8 @@ fn delivery(
     }
     let buyer = read.buyer.get();
     let own = |pick: fn(&api::Shipping<'_>) -> Option<String>| shipping.and_then(pick);
-    Ok(Some(Delivery { origin: None,
+    Ok(Some(Delivery {
+        origin: None,
         service: places.service.clone(),
         product: if cost.is_zero() {
             None
@@ -550,7 +552,8 @@ fn attributes(read: &api::Order<'_>, present: Option<&model::Order>) -> Vec<Attr
         .filter(|other| ours.iter().all(|(name, _)| *name != other.name))
         .cloned();
     let filled = ours.iter().filter_map(|(name, text)| {
-        Some(Attribute { origin: None,
+        Some(Attribute {
+            origin: None,
             name: (*name).to_owned(),
             value: text.owned()?,
         })
@@ -565,7 +568,8 @@ pub fn characteristics(properties: &[api::Property<'_>]) -> Vec<Attribute> {
     properties
         .iter()
         .filter_map(|property| {
-            Some(Attribute { origin: None,
+            Some(Attribute {
+                origin: None,
                 name: property.name.owned()?,
                 value: property.value.owned()?,
             })
@@ -874,7 +878,8 @@ mod tests {
         assert_eq!(booked.order.lines.len(), 1);
         assert_eq!(
             booked.order.delivery,
-            Some(Delivery { origin: None,
+            Some(Delivery {
+                origin: None,
                 service: None,
                 product: Some("delivery".to_owned()),
                 cost: model::Decimal::try_from(d("50.00")).ok(),
@@ -996,11 +1001,13 @@ mod tests {
                 ..Payment::default()
             }],
             attributes: vec![
-                Attribute { origin: None,
+                Attribute {
+                    origin: None,
                     name: "gift".to_owned(),
                     value: "yes".to_owned(),
                 },
-                Attribute { origin: None,
+                Attribute {
+                    origin: None,
                     name: PROMOCODE.to_owned(),
                     value: "OLD".to_owned(),
                 },
@@ -1062,7 +1069,8 @@ mod tests {
             barcode: None,
             properties: properties
                 .iter()
-                .map(|(name, value)| Attribute { origin: None,
+                .map(|(name, value)| Attribute {
+                    origin: None,
                     name: (*name).to_owned(),
                     value: (*value).to_owned(),
                 })

@@ -14,7 +14,9 @@ mod settings;
 mod webhooks;
 
 use tenon_sdk::Connector;
-use tenon_sdk::model::{Account, Cause, Choice, ConnectorManifest, Fault, Outcome, Request, Webhook};
+use tenon_sdk::model::{
+    Account, Cause, Choice, ConnectorManifest, Fault, Outcome, Request, Webhook,
+};
 
 /// The connector.
 pub struct MoySklad;

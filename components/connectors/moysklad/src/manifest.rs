@@ -2,7 +2,10 @@
 
 use serde::Deserialize;
 use tenon_sdk::http::Error;
-use tenon_sdk::model::{Account, Budget, RecordKind, Subscription, Webhooks, Action, AuthScheme, Choice, ConnectorManifest, Credential, Endpoint, Fault, Job, TokenExchange};
+use tenon_sdk::model::{
+    Account, Action, AuthScheme, Budget, Choice, ConnectorManifest, Credential, Endpoint, Fault,
+    Job, Read, RecordKind, Subscription, TokenExchange, Webhooks,
+};
 use tenon_sdk::text;
 
 use crate::api::meta::Kind;
@@ -71,7 +74,10 @@ pub fn manifest() -> ConnectorManifest {
                     ("/api/remap/1.2/report/stock/all/current".to_owned(), 1),
                     ("/api/remap/1.2/report/stock/bystore/current".to_owned(), 1),
                 ],
-                reads: Vec::new(),
+                reads: vec![Read {
+                    method: "POST".to_owned(),
+                    path: "/api/remap/1.2/report/counterparty".to_owned(),
+                }],
             },
             Endpoint {
                 origin: "{settings.files_url}".to_owned(),
@@ -242,9 +248,9 @@ pub fn choices(option: &str) -> Result<Vec<Choice>, Fault> {
                 .collect());
         }
         other => {
-            return Err(Fault::Unsupported(format!(
-                "there are no choices for `{other}`"
-            ).into()));
+            return Err(Fault::Unsupported(
+                format!("there are no choices for `{other}`").into(),
+            ));
         }
     };
     Ok(entries

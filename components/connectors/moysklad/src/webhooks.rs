@@ -165,10 +165,9 @@ struct EventMeta<'a> {
 /// `rejected` when it is none of MoySklad's.
 pub fn receive(webhook: &Webhook) -> Result<Vec<Request>, Fault> {
     if webhook.topic != TOPIC {
-        return Err(Fault::Rejected(format!(
-            "nobody asked for `{}`",
-            webhook.topic
-        ).into()));
+        return Err(Fault::Rejected(
+            format!("nobody asked for `{}`", webhook.topic).into(),
+        ));
     }
     let notice: Notice<'_> = serde_json::from_slice(&webhook.body)
         .map_err(|error| Fault::Rejected(format!("it is no notice of MoySklad: {error}").into()))?;

@@ -33,7 +33,8 @@ async fn an_order_that_makes_no_sense_is_refused_with_its_field() {
         (with(&|o| o.lines[0].id.clear()), "lines[0].id"),
         (
             with(&|o| {
-                o.charges.push(Charge { origin: None,
+                o.charges.push(Charge {
+                    origin: None,
                     name: "Wrap".into(),
                     amount: beyond,
                 })

@@ -219,6 +219,8 @@ struct Meter {
     spent: VecDeque<Spent>,
     used: u64,
     word: Option<Word>,
+    /// The most units that the counterpart ever counted for how many of ours.
+    weight: (u128, u128),
 }
 
 /// Units that were spent within one grain of time.
@@ -354,11 +356,12 @@ impl Book {
             Some(word) => word.left,
             None => hint.left.saturating_sub(others),
         };
+        let beyond = meter.beyond(hint, others).min(left);
         meter.word = Some(Word {
             said: hint.left,
             limit: hint.limit.filter(|_| hint.window.is_some()),
             left,
-            beyond: meter.beyond(hint, others).min(left),
+            beyond,
             until: now + worth,
         });
     }
@@ -386,7 +389,7 @@ impl Book {
 
     /// The place of the window of this length, which is made when the counterpart tells its size.
     fn meter_named(&mut self, window: Duration, limit: Option<u64>) -> Option<usize> {
-        let named = |meter: &Meter| meter.rate.window == window;
+        let named = |meter: &Meter| meter.is_named(window);
         if let Some(place) = self.meters.iter().position(named) {
             return Some(place);
         }
@@ -426,6 +429,7 @@ impl Meter {
             spent: VecDeque::new(),
             used: 0,
             word: None,
+            weight: (1, 1),
         }
     }
 
@@ -437,6 +441,7 @@ impl Meter {
             spent: self.spent.clone(),
             used: self.used,
             word: self.word.filter(|_| self.rate.window == rate.window),
+            weight: self.weight,
         }
     }
 
@@ -505,21 +510,31 @@ impl Meter {
         }
     }
 
+    /// Whether the counterpart means this window by one of that length: a manifest may leave a margin.
+    fn is_named(&self, window: Duration) -> bool {
+        let own = self.rate.window;
+        window <= own && own <= window + window / 10
+    }
+
     /// How much may be spent by the counterpart's word even beyond the manifest: what it says is left,
-    /// in units of ours. How many of its units one of ours is, is seen by what it says was spent.
-    fn beyond(&self, hint: &Hint, others: u64) -> u64 {
-        let (Some(limit), true) = (hint.limit, hint.window == Some(self.rate.window)) else {
+    /// in units of ours. How many of its units one of ours is, is seen by what it says was spent; the
+    /// worst that was ever seen counts. Nothing, when it has not counted what was spent here.
+    fn beyond(&mut self, hint: &Hint, others: u64) -> u64 {
+        let (Some(limit), Some(true)) = (hint.limit, hint.window.map(|one| self.is_named(one)))
+        else {
             return 0;
         };
         let theirs = u128::from(limit.saturating_sub(hint.left));
         let ours = u128::from(self.used.saturating_sub(others));
-        if theirs <= ours {
-            return hint.left.saturating_sub(others);
+        if theirs * 5 < ours * 4 {
+            return 0;
         }
-        let left = u128::from(hint.left) * ours / theirs;
-        u64::try_from(left)
-            .unwrap_or(u64::MAX)
-            .saturating_sub(others)
+        let (of_theirs, of_ours) = self.weight;
+        if theirs * of_ours > of_theirs * ours && ours > 0 {
+            self.weight = (theirs, ours);
+        }
+        let left = u128::from(hint.left) * self.weight.1 / self.weight.0;
+        u64::try_from(left).unwrap_or(u64::MAX).saturating_sub(others)
     }
 }
 
@@ -663,12 +678,21 @@ mod tests {
     #[test]
     fn more_than_the_manifest_says_is_believed_of_a_window_that_the_counterpart_names() {
         let now = Instant::now();
-        for (window, more) in [(Some(3 * SECOND), 34), (None, 0), (Some(MINUTE), 0)] {
+        for (window, left, more) in [
+            (Some(3 * SECOND), 34, 34),
+            // The manifest's window is a little longer.
+            (Some(3 * SECOND - 3 * SECOND / 20), 34, 34),
+            (None, 34, 0),
+            (Some(MINUTE), 34, 0),
+            (Some(2 * SECOND), 34, 0),
+            // It does not count what was spent here.
+            (Some(3 * SECOND), 44, 0),
+        ] {
             let mut book = book(&[(11, 3 * SECOND)]);
             for _ in 0..11 {
                 send(&mut book, now, 1);
             }
-            book.hear(&hint(34, Some(45), window), 0, now);
+            book.hear(&hint(left, Some(45), window), 0, now);
             for _ in 0..more {
                 send(&mut book, now, 1);
             }

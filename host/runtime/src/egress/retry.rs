@@ -93,15 +93,12 @@ mod tests {
     const RESET: Failure = Failure::Broken;
     const BUSY: Failure = Failure::Status(StatusCode::TOO_MANY_REQUESTS);
 
+    const LONGEST: Duration = Duration::from_secs(65);
+
     fn ask(method: Method, failure: Failure, attempt: u32) -> Option<Duration> {
-        next(
-            &RetryPolicy::default(),
-            is_repeatable(&method, false),
-            failure,
-            attempt,
-            None,
-            0.0,
-        )
+        let repeatable = is_repeatable(&method, false);
+        let policy = RetryPolicy::default();
+        next(&policy, repeatable, failure, attempt, None, LONGEST, 0.0)
     }
 
     #[test]
@@ -133,7 +130,10 @@ mod tests {
     #[test]
     fn the_counterparts_own_wait_counts_and_one_too_long_is_not_waited_for() {
         let policy = RetryPolicy::default();
-        let ask = |s| next(&policy, true, BUSY, 1, Some(Duration::from_secs(s)), 0.9);
+        let ask = |s| {
+            let wait = Some(Duration::from_secs(s));
+            next(&policy, true, BUSY, 1, wait, LONGEST, 0.9)
+        };
         assert_eq!(Some(Duration::from_secs(30)), ask(30));
         assert_eq!(None, ask(3600));
     }

@@ -965,13 +965,17 @@ async fn no_more_requests_are_sent_than_the_counterpart_says_are_left() {
 #[tokio::test]
 async fn more_requests_are_sent_than_the_manifest_says_when_the_counterpart_allows_it() {
     // The answers of MoySklad.
-    let allowed = &[
-        ("x-ratelimit-limit", "45"),
-        ("x-ratelimit-remaining", "44"),
-        ("x-lognex-retry-timeinterval", "60000"),
-        ("x-lognex-reset", "0"),
-    ];
-    let server = Counterpart::start(answering(StatusCode::OK, allowed)).await;
+    let allowed = |hits: Arc<AtomicU64>| async move {
+        let left = 44 - hits.fetch_add(1, Ordering::Relaxed);
+        [
+            ("x-ratelimit-limit", "45".to_owned()),
+            ("x-ratelimit-remaining", left.to_string()),
+            ("x-lognex-retry-timeinterval", "60000".to_owned()),
+            ("x-lognex-reset", "0".to_owned()),
+        ]
+    };
+    let routes = |hits| Router::new().route("/", get(move || allowed(hits)));
+    let server = Counterpart::start(routes).await;
     let mut plan = Plan::to(&server.origin);
     plan.budgets = vec![budget(1, 60_000)];
     let way = plan.open(&Accounts::default());

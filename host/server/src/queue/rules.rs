@@ -204,7 +204,7 @@ mod tests {
     fn changed(keys: std::ops::Range<usize>) -> Cause {
         Cause::Changed(
             keys.map(|key| RecordRef {
-                kind: "order".to_owned(),
+                kind: tenon_host::model::RecordKind::Order,
                 key: key.to_string(),
             })
             .collect(),
@@ -243,14 +243,14 @@ mod tests {
         assert_eq!(key, merge_key(&request("orders", None, changed(5..9))));
         let visit = |key: &str| {
             Cause::Visited(RecordRef {
-                kind: "partner".to_owned(),
+                kind: tenon_host::model::RecordKind::Partner,
                 key: key.to_owned(),
             })
         };
         let press = |action: &str, key: &str| Cause::Action {
             action: action.to_owned(),
             target: RecordRef {
-                kind: "partner".to_owned(),
+                kind: tenon_host::model::RecordKind::Partner,
                 key: key.to_owned(),
             },
         };

@@ -21,7 +21,8 @@ impl Attack for Guest {
             description: Some("x".repeat(5 << 20)),
             ..product("one large field")
         };
-        let attribute = Attribute { origin: None,
+        let attribute = Attribute {
+            origin: None,
             name: "note".to_owned(),
             value: "x".repeat(1 << 10),
         };

@@ -129,7 +129,8 @@ fn reach_for_products(stolen: &Stolen, loot: &mut Loot) {
     ];
     loot.take("save categories", catalog::save_categories(&categories));
     loot.take("image", catalog::read_image(&key, &stolen.get("digest")));
-    let image = Image { origin: None,
+    let image = Image {
+        origin: None,
         file_name: "cup.png".to_owned(),
         digest: stolen.get("digest"),
     };
@@ -236,7 +237,7 @@ fn reach_for_orders(stolen: &Stolen, loot: &mut Loot) {
         number: None,
         url: None,
     };
-    let annotated = orders::annotate(&key, &[document], Some("trespassed"));
+    let annotated = orders::annotate(&key, &[document], Some(&"trespassed".into()));
     loot.take("annotate", annotated);
     loot.take("attach", orders::attach(&key, "invoice.pdf", b"trespassed"));
 }

@@ -11,9 +11,9 @@ pub mod http;
 
 use serde_json::Value;
 use tenon_sdk::erp::catalog;
-use tenon_sdk::model::{Webhooks, 
+use tenon_sdk::model::{
     AuthScheme, Binding, Choice, ConnectorManifest, Credential, Endpoint, Fault, Job, Product,
-    ProductFields, Progress, Request, Webhook,
+    ProductFields, Progress, Request, Webhook, Webhooks,
 };
 use tenon_sdk::runtime::{bindings, run, schedule, storage};
 use tenon_sdk::text;
@@ -105,8 +105,15 @@ macro_rules! guest {
                 <$guest as $crate::Attack>::choices(option)
             }
 
-            fn check() -> Result<String, $crate::tenon_sdk::model::Fault> {
-                <$guest as $crate::Attack>::check()
+            fn check() -> Result<$crate::tenon_sdk::model::Account, $crate::tenon_sdk::model::Fault>
+            {
+                let name = <$guest as $crate::Attack>::check()?;
+                Ok($crate::tenon_sdk::model::Account {
+                    id: Some("guest".to_owned()),
+                    name,
+                    facts: Vec::new(),
+                    notes: Vec::new(),
+                })
             }
 
             fn enable(callback: &str) -> Result<(), $crate::tenon_sdk::model::Fault> {

@@ -12,9 +12,9 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use tenon_sdk::import::rejection;
-use tenon_sdk::model::{Change, RecordKind, Subscription, Webhooks, 
-    Action, Binding, Cause, ConnectorManifest, Directive, Fault, FieldChange, Job, Outcome,
-    Progress, Request, Webhook, Written,
+use tenon_sdk::model::{
+    Action, Binding, Cause, Change, ConnectorManifest, Directive, Fault, FieldChange, Job, Outcome,
+    Progress, RecordKind, Request, Subscription, Webhook, Webhooks, Written,
 };
 use tenon_sdk::runtime::{bindings, run, schedule, storage};
 use tenon_sdk::{info, text};
@@ -59,8 +59,14 @@ macro_rules! ledger {
                 Ok(Vec::new())
             }
 
-            fn check() -> Result<String, $crate::tenon_sdk::model::Fault> {
-                Ok("the ledger".to_owned())
+            fn check() -> Result<$crate::tenon_sdk::model::Account, $crate::tenon_sdk::model::Fault>
+            {
+                Ok($crate::tenon_sdk::model::Account {
+                    id: Some("ledger".to_owned()),
+                    name: "the ledger".to_owned(),
+                    facts: Vec::new(),
+                    notes: Vec::new(),
+                })
             }
 
             fn enable(callback: &str) -> Result<(), $crate::tenon_sdk::model::Fault> {
@@ -214,7 +220,9 @@ pub fn run<V: Version>(job: &str, argument: &str, cause: &Cause) -> Result<Outco
             schedule::after("later", "add", delay, Some("timer"));
         }
         _ => match (argument, cause) {
-            ("refuse", _) => return Err(Fault::Configuration("a setting is wrong".to_owned().into())),
+            ("refuse", _) => {
+                return Err(Fault::Configuration("a setting is wrong".to_owned().into()));
+            }
             ("fail", _) => return Err(Fault::Transient("try later".to_owned().into())),
             (_, Cause::Action(call)) => add(&format!("pressed-{}", call.target.key))?,
             _ => add(argument)?,

@@ -12,9 +12,9 @@ use std::collections::{HashMap, HashSet};
 
 use tenon_sdk::erp::orders;
 use tenon_sdk::import::{Tally, pair};
-use tenon_sdk::model::{Change, Reason, 
-    Binding, Directive, DocumentKind, Effect, Fault, FieldChange, Key, LinkedDocument, Order,
-    OrderLookup, Outcome, Written,
+use tenon_sdk::model::{
+    Binding, Change, Directive, DocumentKind, Effect, Fault, FieldChange, Key, LinkedDocument,
+    Order, OrderLookup, Outcome, Reason, Written,
 };
 use tenon_sdk::rejected::{Rejected, Retry};
 use tenon_sdk::runtime::{bindings, run, storage};

@@ -4,8 +4,9 @@
 
 use tenon_sdk::erp::partners;
 use tenon_sdk::import::{Tally, bound, pair, split_rivals};
-use tenon_sdk::model::{Change, 
-    Binding, Directive, Effect, Fault, Key, Outcome, Partner, PartnerLookup, PartnerRole, Written,
+use tenon_sdk::model::{
+    Binding, Change, Directive, Effect, Fault, Key, Outcome, Partner, PartnerLookup, PartnerRole,
+    Written,
 };
 use tenon_sdk::rejected::{Rejected, Retry};
 use tenon_sdk::runtime::{bindings, run};

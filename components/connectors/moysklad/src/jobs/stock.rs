@@ -187,17 +187,21 @@ fn names(context: &Context, only: Option<&str>) -> Result<HashMap<Key, String>, 
         .iter()
         .find(|list| !names.contains_key(&list.price_list))
     {
-        return Err(Fault::Configuration(format!(
-            "settings.price_lists: the shop has no price list `{}`",
-            list.price_list
-        ).into()));
+        return Err(Fault::Configuration(
+            format!(
+                "settings.price_lists: the shop has no price list `{}`",
+                list.price_list
+            )
+            .into(),
+        ));
     }
     if let Some(only) = only
         && !lists.iter().any(|list| list.price_list == only)
     {
-        return Err(Fault::Configuration(format!(
-            "the price list `{only}` has no store; choose one in settings.price_lists"
-        ).into()));
+        return Err(Fault::Configuration(
+            format!("the price list `{only}` has no store; choose one in settings.price_lists")
+                .into(),
+        ));
     }
     Ok(names)
 }

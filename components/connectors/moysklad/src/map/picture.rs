@@ -38,7 +38,8 @@ pub fn wanted(images: &[records::Image<'_>]) -> Vec<Wanted> {
             number += 1;
         }
         wanted.push(Wanted {
-            image: Image { origin: None,
+            image: Image {
+                origin: None,
                 file_name,
                 digest: format!("{OURS}{digest}"),
             },
@@ -117,7 +118,8 @@ mod tests {
     #[test]
     fn pictures_gone_in_moysklad_go_and_those_of_people_stay() {
         let new = images(&format!(r#"{{"rows":[{}]}}"#, picture("a.png", 10)));
-        let image = |name: &str, digest: &str| model::Image { origin: None,
+        let image = |name: &str, digest: &str| model::Image {
+            origin: None,
             file_name: name.to_owned(),
             digest: digest.to_owned(),
         };

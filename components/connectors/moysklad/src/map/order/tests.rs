@@ -368,7 +368,8 @@ fn delivery_and_other_charges_are_a_position_of_their_own_while_goods_are_wanted
         cost: Some(money("300")),
         ..model::Delivery::default()
     });
-    given.charges = vec![model::Charge { origin: None,
+    given.charges = vec![model::Charge {
+        origin: None,
         name: "Упаковка".to_owned(),
         amount: money("49.50"),
     }];
