@@ -7,18 +7,19 @@ use std::time::Duration;
 
 use serde_json::Value;
 use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
-use tokio::time::Instant;
-use wasmtime::component::Linker;
+use wasmtime::component::{Linker, ResourceTable};
 use wasmtime::{Engine, Store, Trap, UpdateDeadline};
 
 use crate::account::{self, Asking, FoundAccount, Recognised};
 use crate::brake::Brake;
-use crate::capability::{self, Checkpoint, Run, RunState};
+use crate::capability::{self, Run, RunState};
 use crate::compiler::Compiler;
 use crate::connector::{self, Connector, InstallError};
 use crate::contract::ConnectorPre;
 use crate::contract::exports::tenon::connector::sync;
-use crate::egress::{Accounts, Egress, EgressError, EgressSettings, Network, NetworkError};
+use crate::egress::{
+    Accounts, BudgetUse, Egress, EgressError, EgressSettings, Network, NetworkError,
+};
 use crate::engine;
 use crate::ids::{ConnectionId, TenantId};
 use crate::limits::{BadLimit, Breach, Limits};
@@ -34,6 +35,7 @@ use crate::request::{JobRequest, Mode, WantedJob, Webhook};
 use crate::secret::Secret;
 use crate::signed;
 use crate::threads::Threads;
+use crate::watch::{Cut, Exhausted, Stage, Watch};
 
 /// Runs connectors for the tenants of a platform.
 pub struct Host {
@@ -169,6 +171,9 @@ pub enum CallError {
     /// People have to agree first.
     #[error("{}", .0.text)]
     Question(Box<Question>),
+    /// The component wanted to change its counterpart although nothing was to be changed.
+    #[error("{0}")]
+    Overstepped(Reason),
 }
 
 impl CallError {
@@ -178,6 +183,7 @@ impl CallError {
             CallError::Fault(fault) => fault.reason(),
             CallError::Crashed(text) => Reason::new("host.said").arg("text", text),
             CallError::Question(question) => question.why.clone(),
+            CallError::Overstepped(reason) => reason.clone(),
         }
     }
 }
@@ -247,7 +253,7 @@ impl Host {
         let nothing = Arc::from("{}");
         let state = RunState::new(&limits, None, None, nothing, Arc::new(NoObserver), texts);
         let call = Call {
-            watch: Watch::new(&state),
+            watch: watch(&state),
             store: self.store(state),
             pre: checked.pre.clone(),
             place: self.place().await,
@@ -367,7 +373,7 @@ impl Host {
             .open(connection, limits, egress, &request, observer)
             .await?;
         let (left, answer) = export!(call, call_check);
-        let found = said(limits, answer);
+        let found = looked(&left, answer);
         let found = found.and_then(|account| FoundAccount::read(account, limits.log_line));
         Ok((left.egress.requests(), found))
     }
@@ -380,8 +386,8 @@ impl Host {
     ) -> Result<Vec<(String, String)>, CallError> {
         let call = self.look(connection, "choices").await?;
         let option = option.to_owned();
-        let (_, answer) = export!(call, call_choices, &option);
-        let choices = said(&connection.limits, answer)?;
+        let (left, answer) = export!(call, call_choices, &option);
+        let choices = looked(&left, answer)?;
         admit(&connection.limits, &choices)?;
         let most = connection.limits.log_line;
         Ok(choices
@@ -497,8 +503,9 @@ impl Host {
         Ok(restored)
     }
 
-    /// Runs a job until it is done, cut or failed. What its last checkpoint committed stays
-    /// whatever happens after it; returning without a fault is a checkpoint, too.
+    /// Runs a job until it is done, stopped or failed. What its last checkpoint committed stays
+    /// whatever happens after it; returning without a fault is a checkpoint, too. The observer can
+    /// stop it at a checkpoint, or at once ([`Observer::stopped`]).
     ///
     /// A run never works with another account under it. At the first run, and whenever a credential
     /// or an address has changed since, the host asks the connector whose the counterpart is. When it
@@ -510,16 +517,27 @@ impl Host {
         request: &JobRequest,
         observer: Arc<dyn Observer>,
     ) -> RunReport {
-        let (call, sure) = match self.open_sure(connection, request, observer).await {
-            Ok(opened) => opened,
-            Err(fault) => {
+        let begun = tokio::select! {
+            biased;
+            begun = self.open_sure(connection, request, Arc::clone(&observer)) => {
+                begun.map_err(|fault| Ending::Failed(CallError::Fault(fault)))
+            }
+            stop = observer.stopped() => {
+                let stage = Stage::Waiting;
+                Err(Ending::Cut(Cut { stop, stage }))
+            }
+        };
+        let (call, sure) = match begun {
+            Ok(begun) => begun,
+            Err(ending) => {
                 let mut report = begin_report(connection, &request.job, request.mode);
-                conclude(&mut report, connection, Err(CallError::Fault(fault)));
+                conclude(&mut report, connection, ending);
                 return report;
             }
         };
         if let Err(error) = sure {
-            return finish(call.store.into_data(), connection, Err(error)).await;
+            let ending = Ending::Failed(error);
+            return finish(call.store.into_data(), connection, ending).await;
         }
         let JobRequest {
             job,
@@ -529,11 +547,15 @@ impl Host {
         } = request.clone();
         let cause = cause.into();
         let (left, answer) = export!(call, call_run, &job, argument.as_deref(), &cause);
-        let ended = said(&connection.limits, answer).map(|outcome| match outcome {
-            sync::Outcome::Done => Outcome::Done,
-            sync::Outcome::Suspended => Outcome::Suspended,
-        });
-        finish(left, connection, ended).await
+        let ending = Ending::of_run(&left, answer);
+        finish(left, connection, ending).await
+    }
+
+    /// How much of the request budgets of a connection is spent, by endpoint and window. Connections of
+    /// a tenant that use one credential share them. What was spent before this host began is unknown to
+    /// it, until the counterpart says what is left.
+    pub fn budgets(&self, connection: &Connection) -> Vec<BudgetUse> {
+        connection.egress.budgets()
     }
 
     /// The timers of a connection that have come due, the earliest first. Whoever has started their
@@ -717,7 +739,7 @@ impl Host {
             Arc::clone(&connection.connector.catalogue),
         );
         Ok(Call {
-            watch: Watch::new(&state),
+            watch: watch(&state),
             store: self.store(state),
             pre: connection.connector.pre.clone(),
             place,
@@ -818,37 +840,24 @@ impl Call<'_> {
     }
 }
 
-/// Ends a call that goes too long without a checkpoint, whatever it waits for.
-struct Watch {
-    checkpoint: Checkpoint,
-    most: Duration,
+fn watch(state: &RunState) -> Watch {
+    Watch {
+        pulse: Arc::clone(&state.pulse),
+        observer: Arc::clone(&state.observer),
+        most: state.limits.elapsed,
+    }
 }
 
-impl Watch {
-    fn new(state: &RunState) -> Watch {
-        Watch {
-            checkpoint: state.checkpoint.clone(),
-            most: state.limits.elapsed,
+/// The same of a call that may not have been allowed to change its counterpart: one that tried it is no
+/// good, whatever it answered.
+fn looked<T>(left: &RunState, answer: wasmtime::Result<Result<T, Fault>>) -> Result<T, CallError> {
+    match left.egress.overstepped() {
+        Some(reason) => {
+            let mut reason = reason.clone();
+            reason.tidy(left.limits.log_line);
+            Err(CallError::Overstepped(reason))
         }
-    }
-
-    async fn within<T>(
-        &self,
-        call: impl Future<Output = wasmtime::Result<T>>,
-    ) -> wasmtime::Result<T> {
-        let mut call = std::pin::pin!(call);
-        loop {
-            let end = self.checkpoint.passed_at() + self.most;
-            tokio::select! {
-                biased;
-                answer = &mut call => return answer,
-                () = tokio::time::sleep_until(end) => {
-                    if self.checkpoint.passed_at() + self.most <= Instant::now() {
-                        return Err(Breach::Elapsed(self.most).into());
-                    }
-                }
-            }
-        }
+        None => said(&left.limits, answer),
     }
 }
 
@@ -875,39 +884,92 @@ async fn settle(
     connection: &Connection,
     ended: Result<(), CallError>,
 ) -> Result<(), CallError> {
-    let outcome = ended.clone().map(|()| Outcome::Done);
-    let report = finish(left, connection, outcome).await;
+    let ending = match ended.clone() {
+        Ok(()) => Ending::Answered(Outcome::Done),
+        Err(error) => Ending::Failed(error),
+    };
+    let report = finish(left, connection, ending).await;
     match report.error {
         Some(error) => ended.and(Err(CallError::Crashed(error))),
         None => ended,
     }
 }
 
+/// How a run ended.
+#[derive(Clone, Debug)]
+enum Ending {
+    /// The component came to an end of its own.
+    Answered(Outcome),
+    /// It was to stop, and came to no checkpoint.
+    Cut(Cut),
+    /// Its counterpart takes no more requests for long.
+    Exhausted(Exhausted),
+    /// It failed.
+    Failed(CallError),
+}
+
+impl Ending {
+    /// By what a run left and what it answered.
+    fn of_run(left: &RunState, answer: wasmtime::Result<Result<sync::Outcome, Fault>>) -> Ending {
+        if let Err(error) = &answer {
+            if let Some(cut) = error.downcast_ref() {
+                return Ending::Cut(*cut);
+            }
+            if let Some(exhausted) = error.downcast_ref::<Exhausted>() {
+                return Ending::Exhausted(exhausted.clone());
+            }
+        }
+        match looked(left, answer) {
+            Ok(sync::Outcome::Done) => Ending::Answered(Outcome::Done),
+            Ok(sync::Outcome::Suspended) => Ending::Answered(Outcome::Suspended),
+            Err(error) => Ending::Failed(error),
+        }
+    }
+}
+
 /// Commits what a run that ended well has left, or undoes it, and keeps the report.
-async fn finish(
-    mut state: RunState,
-    connection: &Connection,
-    ended: Result<Outcome, CallError>,
-) -> RunReport {
+async fn finish(mut state: RunState, connection: &Connection, ending: Ending) -> RunReport {
+    // Requests that are still under way end with their handles.
+    state.table = ResourceTable::new();
+    let is_cut = matches!(ending, Ending::Cut(_));
     let mut committed = Ok(());
     if let Some(run) = state.run.as_mut() {
-        if ended.is_err() {
+        if !matches!(ending, Ending::Answered(_)) {
             committed = run.work.rollback().await.map_err(wasmtime::Error::from);
         }
-        conclude(&mut run.report, connection, ended);
+        conclude(&mut run.report, connection, ending);
     }
     if committed.is_ok() {
-        committed = state.commit().await;
+        committed = if is_cut {
+            keep_report(&mut state).await;
+            Ok(())
+        } else {
+            state.commit().await
+        };
     }
+    state.count();
     let Some(Run { mut report, .. }) = state.run else {
         unreachable!("a run has its report until here");
     };
     if let Err(error) = committed {
-        let crashed = Err(crash(&connection.limits, &error));
-        conclude(&mut report, connection, crashed);
+        let failed = Ending::Failed(crash(&connection.limits, &error));
+        conclude(&mut report, connection, failed);
     }
     report
 }
+
+/// Keeps the report of a run that was cut. Whoever stopped it does not wait for others who write to
+/// the platform meanwhile.
+async fn keep_report(state: &mut RunState) {
+    match tokio::time::timeout(REPORTING, state.commit()).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::warn!("the report of a run that was stopped: {error:#}"),
+        Err(_) => tracing::warn!("the report of a run that was stopped is not kept: others write"),
+    }
+}
+
+/// How long keeping the report of a run that was cut may take.
+const REPORTING: Duration = Duration::from_millis(500);
 
 /// A call that changes nothing.
 fn looking(name: &str) -> JobRequest {
@@ -940,35 +1002,45 @@ fn begin_report(connection: &Connection, job: &str, mode: Mode) -> RunReport {
         memory: 0,
         error: None,
         why: None,
+        not_before: None,
         records: Vec::new(),
         questions: Vec::new(),
     }
 }
 
-fn conclude(report: &mut RunReport, connection: &Connection, ended: Result<Outcome, CallError>) {
+fn conclude(report: &mut RunReport, connection: &Connection, ending: Ending) {
     report.finished_at = Some(jiff::Timestamp::now());
-    match ended {
-        Ok(outcome) => report.outcome = outcome,
-        Err(error) => {
-            report.outcome = match &error {
-                CallError::Crashed(_) => Outcome::Crashed,
+    (report.outcome, report.why) = match ending {
+        Ending::Answered(outcome) => (outcome, None),
+        Ending::Cut(cut) => (Outcome::Suspended, Some(cut.reason())),
+        Ending::Exhausted(exhausted) => {
+            report.not_before = Some(exhausted.until);
+            (Outcome::Transient, Some(exhausted.reason()))
+        }
+        Ending::Failed(error) => {
+            let outcome = match &error {
+                CallError::Crashed(_) | CallError::Overstepped(_) => Outcome::Crashed,
                 CallError::Fault(Fault::Transient(_) | Fault::Conflict(_)) => Outcome::Transient,
                 CallError::Fault(_) | CallError::Question(_) => Outcome::Configuration,
             };
             let why = error.reason();
-            report.error = Some(connection.connector.catalogue.text(&why, LANGUAGES[0]));
-            report.why = Some(why);
             if let CallError::Question(question) = error {
                 report.questions.push(*question);
             }
+            (outcome, Some(why))
         }
-    }
+    };
+    let texts = &connection.connector.catalogue;
+    report.error = (report.why.as_ref()).map(|why| texts.text(why, LANGUAGES[0]));
 }
 
 /// What a trap means to people.
 fn crash(limits: &Limits, error: &wasmtime::Error) -> CallError {
     if let Some(fault) = error.downcast_ref::<Fault>() {
         return CallError::Fault(fault.clone());
+    }
+    if let Some(exhausted) = error.downcast_ref::<Exhausted>() {
+        return CallError::Fault(Fault::Transient(exhausted.reason()));
     }
     if let Some(breach) = error.downcast_ref::<Breach>() {
         return CallError::Crashed(breach.to_string());

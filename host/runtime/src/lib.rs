@@ -62,13 +62,14 @@ pub mod seal;
 mod secret;
 mod signed;
 mod threads;
+mod watch;
 
 pub use account::FoundAccount;
 pub use compiler::{CompileError, Compiler, CompilerProcess, compile_stdin};
 pub use connector::{Connector, InstallError};
 pub use egress::{
-    BreakerPolicy, EgressError, EgressSettings, Forbidden, Grants, NetworkError, Refusal,
-    RetryPolicy,
+    BreakerPolicy, BudgetUse, EgressError, EgressSettings, Forbidden, Grants, NetworkError,
+    Refusal, RetryPolicy,
 };
 pub use host::{CallError, ConnectError, Connection, ConnectionSpec, Host, StartError};
 pub use limits::{BadLimit, Limits};

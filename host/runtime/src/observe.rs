@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use http::Method;
 use serde::Serialize;
 
@@ -118,6 +119,8 @@ pub struct Exchange {
     pub received: u64,
     /// Whether the same request was sent before.
     pub repeat: bool,
+    /// Units of the request budget that it took.
+    pub units: u32,
 }
 
 /// How a request ended.
@@ -167,7 +170,19 @@ pub fn method_name(method: &Method) -> &'static str {
     }
 }
 
+/// Who or what wants a run to end although its work is not done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// A person.
+    Person,
+    /// Something else is to be done with its connection, such as switching it off.
+    Change,
+    /// The process that runs it ends.
+    Shutdown,
+}
+
 /// Watches a run. Every method has a default that does nothing.
+#[async_trait]
 pub trait Observer: Send + Sync {
     /// A line was logged.
     fn log(&self, line: LogLine) {
@@ -209,6 +224,14 @@ pub trait Observer: Send + Sync {
     /// Asked at each checkpoint: whether the run should stop there.
     fn wants_stop(&self) -> bool {
         false
+    }
+
+    /// Comes to its end when the run is to end at once, and else never. A request under way is then
+    /// dropped, as is the wait for one; a guest at work has a second to come to a checkpoint. A run
+    /// that does not is undone back to its last one, and its report is
+    /// [`Suspended`](crate::report::Outcome::Suspended) with the reason in its error.
+    async fn stopped(&self) -> Stop {
+        std::future::pending().await
     }
 }
 

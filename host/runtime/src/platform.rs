@@ -11,6 +11,9 @@
 //!
 //! While a component runs, its calls come from threads of the host's own, within a tokio runtime of
 //! theirs: what holds such a thread up holds up other components, and not the platform's requests.
+//!
+//! A run that is stopped, or takes too long, ends wherever it waits. A call that is under way is then
+//! dropped and [`UnitOfWork::rollback`] comes next; a [`UnitOfWork::commit`] is always waited for.
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};

@@ -40,11 +40,16 @@ pub struct RunReport {
     /// Most linear memory that the component had, in bytes; 0 in reports of hosts that did not tell.
     #[serde(default)]
     pub memory: u64,
-    /// Why it could not go on, in English; none when it could.
+    /// Why it could not go on, or was ended between two checkpoints, in English; none when neither is
+    /// so.
     pub error: Option<String>,
     /// The same for every language.
     #[serde(default)]
     pub why: Option<Reason>,
+    /// When a next run can go on, where it is known that none can before: the counterpart takes no
+    /// more requests until then.
+    #[serde(default)]
+    pub not_before: Option<jiff::Timestamp>,
     /// The records that could not be taken.
     pub records: Vec<RejectedRecord>,
     /// What people have to agree to before it is done; none where they have.
@@ -60,7 +65,8 @@ pub enum Outcome {
     Running,
     /// At the end of its work.
     Done,
-    /// Cut at a checkpoint; the next run goes on from there.
+    /// Ended before its work was done, because that was wanted; the next run goes on from its last
+    /// checkpoint. What it did after that, if the report has an error, is undone.
     Suspended,
     /// Something outside failed; the same run may succeed later.
     Transient,

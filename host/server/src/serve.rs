@@ -43,7 +43,7 @@ const KEPT: [(SignedDuration, Forget); 6] = [
 ];
 
 /// Runs what is due and what is asked for, until [`Service::stop`]. Runs that are under way then end
-/// at their next checkpoint.
+/// at once, and go on from their last checkpoints when a server starts again.
 pub async fn serve(service: Service) {
     tokio::join!(
         worker::run(service.clone()),

@@ -5,18 +5,20 @@
 //! checkpoints whatever becomes of this process; its record here is written before the request is
 //! given back, so a request that is given back has its record, and one that is not runs again.
 //!
-//! A run that has had its slice is cut when something waits that can only go on then, and else not.
+//! A run that has had its slice is cut at a checkpoint when something waits that can only go on then, and
+//! else not. One that nobody wants any longer, or that is in the way, is ended at once.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
+use async_trait::async_trait;
 use jiff::Timestamp;
 use tenon_host::manifest::Manifest;
-use tenon_host::observe::{Exchange, Level, LogLine, Observer, Progress, Written};
+use tenon_host::observe::{Exchange, Level, LogLine, Observer, Progress, Stop, Written};
 use tenon_host::report::{Outcome, RejectedRecord, RunReport};
 use tenon_host::{Cause, Connection, JobRequest, Mode};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
@@ -26,7 +28,7 @@ use crate::control::{connections, failed, log, questions, runs};
 use crate::failures::{Failures, News};
 use crate::observe;
 use crate::queue::{Claim, Ended, Leases, Next, QueueFailure, Suspension, cause};
-use crate::service::{Alone, Completeness, Error, Service, Watched, What};
+use crate::service::{Alone, Completeness, Error, Place, Service, Watched, What};
 
 /// Between two looks at a run that is under way.
 const LOOK: Duration = Duration::from_secs(1);
@@ -151,7 +153,7 @@ async fn perform(service: &Service, claim: Claim) {
     let (tenant, connection) = (&claim.tenant, &claim.connection);
     let place = service.place(tenant, connection);
     let occupied = async {
-        let alone = place.lock_owned().await;
+        let alone = place.take().await;
         let ended = execute(service, &alone, &claim, work).await;
         if ended.is_ok() {
             service.note_timers(tenant, connection).await;
@@ -250,7 +252,7 @@ async fn execute(
     let opened = service.open_stored(&stored, Completeness::Whole).await;
     let (ended, failed) = match opened {
         Ok(opened) => {
-            let (report, stopped) = go(service, &stored, &opened, work).await?;
+            let (report, stopped) = go(service, alone, &stored, &opened, work).await?;
             let failed = matches!(report.outcome, Outcome::Crashed | Outcome::Configuration);
             (ended(report, stopped), failed)
         }
@@ -289,6 +291,8 @@ fn ended(report: RunReport, stopped: Option<Stopped>) -> Ended {
         Outcome::Done => Ended::Done,
         // A preview leaves nothing from which it could go on.
         Outcome::Suspended | Outcome::Running if !report.mode.writes() => Ended::Done,
+        // It has said what is wrong, and the connection is none the worse for that.
+        Outcome::Crashed | Outcome::Configuration if !report.mode.writes() => Ended::Done,
         // What is left comes with the next run that somebody asks for or that is due.
         Outcome::Suspended | Outcome::Running if is_over => Ended::Done,
         Outcome::Suspended | Outcome::Running => Ended::Suspended(match stopped {
@@ -296,6 +300,10 @@ fn ended(report: RunReport, stopped: Option<Stopped>) -> Ended {
             Some(Stopped::SliceOver) => Suspension::SliceOver,
             Some(Stopped::ByPerson) | None => Suspension::Unasked,
         }),
+        Outcome::Transient if !is_over && report.not_before.is_some() => Ended::Deferred {
+            until: report.not_before.unwrap_or_default(),
+            error: error(report),
+        },
         Outcome::Transient | Outcome::Crashed => Ended::Failed {
             error: error(report),
             retry: !is_over,
@@ -320,6 +328,7 @@ pub(crate) enum Stopped {
 /// Runs a job to its end and keeps the record of it.
 pub(crate) async fn go(
     service: &Service,
+    alone: &Alone,
     stored: &Stored,
     opened: &Connection,
     work: Work,
@@ -344,8 +353,7 @@ pub(crate) async fn go(
         job: work.job.clone(),
         started_at: begun.started_at,
         progress: Mutex::default(),
-        stop: AtomicBool::new(false),
-        enough: AtomicBool::new(false),
+        enough: watch::Sender::new(false),
     });
     let noted = begun.clone();
     let (listed, confirmed) = (service.control())
@@ -363,6 +371,7 @@ pub(crate) async fn go(
     let _listed = Listed::new(service, stored, &watched);
     let recorder = Arc::new(Recorder {
         service: service.clone(),
+        place: Arc::clone(alone.place()),
         watched,
         manifest: manifest.clone(),
         preview: work.preview,
@@ -406,7 +415,7 @@ pub(crate) async fn go(
             }
         }
     };
-    if matches!(report.outcome, Outcome::Done | Outcome::Suspended) {
+    if matches!(report.outcome, Outcome::Done | Outcome::Suspended) && report.error.is_none() {
         recorder.heard().failures.committed();
     }
     recorder.keep(Some(report.clone())).await?;
@@ -438,6 +447,7 @@ impl Drop for Listed<'_> {
 /// Hears what a run tells and writes it down.
 struct Recorder {
     service: Service,
+    place: Arc<Place>,
     watched: Arc<Watched>,
     manifest: Manifest,
     preview: bool,
@@ -604,6 +614,7 @@ fn note_failures(
     Ok(())
 }
 
+#[async_trait]
 impl Observer for Recorder {
     fn log(&self, line: LogLine) {
         self.note(line.level, line.message, line.record);
@@ -643,12 +654,11 @@ impl Observer for Recorder {
     }
 
     fn wants_stop(&self) -> bool {
-        let asked = |flag: &AtomicBool| flag.load(Ordering::Relaxed);
-        let why = if asked(&self.watched.enough) {
+        let why = if *self.watched.enough.borrow() {
             Stopped::ByPerson
-        } else if asked(&self.watched.stop) || self.service.stopping() {
+        } else if self.place.is_wanted() || self.service.stopping() {
             Stopped::ByServer
-        } else if asked(&self.others_wait) {
+        } else if self.others_wait.load(Ordering::Relaxed) {
             Stopped::SliceOver
         } else {
             return false;
@@ -656,6 +666,18 @@ impl Observer for Recorder {
         // The first reason is the one that the run heard.
         let _ = self.stopped.set(why);
         true
+    }
+
+    async fn stopped(&self) -> Stop {
+        let mut enough = self.watched.enough.subscribe();
+        let (why, stop) = tokio::select! {
+            biased;
+            _ = enough.wait_for(|enough| *enough) => (Stopped::ByPerson, Stop::Person),
+            () = self.service.stopped() => (Stopped::ByServer, Stop::Shutdown),
+            () = self.place.wanted() => (Stopped::ByServer, Stop::Change),
+        };
+        let _ = self.stopped.set(why);
+        stop
     }
 }
 
@@ -681,6 +703,7 @@ mod tests {
             memory: 0,
             error: Some("the counterpart is down".to_owned()),
             why: None,
+            not_before: None,
             records: Vec::new(),
             questions: Vec::new(),
         }

@@ -90,6 +90,7 @@ fn report(outcome: Outcome) -> RunReport {
         memory: 0,
         error: Some("private-error".to_owned()),
         why: Some("private-error".into()),
+        not_before: None,
         records: Vec::new(),
         questions: Vec::new(),
     }

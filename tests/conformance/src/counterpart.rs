@@ -58,6 +58,8 @@ type Log = Arc<Mutex<Vec<Seen>>>;
 /// | `/bomb` | ten gibibytes of zeros in ten mebibytes of gzip |
 /// | `/drip` | a body that never ends, a byte at a time |
 /// | `/silent` | nothing, for ever |
+/// | `/busy` | that it had too many requests, and that the next one may come in a minute |
+/// | `/down` | that it is down, and will be up in a minute |
 /// | `/redirect?to=URL` | a redirect |
 /// | `/cookie` | a cookie |
 /// | `/token` | JSON with the [`TOKEN`] |
@@ -125,6 +127,12 @@ impl Counterpart {
     pub fn hits(&self) -> usize {
         self.seen().len()
     }
+
+    /// The same, for who cannot hold the counterpart.
+    pub fn counter(&self) -> impl Fn() -> usize + Send + Sync + 'static {
+        let seen = Arc::clone(&self.seen);
+        move || seen.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
 }
 
 impl Drop for Counterpart {
@@ -148,6 +156,14 @@ fn routes(log: Log) -> Router {
             get(|| async { endless(1, Some(Duration::from_millis(20))) }),
         )
         .route("/silent", get(std::future::pending::<StatusCode>))
+        .route(
+            "/busy",
+            any(|| async { later(StatusCode::TOO_MANY_REQUESTS) }),
+        )
+        .route(
+            "/down",
+            any(|| async { later(StatusCode::SERVICE_UNAVAILABLE) }),
+        )
         .route("/redirect", get(redirect))
         .route(
             "/cookie",
@@ -213,6 +229,10 @@ fn bomb() -> Response {
     let pieces = std::iter::once(head).chain(blocks);
     let body = Body::from_stream(stream::iter(pieces.map(Ok::<_, Infallible>)));
     ([(header::CONTENT_ENCODING, "gzip")], body).into_response()
+}
+
+fn later(status: StatusCode) -> Response {
+    (status, [(header::RETRY_AFTER, "60")]).into_response()
 }
 
 async fn token() -> String {

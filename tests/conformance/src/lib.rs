@@ -23,14 +23,14 @@ mod names;
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
 
+use async_trait::async_trait;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tenon_erp::EmbeddedErp;
-use tenon_host::observe::{Exchange, LogLine, Observer, Progress, Written};
+use tenon_host::observe::{Exchange, LogLine, Observer, Progress, Stop, Written};
 use tenon_host::report::{Outcome, Question, RejectedRecord, RunReport};
 use tenon_host::{
     CallError, ConnectError, Connection, ConnectionSpec, Connector, EgressSettings, FoundAccount,
@@ -69,6 +69,9 @@ impl Default for Sandbox {
 }
 
 impl Sandbox {
+    /// Runs that its host has room for.
+    pub const PLACES: u32 = 8;
+
     /// A host with the defaults.
     pub fn new() -> Sandbox {
         Sandbox::in_network(NetworkOptions::default())
@@ -88,7 +91,7 @@ impl Sandbox {
         let erp = EmbeddedErp::open(folder.path()).expect("an ERP");
         // Compiled code is shared by all tests, as it would be in one host.
         let options = HostOptions {
-            runs: 8,
+            runs: Sandbox::PLACES,
             network,
             ..HostOptions::new(target().join("compiled"), compiler())
         };
@@ -146,11 +149,12 @@ impl Sandbox {
                 ..EgressSettings::default()
             },
             argument: None,
-            preview: false,
+            mode: Mode::Live,
             fence: None,
             place: Place::default(),
             confirmed: HashSet::new(),
             checkpoints: u64::MAX,
+            enough: Arc::new(|_| false),
         }
     }
 
@@ -243,12 +247,16 @@ pub struct Guest<'a> {
     limits: Limits,
     egress: EgressSettings,
     argument: Option<String>,
-    preview: bool,
+    mode: Mode,
     fence: Option<u64>,
     place: Place,
     confirmed: HashSet<String>,
     checkpoints: u64,
+    enough: Arc<Enough>,
 }
+
+/// Whether what was heard of a run is enough.
+type Enough = dyn Fn(&Heard) -> bool + Send + Sync;
 
 impl Guest<'_> {
     /// In another tenant.
@@ -317,7 +325,13 @@ impl Guest<'_> {
 
     /// Without a change on either side.
     pub fn preview(mut self) -> Self {
-        self.preview = true;
+        self.mode = Mode::Preview;
+        self
+    }
+
+    /// As a comparison of everything, without a change on either side.
+    pub fn compare(mut self) -> Self {
+        self.mode = Mode::Compare;
         self
     }
 
@@ -342,6 +356,18 @@ impl Guest<'_> {
     /// Asked to stop at its checkpoint of this number.
     pub fn stopped_at(mut self, checkpoints: u64) -> Self {
         self.checkpoints = checkpoints;
+        self
+    }
+
+    /// To be ended by a person once that is so of what was heard of it.
+    pub fn ended_when(mut self, enough: impl Fn(&Heard) -> bool + Send + Sync + 'static) -> Self {
+        self.enough = Arc::new(enough);
+        self
+    }
+
+    /// Within the budget of its manifest, and with the silences that its counterpart asks for.
+    pub fn budgeted(mut self) -> Self {
+        self.egress.no_budget = false;
         self
     }
 
@@ -388,15 +414,13 @@ impl Guest<'_> {
     pub async fn start_over(&self, connection: &Connection) -> Run {
         let recorder = Arc::new(Recorder {
             checkpoints: self.checkpoints,
-            ..Recorder::default()
+            enough: Arc::clone(&self.enough),
+            heard: Mutex::default(),
+            stopped_at: OnceLock::new(),
         });
         let request = JobRequest {
             argument: self.argument.clone(),
-            mode: if self.preview {
-                Mode::Preview
-            } else {
-                Mode::Live
-            },
+            mode: self.mode,
             fence: self.fence,
             confirmed: self.confirmed.clone(),
             ..JobRequest::asked("run")
@@ -404,7 +428,11 @@ impl Guest<'_> {
         let host = &self.sandbox.host;
         let report = host.run(connection, &request, recorder.clone()).await;
         let heard = std::mem::take(&mut *lock(&recorder.heard));
-        Run { report, heard }
+        Run {
+            report,
+            heard,
+            went_on: recorder.stopped_at.get().map(Instant::elapsed),
+        }
     }
 
     /// Tries its credentials.
@@ -517,6 +545,8 @@ pub struct Run {
     pub report: RunReport,
     /// What was told about it.
     pub heard: Heard,
+    /// How long it went on after it was to end at once; none when it was not.
+    pub went_on: Option<Duration>,
 }
 
 /// All that a run told its observer.
@@ -530,6 +560,8 @@ pub struct Heard {
     pub written: Vec<Written>,
     /// Its requests.
     pub exchanges: Vec<Exchange>,
+    /// Checkpoints that it passed.
+    pub passed: u64,
 }
 
 impl Run {
@@ -553,6 +585,18 @@ impl Run {
         assert_eq!(Outcome::Done, self.report.outcome, "{self:?}");
     }
 
+    /// Passes a run that ended soon after it was to, for a reason with these words.
+    ///
+    /// # Panics
+    /// When it ended otherwise, or went on for too long.
+    pub fn assert_ended(&self, words: &str) {
+        assert_eq!(Outcome::Suspended, self.report.outcome, "{self:?}");
+        let error = self.report.error.as_deref().unwrap_or_default();
+        assert!(error.contains(words), "{words} in: {error}");
+        let went_on = self.went_on.expect("a run that was to end");
+        assert!(went_on < Duration::from_secs(2), "{went_on:?}");
+    }
+
     /// Whether a line of the log holds all of these words.
     pub fn logged(&self, words: &[&str]) -> bool {
         self.lines_with(words) > 0
@@ -572,25 +616,26 @@ fn assert_readable(text: &str) {
     assert!(!text.contains(char::is_control), "{text:?}");
 }
 
-/// Keeps what a run tells, and stops it after some checkpoints.
-#[derive(Default)]
+/// Keeps what a run tells, and stops it after some checkpoints, or when it has heard enough.
 struct Recorder {
     heard: Mutex<Heard>,
-    passed: AtomicU64,
     checkpoints: u64,
+    enough: Arc<Enough>,
+    stopped_at: OnceLock<Instant>,
 }
 
 fn lock(heard: &Mutex<Heard>) -> std::sync::MutexGuard<'_, Heard> {
     heard.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+#[async_trait]
 impl Observer for Recorder {
     fn log(&self, line: LogLine) {
         lock(&self.heard).log.push(line);
     }
 
     fn progress(&self, _: Progress) {
-        self.passed.fetch_add(1, Ordering::Relaxed);
+        lock(&self.heard).passed += 1;
     }
 
     fn rejected(&self, record: &RejectedRecord) {
@@ -606,6 +651,14 @@ impl Observer for Recorder {
     }
 
     fn wants_stop(&self) -> bool {
-        self.passed.load(Ordering::Relaxed) >= self.checkpoints
+        lock(&self.heard).passed >= self.checkpoints
+    }
+
+    async fn stopped(&self) -> Stop {
+        while !(self.enough)(&lock(&self.heard)) {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        self.stopped_at.get_or_init(Instant::now);
+        Stop::Person
     }
 }

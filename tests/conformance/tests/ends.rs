@@ -1,8 +1,9 @@
 //! However a run ends, what it committed stays, what it did not is gone, people are told why in one
 //! line, and everybody else goes on.
 
+use futures_util::future::join_all;
 use serde_json::json;
-use tenon_conformance::{Run, Sandbox};
+use tenon_conformance::{Counterpart, Guest, Heard, Run, Sandbox};
 use tenon_host::report::Outcome;
 
 /// Where guests leave traces of what they write.
@@ -11,8 +12,13 @@ const TRACES: [&str; 4] = ["bindings", "products", "storage", "timers"];
 /// Runs a guest that writes and commits `kept`, writes `lost` and comes to its end; passes when the
 /// one is there and the other is not.
 fn ended_half_way(guest: &str, limits: serde_json::Value) -> Run {
+    half_way(guest, |guest| guest.limits(limits))
+}
+
+/// The same, of a guest that is set up first.
+fn half_way(guest: &str, set_up: impl FnOnce(Guest<'_>) -> Guest<'_>) -> Run {
     let sandbox = Sandbox::new();
-    let run = sandbox.guest(guest).limits(limits).run();
+    let run = set_up(sandbox.guest(guest)).run();
     assert_eq!(TRACES.as_slice(), sandbox.tables_with("shop", "kept"));
     assert!(sandbox.tables_with("shop", "lost").is_empty());
     let kept = &sandbox.contents("shop")["runs"];
@@ -122,6 +128,99 @@ fn fail_after_writing_leaves_what_was_committed_and_nothing_else() {
 fn checkpoint_for_ever_is_stopped_when_it_does_not_stop_by_itself() {
     let sandbox = Sandbox::new();
     let run = sandbox.guest("checkpoint_for_ever").stopped_at(3).run();
+    run.assert_crashed(&["went on after it was asked to stop"]);
+}
+
+/// Ends a run as soon as what was heard of it is enough, while it asks for this path.
+fn ended_while_asking(path: &str, enough: fn(&Heard, usize) -> bool) -> (Run, Counterpart) {
+    let counterpart = Counterpart::start();
+    let hits = counterpart.counter();
+    let run = half_way("wait_for_answer", |guest| {
+        let guest = guest.allowed(&counterpart.url(path)).budgeted();
+        guest.ended_when(move |heard| enough(heard, hits()))
+    });
+    (run, counterpart)
+}
+
+#[test]
+fn wait_for_answer_is_ended_at_once_with_its_request() {
+    let (run, counterpart) = ended_while_asking("/silent", |_, hits| hits == 1);
+    run.assert_ended("stopped by a person while it waited for the counterpart");
+    assert_eq!(1, counterpart.hits());
+}
+
+#[test]
+fn wait_for_answer_is_ended_at_once_while_its_repetition_waits() {
+    let waits = |heard: &Heard, _| {
+        let mut lines = heard.log.iter();
+        lines.any(|line| line.message.contains("again in 60.0 s"))
+    };
+    for path in ["/down", "/busy"] {
+        let (run, counterpart) = ended_while_asking(path, waits);
+        run.assert_ended("stopped by a person while it waited for the counterpart");
+        assert_eq!(1, counterpart.hits());
+    }
+}
+
+#[test]
+fn wait_for_answer_is_ended_at_once_while_it_waits_for_its_turn() {
+    let sandbox = Sandbox::new();
+    let counterpart = Counterpart::start();
+    let guest = |path: &str| {
+        let guest = sandbox.guest("wait_for_answer");
+        guest.allowed(&counterpart.url(path)).budgeted()
+    };
+    // Whoever shares the account is told to be silent for a minute.
+    let refused = |heard: &Heard| !heard.exchanges.is_empty();
+    guest("/busy").ended_when(refused).run().assert_ended("");
+    let began = std::time::Instant::now();
+    let for_a_moment = move |_: &Heard| began.elapsed().as_millis() > 300;
+    let run = guest("/")
+        .connection("other")
+        .ended_when(for_a_moment)
+        .run();
+    run.assert_ended("while it waited for the counterpart");
+    assert_eq!((1, 0), (counterpart.hits(), run.report.requests));
+}
+
+#[test]
+fn spin_for_ever_is_ended_within_moments() {
+    let run = half_way("spin_for_ever", |guest| {
+        guest.ended_when(|heard| heard.passed > 0)
+    });
+    run.assert_ended("stopped by a person between two checkpoints");
+}
+
+#[test]
+fn sleep_for_ever_is_ended_within_moments() {
+    let run = half_way("sleep_for_ever", |guest| {
+        guest.ended_when(|heard| heard.passed > 0)
+    });
+    run.assert_ended("stopped by a person between two checkpoints");
+}
+
+#[test]
+fn sleep_for_ever_in_every_place_keeps_no_run_waiting_that_is_to_end() {
+    let sandbox = Sandbox::new();
+    let sleeper = |tenant: &str| sandbox.guest("sleep_for_ever").tenant(tenant);
+    let sleepers: Vec<_> = (0..Sandbox::PLACES)
+        .map(|number| sleeper(&format!("sleeper-{number}")))
+        .collect();
+    let late = sleeper("shop").ended_when(|_| true);
+    sandbox.block_on(async {
+        tokio::select! {
+            biased;
+            runs = join_all(sleepers.iter().map(Guest::start)) => panic!("{runs:?}"),
+            run = late.start() => run.assert_ended("stopped by a person before it began"),
+        }
+    });
+}
+
+#[test]
+fn checkpoint_for_ever_is_told_to_stop_before_it_is_ended() {
+    let sandbox = Sandbox::new();
+    let guest = sandbox.guest("checkpoint_for_ever");
+    let run = guest.ended_when(|heard| heard.passed > 2).run();
     run.assert_crashed(&["went on after it was asked to stop"]);
 }
 

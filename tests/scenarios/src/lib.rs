@@ -53,6 +53,14 @@ pub fn ledger(version: &str) -> Vec<u8> {
     built(&format!("scenarios/ledger_{version}.wasm"))
 }
 
+/// The built connector that asks its counterpart for what it is told to.
+///
+/// # Panics
+/// When it has not been built.
+pub fn caller() -> Vec<u8> {
+    built("scenarios/caller.wasm")
+}
+
 fn built(file: &str) -> Vec<u8> {
     let file = target().join("components").join(file);
     std::fs::read(&file)

@@ -4,7 +4,7 @@ use serde::Deserialize;
 use tenon_sdk::http::Error;
 use tenon_sdk::model::{
     Account, Action, AuthScheme, Budget, Choice, ConnectorManifest, Credential, Endpoint, Fault,
-    Job, RecordKind, Subscription, TokenExchange, Webhooks,
+    Job, Read, RecordKind, Subscription, TokenExchange, Webhooks,
 };
 use tenon_sdk::{reasons, text, unknown_option};
 
@@ -74,7 +74,10 @@ pub fn manifest() -> ConnectorManifest {
                     ("/api/remap/1.2/report/stock/all/current".to_owned(), 1),
                     ("/api/remap/1.2/report/stock/bystore/current".to_owned(), 1),
                 ],
-                reads: Vec::new(),
+                reads: vec![Read {
+                    method: "POST".to_owned(),
+                    path: "/api/remap/1.2/report/counterparty".to_owned(),
+                }],
             },
             Endpoint {
                 origin: "{settings.files_url}".to_owned(),

@@ -33,6 +33,7 @@ fn report(connection: &ConnectionId) -> RunReport {
         memory: 0,
         error: None,
         why: None,
+        not_before: None,
         records: Vec::new(),
         questions: Vec::new(),
     }

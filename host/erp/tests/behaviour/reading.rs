@@ -102,6 +102,7 @@ fn report(id: &str, outcome: Outcome) -> RunReport {
         memory: 0,
         error: None,
         why: None,
+        not_before: None,
         records: Vec::new(),
         questions: Vec::new(),
     }

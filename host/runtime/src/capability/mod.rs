@@ -11,9 +11,8 @@ mod schedule;
 mod storage;
 
 use std::collections::HashSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
-use tokio::time::Instant;
 use wasmtime::component::{HasSelf, Linker, ResourceTable};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::WasiHttpCtx;
@@ -27,6 +26,7 @@ use crate::place::Place;
 use crate::platform::{Account, Books, UnitOfWork};
 use crate::reason::Catalogue;
 use crate::report::RunReport;
+use crate::watch::Pulse;
 use memory::GuestMemory;
 
 /// All that one call into a guest can touch. Made fresh for each and dropped with its store.
@@ -44,29 +44,10 @@ pub(crate) struct RunState {
     pub log: RunLog,
     /// Ticks that the guest computed since the last checkpoint.
     pub ticks: u64,
-    /// When the last checkpoint was passed, or the call began.
-    pub checkpoint: Checkpoint,
+    /// For who watches the call from outside.
+    pub pulse: Arc<Pulse>,
     /// The guest was told to stop at the last checkpoint.
     pub told_to_stop: bool,
-}
-
-/// The moment of the last checkpoint, for who watches the run from outside its store.
-#[derive(Clone, Debug)]
-pub(crate) struct Checkpoint(Arc<Mutex<Instant>>);
-
-impl Checkpoint {
-    fn now() -> Checkpoint {
-        Checkpoint(Arc::new(Mutex::new(Instant::now())))
-    }
-
-    fn pass(&self) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
-    }
-
-    /// The moment.
-    pub fn passed_at(&self) -> Instant {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 /// What a run has that a mere description has not.
@@ -110,11 +91,21 @@ impl RunState {
         table.set_max_capacity(limits.handles.saturating_add(requests));
         let mut http = WasiHttpCtx::new();
         http.set_field_size_limit(MOST_HEADERS);
+        let pulse = Pulse::begin();
+        let reads_only = run.as_ref().is_none_or(|run| !run.report.mode.writes());
+        let way = RunEgress::new(
+            egress,
+            Arc::clone(&observer),
+            log.clone(),
+            limits,
+            Arc::clone(&pulse),
+            reads_only,
+        );
         RunState {
             table,
             wasi: wasi.build(),
             http,
-            egress: RunEgress::new(egress, Arc::clone(&observer), log.clone(), limits),
+            egress: way,
             memory: GuestMemory::at_most(limits.memory),
             limits: limits.clone(),
             run,
@@ -122,7 +113,7 @@ impl RunState {
             observer,
             log,
             ticks: 0,
-            checkpoint: Checkpoint::now(),
+            pulse,
             told_to_stop: false,
         }
     }

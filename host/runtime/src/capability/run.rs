@@ -1,5 +1,7 @@
 //! `tenon:runtime/run`: settings, checkpoints, and what a run tells about itself.
 
+use std::sync::Arc;
+
 use wasmtime::Result;
 
 use super::{RunState, admit_names, no_run};
@@ -55,22 +57,29 @@ impl RunState {
     /// A run that changes nothing commits nothing.
     pub async fn commit(&mut self) -> Result<()> {
         self.renew();
-        let requests = self.egress.requests();
-        let memory = self.memory.peak();
+        self.count();
+        let pulse = Arc::clone(&self.pulse);
         let run = self.run()?;
-        run.report.requests = run.requests_before + requests;
-        run.report.memory = memory;
         if run.report.mode.writes() {
             run.work.keep_report(&run.report).await?;
+            let _committing = pulse.committing();
             run.work.commit().await?;
         }
         Ok(())
     }
 
+    /// Puts into the report what the host counts.
+    pub fn count(&mut self) {
+        if let Some(run) = &mut self.run {
+            run.report.requests = run.requests_before + self.egress.requests();
+            run.report.memory = self.memory.peak();
+        }
+    }
+
     /// Gives the guest the time between two checkpoints once more.
     fn renew(&mut self) {
         self.ticks = 0;
-        self.checkpoint.pass();
+        self.pulse.pass_checkpoint();
     }
 }
 
@@ -123,7 +132,7 @@ impl wire::Host for RunState {
             unchanged: progress.unchanged,
             failed,
         });
-        self.told_to_stop = self.observer.wants_stop();
+        self.told_to_stop = self.pulse.is_stopping() || self.observer.wants_stop();
         Ok(if self.told_to_stop {
             wire::Directive::Stop
         } else {

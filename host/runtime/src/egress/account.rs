@@ -46,7 +46,7 @@ impl Accounts {
         let key = (tenant.clone(), origin.to_owned(), digest);
         let mut accounts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(account) = accounts.get(&key) {
-            account.budget.allow(allowance);
+            account.budget.allow(&allowance);
             return Arc::clone(account);
         }
         // Whoever is neither in use nor has anything to remember would begin like new.
@@ -73,16 +73,19 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-
-    const ALLOWANCE: Allowance = Allowance {
-        units: 1,
-        window: Duration::from_secs(1),
-        parallel: 1,
-    };
+    use crate::egress::budget::Rate;
 
     fn of(accounts: &Accounts, tenant: &str, origin: &str, secret: &str) -> Arc<Account> {
         let secret = Secret::new(secret.to_owned());
-        accounts.of(&tenant.parse().unwrap(), origin, Some(&secret), ALLOWANCE)
+        let rate = Rate {
+            units: 1,
+            window: Duration::from_secs(1),
+        };
+        let allowance = Allowance {
+            rates: vec![rate],
+            parallel: 1,
+        };
+        accounts.of(&tenant.parse().unwrap(), origin, Some(&secret), allowance)
     }
 
     #[test]

@@ -1,13 +1,23 @@
-//! The request budget of one credential at one counterpart, shared by all connections that use it.
+//! The request budgets of one credential at one counterpart, shared by all connections that use it.
 //!
-//! A vendor counts requests in a sliding window (KeyCRM: 60 in any minute), and answers 429 or bans
-//! an account that goes over it. The budget remembers when units were spent and lets a request go
-//! once it fits the window. A plain token bucket would not do: a full one that is emptied at once and
-//! refills meanwhile lets nearly twice its size through in one window.
+//! A vendor counts requests in windows (KeyCRM: 60 in any minute; Planfix: 1 a second and 20,000 a
+//! day), and answers 429 or bans an account that goes over one. A [`Meter`] for each remembers when units
+//! were spent, and a request goes once it fits all of them. A plain token bucket would not do: a full
+//! one that is emptied at once and refills meanwhile lets nearly twice its size through in one window.
+//!
+//! What the counterpart itself says is left counts more than the manifest ([`Book::hear`]). When it is
+//! less, as somebody else spends, too, no more is sent than that. When it is more, because the
+//! customer pays for more, that is believed only for a window whose length the counterpart names, and
+//! only as far as what the same answer says of what was spent so far bears it out: some count a
+//! request as several units.
 //!
 //! Waiting is in order of arrival and costs no CPU. A connection joins the queue with one request at
 //! a time (see [`Turnstile`]), so connections that share a budget take turns, however many requests
-//! one of them has at hand.
+//! one of them has at hand. Nobody waits for hours: when there is no room for so long, such as for
+//! the rest of a day, whoever asks is told until when ([`UsedUp`]).
+//!
+//! What was spent is known to this process alone. After a restart the counterpart's word is what
+//! makes up for it.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,15 +26,45 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-/// What a vendor allows.
+use super::hints::Hint;
+
+/// So many units in any window of this length.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Allowance {
-    /// Units in any window.
+pub(super) struct Rate {
     pub units: u32,
-    /// Length of the window.
     pub window: Duration,
+}
+
+/// What a vendor allows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Allowance {
+    /// A request needs room in all of them.
+    pub rates: Vec<Rate>,
     /// Requests under way at once.
     pub parallel: u32,
+}
+
+/// There is no room for so long that nobody waits for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct UsedUp {
+    /// How long.
+    pub wait: Duration,
+}
+
+/// How much of a rate is spent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Use {
+    /// What the window holds, by the counterpart's word if it names it.
+    pub units: u64,
+    pub window: Duration,
+    /// Spent within the window.
+    pub used: u64,
+    /// Left for now.
+    pub left: u64,
+    /// Whether that is the counterpart's word.
+    pub told: bool,
+    /// How long until a request may be sent.
+    pub wait: Duration,
 }
 
 /// Who waits for an allowance.
@@ -33,17 +73,8 @@ pub(super) struct Budget {
     /// Held by the one that waits at the head of the queue.
     head: tokio::sync::Mutex<()>,
     book: Mutex<Book>,
-    /// A request has come to its end.
+    /// A request has come to its end, or the counterpart has said something.
     freed: Notify,
-}
-
-#[derive(Debug)]
-struct Book {
-    allowance: Allowance,
-    spent: VecDeque<(Instant, u32)>,
-    under_way: u32,
-    /// The counterpart asked for silence until then.
-    silent_until: Option<Instant>,
 }
 
 /// Lets the requests of one connection into the queue of a budget, one after the other.
@@ -52,61 +83,100 @@ pub(super) struct Turnstile(tokio::sync::Mutex<()>);
 
 /// A request that is under way.
 #[derive(Debug)]
-pub(super) struct Permit(Arc<Budget>);
+pub(super) struct Permit {
+    budget: Arc<Budget>,
+    cost: u32,
+}
+
+impl Permit {
+    /// Takes note of what the answer says of the counterpart's limits.
+    pub fn hear(&self, hints: &[Hint]) {
+        let now = Instant::now();
+        let mut book = self.budget.book();
+        let others = book.under_way.units - u64::from(self.cost);
+        for hint in hints {
+            book.hear(hint, others, now);
+        }
+    }
+}
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        self.0.book().under_way -= 1;
-        self.0.freed.notify_one();
+        let mut book = self.budget.book();
+        book.under_way.requests -= 1;
+        book.under_way.units -= u64::from(self.cost);
+        drop(book);
+        self.budget.freed.notify_one();
     }
 }
 
 impl Budget {
     pub fn new(allowance: Allowance) -> Budget {
+        let mut book = Book::default();
+        book.allow(&allowance);
         Budget {
             head: tokio::sync::Mutex::default(),
-            book: Mutex::new(Book {
-                allowance,
-                spent: VecDeque::new(),
-                under_way: 0,
-                silent_until: None,
-            }),
+            book: Mutex::new(book),
             freed: Notify::new(),
         }
     }
 
     /// Another version of the connector, or another admin's setting, knows the limits better.
-    pub fn allow(&self, allowance: Allowance) {
-        self.book().allowance = allowance;
+    pub fn allow(&self, allowance: &Allowance) {
+        self.book().allow(allowance);
     }
 
-    /// Waits until a request of this cost may be sent; it is under way while the permit lives.
-    pub async fn acquire(self: &Arc<Self>, turnstile: &Turnstile, cost: u32) -> Permit {
+    /// Waits until a request of this cost may be sent, if that is no longer than `longest` away; it is
+    /// under way while the permit lives.
+    pub async fn acquire(
+        self: &Arc<Self>,
+        turnstile: &Turnstile,
+        cost: u32,
+        longest: Duration,
+    ) -> Result<Permit, UsedUp> {
         let _turn = turnstile.0.lock().await;
         let _head = self.head.lock().await;
         loop {
             let entry = self.book().enter(Instant::now(), cost);
             match entry {
-                Entry::Now => return Permit(Arc::clone(self)),
-                Entry::After(wait) => tokio::time::sleep(wait).await,
+                Entry::Now => {
+                    return Ok(Permit {
+                        budget: Arc::clone(self),
+                        cost,
+                    });
+                }
+                Entry::After(wait) if wait > longest => return Err(UsedUp { wait }),
+                Entry::After(wait) => tokio::select! {
+                    () = tokio::time::sleep(wait) => {}
+                    () = self.freed.notified() => {}
+                },
                 Entry::WhenFreed => self.freed.notified().await,
             }
         }
     }
 
-    /// Sends nothing for a while, whoever asks.
-    pub fn pause(&self, duration: Duration) {
-        let until = Instant::now() + duration;
-        let mut book = self.book();
-        book.silent_until = book.silent_until.max(Some(until));
+    /// Takes note of a request that did not wait for its turn.
+    pub fn note(&self, cost: u32) {
+        self.book().spend(Instant::now(), cost);
     }
 
-    /// Whether all that was spent has left the window.
+    /// Sends nothing for a while, whoever asks.
+    pub fn pause(&self, duration: Duration) {
+        self.book().be_silent(Instant::now(), duration);
+    }
+
+    /// What was spent and is left, by window, the shortest first.
+    pub fn used(&self) -> Vec<Use> {
+        self.book().used(Instant::now())
+    }
+
+    /// Whether all that was spent has left its windows.
     pub fn is_at_rest(&self) -> bool {
-        let mut book = self.book();
         let now = Instant::now();
+        let mut book = self.book();
         book.forget(now);
-        book.spent.is_empty() && book.silent_until.is_none_or(|until| until <= now)
+        let rests = |meter: &Meter| meter.spent.is_empty() && meter.word.is_none();
+        book.meters.iter().all(rests) && book.silent_until.is_none_or(|until| until <= now)
     }
 
     fn book(&self) -> MutexGuard<'_, Book> {
@@ -122,43 +192,351 @@ enum Entry {
     WhenFreed,
 }
 
+#[derive(Debug, Default)]
+struct Book {
+    parallel: u32,
+    /// The shortest window first.
+    meters: Vec<Meter>,
+    under_way: UnderWay,
+    /// The counterpart asked for silence until then.
+    silent_until: Option<Instant>,
+    /// The most that the counterpart ever said of a window that it did not name.
+    most_said: u64,
+}
+
+#[derive(Debug, Default)]
+struct UnderWay {
+    requests: u32,
+    units: u64,
+}
+
+/// A rate and what was spent of it.
+#[derive(Debug)]
+struct Meter {
+    rate: Rate,
+    /// Whether the counterpart alone knows this window, and not the manifest.
+    learnt: bool,
+    spent: VecDeque<Spent>,
+    used: u64,
+    word: Option<Word>,
+    /// The most units that the counterpart ever counted for how many of ours.
+    weight: (u128, u128),
+}
+
+/// Units that were spent within one grain of time.
+#[derive(Clone, Copy, Debug)]
+struct Spent {
+    first: Instant,
+    last: Instant,
+    units: u64,
+}
+
+/// What the counterpart said of a window.
+#[derive(Clone, Copy, Debug)]
+struct Word {
+    said: u64,
+    /// What the window holds, if it names window and size.
+    limit: Option<u64>,
+    /// Left of that by now; no more is sent.
+    left: u64,
+    /// So much may be spent even beyond the manifest.
+    beyond: u64,
+    /// When it is worth nothing any more.
+    until: Instant,
+}
+
+/// A window is remembered in so many grains: enough to be exact, and few enough to keep a day.
+const GRAINS: u32 = 1_000;
+
+/// A counterpart whose window is at least this long may tell what is left with a delay.
+const LONG: Duration = Duration::from_secs(60 * 60);
+
+/// How long it is believed that nothing is left when the counterpart names neither the window nor its
+/// end.
+const DOUBT: Duration = Duration::from_secs(60);
+
+/// However long a counterpart wants to be left alone, it is asked again after this.
+const LONGEST_SILENCE: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Windows that are learnt from a counterpart.
+const LEARNT: usize = 8;
+
 impl Book {
+    fn allow(&mut self, allowance: &Allowance) {
+        self.parallel = allowance.parallel;
+        let known = std::mem::take(&mut self.meters);
+        let of = |window| {
+            known
+                .iter()
+                .find(|meter: &&Meter| meter.rate.window == window)
+        };
+        // What was spent counts in a new window, too.
+        let longest = known.last();
+        let mut meters: Vec<Meter> = (allowance.rates.iter())
+            .map(|rate| match of(rate.window).or(longest) {
+                Some(before) => before.like(*rate),
+                None => Meter::new(*rate, false),
+            })
+            .collect();
+        let given =
+            |meter: &Meter| (allowance.rates.iter()).any(|rate| rate.window == meter.rate.window);
+        meters.extend(
+            known
+                .into_iter()
+                .filter(|meter| meter.learnt && !given(meter)),
+        );
+        meters.sort_by_key(|meter| meter.rate.window);
+        self.meters = meters;
+    }
+
     fn enter(&mut self, now: Instant, cost: u32) -> Entry {
-        if self.under_way >= self.allowance.parallel {
+        if self.under_way.requests >= self.parallel {
             return Entry::WhenFreed;
         }
-        let silence = self.silent_until.map_or(now, |until| until.max(now)) - now;
-        let wait = silence.max(self.wait(now, cost));
+        let wait = self.wait(now, cost);
         if !wait.is_zero() {
             return Entry::After(wait);
         }
-        self.spent.push_back((now, cost));
-        self.under_way += 1;
+        self.spend(now, cost);
+        self.under_way.requests += 1;
+        self.under_way.units += u64::from(cost);
         Entry::Now
     }
 
-    fn forget(&mut self, now: Instant) {
-        let window = self.allowance.window;
-        while (self.spent.front()).is_some_and(|(at, _)| *at + window <= now) {
-            self.spent.pop_front();
+    fn be_silent(&mut self, now: Instant, duration: Duration) {
+        let until = now + duration.min(LONGEST_SILENCE);
+        self.silent_until = self.silent_until.max(Some(until));
+    }
+
+    fn spend(&mut self, now: Instant, cost: u32) {
+        self.forget(now);
+        for meter in &mut self.meters {
+            meter.spend(now, cost.into());
         }
     }
 
-    /// How long until `cost` more units fit the window.
+    fn forget(&mut self, now: Instant) {
+        for meter in &mut self.meters {
+            meter.forget(now);
+        }
+    }
+
+    /// How long until `cost` more units fit all windows.
     fn wait(&mut self, now: Instant, cost: u32) -> Duration {
         self.forget(now);
-        let mut used: u32 = self.spent.iter().map(|(_, cost)| cost).sum();
+        let silence = self.silent_until.map_or(now, |until| until.max(now)) - now;
+        let waits = self.meters.iter().map(|meter| meter.wait(now, cost.into()));
+        waits.max().unwrap_or_default().max(silence)
+    }
+
+    /// Takes note of what the counterpart says. `others` are the units of requests under way: it may not
+    /// have counted them yet.
+    fn hear(&mut self, hint: &Hint, others: u64, now: Instant) {
+        self.forget(now);
+        if hint.left == 0
+            && let Some(resets) = hint.resets
+        {
+            self.be_silent(now, resets);
+        }
+        let Some((place, sure)) = self.meter_of(hint) else {
+            return;
+        };
+        let meter = &mut self.meters[place];
+        let window = meter.rate.window;
+        let worth = match (hint.resets, sure) {
+            (Some(resets), _) => resets.min(window),
+            (None, true) => window.min(LONG),
+            (None, false) => window.min(DOUBT),
+        };
+        let before = meter
+            .word
+            .filter(|word| window >= LONG && word.said == hint.left);
+        let left = match before {
+            // It says the same again because it tells late: what was spent since still counts.
+            Some(word) => word.left,
+            None => hint.left.saturating_sub(others),
+        };
+        let beyond = meter.beyond(hint, others).min(left);
+        meter.word = Some(Word {
+            said: hint.left,
+            limit: hint.limit.filter(|_| hint.window.is_some()),
+            left,
+            beyond,
+            until: now + worth,
+        });
+    }
+
+    /// The place of the window that a hint is about, and whether that is beyond doubt.
+    fn meter_of(&mut self, hint: &Hint) -> Option<(usize, bool)> {
+        if let Some(window) = hint.window {
+            return Some((self.meter_named(window, hint.limit)?, true));
+        }
+        let units = |meter: &Meter| u64::from(meter.rate.units);
+        let exact = |meter: &Meter| hint.limit == Some(units(meter));
+        if let Some(place) = self.meters.iter().position(exact) {
+            return Some((place, true));
+        }
+        self.most_said = self.most_said.max(hint.limit.unwrap_or(hint.left));
+        let most = self.most_said;
+        // The smallest that so much can be left of, or else the largest.
+        let rank = |(_, meter): &(usize, &Meter)| match units(meter) {
+            fitting if fitting >= most => (false, fitting),
+            less => (true, u64::MAX - less),
+        };
+        let (place, meter) = self.meters.iter().enumerate().min_by_key(rank)?;
+        Some((place, most.saturating_mul(2) >= units(meter)))
+    }
+
+    /// The place of the window of this length, which is made when the counterpart tells its size.
+    fn meter_named(&mut self, window: Duration, limit: Option<u64>) -> Option<usize> {
+        let named = |meter: &Meter| meter.is_named(window);
+        if let Some(place) = self.meters.iter().position(named) {
+            return Some(place);
+        }
+        let learnt = self.meters.iter().filter(|meter| meter.learnt).count();
+        let units = u32::try_from(limit?).ok()?;
+        if learnt >= LEARNT || window.is_zero() {
+            return None;
+        }
+        self.meters.push(Meter::new(Rate { units, window }, true));
+        self.meters.sort_by_key(|meter| meter.rate.window);
+        self.meters.iter().position(named)
+    }
+
+    fn used(&mut self, now: Instant) -> Vec<Use> {
+        self.forget(now);
+        let silence = self.silent_until.map_or(now, |until| until.max(now)) - now;
+        let used = self.meters.iter().map(|meter| {
+            let limit = meter.word.and_then(|word| word.limit);
+            Use {
+                units: limit.unwrap_or(meter.rate.units.into()),
+                window: meter.rate.window,
+                used: meter.used,
+                left: meter.left(),
+                told: meter.word.is_some(),
+                wait: meter.wait(now, 1).max(silence),
+            }
+        });
+        used.collect()
+    }
+}
+
+impl Meter {
+    fn new(rate: Rate, learnt: bool) -> Meter {
+        Meter {
+            rate,
+            learnt,
+            spent: VecDeque::new(),
+            used: 0,
+            word: None,
+            weight: (1, 1),
+        }
+    }
+
+    /// Another rate of which the same was spent.
+    fn like(&self, rate: Rate) -> Meter {
+        Meter {
+            rate,
+            learnt: false,
+            spent: self.spent.clone(),
+            used: self.used,
+            word: self.word.filter(|_| self.rate.window == rate.window),
+            weight: self.weight,
+        }
+    }
+
+    fn spend(&mut self, now: Instant, cost: u64) {
+        let grain = self.rate.window / GRAINS;
+        match self.spent.back_mut() {
+            Some(last) if now <= last.first + grain => {
+                last.last = now;
+                last.units += cost;
+            }
+            _ => self.spent.push_back(Spent {
+                first: now,
+                last: now,
+                units: cost,
+            }),
+        }
+        self.used += cost;
+        if let Some(word) = &mut self.word {
+            word.left = word.left.saturating_sub(cost);
+            word.beyond = word.beyond.saturating_sub(cost);
+        }
+    }
+
+    fn forget(&mut self, now: Instant) {
+        while let Some(first) = self.spent.front()
+            && first.last + self.rate.window <= now
+        {
+            self.used -= first.units;
+            self.spent.pop_front();
+        }
+        self.word = self.word.filter(|word| now < word.until);
+    }
+
+    /// How long until `cost` more units fit the window.
+    fn wait(&self, now: Instant, cost: u64) -> Duration {
+        let units = u64::from(self.rate.units);
         // A request dearer than the whole budget goes when the window is empty.
-        let room = self.allowance.units.saturating_sub(cost);
+        let cost = cost.min(units);
+        match self.word {
+            Some(word) if word.left < cost => word.until - now,
+            Some(word) if word.beyond >= cost => Duration::ZERO,
+            Some(_) | None => self.own_wait(now, units - cost),
+        }
+    }
+
+    /// How long until no more than `room` units are spent.
+    fn own_wait(&self, now: Instant, room: u64) -> Duration {
+        let mut used = self.used;
         let mut until = now;
-        for (at, cost) in &self.spent {
+        for spent in &self.spent {
             if used <= room {
                 break;
             }
-            used -= cost;
-            until = *at + self.allowance.window;
+            used -= spent.units;
+            until = spent.last + self.rate.window;
         }
         until - now
+    }
+
+    /// Units that may be spent now.
+    fn left(&self) -> u64 {
+        let own = u64::from(self.rate.units).saturating_sub(self.used);
+        match self.word {
+            Some(word) => own.max(word.beyond).min(word.left),
+            None => own,
+        }
+    }
+
+    /// Whether the counterpart means this window by one of that length: a manifest may leave a margin.
+    fn is_named(&self, window: Duration) -> bool {
+        let own = self.rate.window;
+        window <= own && own <= window + window / 10
+    }
+
+    /// How much may be spent by the counterpart's word even beyond the manifest: what it says is left,
+    /// in units of ours. How many of its units one of ours is, is seen by what it says was spent; the
+    /// worst that was ever seen counts. Nothing, when it has not counted what was spent here.
+    fn beyond(&mut self, hint: &Hint, others: u64) -> u64 {
+        let (Some(limit), Some(true)) = (hint.limit, hint.window.map(|one| self.is_named(one)))
+        else {
+            return 0;
+        };
+        let theirs = u128::from(limit.saturating_sub(hint.left));
+        let ours = u128::from(self.used.saturating_sub(others));
+        if theirs * 5 < ours * 4 {
+            return 0;
+        }
+        let (of_theirs, of_ours) = self.weight;
+        if theirs * of_ours > of_theirs * ours && ours > 0 {
+            self.weight = (theirs, ours);
+        }
+        let left = u128::from(hint.left) * self.weight.1 / self.weight.0;
+        u64::try_from(left)
+            .unwrap_or(u64::MAX)
+            .saturating_sub(others)
     }
 }
 
@@ -166,70 +544,237 @@ impl Book {
 mod tests {
     use super::*;
 
+    const SECOND: Duration = Duration::from_secs(1);
     const MINUTE: Duration = Duration::from_secs(60);
+    const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-    /// For tests that wait.
-    fn short(units: u32, parallel: u32) -> Allowance {
+    /// Longer than any test waits.
+    const LONGEST: Duration = MINUTE;
+
+    fn allowance(rates: &[(u32, Duration)], parallel: u32) -> Allowance {
+        let rate = |&(units, window)| Rate { units, window };
         Allowance {
-            units,
-            window: Duration::from_millis(10),
+            rates: rates.iter().map(rate).collect(),
             parallel,
         }
     }
 
-    fn book(spent: impl Into<VecDeque<(Instant, u32)>>) -> Book {
-        Book {
-            allowance: Allowance {
-                units: 60,
-                window: MINUTE,
-                parallel: 4,
-            },
-            spent: spent.into(),
-            under_way: 0,
-            silent_until: None,
-        }
+    /// For tests that wait.
+    fn short(units: u32, parallel: u32) -> Allowance {
+        allowance(&[(units, Duration::from_millis(10))], parallel)
+    }
+
+    fn book(rates: &[(u32, Duration)]) -> Book {
+        let mut book = Book::default();
+        book.allow(&allowance(rates, 4));
+        book
+    }
+
+    /// Sends a request; it is answered at once.
+    fn send(book: &mut Book, now: Instant, cost: u32) {
+        assert_eq!(Entry::Now, book.enter(now, cost));
+        book.under_way = UnderWay::default();
+    }
+
+    async fn pass(budget: &Arc<Budget>, turnstile: &Turnstile) -> Permit {
+        budget.acquire(turnstile, 1, LONGEST).await.unwrap()
     }
 
     #[test]
     fn no_window_ever_holds_more_than_the_budget() {
         let start = Instant::now();
-        let mut book = book([]);
+        let rates = [(10, SECOND), (60, MINUTE)];
+        let mut book = book(&rates);
         let mut now = start;
         let mut sent = Vec::new();
         for _ in 0..200 {
             now += book.wait(now, 1);
-            assert_eq!(Entry::Now, book.enter(now, 1));
-            book.under_way = 0;
+            send(&mut book, now, 1);
             sent.push(now);
         }
-        for (index, at) in sent.iter().enumerate() {
-            let in_window = sent[index..]
-                .iter()
-                .take_while(|later| **later < *at + MINUTE)
-                .count();
-            assert!(in_window <= 60, "{in_window} requests in one minute");
+        for (units, window) in rates {
+            for (index, at) in sent.iter().enumerate() {
+                let in_window = sent[index..]
+                    .iter()
+                    .take_while(|later| **later < *at + window)
+                    .count();
+                assert!(in_window <= units as usize, "{in_window} in {window:?}");
+            }
         }
-        assert_eq!(start + 3 * MINUTE, now);
+        // 60 in five seconds, three times, and 20 in the second after that.
+        assert_eq!(start + 3 * MINUTE + SECOND, now);
     }
 
     #[test]
     fn a_dear_request_waits_for_as_many_units_as_it_costs() {
         let start = Instant::now();
-        let mut spent = book([(start, 50), (start + MINUTE / 2, 10)]);
+        let mut book = book(&[(60, MINUTE)]);
+        send(&mut book, start, 50);
         let now = start + MINUTE / 2;
-        assert_eq!(MINUTE / 2, spent.wait(now, 5));
-        assert_eq!(MINUTE, spent.wait(now, 100));
-        assert_eq!(Duration::ZERO, book([]).wait(now, 100));
+        send(&mut book, now, 10);
+        assert_eq!(MINUTE / 2, book.wait(now, 5));
+        assert_eq!(MINUTE, book.wait(now, 100));
+        assert_eq!(Duration::ZERO, book.wait(now + MINUTE, 100));
     }
 
     #[test]
     fn no_more_requests_are_under_way_than_allowed() {
         let now = Instant::now();
-        let mut book = book([]);
+        let mut book = book(&[(60, MINUTE)]);
         for _ in 0..4 {
             assert_eq!(Entry::Now, book.enter(now, 1));
         }
         assert_eq!(Entry::WhenFreed, book.enter(now, 1));
+    }
+
+    #[test]
+    fn a_day_of_many_requests_takes_little_to_remember() {
+        let start = Instant::now();
+        let mut book = book(&[(1, SECOND), (20_000, DAY)]);
+        for second in 0..20_000 {
+            send(&mut book, start + SECOND * second, 1);
+        }
+        let now = start + SECOND * 20_000;
+        let wait = book.wait(now, 1);
+        // The first of them leave the day together, never too early.
+        assert!(wait >= DAY - SECOND * 20_000 && wait <= DAY - SECOND * 19_800);
+        assert!(book.meters[1].spent.len() < 300);
+    }
+
+    fn hint(left: u64, limit: Option<u64>, window: Option<Duration>) -> Hint {
+        Hint {
+            left,
+            limit,
+            window,
+            resets: None,
+        }
+    }
+
+    #[test]
+    fn no_more_is_sent_than_the_counterpart_says_is_left() {
+        let now = Instant::now();
+        let mut book = book(&[(60, MINUTE)]);
+        send(&mut book, now, 1);
+        // Others spend as well.
+        book.hear(&hint(2, Some(60), None), 0, now);
+        send(&mut book, now, 1);
+        send(&mut book, now, 1);
+        assert_eq!(MINUTE, book.wait(now, 1));
+        // Of two requests one may not be counted yet.
+        book.hear(&hint(2, Some(60), None), 1, now);
+        send(&mut book, now, 1);
+        assert_eq!(MINUTE, book.wait(now, 1));
+        assert_eq!(Duration::ZERO, book.wait(now + MINUTE, 1));
+    }
+
+    #[test]
+    fn nothing_left_means_silence_until_the_moment_that_the_counterpart_names() {
+        let now = Instant::now();
+        let mut book = book(&[(60, MINUTE)]);
+        let resets = Some(3 * MINUTE);
+        let none = hint(0, None, None);
+        book.hear(&Hint { resets, ..none }, 0, now);
+        assert_eq!(3 * MINUTE, book.wait(now, 1));
+    }
+
+    #[test]
+    fn more_than_the_manifest_says_is_believed_of_a_window_that_the_counterpart_names() {
+        let now = Instant::now();
+        for (window, left, more) in [
+            (Some(3 * SECOND), 34, 34),
+            // The manifest's window is a little longer.
+            (Some(3 * SECOND - 3 * SECOND / 20), 34, 34),
+            (None, 34, 0),
+            (Some(MINUTE), 34, 0),
+            (Some(2 * SECOND), 34, 0),
+            // It does not count what was spent here.
+            (Some(3 * SECOND), 44, 0),
+        ] {
+            let mut book = book(&[(11, 3 * SECOND)]);
+            for _ in 0..11 {
+                send(&mut book, now, 1);
+            }
+            book.hear(&hint(left, Some(45), window), 0, now);
+            for _ in 0..more {
+                send(&mut book, now, 1);
+            }
+            assert!(!book.wait(now, 1).is_zero(), "{window:?}");
+        }
+    }
+
+    #[test]
+    fn more_is_believed_only_as_far_as_what_was_spent_bears_it_out() {
+        // MoySklad, to some: 45 units, of which each request takes 4.
+        let now = Instant::now();
+        let mut book = book(&[(2, 3 * SECOND)]);
+        let mut left = 45;
+        let mut sent = 0;
+        while book.wait(now, 1).is_zero() {
+            send(&mut book, now, 1);
+            sent += 1;
+            left -= 4;
+            book.hear(&hint(left, Some(45), Some(3 * SECOND)), 0, now);
+        }
+        assert_eq!((11, 1), (sent, left));
+    }
+
+    #[test]
+    fn what_is_left_of_a_window_without_a_name_is_of_the_one_that_can_hold_it() {
+        // Planfix: 1 a second, and so many a day, of which alone it tells.
+        let now = Instant::now();
+        let mut book = book(&[(1, SECOND), (20_000, DAY)]);
+        for (left, later) in [(15_000, SECOND), (2, 2 * SECOND)] {
+            send(&mut book, now + later, 1);
+            book.hear(&hint(left, None, None), 0, now + later);
+        }
+        let now = now + 3 * SECOND;
+        send(&mut book, now, 1);
+        // It tells late: the same again means that nothing was counted meanwhile.
+        book.hear(&hint(2, None, None), 0, now);
+        send(&mut book, now + SECOND, 1);
+        book.hear(&hint(2, None, None), 0, now + SECOND);
+        let wait = book.wait(now + 2 * SECOND, 1);
+        assert!(wait > MINUTE && wait <= LONG, "{wait:?}");
+    }
+
+    #[test]
+    fn a_counterpart_that_was_always_short_of_units_is_asked_again_soon() {
+        let now = Instant::now();
+        let mut book = book(&[(1, SECOND), (20_000, DAY)]);
+        book.hear(&hint(3, None, None), 0, now);
+        book.hear(&hint(0, None, None), 0, now);
+        assert!(book.wait(now, 1) <= MINUTE);
+    }
+
+    #[test]
+    fn a_window_that_only_the_counterpart_knows_is_learnt() {
+        let now = Instant::now();
+        let mut book = book(&[(60, MINUTE)]);
+        book.hear(&hint(5, Some(1_000), Some(DAY)), 0, now);
+        for _ in 0..5 {
+            send(&mut book, now, 1);
+        }
+        assert!(book.wait(now, 1) > MINUTE);
+        let uses = book.used(now);
+        let shown: Vec<_> = uses.iter().map(|one| (one.units, one.left)).collect();
+        assert_eq!(vec![(60, 55), (1_000, 0)], shown);
+        assert_eq!([false, true], [uses[0].told, uses[1].told]);
+    }
+
+    #[test]
+    fn another_allowance_keeps_what_was_spent() {
+        let now = Instant::now();
+        let mut book = book(&[(60, MINUTE)]);
+        for _ in 0..20 {
+            send(&mut book, now, 1);
+        }
+        book.allow(&allowance(&[(20, MINUTE), (25, DAY)], 4));
+        assert_eq!(MINUTE, book.wait(now, 1));
+        let later = now + MINUTE;
+        for _ in 0..5 {
+            send(&mut book, later, 1);
+        }
+        assert!(book.wait(later, 1) > MINUTE);
     }
 
     #[tokio::test]
@@ -237,8 +782,18 @@ mod tests {
         let budget = Arc::new(Budget::new(short(60, 2)));
         let start = Instant::now();
         budget.pause(Duration::from_millis(50));
-        drop(budget.acquire(&Turnstile::default(), 1).await);
+        drop(pass(&budget, &Turnstile::default()).await);
         assert!(start.elapsed() >= Duration::from_millis(50));
+    }
+
+    #[tokio::test]
+    async fn nobody_waits_for_a_day() {
+        let budget = Arc::new(Budget::new(allowance(&[(1, DAY)], 1)));
+        let turnstile = Turnstile::default();
+        drop(pass(&budget, &turnstile).await);
+        let used_up = budget.acquire(&turnstile, 1, LONGEST).await.unwrap_err();
+        assert!(used_up.wait > LONGEST && used_up.wait <= DAY);
+        assert_eq!(1, budget.used()[0].used);
     }
 
     #[tokio::test]
@@ -252,7 +807,7 @@ mod tests {
                 let (budget, sent) = (Arc::clone(&budget), Arc::clone(&sent));
                 let turnstile = Arc::clone(&turnstile);
                 tasks.spawn(async move {
-                    let _permit = budget.acquire(&turnstile, 1).await;
+                    let _permit = pass(&budget, &turnstile).await;
                     sent.lock().unwrap().push(name);
                 });
             }
@@ -266,30 +821,26 @@ mod tests {
     #[tokio::test]
     async fn a_waiter_that_gives_up_leaves_its_place_to_the_next() {
         let budget = Arc::new(Budget::new(short(10, 1)));
-        let first = budget.acquire(&Turnstile::default(), 1).await;
+        let first = pass(&budget, &Turnstile::default()).await;
         let turnstile = Turnstile::default();
-        let second = budget.acquire(&turnstile, 1);
+        let second = pass(&budget, &turnstile);
         assert!(
             tokio::time::timeout(Duration::from_millis(30), second)
                 .await
                 .is_err()
         );
         drop(first);
-        drop(budget.acquire(&turnstile, 1).await);
+        drop(pass(&budget, &turnstile).await);
     }
 
     #[tokio::test]
     async fn a_new_allowance_counts_at_once() {
-        let budget = Arc::new(Budget::new(Allowance {
-            units: 1,
-            window: MINUTE,
-            parallel: 1,
-        }));
+        let budget = Arc::new(Budget::new(allowance(&[(1, MINUTE)], 1)));
         let turnstile = Turnstile::default();
-        drop(budget.acquire(&turnstile, 1).await);
+        drop(pass(&budget, &turnstile).await);
         assert!(!budget.is_at_rest());
-        budget.allow(short(2, 1));
-        drop(budget.acquire(&turnstile, 1).await);
+        budget.allow(&short(2, 1));
+        drop(pass(&budget, &turnstile).await);
         tokio::time::sleep(Duration::from_millis(15)).await;
         assert!(budget.is_at_rest());
     }

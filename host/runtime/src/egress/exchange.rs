@@ -1,7 +1,7 @@
 //! One request of a guest on its way to the counterpart and back, with all its repetitions.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -14,10 +14,11 @@ use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
 use super::breaker::{Open, Trouble};
 use super::signature::{Signature, Signer, token};
-use super::{Egress, Endpoint, Forbidden, hints, policy, retry};
+use super::{Egress, Endpoint, Forbidden, Refusal, hints, policy, reads, retry};
 use crate::limits::Limits;
 use crate::observe::{self, Ending, Level, Observer, RunLog, method_name};
 use crate::reason::Reason;
+use crate::watch::{Exhausted, Pulse};
 
 /// By this header a guest says that the counterpart recognises a repeated request.
 const REPEATABLE: HeaderName = HeaderName::from_static("tenon-repeatable");
@@ -36,16 +37,23 @@ struct RunShare {
     requests: AtomicU64,
     bodies: AtomicUsize,
     limits: Limits,
+    /// Whether nothing is to be changed at the counterpart,
+    reads_only: bool,
+    /// and why the first request that could have was refused.
+    overstepped: OnceLock<Reason>,
+    pulse: Arc<Pulse>,
 }
 
 impl RunEgress {
     /// Without an [`Egress`] every request is refused: the component is only asked to describe
-    /// itself.
+    /// itself. With `reads_only` all but requests that change nothing are.
     pub fn new(
         egress: Option<Arc<Egress>>,
         observer: Arc<dyn Observer>,
         log: RunLog,
         limits: &Limits,
+        pulse: Arc<Pulse>,
+        reads_only: bool,
     ) -> RunEgress {
         let run = Arc::new(RunShare {
             observer,
@@ -53,8 +61,17 @@ impl RunEgress {
             requests: AtomicU64::new(0),
             bodies: AtomicUsize::new(0),
             limits: limits.clone(),
+            reads_only,
+            overstepped: OnceLock::new(),
+            pulse,
         });
         RunEgress { egress, run }
+    }
+
+    /// Why the call is no good, when it wanted to change the counterpart although nothing was to be
+    /// changed.
+    pub fn overstepped(&self) -> Option<&Reason> {
+        self.run.overstepped.get()
     }
 
     /// Requests sent so far.
@@ -75,7 +92,9 @@ impl WasiHttpHooks for RunEgress {
     ) -> Box<dyn Future<Output = Result<(Response<WasiBody>, Io), Error>> + Send> {
         let egress = self.egress.clone();
         let run = Arc::clone(&self.run);
+        let exchanging = run.pulse.exchanging();
         Box::new(async move {
+            let _exchanging = exchanging;
             let egress = egress.ok_or(Error::HttpRequestDenied)?;
             let response = Exchange { egress, run }.perform(request, options).await?;
             let nothing_left: Io = Box::new(async { Ok(()) });
@@ -194,19 +213,20 @@ impl Exchange {
     ) -> Result<Response<WasiBody>, Error> {
         let (parts, body) = request.into_parts();
         let url = Url::parse(&parts.uri.to_string()).map_err(|_| Error::HttpRequestUriInvalid)?;
+        let refused = |refusal| self.run.refuse(refusal);
         let endpoint = policy::admit(&self.egress.allowed, &url, &parts.headers)
             .map(|index| &self.egress.endpoints[index])
-            .map_err(|refusal| {
-                self.run.warn(format!("request refused: {refusal}"));
-                match refusal {
-                    policy::Refusal::Address { .. } => Error::DestinationIpProhibited,
-                    _ => Error::HttpRequestDenied,
-                }
-            })?;
+            .map_err(refused)?;
+        if self.run.reads_only {
+            reads::admit(&endpoint.reads, &parts.method, &url, &parts.headers).map_err(refused)?;
+        }
 
         // The guest writes the body after it has the handle of the answer, so this waits for it.
         let mut held = Held::nothing(&self.run);
         let body = self.collect(body, &mut held).await?;
+        if self.run.reads_only {
+            reads::admit_body(&parts.headers, &body).map_err(refused)?;
+        }
         let mut headers = parts.headers;
         headers.remove(HOST);
         headers.remove(CONTENT_LENGTH);
@@ -359,6 +379,7 @@ impl Exchange {
     async fn send(&self, endpoint: &Endpoint, outgoing: &Outgoing) -> Result<Answer, Error> {
         let Outgoing { method, url, .. } = outgoing;
         let account = &endpoint.account;
+        let longest_turn = self.egress.retry.longest_turn;
         let cost = (endpoint.costs.iter())
             .filter(|(prefix, _)| url.path().starts_with(prefix.as_str()))
             .max_by_key(|(prefix, _)| prefix.len())
@@ -369,10 +390,15 @@ impl Exchange {
             admitted.map_err(|open| self.unsent(endpoint, open))?;
             let asked_at = Instant::now();
             let (permit, waited) = if self.egress.no_budget {
+                account.budget.note(cost);
                 (None, Duration::ZERO)
             } else {
-                let permit = account.budget.acquire(&endpoint.turnstile, cost).await;
-                (Some(permit), asked_at.elapsed())
+                let turn = &endpoint.turnstile;
+                let permit = account.budget.acquire(turn, cost, longest_turn).await;
+                match permit {
+                    Ok(permit) => (Some(permit), asked_at.elapsed()),
+                    Err(used_up) => return self.give_up(endpoint, used_up.wait).await,
+                }
             };
             if self.run.requests.fetch_add(1, Ordering::Relaxed) >= self.run.limits.requests {
                 let most = self.run.limits.requests;
@@ -391,25 +417,33 @@ impl Exchange {
                     took: Duration::ZERO,
                     received: 0,
                     repeat: attempt > 1 || outgoing.renewed,
+                    units: cost,
                 },
             };
             let received = &mut under_way.told.received;
             let result = self.attempt(&endpoint.client, outgoing, received).await;
             under_way.told.ending = ending_of(&result);
             drop(under_way);
-            drop(permit);
 
             let now = jiff::Timestamp::now();
             let (failure, trouble, wanted) = match &result {
                 Ok(answer) => {
-                    if let Some(wait) = hints::used_up(&answer.headers, now) {
-                        account.budget.pause(wait);
+                    let hints = hints::allowances(&answer.headers, now);
+                    if let Some(permit) = &permit {
+                        permit.hear(&hints);
                     }
-                    (
-                        retry::Failure::of(answer.status),
-                        Trouble::of(answer.status, method, url),
-                        hints::retry_after(&answer.headers, now),
-                    )
+                    let wanted = hints::retry_after(&answer.headers, now);
+                    // Some say so with the status of a server that is down.
+                    let spent = hints.iter().any(|hint| hint.left == 0) && wanted.is_some();
+                    if answer.status == StatusCode::SERVICE_UNAVAILABLE && spent {
+                        (Some(BUSY), None, wanted)
+                    } else {
+                        (
+                            retry::Failure::of(answer.status),
+                            Trouble::of(answer.status, method, url),
+                            wanted,
+                        )
+                    }
                 }
                 // What the host itself refused says nothing about the counterpart.
                 Err(error) => match failure_of(error) {
@@ -417,22 +451,38 @@ impl Exchange {
                     None => return result,
                 },
             };
+            let paced = failure == Some(BUSY) && permit.is_some();
+            drop(permit);
             let policy = &self.egress.breaker;
             if let Some(open) = account.breaker.record(policy, trouble, Instant::now()) {
                 self.run.warn(open.explain(&endpoint.origin, now));
                 return result;
             }
+            if paced && let Some(wait) = wanted {
+                // Whoever shares the account would be answered the same.
+                account.budget.pause(wait);
+                if wait > longest_turn {
+                    drop(result);
+                    return self.give_up(endpoint, wait).await;
+                }
+            }
             let again = failure.and_then(|failure| {
                 let (policy, jitter) = (&self.egress.retry, fastrand::f64());
-                retry::next(
+                let longest = if paced {
+                    longest_turn
+                } else {
+                    policy.longest_wait
+                };
+                let next = retry::next(
                     policy,
                     outgoing.repeatable,
                     failure,
                     attempt,
                     wanted,
+                    longest,
                     jitter,
-                )
-                .map(|wait| (failure, wait))
+                );
+                next.map(|wait| (failure, wait))
             });
             let Some((failure, wait)) = again else {
                 return result;
@@ -441,14 +491,21 @@ impl Exchange {
             self.run
                 .log
                 .line(Level::Info, said(repetition(method, url, failure, wait)));
-            if failure == BUSY && !self.egress.no_budget {
-                // Whoever shares the account would be answered the same.
+            if paced {
                 account.budget.pause(wait);
             } else {
                 tokio::time::sleep(wait).await;
             }
             attempt += 1;
         }
+    }
+
+    /// Ends the call: no request can be sent to the endpoint for so long. Comes to no end itself.
+    async fn give_up<T>(&self, endpoint: &Endpoint, wait: Duration) -> T {
+        let now = jiff::Timestamp::now();
+        let until = now.checked_add(wait).unwrap_or(now);
+        let origin = endpoint.origin.clone();
+        self.run.pulse.exhaust(Exhausted { origin, until }).await
     }
 
     fn unsent(&self, endpoint: &Endpoint, open: Open) -> Error {
@@ -518,6 +575,19 @@ impl Exchange {
 }
 
 impl RunShare {
+    /// What a guest is told of a request that breaks a rule.
+    fn refuse(&self, refusal: Refusal) -> Error {
+        self.warn(format!("request refused: {refusal}"));
+        if let Some(reason) = refusal.ends_run() {
+            // The first one tells enough.
+            let _ = self.overstepped.set(reason);
+        }
+        match refusal {
+            Refusal::Address { .. } => Error::DestinationIpProhibited,
+            _ => Error::HttpRequestDenied,
+        }
+    }
+
     fn warn(&self, message: String) {
         self.log.line(Level::Warn, said(message));
     }

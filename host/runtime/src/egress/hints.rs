@@ -4,16 +4,36 @@
 //! |---|---|---|
 //! | `Retry-After` | seconds, or a date (RFC 9110, 10.2.3) | most |
 //! | `X-Lognex-Retry-After` | milliseconds | MoySklad, Remap 1.2 "Restrictions" |
-//! | `X-RateLimit-Remaining` with `X-Lognex-Reset` | units left, milliseconds until there are more | MoySklad |
-//! | `X-RateLimit-Remaining` with `X-RateLimit-Reset` | units left, and seconds until there are more or the second since 1970 when there are | many |
+//! | `X-RateLimit-Limit`, `-Remaining`, `-Reset` | units in all and left; seconds until there are more, or the second since 1970 when there are | many |
+//! | `X-Lognex-Retry-TimeInterval`, `X-Lognex-Reset` | with those: length of the window, and until there are more, both in milliseconds; 0 when nothing is held back | MoySklad |
+//! | `RateLimit-Limit`, `-Remaining`, `-Reset` | the same as with `X-`, in seconds | drafts of the IETF until 07 |
+//! | `RateLimit`, `RateLimit-Policy` | by name of a policy: units left and seconds until there are more; units in all and length of the window | the IETF's present draft |
+//! | `API-Usage-Limit` | `USED/ALL` in five minutes | inSales |
 
 use std::time::Duration;
 
 use http::HeaderMap;
 use jiff::Timestamp;
+use sfv::{BareItem, Dictionary, Item, List, ListEntry, Parser};
 
 /// Larger values of `X-RateLimit-Reset` are moments, smaller ones are spans.
 const LONGEST_SPAN: u64 = 366 * 24 * 3600;
+
+/// The window of `API-Usage-Limit`.
+const INSALES: Duration = Duration::from_secs(5 * 60);
+
+/// What an answer says of one of the counterpart's limits, in the counterpart's units.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Hint {
+    /// What is left.
+    pub left: u64,
+    /// What there is in all.
+    pub limit: Option<u64>,
+    /// In which window.
+    pub window: Option<Duration>,
+    /// How long until there is more.
+    pub resets: Option<Duration>,
+}
 
 /// How long the counterpart wants to be left alone after an answer that it refused for haste.
 pub(super) fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
@@ -32,25 +52,123 @@ pub(super) fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duratio
     Some(until(at, now))
 }
 
-/// How long no unit is left, told by an answer that was still given.
-pub(super) fn used_up(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
-    if number(headers, "x-ratelimit-remaining")? > 0 {
-        return None;
+/// All that an answer says about limits.
+pub(super) fn allowances(headers: &HeaderMap, now: Timestamp) -> Vec<Hint> {
+    let mut hints = policies(headers);
+    for names in PLAIN {
+        if hints.is_empty() {
+            hints.extend(plain(headers, names, now));
+        }
     }
-    if let Some(millis) = number(headers, "x-lognex-reset") {
-        return Some(Duration::from_millis(millis));
+    hints.extend(insales(headers));
+    hints
+}
+
+/// Headers for what there is in all, what is left, and when there is more.
+const PLAIN: [[&str; 3]; 2] = [
+    [
+        "x-ratelimit-limit",
+        "x-ratelimit-remaining",
+        "x-ratelimit-reset",
+    ],
+    ["ratelimit-limit", "ratelimit-remaining", "ratelimit-reset"],
+];
+
+fn plain(headers: &HeaderMap, names: [&str; 3], now: Timestamp) -> Option<Hint> {
+    let [limit, remaining, reset] = names;
+    let left = number(headers, remaining)?;
+    let millis = |name| number(headers, name).map(Duration::from_millis);
+    let resets = match number(headers, reset) {
+        None => millis("x-lognex-reset"),
+        Some(span @ ..=LONGEST_SPAN) => Some(Duration::from_secs(span)),
+        Some(moment) => (i64::try_from(moment).ok())
+            .and_then(|moment| Timestamp::from_second(moment).ok())
+            .map(|at| until(at, now)),
+    };
+    Some(Hint {
+        left,
+        limit: number(headers, limit),
+        window: millis("x-lognex-retry-timeinterval").filter(|window| !window.is_zero()),
+        resets: resets.filter(|resets| !resets.is_zero()),
+    })
+}
+
+fn insales(headers: &HeaderMap) -> Option<Hint> {
+    let (used, limit) = text(headers, "api-usage-limit")?.split_once('/')?;
+    let (used, limit): (u64, u64) = (used.trim().parse().ok()?, limit.trim().parse().ok()?);
+    Some(Hint {
+        left: limit.saturating_sub(used),
+        limit: Some(limit),
+        window: Some(INSALES),
+        resets: None,
+    })
+}
+
+/// The structured fields of the IETF's draft. An earlier one had all of it in one dictionary.
+fn policies(headers: &HeaderMap) -> Vec<Hint> {
+    let list = |name| -> List {
+        let lines = headers.get_all(name).iter();
+        let lines: Vec<&str> = lines.filter_map(|line| line.to_str().ok()).collect();
+        Parser::new(&lines.join(", ")).parse().unwrap_or_default()
+    };
+    let told = list("ratelimit");
+    let known = list("ratelimit-policy");
+    let named = |name: &BareItem| items(&known).find(|policy| policy.bare_item == *name);
+    let hints: Vec<Hint> = items(&told)
+        .filter_map(|item| {
+            let policy = named(&item.bare_item);
+            let of_policy = |key| policy.and_then(|policy| parameter(policy, key));
+            Some(Hint {
+                left: parameter(item, "r")?,
+                limit: of_policy("q"),
+                window: of_policy("w").map(Duration::from_secs),
+                resets: parameter(item, "t").map(Duration::from_secs),
+            })
+        })
+        .collect();
+    if !hints.is_empty() {
+        return hints;
     }
-    match number(headers, "x-ratelimit-reset")? {
-        span @ ..=LONGEST_SPAN => Some(Duration::from_secs(span)),
-        moment => Some(until(
-            Timestamp::from_second(moment.try_into().ok()?).ok()?,
-            now,
-        )),
-    }
+    let parsed = text(headers, "ratelimit").map(|value| Parser::new(value).parse::<Dictionary>());
+    let Some(Ok(told)) = parsed else {
+        return Vec::new();
+    };
+    let value = |name| match told.get(name) {
+        Some(ListEntry::Item(item)) => integer(&item.bare_item),
+        _ => None,
+    };
+    let hint = value("remaining").map(|left| Hint {
+        left,
+        limit: value("limit"),
+        window: None,
+        resets: value("reset").map(Duration::from_secs),
+    });
+    hint.into_iter().collect()
+}
+
+fn items(list: &List) -> impl Iterator<Item = &Item> {
+    list.iter().filter_map(|entry| match entry {
+        ListEntry::Item(item) => Some(item),
+        ListEntry::InnerList(_) => None,
+    })
+}
+
+fn parameter(item: &Item, key: &str) -> Option<u64> {
+    integer(item.params.get(key)?)
+}
+
+fn integer(value: &BareItem) -> Option<u64> {
+    value.as_integer()?.try_into().ok()
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    Some(headers.get(name)?.to_str().ok()?.trim())
 }
 
 fn number(headers: &HeaderMap, name: &str) -> Option<u64> {
-    headers.get(name)?.to_str().ok()?.trim().parse().ok()
+    // Some put the policies behind it: `100, 100;w=60`.
+    let first = text(headers, name)?.split([',', ';']).next()?;
+    first.trim().parse().ok()
 }
 
 fn until(at: Timestamp, now: Timestamp) -> Duration {
@@ -93,18 +211,115 @@ mod tests {
         assert_eq!(Some(Duration::from_millis(2100)), retry_after(&both, now()));
     }
 
+    fn hint(left: u64) -> Hint {
+        Hint {
+            left,
+            limit: None,
+            window: None,
+            resets: None,
+        }
+    }
+
+    fn told(pairs: &[(&'static str, &'static str)]) -> Vec<Hint> {
+        allowances(&headers(pairs), now())
+    }
+
     #[test]
-    fn an_answer_that_leaves_no_unit_says_when_there_are_more() {
-        let wait = |pairs: &[_]| used_up(&headers(pairs), now());
-        let left = ("x-ratelimit-remaining", "0");
+    fn what_is_left_and_until_when_is_read_in_every_vendors_words() {
         let s = |s| Some(Duration::from_secs(s));
-        assert_eq!(s(2), wait(&[left, ("x-lognex-reset", "2000")]));
-        assert_eq!(s(7), wait(&[left, ("x-ratelimit-reset", "7")]));
-        assert_eq!(s(40), wait(&[left, ("x-ratelimit-reset", "1772359240")]));
-        assert_eq!(None, wait(&[left]));
-        assert_eq!(
-            None,
-            wait(&[("x-ratelimit-remaining", "1"), ("x-lognex-reset", "2000")])
-        );
+        let left = ("x-ratelimit-remaining", "0");
+        assert_eq!(vec![hint(0)], told(&[left]));
+        for (name, value, resets) in [
+            ("x-lognex-reset", "2000", s(2)),
+            ("x-lognex-reset", "0", None),
+            ("x-ratelimit-reset", "7", s(7)),
+            ("x-ratelimit-reset", "1772359240", s(40)),
+            ("x-ratelimit-reset", "1772359100", None),
+        ] {
+            let expected = Hint { resets, ..hint(0) };
+            assert_eq!(
+                vec![expected],
+                told(&[left, (name, value)]),
+                "{name}: {value}"
+            );
+        }
+        let moysklad = told(&[
+            ("x-ratelimit-limit", "45"),
+            ("x-ratelimit-remaining", "41"),
+            ("x-lognex-retry-timeinterval", "3000"),
+            ("x-lognex-reset", "0"),
+        ]);
+        let expected = Hint {
+            limit: Some(45),
+            window: s(3),
+            ..hint(41)
+        };
+        assert_eq!(vec![expected], moysklad);
+        let expected = Hint {
+            limit: Some(500),
+            window: s(300),
+            ..hint(488)
+        };
+        assert_eq!(vec![expected], told(&[("api-usage-limit", "12/500")]));
+        assert_eq!(0, told(&[("api-usage-limit", "501/500")])[0].left);
+    }
+
+    #[test]
+    fn the_drafts_of_the_ietf_are_read_the_present_one_with_its_policies() {
+        let s = |s| Some(Duration::from_secs(s));
+        let present = told(&[
+            (
+                "ratelimit-policy",
+                r#""burst";q=100;w=60,"day";q=5000;w=86400"#,
+            ),
+            (
+                "ratelimit",
+                r#""burst";r=50;t=30, "day";r=4000;pk=:sdfjLJUOUH==:"#,
+            ),
+        ]);
+        let burst = Hint {
+            left: 50,
+            limit: Some(100),
+            window: s(60),
+            resets: s(30),
+        };
+        let day = Hint {
+            left: 4000,
+            limit: Some(5000),
+            window: s(86400),
+            resets: None,
+        };
+        assert_eq!(vec![burst, day], present);
+        let earlier = Hint {
+            window: None,
+            ..burst
+        };
+        for pairs in [
+            &[("ratelimit", "limit=100, remaining=50, reset=30")][..],
+            &[
+                ("ratelimit-limit", "100, 100;w=60"),
+                ("ratelimit-remaining", "50"),
+                ("ratelimit-reset", "30"),
+            ],
+        ] {
+            assert_eq!(vec![earlier], told(pairs), "{pairs:?}");
+        }
+    }
+
+    #[test]
+    fn what_makes_no_sense_says_nothing() {
+        for pair in [
+            ("x-ratelimit-remaining", "many"),
+            ("x-ratelimit-remaining", "-1"),
+            ("x-ratelimit-limit", "60"),
+            ("api-usage-limit", "12"),
+            ("api-usage-limit", "a/b"),
+            ("ratelimit", r#""burst";t=30"#),
+            ("ratelimit", r#""burst;r=1"#),
+            ("ratelimit", r#""burst";r=-1"#),
+            ("ratelimit", "(1 2);r=5"),
+        ] {
+            assert_eq!(Vec::<Hint>::new(), told(&[pair]), "{pair:?}");
+        }
     }
 }

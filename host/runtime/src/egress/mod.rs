@@ -1,7 +1,7 @@
 //! Outgoing HTTP: what stands behind `wasi:http` for a guest.
 //!
-//! The guest names a URL; the host decides whether it may ([`policy`], [`address`]), when
-//! ([`budget`], [`breaker`]), signs it ([`signature`]), sends it over sockets that only this connection
+//! The guest names a URL; the host decides whether it may ([`policy`], [`address`], and [`reads`] while
+//! nothing is to be changed), when ([`budget`], [`breaker`]), signs it ([`signature`]), sends it over sockets that only this connection
 //! uses ([`network`]), repeats it where that is safe ([`retry`], [`hints`]), decodes the body and
 //! hands over the whole answer ([`exchange`]). Redirects go to the guest as they are: following one
 //! with a credential would give the credential away.
@@ -14,6 +14,7 @@ mod exchange;
 mod hints;
 mod network;
 mod policy;
+mod reads;
 mod retry;
 mod signature;
 #[cfg(test)]
@@ -23,8 +24,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
+use serde::Serialize;
+
 use crate::ids::TenantId;
-use crate::manifest::{BadOrigin, Manifest};
+use crate::manifest::{self, BadOrigin, Manifest};
 use crate::secret::Secret;
 
 pub(crate) use account::Accounts;
@@ -79,10 +83,34 @@ struct Endpoint {
     /// In the words of the manifest, for who counts requests.
     declared: Arc<str>,
     client: reqwest::Client,
+    /// The name of the credential that it is signed with.
+    credential: Option<String>,
     signer: Option<signature::Signer>,
     account: Arc<account::Account>,
     turnstile: budget::Turnstile,
     costs: Vec<(String, u32)>,
+    reads: Vec<reads::Declared>,
+}
+
+/// How much is spent of what a counterpart allows within a window.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct BudgetUse {
+    /// The origin of the endpoint.
+    pub endpoint: String,
+    /// The name of the credential whose budget it is; none where nothing is signed.
+    pub credential: Option<String>,
+    /// Length of the window in milliseconds.
+    pub window_ms: u64,
+    /// Units that it holds. A request takes one, or what the manifest says that its path costs.
+    pub units: u64,
+    /// Units that this host spent within the window.
+    pub used: u64,
+    /// Units that may be spent now.
+    pub left: u64,
+    /// Whether the counterpart itself said how much is left. Else it is the manifest that says so.
+    pub told: bool,
+    /// When a request may be sent; none when that is now.
+    pub free_at: Option<Timestamp>,
 }
 
 /// The way out of one connection.
@@ -119,10 +147,13 @@ impl Egress {
                 .map(|(credential, secret)| signature::Signer::new(credential, secret, &origin))
                 .transpose()?;
             let name = origin.ascii_serialization();
-            let budget = endpoint.budgets.first();
+            let credential = given.map(|(credential, _)| credential.name.clone());
+            let counts = |budget: &&manifest::Budget| {
+                budget.credential.is_none() || budget.credential == credential
+            };
+            let rates = endpoint.budgets.iter().filter(counts);
             let allowance = budget::Allowance {
-                units: budget.map_or(u32::MAX, |budget| budget.units),
-                window: Duration::from_millis(budget.map_or(1, |budget| budget.window_ms)),
+                rates: rates.map(budget::Rate::from).collect(),
                 parallel: endpoint.parallel,
             };
             let secret = given.map(|(_, secret)| secret);
@@ -142,10 +173,14 @@ impl Egress {
                 origin: name,
                 declared: Arc::from(endpoint.origin.as_str()),
                 client,
+                credential,
                 signer,
                 account,
                 turnstile: budget::Turnstile::default(),
                 costs: endpoint.costs.clone(),
+                reads: (endpoint.reads.iter())
+                    .filter_map(reads::Declared::new)
+                    .collect(),
             });
         }
         Ok(Egress {
@@ -162,5 +197,34 @@ impl Egress {
         self.endpoints
             .iter()
             .map(|endpoint| endpoint.origin.as_str())
+    }
+
+    /// How much of its budgets is spent, endpoint by endpoint.
+    pub fn budgets(&self) -> Vec<BudgetUse> {
+        let now = Timestamp::now();
+        let mut all = Vec::new();
+        for endpoint in &self.endpoints {
+            let uses = endpoint.account.budget.used().into_iter();
+            all.extend(uses.map(|one| BudgetUse {
+                endpoint: endpoint.origin.clone(),
+                credential: endpoint.credential.clone(),
+                window_ms: one.window.as_millis().try_into().unwrap_or(u64::MAX),
+                units: one.units,
+                used: one.used,
+                left: one.left,
+                told: one.told,
+                free_at: (!one.wait.is_zero()).then(|| now.saturating_add(one.wait).unwrap_or(now)),
+            }));
+        }
+        all
+    }
+}
+
+impl From<&manifest::Budget> for budget::Rate {
+    fn from(budget: &manifest::Budget) -> Self {
+        budget::Rate {
+            units: budget.units,
+            window: Duration::from_millis(budget.window_ms),
+        }
     }
 }

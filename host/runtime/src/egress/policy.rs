@@ -13,6 +13,7 @@ use http::{HeaderMap, HeaderName};
 use url::{Host, Origin, Url};
 
 use super::address::{self, Forbidden};
+use crate::reason::Reason;
 
 /// An endpoint of a connection, with its address known.
 #[derive(Clone, Debug)]
@@ -54,6 +55,35 @@ pub enum Refusal {
     /// The guest asked for a token.
     #[error("{0} is where the host gets tokens; a connector may not ask it")]
     TokenPath(String),
+    /// Nothing is to be changed now, and this request is not known to change nothing.
+    #[error(
+        "{method} {path}: nothing is to be changed now, and the endpoint does not declare this as a \
+         read"
+    )]
+    NotARead {
+        /// Its method.
+        method: String,
+        /// Its path, without the query.
+        path: String,
+    },
+    /// Nothing is to be changed now, and a server may take this request for another one.
+    #[error("nothing is to be changed now, and `{0}` may stand for another request")]
+    Replaces(String),
+}
+
+impl Refusal {
+    /// Why a run ends that tried to change the counterpart although nothing was to be changed; none
+    /// for other rules, which only the request suffers from.
+    pub(super) fn ends_run(&self) -> Option<Reason> {
+        match self {
+            Refusal::NotARead { method, path } => {
+                let reason = Reason::new("host.not-a-read").arg("method", method);
+                Some(reason.arg("path", path))
+            }
+            Refusal::Replaces(name) => Some(Reason::new("host.replaces-request").arg("name", name)),
+            _ => None,
+        }
+    }
 }
 
 /// The index of the endpoint that the request belongs to, or the rule that it breaks.

@@ -19,6 +19,9 @@ pub struct RetryPolicy {
     pub first_wait: Duration,
     /// The longest wait; a counterpart that asks for more gets its answer passed on instead.
     pub longest_wait: Duration,
+    /// The longest wait for room in the request budget. A run that would wait longer ends, and can go
+    /// on when there is room.
+    pub longest_turn: Duration,
 }
 
 impl Default for RetryPolicy {
@@ -27,6 +30,8 @@ impl Default for RetryPolicy {
             attempts: 5,
             first_wait: Duration::from_millis(500),
             longest_wait: Duration::from_secs(65),
+            // The longest window of a few hundred requests that a vendor is known to have.
+            longest_turn: Duration::from_secs(5 * 60),
         }
     }
 }
@@ -54,13 +59,15 @@ pub(super) fn is_repeatable(method: &Method, said: bool) -> bool {
     said || method.is_idempotent()
 }
 
-/// The wait before the next attempt; none when the failure is final. `jitter` is in 0..1.
+/// The wait before the next attempt, at most `longest`; none when the failure is final. `jitter` is in
+/// 0..1.
 pub(super) fn next(
     policy: &RetryPolicy,
     repeatable: bool,
     failure: Failure,
     attempt: u32,
     retry_after: Option<Duration>,
+    longest: Duration,
     jitter: f64,
 ) -> Option<Duration> {
     let safe = repeatable
@@ -74,8 +81,8 @@ pub(super) fn next(
     let doubled = policy.first_wait * 2u32.saturating_pow(attempt.saturating_sub(1));
     let wait = retry_after.unwrap_or_else(|| doubled.mul_f64(1.0 + jitter / 2.0));
     match retry_after {
-        Some(_) => (wait <= policy.longest_wait).then_some(wait),
-        None => Some(wait.min(policy.longest_wait)),
+        Some(_) => (wait <= longest).then_some(wait),
+        None => Some(wait.min(longest)),
     }
 }
 
@@ -86,15 +93,12 @@ mod tests {
     const RESET: Failure = Failure::Broken;
     const BUSY: Failure = Failure::Status(StatusCode::TOO_MANY_REQUESTS);
 
+    const LONGEST: Duration = Duration::from_secs(65);
+
     fn ask(method: Method, failure: Failure, attempt: u32) -> Option<Duration> {
-        next(
-            &RetryPolicy::default(),
-            is_repeatable(&method, false),
-            failure,
-            attempt,
-            None,
-            0.0,
-        )
+        let repeatable = is_repeatable(&method, false);
+        let policy = RetryPolicy::default();
+        next(&policy, repeatable, failure, attempt, None, LONGEST, 0.0)
     }
 
     #[test]
@@ -126,7 +130,10 @@ mod tests {
     #[test]
     fn the_counterparts_own_wait_counts_and_one_too_long_is_not_waited_for() {
         let policy = RetryPolicy::default();
-        let ask = |s| next(&policy, true, BUSY, 1, Some(Duration::from_secs(s)), 0.9);
+        let ask = |s| {
+            let wait = Some(Duration::from_secs(s));
+            next(&policy, true, BUSY, 1, wait, LONGEST, 0.9)
+        };
         assert_eq!(Some(Duration::from_secs(30)), ask(30));
         assert_eq!(None, ask(3600));
     }

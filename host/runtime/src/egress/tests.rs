@@ -20,6 +20,7 @@ use crate::limits::Limits;
 use crate::manifest::{self, AuthScheme};
 use crate::observe::{Ending, Exchange, LogLine, Observer, RunLog};
 use crate::options::NetworkOptions;
+use crate::watch::{Exhausted, Pulse};
 
 /// A request as the counterpart saw it.
 #[derive(Clone, Debug)]
@@ -80,6 +81,8 @@ struct Way {
     origin: String,
     limits: Limits,
     heard: Arc<Heard>,
+    pulse: Arc<Pulse>,
+    reads_only: bool,
 }
 
 #[derive(Default)]
@@ -107,7 +110,19 @@ struct Plan<'a> {
     secret: &'a str,
     settings: EgressSettings,
     network: &'a NetworkOptions,
+    budgets: Vec<manifest::Budget>,
 }
+
+/// So many units in so many milliseconds.
+fn budget(units: u32, window_ms: u64) -> manifest::Budget {
+    manifest::Budget {
+        units,
+        window_ms,
+        credential: None,
+    }
+}
+
+const DAY: u64 = 24 * 60 * 60 * 1000;
 
 impl Plan<'_> {
     fn to(origin: &str) -> Plan<'_> {
@@ -130,6 +145,7 @@ impl Plan<'_> {
                 ..EgressSettings::default()
             },
             network: &PLAIN,
+            budgets: vec![budget(100, 1000)],
         }
     }
 
@@ -147,14 +163,13 @@ impl Plan<'_> {
             endpoints: vec![manifest::Endpoint {
                 origin: self.declared.unwrap_or(self.origin).to_owned(),
                 credentials: vec!["key".to_owned()],
-                budgets: vec![manifest::Budget {
-                    units: 100,
-                    window_ms: 1000,
-                    credential: None,
-                }],
+                budgets: self.budgets,
                 parallel: 2,
                 costs: vec![("/report".to_owned(), 60)],
-                reads: Vec::new(),
+                reads: vec![manifest::Read {
+                    method: "POST".to_owned(),
+                    path: "/search".to_owned(),
+                }],
             }],
             options: Vec::new(),
             webhooks: None,
@@ -182,6 +197,8 @@ impl Plan<'_> {
                 ..Limits::default()
             },
             heard: Arc::default(),
+            pulse: Pulse::begin(),
+            reads_only: false,
         }
     }
 }
@@ -194,7 +211,23 @@ impl Way {
     fn run(&self) -> RunEgress {
         let log = RunLog::new(self.heard.clone(), &self.limits, Arc::default());
         let egress = Some(Arc::clone(&self.egress));
-        RunEgress::new(egress, self.heard.clone(), log, &self.limits)
+        RunEgress::new(
+            egress,
+            self.heard.clone(),
+            log,
+            &self.limits,
+            Arc::clone(&self.pulse),
+            self.reads_only,
+        )
+    }
+
+    /// Why its requests came to nothing: the counterpart takes none for long.
+    async fn exhausted(&self, path: &str) -> Exhausted {
+        tokio::select! {
+            biased;
+            exhausted = self.pulse.exhausted() => exhausted,
+            answer = self.get(path) => panic!("{answer:?}"),
+        }
     }
 
     async fn get(&self, path: &str) -> Result<(StatusCode, Bytes), Error> {
@@ -815,4 +848,241 @@ async fn an_endpoint_from_a_setting_is_told_by_the_settings_name() {
     let way = plan.open(&Accounts::default());
     way.get("/").await.unwrap();
     assert_eq!("{settings.base_url}", &*way.told()[0].endpoint);
+}
+
+/// Counts requests, and answers each with these headers.
+fn answering(
+    status: StatusCode,
+    headers: &'static [(&'static str, &'static str)],
+) -> impl FnOnce(Arc<AtomicU64>) -> Router {
+    move |hits| {
+        let answer = move || async move {
+            hits.fetch_add(1, Ordering::Relaxed);
+            let headers: HeaderMap = (headers.iter())
+                .map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()))
+                .collect::<HeaderMap>();
+            (status, headers)
+        };
+        Router::new().fallback(answer)
+    }
+}
+
+/// What goes without a long wait goes within this.
+const SOON: Duration = Duration::from_secs(20);
+
+#[tokio::test]
+async fn a_request_waits_for_room_in_every_window() {
+    let server = Counterpart::start(answering(StatusCode::OK, &[])).await;
+    let mut plan = Plan::to(&server.origin);
+    plan.budgets = vec![budget(1, 100), budget(2, 500)];
+    let way = plan.open(&Accounts::default());
+    for _ in 0..3 {
+        way.get("/").await.unwrap();
+    }
+    let seen = server.seen();
+    let at = |index: usize| seen[index].at - seen[0].at;
+    assert!(at(1) >= Duration::from_millis(95), "{:?}", at(1));
+    assert!(at(2) >= Duration::from_millis(490), "{:?}", at(2));
+}
+
+#[tokio::test]
+async fn a_budget_of_one_credential_counts_only_what_is_signed_with_it() {
+    let server = Counterpart::start(answering(StatusCode::OK, &[])).await;
+    for (credential, times) in [("other", 3), ("key", 1)] {
+        let mut plan = Plan::to(&server.origin);
+        plan.budgets = vec![manifest::Budget {
+            credential: Some(credential.to_owned()),
+            ..budget(1, DAY)
+        }];
+        let way = plan.open(&Accounts::default());
+        for _ in 0..times {
+            way.get("/").await.unwrap();
+        }
+        if credential == "key" {
+            way.exhausted("/").await;
+        }
+    }
+    assert_eq!(4, server.hits());
+}
+
+#[tokio::test]
+async fn a_day_that_is_used_up_ends_the_call_with_the_time_when_it_can_go_on() {
+    let server = Counterpart::start(answering(StatusCode::OK, &[])).await;
+    let mut plan = Plan::to(&server.origin);
+    plan.budgets = vec![budget(10, 1000), budget(2, DAY)];
+    let way = plan.open(&Accounts::default());
+    for _ in 0..2 {
+        way.get("/").await.unwrap();
+    }
+    let before = jiff::Timestamp::now();
+    let exhausted = way.exhausted("/").await;
+    assert_eq!(server.origin, exhausted.origin);
+    let wait = exhausted.until.duration_since(before).as_hours();
+    assert!((23..=24).contains(&wait), "{exhausted:?}");
+    assert_eq!(2, server.hits());
+    let uses = way.egress.budgets();
+    let shown: Vec<_> = (uses.iter())
+        .map(|one| (one.window_ms, one.units, one.used, one.left, one.told))
+        .collect();
+    assert_eq!(vec![(1000, 10, 2, 8, false), (DAY, 2, 2, 0, false)], shown);
+    assert_eq!(Some("key"), uses[1].credential.as_deref());
+    assert!(uses[0].free_at.is_none() && uses[1].free_at.is_some());
+}
+
+#[tokio::test]
+async fn a_counterpart_that_wants_silence_for_hours_ends_every_call() {
+    let hours = &[("retry-after", "7200")];
+    let busy = answering(StatusCode::TOO_MANY_REQUESTS, hours);
+    let server = Counterpart::start(busy).await;
+    let accounts = Accounts::default();
+    for _ in 0..2 {
+        // The second one learns it without asking.
+        let way = Plan::to(&server.origin).open(&accounts);
+        let exhausted = way.exhausted("/").await;
+        let wait = exhausted.until.duration_since(jiff::Timestamp::now());
+        assert_eq!(1, wait.as_hours(), "{exhausted:?}");
+    }
+    assert_eq!(1, server.hits());
+}
+
+#[tokio::test]
+async fn no_more_requests_are_sent_than_the_counterpart_says_are_left() {
+    let left = |hits: Arc<AtomicU64>| async move {
+        let left = 1_u64.saturating_sub(hits.fetch_add(1, Ordering::Relaxed));
+        [("x-ratelimit-remaining", left.to_string())]
+    };
+    let server = Counterpart::start(|hits| Router::new().route("/", get(move || left(hits)))).await;
+    let way = Way::to(&server);
+    for _ in 0..3 {
+        way.get("/").await.unwrap();
+    }
+    let seen = server.seen();
+    let gap = seen[2].at - seen[1].at;
+    assert!(gap >= Duration::from_millis(950), "{gap:?}");
+    assert!(way.egress.budgets()[0].told);
+}
+
+#[tokio::test]
+async fn more_requests_are_sent_than_the_manifest_says_when_the_counterpart_allows_it() {
+    // The answers of MoySklad.
+    let allowed = |hits: Arc<AtomicU64>| async move {
+        let left = 44 - hits.fetch_add(1, Ordering::Relaxed);
+        [
+            ("x-ratelimit-limit", "45".to_owned()),
+            ("x-ratelimit-remaining", left.to_string()),
+            ("x-lognex-retry-timeinterval", "60000".to_owned()),
+            ("x-lognex-reset", "0".to_owned()),
+        ]
+    };
+    let routes = |hits| Router::new().route("/", get(move || allowed(hits)));
+    let server = Counterpart::start(routes).await;
+    let mut plan = Plan::to(&server.origin);
+    plan.budgets = vec![budget(1, 60_000)];
+    let way = plan.open(&Accounts::default());
+    let requests = async {
+        for _ in 0..5 {
+            way.get("/").await.unwrap();
+        }
+    };
+    tokio::time::timeout(SOON, requests).await.unwrap();
+    let shown = &way.egress.budgets()[0];
+    assert_eq!((45, 5, true), (shown.units, shown.used, shown.told));
+}
+
+#[tokio::test]
+async fn a_quota_that_is_told_like_a_failure_is_waited_for() {
+    // The answers of inSales.
+    let quota = |hits: Arc<AtomicU64>| async move {
+        match hits.fetch_add(1, Ordering::Relaxed) {
+            0 => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                [("api-usage-limit", "500/500"), ("retry-after", "1")],
+            ),
+            _ => (StatusCode::OK, [("api-usage-limit", "1/500"), ("x", "")]),
+        }
+    };
+    let routes = |hits| Router::new().route("/post", post(move || quota(hits)));
+    let server = Counterpart::start(routes).await;
+    let mut plan = Plan::to(&server.origin);
+    plan.budgets = vec![budget(500, 300_000)];
+    plan.settings.breaker.failures = 1;
+    let way = plan.open(&Accounts::default());
+    let answer = tokio::time::timeout(SOON, way.ask(Method::POST, "/post", &[]));
+    assert_eq!(StatusCode::OK, answer.await.unwrap().unwrap().0);
+    let gap = gap(&server);
+    assert!(gap >= Duration::from_millis(950), "{gap:?}");
+}
+
+#[tokio::test]
+async fn what_is_spent_without_waiting_is_counted_too() {
+    let server = Counterpart::start(answering(StatusCode::OK, &[])).await;
+    let accounts = Accounts::default();
+    let mut unbound = Plan::to(&server.origin);
+    unbound.settings.no_budget = true;
+    unbound.budgets = vec![budget(5, DAY)];
+    let mut bound = Plan::to(&server.origin);
+    bound.budgets = vec![budget(5, DAY)];
+    let (unbound, bound) = (unbound.open(&accounts), bound.open(&accounts));
+    for _ in 0..7 {
+        unbound.get("/").await.unwrap();
+    }
+    assert_eq!(7, bound.egress.budgets()[0].used);
+    bound.exhausted("/").await;
+    assert_eq!(1, unbound.told()[0].units);
+}
+
+#[tokio::test]
+async fn while_nothing_is_to_be_changed_only_reads_are_sent() {
+    let server = Counterpart::start(answering(StatusCode::OK, &[])).await;
+    let mut way = Way::to(&server);
+    way.reads_only = true;
+    for (method, path) in [
+        (Method::GET, "/orders?_page=2"),
+        (Method::HEAD, "/orders"),
+        (Method::POST, "/search"),
+        (Method::POST, "/search?page=2"),
+    ] {
+        let mut run = way.run();
+        let uri = format!("{}{path}", way.origin);
+        send(&mut run, method, &uri, &[]).await.unwrap();
+        assert_eq!(None, run.overstepped());
+    }
+    let made_up = Method::from_bytes(b"post").unwrap();
+    for (method, path, headers) in [
+        (Method::POST, "/orders", &[][..]),
+        (Method::PUT, "/search", &[]),
+        (Method::PATCH, "/search", &[]),
+        (Method::DELETE, "/search", &[]),
+        (Method::OPTIONS, "/search", &[]),
+        (made_up, "/search", &[]),
+        (Method::POST, "/search/../orders", &[]),
+        (Method::POST, "/search/%2e%2e/orders", &[]),
+        (Method::POST, "/SEARCH", &[]),
+        (Method::POST, "//search", &[]),
+        (Method::POST, "/search/", &[]),
+        (Method::POST, "/search?_method=DELETE", &[]),
+        (
+            Method::POST,
+            "/search",
+            &[("x-http-method-override", "PUT")],
+        ),
+        (Method::GET, "/orders", &[("x-http-method", "DELETE")]),
+        (Method::POST, "/search", &[("x-original-url", "/orders")]),
+    ] {
+        let mut run = way.run();
+        let uri = format!("{}{path}", way.origin);
+        let error = send(&mut run, method.clone(), &uri, headers).await;
+        assert!(matches!(error, Err(Error::HttpRequestDenied)), "{error:?}");
+        assert!(run.overstepped().is_some(), "{method} {path}");
+    }
+    assert_eq!(4, server.hits());
+    let mut run = way.run();
+    let uri = format!("{}/orders?phone=067", way.origin);
+    send(&mut run, Method::POST, &uri, &[]).await.unwrap_err();
+    let told = run.overstepped().unwrap().to_string();
+    assert!(
+        told.contains("POST /orders ") && !told.contains("067"),
+        "{told}"
+    );
+    assert!(told.contains("`reads`"), "{told}");
 }

@@ -8,6 +8,7 @@
 mod access;
 mod audit;
 mod bindings;
+mod budgets;
 mod checks;
 mod connections;
 mod document;
@@ -116,6 +117,7 @@ fn operations() -> OpenApiRouter<Service> {
             connections::change_connection,
             connections::delete_connection
         ))
+        .routes(routes!(budgets::list_budgets))
         .routes(routes!(connections::check_connection))
         .routes(routes!(connections::enable_connection))
         .routes(routes!(connections::disable_connection))

@@ -91,7 +91,7 @@ pub enum RunOutcome {
     Running,
     /// Came to the end of its work.
     Done,
-    /// Stopped at a checkpoint; the next run goes on from there.
+    /// Ended before its work was done; the next run goes on from its last checkpoint.
     Suspended,
     /// Something outside failed; it may succeed later.
     Transient,

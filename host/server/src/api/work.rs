@@ -325,7 +325,7 @@ pub async fn press_action(
     requested(Asked::Request(request))
 }
 
-/// Asks the run that is under way to stop at its next checkpoint.
+/// Ends the run that is under way. What its last checkpoint committed stays, the rest is undone.
 #[utoipa::path(post, path = "/v1/tenants/{tenant}/connections/{connection}/stop", tag = "work",
     responses((status = 200, description = "Whether there was one", body = Stopping)))]
 pub async fn stop_run(

@@ -16,7 +16,7 @@ use crate::versions::signature::TrustedKey;
 /// Runs connectors over the embedded ERP, one at a time by hand or as a server for tenants.
 ///
 /// Exit status: 0 done; 1 finished, but some records failed or something was not done that needs
-/// your agreement; 2 could not run or finish; 130 stopped by Ctrl-C at a checkpoint.
+/// your agreement; 2 could not run or finish; 130 stopped by Ctrl-C.
 #[derive(Debug, Parser)]
 #[command(name = "tenon", version, max_term_width = 100)]
 pub struct Args {

@@ -29,7 +29,7 @@ enum Exit {
     SomeFailed = 1,
     /// Could not run or could not finish; the error says why.
     CouldNotRun = 2,
-    /// Stopped by the user at a checkpoint; the next run goes on from there.
+    /// Stopped by the user; the next run goes on from the last checkpoint.
     Stopped = 130,
 }
 
@@ -107,6 +107,24 @@ async fn execute(command: Command) -> anyhow::Result<Exit> {
         Command::Key(args::Key::Rotate(args)) => credential::rotate(args),
         Command::CompileComponent { .. } => unreachable!("`main` compiles before anything else"),
     }
+}
+
+/// Waits for SIGTERM or Ctrl-C.
+async fn stop_signal() {
+    let interrupt = tokio::signal::ctrl_c();
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+            tokio::select! {
+                _ = interrupt => {}
+                _ = terminate.recv() => {}
+            }
+            return;
+        }
+    }
+    // Without a way to hear a signal the process ends by being killed, which loses nothing.
+    let _ = interrupt.await;
 }
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {

@@ -4,21 +4,22 @@ use std::collections::HashMap;
 use std::io::IsTerminal as _;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Context as _;
+use async_trait::async_trait;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 use tenon_host::ids::TenantId;
-use tenon_host::observe::{Level, LogLine, Observer, Progress};
+use tenon_host::observe::{Level, LogLine, Observer, Progress, Stop};
 use tenon_host::report::{Outcome, RejectedRecord, RunReport};
 use tenon_host::{
     ConnectError, Connection, ConnectionSpec, EgressSettings, Host, JobRequest, Limits, Mode,
     PlacePart,
 };
+use tokio::sync::watch;
 
 use super::args::{self, Connect, Place};
-use super::{Exit, site};
+use super::{Exit, site, stop_signal};
 use crate::control::{Control, tenants};
 use crate::journal::Journal;
 use crate::vault;
@@ -51,9 +52,8 @@ pub async fn run(args: args::Run) -> anyhow::Result<Exit> {
     let watcher = Arc::new(Watcher::new(args.verbose, args.connect.json, journal));
     let listening = Arc::clone(&watcher);
     tokio::spawn(async move {
-        if tokio::signal::ctrl_c().await.is_ok() {
-            listening.stop.store(true, Ordering::Relaxed);
-        }
+        stop_signal().await;
+        listening.stop.send_replace(true);
     });
     let report = host.run(&connection, &request, watcher.clone()).await;
     watcher.bar.finish_and_clear();
@@ -204,7 +204,7 @@ struct Watcher {
     journal: Journal,
     bar: ProgressBar,
     lowest: Level,
-    stop: AtomicBool,
+    stop: watch::Sender<bool>,
 }
 
 impl Watcher {
@@ -218,7 +218,7 @@ impl Watcher {
             journal,
             bar,
             lowest: if verbose { Level::Debug } else { Level::Warn },
-            stop: AtomicBool::new(false),
+            stop: watch::Sender::new(false),
         }
     }
 }
@@ -232,6 +232,7 @@ impl Watcher {
     }
 }
 
+#[async_trait]
 impl Observer for Watcher {
     fn rejected(&self, record: &RejectedRecord) {
         let RejectedRecord {
@@ -273,8 +274,10 @@ impl Observer for Watcher {
         }
     }
 
-    fn wants_stop(&self) -> bool {
-        self.stop.load(Ordering::Relaxed)
+    async fn stopped(&self) -> Stop {
+        // The sender lives as long as `self`.
+        let _ = self.stop.subscribe().wait_for(|stop| *stop).await;
+        Stop::Person
     }
 }
 
@@ -282,7 +285,7 @@ impl Observer for Watcher {
 fn summary(report: &RunReport) -> String {
     let outcome = match report.outcome {
         Outcome::Done => "done",
-        Outcome::Suspended => "stopped at a checkpoint; run again to go on",
+        Outcome::Suspended => "stopped; run again to go on from the last checkpoint",
         Outcome::Running => "under way",
         Outcome::Transient => "broke off; run again to go on",
         Outcome::Configuration => "could not run",

@@ -10,7 +10,7 @@ use anyhow::Context as _;
 use jiff::Timestamp;
 use tokio::net::TcpListener;
 
-use super::{Exit, args, site};
+use super::{Exit, args, site, stop_signal};
 use crate::control::{Failure, tokens};
 use crate::service::{Service, ServiceOptions};
 use crate::versions::SignaturePolicy;
@@ -111,22 +111,4 @@ fn lock(data: &Path) -> anyhow::Result<File> {
             Err(error).with_context(|| path.display().to_string())
         }
     }
-}
-
-/// Waits for SIGTERM or Ctrl-C.
-async fn stop_signal() {
-    let interrupt = tokio::signal::ctrl_c();
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
-            tokio::select! {
-                _ = interrupt => {}
-                _ = terminate.recv() => {}
-            }
-            return;
-        }
-    }
-    // Without a way to hear a signal the process ends by being killed, which loses nothing.
-    let _ = interrupt.await;
 }

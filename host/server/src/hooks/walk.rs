@@ -51,6 +51,7 @@ impl House {
             name: "Shop".to_owned(),
             time_zone: "UTC".to_owned(),
             language: "en".to_owned(),
+            currency: "UAH".to_owned(),
         };
         service.create_tenant(ACTOR, new).await.unwrap();
         let new = NewConnection {

@@ -30,6 +30,8 @@ const QUEUE_OLDEST: &str = "tenon_queue_oldest_seconds";
 const REQUESTS: &str = "tenon_requests_total";
 const REQUEST_SECONDS: &str = "tenon_request_seconds";
 const BUDGET_WAIT: &str = "tenon_budget_wait_seconds";
+const BUDGET_UNITS: &str = "tenon_budget_units_total";
+const BUDGET_USED_UP: &str = "tenon_budget_used_up_total";
 const WEBHOOKS: &str = "tenon_webhooks_total";
 const WEBHOOKS_KEPT: &str = "tenon_webhooks_kept";
 const CONTROL_USES: &str = "tenon_control_uses_total";
@@ -174,6 +176,9 @@ impl Metrics {
                 histogram!(RUN_SECONDS, "connector" => connector(), "job" => job())
                     .record(took.max(0.0));
             }
+            if report.not_before.is_some() {
+                counter!(BUDGET_USED_UP, "connector" => connector()).increment(1);
+            }
             // A run that never began had no memory.
             if report.memory > 0 {
                 histogram!(RUN_MEMORY, "connector" => connector()).record(report.memory as f64);
@@ -193,6 +198,8 @@ impl Metrics {
                 .record(exchange.took);
             histogram!(BUDGET_WAIT, "connector" => connector(), "endpoint" => endpoint())
                 .record(exchange.waited);
+            counter!(BUDGET_UNITS, "connector" => connector(), "endpoint" => endpoint())
+                .increment(exchange.units.into());
         });
     }
 
@@ -296,6 +303,14 @@ fn describe() {
         "How long HTTP requests of runs waited for their turn in the request budget."
     );
     describe_counter!(
+        BUDGET_UNITS,
+        "Units of request budgets that HTTP requests of runs took."
+    );
+    describe_counter!(
+        BUDGET_USED_UP,
+        "Runs that ended because a counterpart takes no more requests for long."
+    );
+    describe_counter!(
         WEBHOOKS,
         "Messages of counterparts: accepted, unknown, too_large or full at the door, then handled or \
          failed."
@@ -335,6 +350,7 @@ mod tests {
             took: Duration::from_millis(300),
             received: 10,
             repeat: false,
+            units: 5,
         }
     }
 
@@ -407,6 +423,14 @@ mod tests {
             &metrics,
             &format!("tenon_budget_wait_seconds_count{{{of}}} 2"),
         );
+        has(&metrics, &format!("tenon_budget_units_total{{{of}}} 10"));
+        let spent = RunReport {
+            not_before: Some(jiff::Timestamp::MAX),
+            ..report("orders", Outcome::Transient)
+        };
+        metrics.ran(&manifest(), &spent);
+        let of = r#"connector="keycrm""#;
+        has(&metrics, &format!("tenon_budget_used_up_total{{{of}}} 1"));
     }
 
     #[test]

@@ -75,6 +75,7 @@ mod tests {
             memory: 3 << 20,
             error: Some("private-error at https://crm.example/buyers?phone=067".to_owned()),
             why: None,
+            not_before: None,
             records: Vec::new(),
             questions: Vec::new(),
         }

@@ -125,7 +125,7 @@ pub struct Claim {
 pub enum Ended {
     /// At the end of its work, or a person wants no more of it.
     Done,
-    /// At a checkpoint; it goes on from there.
+    /// Before its work was done; it goes on from its last checkpoint.
     Suspended(Suspension),
     /// Without getting on.
     Failed {
@@ -134,6 +134,13 @@ pub enum Ended {
         /// Whether it may succeed later. Otherwise it is given up now.
         retry: bool,
     },
+    /// Nothing can be done before this time, and it goes on then. That is no failure.
+    Deferred {
+        /// For people.
+        error: String,
+        /// When.
+        until: Timestamp,
+    },
     /// Only an admin can help. The connection becomes `paused`, and the request waits until it is on.
     Paused {
         /// For people.
@@ -141,7 +148,7 @@ pub enum Ended {
     },
 }
 
-/// Why a run ended at a checkpoint.
+/// Why a run ended before its work was done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Suspension {
     /// The server wants it so, because it stops or because the version changes. It goes on as before.

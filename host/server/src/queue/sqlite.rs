@@ -859,6 +859,14 @@ fn finish(
             let shelf = Shelf::of(wish.due_at, now);
             Next::Again(time(put(db, &stored, shelf, now)?))
         }
+        Ended::Deferred { error, until } => {
+            // As if it had failed once, so that equal requests wait with it, and never more than that.
+            wish.attempts = wish.attempts.saturating_sub(1).max(1);
+            wish.due_at = until.as_millisecond();
+            wish.error = Some(error);
+            let shelf = Shelf::of(wish.due_at, now);
+            Next::Again(time(put(db, &stored, shelf, now)?))
+        }
         Ended::Failed { error, retry } if retry && wish.attempts < retries.most => {
             let wait = rules::backoff(wish.attempts, retries.chance);
             wish.due_at = now.saturating_add(wait);

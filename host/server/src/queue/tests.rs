@@ -630,6 +630,29 @@ async fn a_run_that_stops_unasked_goes_on_behind_others_after_a_rest() {
 }
 
 #[tokio::test]
+async fn what_cannot_be_done_before_a_time_is_never_given_up_and_equal_wishes_wait_with_it() {
+    let desk = Desk::with(["shop/crm"]).await;
+    desk.ask(wanted("shop/crm", "orders"), 0).await;
+    let mut now = 0;
+    for _ in 0..20 {
+        let claim = desk.claim(now).await.unwrap();
+        let deferred = Ended::Deferred {
+            error: "the day is used up".to_owned(),
+            until: at(now + 1_000),
+        };
+        let next = desk.finish(&claim, deferred, now + 1).await;
+        assert_eq!(Next::Again(at(now + 1_000)), next);
+        // Its schedule asks for it again meanwhile.
+        desk.ask(wanted("shop/crm", "orders"), now + 10).await;
+        assert_eq!(None, desk.claim(now + 20).await);
+        now += 1_000;
+    }
+    let waiting = desk.list("shop/crm").await;
+    assert_eq!(1, waiting.len());
+    assert_eq!(Some("the day is used up"), waiting[0].error.as_deref());
+}
+
+#[tokio::test]
 async fn a_run_gives_way_when_something_waits_for_its_place_or_its_connection_and_not_else() {
     let desk = Desk::with(["a/crm", "b/crm"]).await;
     desk.ask(wanted("a/crm", "orders"), 0).await;

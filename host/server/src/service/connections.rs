@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tenon_host::ids::{ConnectionId, TenantId};
 use tenon_host::manifest::check_settings;
 use tenon_host::platform::Binding;
-use tenon_host::{CredentialPlace, Secret};
+use tenon_host::{BudgetUse, CredentialPlace, Secret};
 
 use super::opening::{Completeness, origin};
 use super::{Error, Service, Violation, What, note, nothing};
@@ -376,6 +376,21 @@ impl Service {
         }
         let _room = self.room(tenant).await?;
         Ok(self.host().choices(&opened, option).await?)
+    }
+
+    /// How much is spent of what the counterparts of a connection allow; nothing while it is not set
+    /// up far enough to say whose budgets it has.
+    pub async fn budgets(
+        &self,
+        tenant: &TenantId,
+        connection: &ConnectionId,
+    ) -> Result<Vec<BudgetUse>, Error> {
+        let stored = self.stored(tenant, connection).await?;
+        match self.open_stored(&stored, Completeness::Begun).await {
+            Ok(opened) => Ok(self.host().budgets(&opened)),
+            Err(Error::MissingCredential(_) | Error::Invalid(_)) => Ok(Vec::new()),
+            Err(error) => Err(error),
+        }
     }
 
     /// Makes a counterpart's record another record of the platform from now on.

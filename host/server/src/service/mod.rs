@@ -8,6 +8,7 @@ mod connections;
 mod error;
 mod events;
 mod opening;
+mod place;
 mod questions;
 mod requests;
 mod switching;
@@ -29,12 +30,13 @@ use tenon_erp::EmbeddedErp;
 use tenon_host::ids::{ConnectionId, TenantId};
 use tenon_host::observe::Progress;
 use tenon_host::{Compiler, Connector, Host, HostOptions, NetworkOptions, Platform};
-use tokio::sync::{OnceCell, OwnedMutexGuard, OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{Notify, OnceCell, OwnedMutexGuard, OwnedSemaphorePermit, Semaphore, watch};
 
 pub use connections::{ConnectionChange, NewConnection};
 pub use error::{Error, Violation, What};
 pub use events::Event;
 pub(crate) use opening::Completeness;
+pub(crate) use place::{Alone, Place};
 pub use questions::Answer;
 pub use requests::Asked;
 pub use tenants::{LANGUAGES, NewTenant, TenantChange};
@@ -113,7 +115,7 @@ struct Inner {
     connectors: Mutex<Loaded>,
     running: Mutex<ByConnection<Watched>>,
     /// One thing at a time is done with what a connection keeps.
-    places: Mutex<ByConnection<tokio::sync::Mutex<()>>>,
+    places: Mutex<ByConnection<Place>>,
     /// Room for calls into connectors beside runs, and what of it a tenant may take.
     looks: Arc<Semaphore>,
     looking: Mutex<HashMap<TenantId, Arc<Semaphore>>>,
@@ -128,9 +130,6 @@ type ByConnection<T> = HashMap<(TenantId, ConnectionId), Arc<T>>;
 
 /// Components by digest. One that is being loaded keeps only those waiting who need it.
 type Loaded = HashMap<String, Arc<OnceCell<Arc<Connector>>>>;
-
-/// Who has this is alone at work on what a connection keeps.
-pub(crate) type Alone = OwnedMutexGuard<()>;
 
 /// Room for a call into a connector beside runs, for as long as it is held.
 pub(crate) struct Room {
@@ -157,10 +156,8 @@ pub(crate) struct Watched {
     pub job: String,
     pub started_at: Timestamp,
     pub progress: Mutex<Progress>,
-    /// It is to stop, because something else has to be done with the connection.
-    pub stop: AtomicBool,
-    /// It is to stop, and a person wants no more of it.
-    pub enough: AtomicBool,
+    /// Whether a person wants no more of it.
+    pub enough: watch::Sender<bool>,
 }
 
 impl Service {
@@ -265,7 +262,8 @@ impl Service {
             .await
     }
 
-    /// Asks everything to stop; runs end at their next checkpoint.
+    /// Asks everything to stop. Runs end at once, and go on from their last checkpoints when a server
+    /// starts again.
     pub fn stop(&self) {
         self.0.stop.send_replace(true);
     }
@@ -313,12 +311,8 @@ impl Service {
         self.all_running().get(&key).cloned()
     }
 
-    /// Whoever works on what a connection keeps locks this meanwhile.
-    pub(crate) fn place(
-        &self,
-        tenant: &TenantId,
-        connection: &ConnectionId,
-    ) -> Arc<tokio::sync::Mutex<()>> {
+    /// Where whoever works on what a connection keeps is alone.
+    pub(crate) fn place(&self, tenant: &TenantId, connection: &ConnectionId) -> Arc<Place> {
         let mut places = (self.0.places.lock()).unwrap_or_else(PoisonError::into_inner);
         if places.len() > PLACES {
             // Those that nobody holds or waits for.

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use tenon_host::ids::{ConnectionId, TenantId};
-use tenon_host::{Connection, ConnectionSpec, Connector, EgressSettings, Secret};
+use tenon_host::{Connection, ConnectionSpec, Connector, EgressSettings, Place, Secret};
 
 use super::{Error, Service, What};
 use crate::control::connections::{self, Stored};
@@ -65,12 +65,14 @@ impl Service {
     ) -> Result<Connection, Error> {
         let (tenant, connection) = (tenant.clone(), connection.clone());
         let data = self.options().data.clone();
-        let (stored, secrets) = self
+        let (place, stored, secrets) = self
             .control()
             .read(move |db| {
                 let stored = stored_in(db, &tenant, &connection)?;
                 let secrets = vault::all_of(db, &data, &tenant, &connection);
-                Ok::<_, Error>((stored, secrets))
+                let known = tenants::get(db, &tenant)?
+                    .ok_or_else(|| Error::not_found(What::Tenant, &tenant))?;
+                Ok::<_, Error>((known.place(), stored, secrets))
             })
             .await?;
         let connector = self.connector(&stored.digest).await?;
@@ -81,7 +83,7 @@ impl Service {
         };
         let declared = &connector.manifest.credentials;
         secrets.retain(|name, _| declared.iter().any(|known| known.name == *name));
-        self.connect(&stored, connector, secrets, Completeness::Whole)
+        self.connect(&stored, connector, secrets, place, Completeness::Whole)
     }
 
     /// The same, of what was read.
@@ -102,7 +104,8 @@ impl Service {
         completeness: Completeness,
     ) -> Result<Connection, Error> {
         let credentials = self.secrets(stored, &connector).await?;
-        self.connect(stored, connector, credentials, completeness)
+        let place = self.tenant(&stored.tenant).await?.place();
+        self.connect(stored, connector, credentials, place, completeness)
     }
 
     fn connect(
@@ -110,6 +113,7 @@ impl Service {
         stored: &Stored,
         connector: Arc<Connector>,
         credentials: HashMap<String, Secret>,
+        place: Place,
         completeness: Completeness,
     ) -> Result<Connection, Error> {
         let grants = stored.grants.iter().map(|grant| origin(grant));
@@ -118,7 +122,7 @@ impl Service {
             id: stored.id.clone(),
             settings: stored.settings.clone(),
             credentials,
-            place: self.tenant(&stored.tenant).await?.place(),
+            place,
             egress: EgressSettings {
                 grants: grants.collect::<Result<_, _>>()?,
                 no_budget: stored.no_budget,

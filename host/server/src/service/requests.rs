@@ -1,7 +1,5 @@
 //! Asking for runs, and what people do with those that wait or failed.
 
-use std::sync::atomic::Ordering;
-
 use jiff::Timestamp;
 use serde_json::json;
 use tenon_host::ids::{ConnectionId, TenantId};
@@ -60,7 +58,7 @@ impl Service {
         note: Note,
     ) -> Result<Asked, Error> {
         let place = self.place(&seen.tenant, &seen.id);
-        let alone = place.try_lock_owned().map_err(|_| Error::Busy)?;
+        let alone = place.try_take().ok_or(Error::Busy)?;
         let stored = self.settled(&alone, &seen.tenant, &seen.id).await?;
         let opened = self.open_stored(&stored, Completeness::Whole).await?;
         if !opened
@@ -85,7 +83,7 @@ impl Service {
         let run = work.run.clone();
         let service = self.clone();
         tokio::spawn(async move {
-            if let Err(error) = worker::go(&service, &stored, &opened, work).await {
+            if let Err(error) = worker::go(&service, &alone, &stored, &opened, work).await {
                 tracing::error!("a preview of connection {}: {error}", stored.id);
             }
             drop((alone, room));
@@ -160,8 +158,8 @@ impl Service {
         asked.first().copied().ok_or_else(missing)
     }
 
-    /// Asks the run that is under way to stop at its next checkpoint, and not to go on from there by
-    /// itself; tells whether there is one.
+    /// Ends the run that is under way, which keeps what its last checkpoint committed and does not go
+    /// on from there by itself; tells whether there is one.
     pub async fn stop_run(
         &self,
         actor: &str,
@@ -171,7 +169,7 @@ impl Service {
         self.stored(tenant, connection).await?;
         let watched = self.watched(tenant, connection);
         if let Some(watched) = &watched {
-            watched.enough.store(true, Ordering::Relaxed);
+            watched.enough.send_replace(true);
             let place = (Some(tenant), Some(connection));
             self.audit(note(actor, place, "run.stop", super::nothing()))
                 .await?;

@@ -5,7 +5,6 @@
 //! but for those who switch it off: that is done at once, and makes the last change impossible.
 
 use std::collections::{BTreeMap, HashSet};
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -28,8 +27,14 @@ use crate::hooks;
 use crate::queue::{NewRequest, Priority};
 use crate::scheduler::next_run;
 
-/// How long an operation waits for a run to stop at a checkpoint.
+/// How long an operation waits for what is done with its connection: a run ends within moments, another
+/// operation may take its time.
 const STOPPING: Duration = Duration::from_secs(30);
+
+/// How long cleaning up a counterpart may take,
+const CLEANING: Duration = Duration::from_secs(30);
+/// and how much of that who switches off waits for.
+const MOMENT: Duration = Duration::from_secs(1);
 
 impl Service {
     /// Switches a connection on: sets up the counterpart, plans its jobs and runs each of them once.
@@ -149,8 +154,9 @@ impl Service {
         Ok((callback, hook))
     }
 
-    /// Switches a connection off. What waits is kept; a run stops at its next checkpoint. That the
-    /// counterpart cannot be cleaned up, because it does not answer, keeps nobody from switching off.
+    /// Switches a connection off. What waits is kept; a run is ended at once, and goes on from its last
+    /// checkpoint when the connection is on again. That the counterpart cannot be cleaned up, because
+    /// it does not answer, keeps nobody from switching off, and is noted in the audit.
     pub async fn disable(
         &self,
         actor: &str,
@@ -173,12 +179,22 @@ impl Service {
         self.reschedule(tenant, connection).await?;
         let now = Timestamp::now();
         self.queue().switched(tenant, connection, now).await?;
-        if let Err(error) = self.clean_up(tenant, connection).await {
+        let (service, actor) = (self.clone(), actor.to_owned());
+        let (tenant, connection) = (tenant.clone(), connection.clone());
+        let cleaning = tokio::spawn(async move {
+            let cleaned = service.clean_up(&tenant, &connection).await;
+            let Err(error) = cleaned else { return Ok(()) };
+            let place = (Some(&tenant), Some(&connection));
             let detail = json!({ "reason": error.for_people() });
-            self.audit(note(actor, place, "connection.cleanup_failed", detail))
-                .await?;
+            let note = note(&actor, place, "connection.cleanup_failed", detail);
+            service.audit(note).await
+        });
+        match tokio::time::timeout(MOMENT, cleaning).await {
+            Ok(Ok(cleaned)) => cleaned,
+            Ok(Err(panic)) => Err(Failure::new(panic).into()),
+            // It goes on by itself.
+            Err(_) => Ok(()),
         }
-        Ok(())
     }
 
     /// Lets the connector undo what it set up at the counterpart.
@@ -191,7 +207,14 @@ impl Service {
         }
         let opened = self.open_stored(&stored, Completeness::Whole).await?;
         let _room = self.room(tenant).await?;
-        Ok(self.host().disable(&opened).await?)
+        let disabling = self.host().disable(&opened);
+        match tokio::time::timeout(CLEANING, disabling).await {
+            Ok(disabled) => Ok(disabled?),
+            Err(_) => Err(Error::Unavailable(format!(
+                "the counterpart was not cleaned up within {} s",
+                CLEANING.as_secs()
+            ))),
+        }
     }
 
     /// Says in the audit why a connection was stopped until an admin has mended something.
@@ -315,7 +338,7 @@ impl Service {
                 tracing::error!("planning connection {connection} of tenant {tenant}: {error}");
             }
             // When a run has begun already, this is done at its end.
-            if let Ok(_alone) = self.place(&tenant, &connection).try_lock_owned() {
+            if let Some(_alone) = self.place(&tenant, &connection).try_take() {
                 self.note_timers(&tenant, &connection).await;
             }
         }
@@ -375,7 +398,7 @@ impl Service {
     ) -> Result<bool, Error> {
         const AT_ONCE: u32 = 100;
         // Alone, because a run that sets a timer meanwhile would be overlooked.
-        let Ok(_alone) = self.place(tenant, connection).try_lock_owned() else {
+        let Some(_alone) = self.place(tenant, connection).try_take() else {
             return Ok(false);
         };
         let timers = (self.host())
@@ -422,25 +445,17 @@ impl Service {
             .await
     }
 
-    /// Waits until nothing of a connection runs, and keeps it so. A run that is under way is asked to
-    /// stop.
+    /// Waits until nothing of a connection runs, and keeps it so. A run that is under way is ended; it
+    /// goes on from its last checkpoint afterwards.
     pub(super) async fn occupy(
         &self,
         tenant: &TenantId,
         connection: &ConnectionId,
     ) -> Result<Alone, Error> {
-        self.ask_to_stop(tenant, connection);
         let place = self.place(tenant, connection);
-        tokio::time::timeout(STOPPING, place.lock_owned())
+        tokio::time::timeout(STOPPING, place.claim())
             .await
             .map_err(|_| Error::Busy)
-    }
-
-    /// Asks the run of a connection to stop at its next checkpoint.
-    fn ask_to_stop(&self, tenant: &TenantId, connection: &ConnectionId) {
-        if let Some(watched) = self.watched(tenant, connection) {
-            watched.stop.store(true, Ordering::Relaxed);
-        }
     }
 }
 

@@ -1,8 +1,8 @@
 //! Versions of connectors: installing them, moving connections between them, and going back.
 //!
 //! A version is bytes known by their digest; a connection points at one. Moving is a change of that
-//! pointer: a run that is under way ends on its version, at its next checkpoint, and the next one
-//! begins on the new. Where the new version keeps its state in another form, it brings the state over
+//! pointer: a run that is under way is ended on its version, and the next one goes on from its last
+//! checkpoint on the new. Where the new version keeps its state in another form, it brings the state over
 //! while nothing runs, in one transaction with a snapshot of what was before.
 //!
 //! Both kinds are done by who is alone with the connection, on what it then is: of two who move it at

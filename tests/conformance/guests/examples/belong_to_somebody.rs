@@ -2,9 +2,8 @@
 //! works. The argument of its job is an origin that it binds, unless it is bound already.
 
 use serde_json::json;
-use tenon_hostile_guests::{Attack, guest, settings};
+use tenon_hostile_guests::{Attack, guest, info, settings};
 use tenon_sdk::import::{bound, pair};
-use tenon_sdk::info;
 use tenon_sdk::model::{Account, Fault};
 use tenon_sdk::runtime::{bindings, run};
 

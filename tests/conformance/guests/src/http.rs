@@ -3,8 +3,8 @@
 
 use tenon_sdk::contract::wasi::http::outgoing_handler::handle;
 use tenon_sdk::contract::wasi::http::types::{
-    Fields, FutureIncomingResponse, IncomingBody, IncomingResponse, Method, OutgoingRequest,
-    Scheme, http_error_code,
+    Fields, FutureIncomingResponse, IncomingBody, IncomingResponse, Method, OutgoingBody,
+    OutgoingRequest, Scheme, http_error_code,
 };
 use tenon_sdk::contract::wasi::io::streams::StreamError;
 
@@ -56,6 +56,20 @@ pub fn request(
     let path = if path.is_empty() { "/" } else { path };
     (request.set_path_with_query(Some(path))).map_err(|()| refused("path"))?;
     Ok(request)
+}
+
+/// Writes the whole body of a request that was sent.
+///
+/// # Errors
+/// That the host took no more of it.
+pub fn write(body: OutgoingBody, content: &[u8]) -> Result<(), String> {
+    let stream = body.write().map_err(|()| "no stream")?;
+    for piece in content.chunks(4096) {
+        let written = stream.blocking_write_and_flush(piece);
+        written.map_err(|error| format!("{error:?}"))?;
+    }
+    drop(stream);
+    OutgoingBody::finish(body, None).map_err(|code| format!("{code:?}"))
 }
 
 /// Sends a request; its answer is still to come.

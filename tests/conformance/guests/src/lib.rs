@@ -12,8 +12,9 @@ pub mod http;
 use serde_json::Value;
 use tenon_sdk::erp::catalog;
 use tenon_sdk::model::{
-    Account, AuthScheme, Binding, Choice, ConnectorManifest, Credential, Endpoint, Fault, Job, Product,
-    ProductFields, Progress, Reason, ReasonText, Rejection, Request, Subject, Webhook, Webhooks,
+    Account, AuthScheme, Binding, Choice, ConnectorManifest, Credential, Endpoint, Fault, Job,
+    Product, ProductFields, Progress, Reason, ReasonText, Rejection, Request, Subject, Webhook,
+    Webhooks,
 };
 use tenon_sdk::runtime::{bindings, run, schedule, storage};
 use tenon_sdk::text;

@@ -32,7 +32,7 @@ const DONE: &str = "slow/done";
 const SAID: &str = "said";
 
 /// A reason in these words. An entry has any length, and a log tells all of them.
-fn said(text: impl Into<String>) -> Reason {
+pub fn said(text: impl Into<String>) -> Reason {
     Reason {
         code: SAID.to_owned(),
         args: vec![("text".to_owned(), text.into())],

@@ -1,11 +1,15 @@
 //! A server at work, as operators and platforms use it: real processes, real HTTP, real components.
 
+mod budgets;
+mod counterpart;
 mod crashes;
 mod failures;
 mod fairness;
 mod hooks;
 mod ledger;
+mod previews;
 mod queueing;
 mod starting;
+mod stopping;
 mod versions;
 mod webhooks;
