@@ -17,7 +17,10 @@ fn sending<'a>(sandbox: &'a Sandbox, counterpart: &Counterpart, requests: Value)
 fn assert_refused(run: &Run, request: &str) {
     assert_eq!(Outcome::Crashed, run.report.outcome, "{run:?}");
     let error = run.report.error.as_deref().unwrap_or_default();
-    assert!(error.contains(request) && error.contains("not sent"), "{error}");
+    assert!(
+        error.contains(request) && error.contains("not sent"),
+        "{error}"
+    );
     assert!(run.logged(&["no answer", "HttpRequestDenied"]), "{run:?}");
 }
 
@@ -31,7 +34,10 @@ fn write_in_preview_does_not_arrive_once_in_a_hundred_times() {
     for run in [guest.clone().preview().run(), guest.clone().compare().run()] {
         assert_refused(&run, "POST /orders ");
         let error = run.report.error.as_deref().unwrap_or_default();
-        assert!(error.contains("`reads`") && !error.contains("customer"), "{error}");
+        assert!(
+            error.contains("`reads`") && !error.contains("customer"),
+            "{error}"
+        );
         assert_eq!(100, run.lines_with(&["request refused", "POST /orders"]));
         assert_eq!(0, run.report.requests);
     }
@@ -99,7 +105,9 @@ fn write_in_preview_does_not_arrive_in_the_clothes_of_another_request() {
         json!({ "method": "POST", "path": "/search", "body": "_method=DELETE" }),
         json!({ "method": "POST", "path": "/search", "body": "{\"_method\": \"DELETE\"}" }),
     ] {
-        let run = sending(&sandbox, &counterpart, json!([request])).preview().run();
+        let run = sending(&sandbox, &counterpart, json!([request]))
+            .preview()
+            .run();
         assert_refused(&run, "may stand for another request");
     }
     assert_eq!(0, counterpart.hits());

@@ -7,8 +7,8 @@
 
 use tenon_sdk::http::{Api, Method};
 use tenon_sdk::model::{
-    Account, Budget, Cause, Choice, ConnectorManifest, Directive, Endpoint, Fault, Job, Outcome, Progress,
-    Request, Webhook,
+    Account, Budget, Cause, Choice, ConnectorManifest, Directive, Endpoint, Fault, Job, Outcome,
+    Progress, Request, Webhook,
 };
 use tenon_sdk::runtime::{run, storage};
 use tenon_sdk::text;

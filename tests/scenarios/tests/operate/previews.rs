@@ -38,7 +38,15 @@ async fn a_preview_of_the_command_line_that_would_write_ends_with_2_and_one_line
     let settings = json!({ "url": counterpart.url }).to_string();
     std::fs::write(file("settings.json"), settings).expect("a file");
     let output = Command::new(target().join("release/tenon"))
-        .args(["run", "caller", "call", "--tenant", "shop", "--preview", "--json"])
+        .args([
+            "run",
+            "caller",
+            "call",
+            "--tenant",
+            "shop",
+            "--preview",
+            "--json",
+        ])
         .args(["--no-budget", "--grant", &counterpart.url])
         .args(["--argument", "!/orders", "--data"])
         .arg(file("data"))
@@ -50,7 +58,10 @@ async fn a_preview_of_the_command_line_that_would_write_ends_with_2_and_one_line
         .expect("tenon starts");
     assert_eq!(Some(2), output.status.code(), "{output:?}");
     let error = String::from_utf8(output.stderr).expect("text");
-    let lines: Vec<&str> = error.lines().filter(|line| line.starts_with("tenon: ")).collect();
+    let lines: Vec<&str> = error
+        .lines()
+        .filter(|line| line.starts_with("tenon: "))
+        .collect();
     assert_eq!(1, lines.len(), "{error}");
     assert!(lines[0].contains("POST /orders "), "{error}");
     assert_eq!(Vec::<String>::new(), counterpart.seen());
