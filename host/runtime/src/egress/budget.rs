@@ -343,10 +343,12 @@ impl Book {
         };
         let meter = &mut self.meters[place];
         let window = meter.rate.window;
+        // Without a word about it there is more when the first of what was spent leaves the window.
+        let frees = (meter.spent.front()).map_or(window, |first| first.last + window - now);
         let worth = match (hint.resets, sure) {
             (Some(resets), _) => resets.min(window),
-            (None, true) => window.min(LONG),
-            (None, false) => window.min(DOUBT),
+            (None, true) => frees.min(LONG),
+            (None, false) => frees.min(DOUBT),
         };
         let before = meter
             .word

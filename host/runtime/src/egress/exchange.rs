@@ -428,11 +428,14 @@ impl Exchange {
             let now = jiff::Timestamp::now();
             let (failure, trouble, wanted) = match &result {
                 Ok(answer) => {
-                    let hints = hints::allowances(&answer.headers, now);
+                    let wanted = hints::retry_after(&answer.headers, now);
+                    let mut hints = hints::allowances(&answer.headers, now);
+                    for hint in hints.iter_mut().filter(|hint| hint.left == 0) {
+                        hint.resets = hint.resets.or(wanted);
+                    }
                     if let Some(permit) = &permit {
                         permit.hear(&hints);
                     }
-                    let wanted = hints::retry_after(&answer.headers, now);
                     // Some say so with the status of a server that is down.
                     let spent = hints.iter().any(|hint| hint.left == 0) && wanted.is_some();
                     if answer.status == StatusCode::SERVICE_UNAVAILABLE && spent {
