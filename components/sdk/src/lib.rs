@@ -10,6 +10,7 @@
 //!   [`paging`]: which page comes next;
 //! - [`lenient`]: JSON as it is really met: numbers as strings, objects as `[]`, missing keys;
 //! - [`settings`], [`state`], [`manifest`] and the log macros;
+//! - [`brake`]: asks before much is removed that seems to be gone;
 //! - [`import`]: the steps that every importing job is composed of; [`rejected`]: what it could not
 //!   take, to be tried again.
 //!
@@ -18,6 +19,7 @@
 //! Natively everything that leaves the connector goes to a [`native::World`] that was installed for
 //! the thread, so one and the same logic runs inside the sandbox, in unit tests and in benchmarks.
 
+pub mod brake;
 mod connector;
 #[doc(hidden)]
 pub mod contract;
