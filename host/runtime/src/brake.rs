@@ -108,7 +108,11 @@ mod tests {
         for _ in 0..18 {
             passed.push(brake.lets_pass(&limits, "product", 10, 200));
         }
-        assert_eq!([true, true, false], passed[..3], "20 of 200 is the tenth part");
+        assert_eq!(
+            [true, true, false],
+            passed[..3],
+            "20 of 200 is the tenth part"
+        );
         assert!(!passed[2..].contains(&true));
         assert!(brake.lets_pass(&limits, "product", 0, 200));
         assert!(brake.lets_pass(&limits, "category", 10, 10), "another kind");

@@ -147,6 +147,7 @@ impl Sandbox {
             },
             argument: None,
             preview: false,
+            confirmed: Vec::new(),
             fence: None,
             checkpoints: u64::MAX,
         }
@@ -242,6 +243,7 @@ pub struct Guest<'a> {
     egress: EgressSettings,
     argument: Option<String>,
     preview: bool,
+    confirmed: Vec<String>,
     fence: Option<u64>,
     checkpoints: u64,
 }
@@ -317,6 +319,12 @@ impl Guest<'_> {
         self
     }
 
+    /// With what people agreed to.
+    pub fn confirmed(mut self, question: &str) -> Self {
+        self.confirmed.push(question.to_owned());
+        self
+    }
+
     /// By a host that holds this token.
     pub fn fenced(mut self, token: u64) -> Self {
         self.fence = Some(token);
@@ -381,6 +389,7 @@ impl Guest<'_> {
             } else {
                 Mode::Live
             },
+            confirmed: self.confirmed.iter().cloned().collect(),
             fence: self.fence,
             ..JobRequest::asked("run")
         };
