@@ -271,7 +271,9 @@ pub fn get(
 pub fn list(db: &Connection, wanted: Wanted<'_>) -> rusqlite::Result<Vec<Stored>> {
     let state = wanted.state.as_ref().map(columns::to_word).transpose()?;
     let (at, tenant, connection, id) = match wanted.after {
-        Some((at, tenant, connection, id)) => (*at, tenant.as_str(), connection.as_str(), id.as_str()),
+        Some((at, tenant, connection, id)) => {
+            (*at, tenant.as_str(), connection.as_str(), id.as_str())
+        }
         None => (i64::MAX, "", "", ""),
     };
     db.prepare_cached(
@@ -477,9 +479,15 @@ mod tests {
         shop.run([1, 1, 2], Outcome::Done, &["a", "b"]);
         shop.run([3, 3, 4], Outcome::Done, &["b"]);
         assert_eq!(State::Expired, shop.state("a"));
-        assert_eq!((State::Open, at(2)), (shop.state("b"), shop.get("b").asked_at));
+        assert_eq!(
+            (State::Open, at(2)),
+            (shop.state("b"), shop.get("b").asked_at)
+        );
         shop.run([5, 5, 6], Outcome::Done, &["a"]);
-        assert_eq!((State::Open, at(6)), (shop.state("a"), shop.get("a").asked_at));
+        assert_eq!(
+            (State::Open, at(6)),
+            (shop.state("a"), shop.get("a").asked_at)
+        );
     }
 
     #[test]
@@ -527,7 +535,10 @@ mod tests {
         assert_eq!(Some(("ann".to_owned(), at(3))), done.answered);
         // The same again is another matter.
         shop.run([8, 8, 9], Outcome::Done, &["a"]);
-        assert_eq!((State::Open, None), (shop.state("a"), shop.get("a").answered));
+        assert_eq!(
+            (State::Open, None),
+            (shop.state("a"), shop.get("a").answered)
+        );
     }
 
     #[test]

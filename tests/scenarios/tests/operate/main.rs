@@ -5,6 +5,7 @@ mod failures;
 mod fairness;
 mod hooks;
 mod ledger;
+mod questions;
 mod queueing;
 mod starting;
 mod versions;
