@@ -8,7 +8,7 @@ use crate::contract::tenon::runtime::run as wire;
 use crate::limits::Breach;
 use crate::model::FieldChange;
 use crate::observe::{Change, Level, Progress, Side, Written, tidy};
-use crate::reason::Reason;
+use crate::reason::{LANGUAGES, Reason};
 use crate::report::{Question, RejectedRecord, Subject};
 use crate::request::Mode;
 
@@ -149,7 +149,7 @@ impl wire::Host for RunState {
         for sample in &mut samples {
             tidy(sample, SAMPLE.min(most));
         }
-        let mut text = self.log.text(&reason);
+        let mut text = self.log.text(&reason, LANGUAGES[0]);
         tidy(&mut text, most);
         let run = self.run.as_mut().ok_or_else(no_run)?;
         let numbers = [affected, total];
@@ -220,7 +220,7 @@ impl wire::Host for RunState {
                 tidy(text, self.limits.log_line);
             }
             rejection.reason.tidy(self.limits.log_line);
-            let mut reason = self.log.text(&rejection.reason);
+            let mut reason = self.log.text(&rejection.reason, LANGUAGES[0]);
             tidy(&mut reason, self.limits.log_line);
             let record = RejectedRecord {
                 kind: rejection.record_kind,
