@@ -11,6 +11,7 @@
 //! - [`lenient`]: JSON as it is really met: numbers as strings, objects as `[]`, missing keys;
 //! - [`reason`]: what people are told, in their language; [`texts`]: where the words stand;
 //! - [`settings`], [`state`], [`manifest`] and the log macros;
+//! - [`brake`]: asks before much is removed that seems to be gone;
 //! - [`import`]: the steps that every importing job is composed of; [`rejected`]: what it could not
 //!   take, to be tried again.
 //!
@@ -19,6 +20,7 @@
 //! Natively everything that leaves the connector goes to a [`native::World`] that was installed for
 //! the thread, so one and the same logic runs inside the sandbox, in unit tests and in benchmarks.
 
+pub mod brake;
 mod connector;
 #[doc(hidden)]
 pub mod contract;

@@ -52,7 +52,8 @@ pub struct RunReport {
     pub not_before: Option<jiff::Timestamp>,
     /// The records that could not be taken.
     pub records: Vec<RejectedRecord>,
-    /// What people have to agree to before it is done; none where they have.
+    /// What people have to agree to before it is done; none where they have. A run that ended as
+    /// `configuration` with the code of one of them cannot go on before.
     #[serde(default)]
     pub questions: Vec<Question>,
 }

@@ -150,6 +150,7 @@ impl Sandbox {
             },
             argument: None,
             mode: Mode::Live,
+            confirmed: Vec::new(),
             fence: None,
             place: Place::default(),
             confirmed: HashSet::new(),
@@ -248,6 +249,7 @@ pub struct Guest<'a> {
     egress: EgressSettings,
     argument: Option<String>,
     mode: Mode,
+    confirmed: Vec<String>,
     fence: Option<u64>,
     place: Place,
     confirmed: HashSet<String>,
@@ -347,6 +349,12 @@ impl Guest<'_> {
         self
     }
 
+    /// With what people agreed to.
+    pub fn confirmed(mut self, question: &str) -> Self {
+        self.confirmed.push(question.to_owned());
+        self
+    }
+
     /// By a host that holds this token.
     pub fn fenced(mut self, token: u64) -> Self {
         self.fence = Some(token);
@@ -421,6 +429,7 @@ impl Guest<'_> {
         let request = JobRequest {
             argument: self.argument.clone(),
             mode: self.mode,
+            confirmed: self.confirmed.iter().cloned().collect(),
             fence: self.fence,
             confirmed: self.confirmed.clone(),
             ..JobRequest::asked("run")

@@ -169,6 +169,75 @@ fn reject_for_ever_lists_so_many_and_counts_all() {
     }
 }
 
+// ---- what people are asked
+
+#[test]
+fn ask_for_ever_is_answered_no_and_people_see_a_few_short_questions() {
+    let sandbox = Sandbox::new();
+    let guest = sandbox.guest("ask_for_ever");
+    let run = guest.limits(json!({ "log_line": 500 })).run();
+    run.assert_done();
+    assert_eq!(1, run.lines_with(&["0 agreed"]));
+    assert_eq!(1, run.lines_with(&["more questions than people are shown"]));
+    assert_eq!(20, run.report.questions.len());
+    for question in &run.report.questions {
+        assert_eq!(20, question.samples.len());
+        let arguments = question.why.args.iter().map(|(_, value)| value);
+        let texts = question
+            .samples
+            .iter()
+            .chain([&question.text])
+            .chain(arguments);
+        for text in texts {
+            assert!(text.len() <= 500 + '…'.len_utf8(), "{}", text.len());
+            assert!(!text.contains('\n'), "{text}");
+        }
+    }
+}
+
+#[test]
+fn ask_for_ever_in_small_portions_is_counted_as_one_large_one() {
+    let sandbox = Sandbox::new();
+    let guest = sandbox.guest("ask_for_ever").argument("portions");
+    let run = guest.clone().run();
+    run.assert_done();
+    // Two of them are the tenth part of all.
+    assert_eq!(1, run.lines_with(&["2 portions may go"]));
+    assert_eq!(18, run.report.questions.len());
+    let strict = json!({ "brake_records": 0, "brake_percent": 0 });
+    let run = guest.clone().limits(strict).run();
+    assert_eq!(1, run.lines_with(&["0 portions may go"]));
+    let run = guest.limits(json!({ "brake_percent": 100 })).run();
+    assert_eq!(1, run.lines_with(&["20 portions may go"]));
+    assert!(run.report.questions.is_empty());
+}
+
+#[test]
+fn ask_for_ever_about_made_up_kinds_gets_no_further_than_a_hundred() {
+    let sandbox = Sandbox::new();
+    let run = sandbox.guest("ask_for_ever").argument("kinds").run();
+    run.assert_done();
+    assert_eq!(1, run.lines_with(&["110 records may go"]));
+    assert_eq!(20, run.report.questions.len());
+}
+
+#[test]
+fn ask_for_ever_gets_a_yes_for_what_people_agreed_to_and_for_nothing_else() {
+    let sandbox = Sandbox::new();
+    let guest = sandbox.guest("ask_for_ever").argument("once");
+    let asked = guest.clone().preview().run();
+    assert_eq!(1, asked.lines_with(&["it may: false"]));
+    let question = &asked.report.questions[0];
+    assert_eq!((180, 200), (question.affected, question.total));
+    let other = guest.clone().confirmed(&"0".repeat(24)).run();
+    assert_eq!(asked.report.questions, other.report.questions);
+    for guest in [guest.clone(), guest.preview()] {
+        let agreed = guest.confirmed(&question.id).run();
+        assert_eq!(1, agreed.lines_with(&["it may: true"]));
+        assert!(agreed.report.questions.is_empty());
+    }
+}
+
 #[test]
 fn fault_of_a_mebibyte_is_cut() {
     let sandbox = Sandbox::new();

@@ -4,7 +4,8 @@
 //! So a test sees what was lost or doubled, whatever happened to the process in between. An argument
 //! may say more: `slow:N` makes N checkpoints with a wait before each, `busy:MS` computes for so long,
 //! `reject:ID` reports a record, `take:ID` takes it, `later:MS` sets a timer that adds an entry,
-//! `refuse` needs an admin, `fail` passes by itself. A webhook `nap:MS` takes so long to be read. Two
+//! `refuse` needs an admin, `fail` passes by itself, `lose:N` loses N entries of 200, which the job
+//! `heard` clears away when people ask for it and agree; after `hold:N` it does not go on before. A webhook `nap:MS` takes so long to be read. Two
 //! entries mean something: `stays` cannot be brought over to a later version, and with `slow-hooks`
 //! switching on takes a while.
 
@@ -13,8 +14,8 @@ use std::time::{Duration, Instant};
 
 use tenon_sdk::model::{
     Action, Binding, Cause, Change, ConnectorManifest, Directive, Fault, FieldChange, Job, Outcome,
-    Progress, Reason, ReasonText, RecordKind, Rejection, Request, Subject, Subscription, Webhook,
-    Webhooks, Written,
+    Progress, Question, Reason, ReasonText, RecordKind, Rejection, Request, Subject, Subscription,
+    Webhook, Webhooks, Written,
 };
 use tenon_sdk::runtime::{bindings, run, schedule, storage};
 use tenon_sdk::{info, text};
@@ -40,6 +41,11 @@ pub fn said(text: impl Into<String>) -> Reason {
         detail: None,
     }
 }
+/// How many entries are lost.
+const LOST: &str = "lost";
+
+/// There when nothing goes on before that is cleared.
+const HOLD: &str = "lost/hold";
 
 /// What tells versions apart.
 pub trait Version {
@@ -219,6 +225,7 @@ pub fn run<V: Version>(job: &str, argument: &str, cause: &Cause) -> Result<Outco
             let (number, all) = (entries.len(), entries.join(" "));
             info!(said(format!("{number} of {}: {all}", V::VERSION)));
         }
+        ("heard", _) if *cause == Cause::Asked => clear()?,
         ("heard", _) => add(&heard(cause))?,
         (_, Some(("slow", checkpoints))) => return slow(checkpoints),
         (_, Some(("busy", ms))) => return Ok(busy(ms)),
@@ -240,6 +247,11 @@ pub fn run<V: Version>(job: &str, argument: &str, cause: &Cause) -> Result<Outco
             let delay = ms.parse().unwrap_or(0);
             schedule::after("later", "add", delay, Some("timer"));
         }
+        (_, Some(("lose", number))) => put(LOST, number)?,
+        (_, Some(("hold", number))) => {
+            put(LOST, number)?;
+            put(HOLD, "")?;
+        }
         _ => match (argument, cause) {
             ("refuse", _) => {
                 return Err(Fault::Configuration(said("a setting is wrong")));
@@ -250,6 +262,28 @@ pub fn run<V: Version>(job: &str, argument: &str, cause: &Cause) -> Result<Outco
         },
     }
     Ok(Outcome::Done)
+}
+
+/// Clears away what is lost, or asks whether to.
+fn clear() -> Result<(), Fault> {
+    let lost: u64 = get(LOST).and_then(|lost| lost.parse().ok()).unwrap_or(0);
+    let reason = Reason::from(format!("{lost} entries of 200 are lost"));
+    let agreed = run::confirmed(&Question {
+        reason: reason.clone(),
+        record_kind: "entry".to_owned(),
+        affected: lost,
+        total: 200,
+        samples: (0..lost).map(|number| format!("entry {number}")).collect(),
+        facts: lost.to_le_bytes().to_vec(),
+    });
+    match agreed {
+        true if lost > 0 => {
+            storage::delete(&[LOST.to_owned(), HOLD.to_owned()]);
+            add(&format!("cleared-{lost}"))
+        }
+        false if get(HOLD).is_some() => Err(Fault::Configuration(reason)),
+        _ => Ok(()),
+    }
 }
 
 fn heard(cause: &Cause) -> String {

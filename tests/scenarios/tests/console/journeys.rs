@@ -6,7 +6,7 @@ use tenon_simulators::keycrm::{self, Config, NewLine, NewOrder, Simulator};
 use thirtyfour::{By, Key};
 
 use crate::browser::Browser;
-use crate::site::{CONNECTION, KEY, Site, TENANT, crm, settings};
+use crate::site::{CONNECTION, KEY, LEDGER, Site, TENANT, crm, settings};
 
 #[tokio::test]
 async fn adding_keycrm_brings_its_orders_into_the_erp_in_english() {
@@ -731,4 +731,29 @@ async fn a_token_that_is_not_known_leads_back_to_the_entrance() {
         .await
         .expect("alerts");
     assert!(!alerts.is_empty());
+}
+
+#[tokio::test]
+async fn a_question_is_seen_in_the_list_and_a_yes_does_what_it_asks() {
+    let site = Site::start(&[]);
+    site.tenant(TENANT).await;
+    site.asking().await;
+    let browser = Browser::open("uk").await;
+    browser.sign_in(&site).await;
+    browser.visit(&format!("/tenants/{TENANT}")).await;
+    browser.see(&browser.text("question.waits")).await;
+    browser.visit(LEDGER).await;
+    browser.see("180 entries of 200 are lost").await;
+    browser.press("question.yes").await;
+    browser.see(&browser.text("question.agreed")).await;
+    let done = format!("{LEDGER}/questions?state=done");
+    site.until(&done, |page| page["items"][0]["affected"] == 180)
+        .await;
+    let title = browser.text("question.title");
+    browser
+        .until(&format!(
+            "return !document.body.innerText.includes({})",
+            Value::from(title)
+        ))
+        .await;
 }

@@ -5,7 +5,7 @@ use serde_json::json;
 use tenon_simulators::keycrm::{NewLine, NewOrder};
 
 use crate::browser::Browser;
-use crate::site::{CONNECTION, Site, TENANT, crm, settings};
+use crate::site::{CONNECTION, LEDGER, Site, TENANT, crm, settings};
 
 #[tokio::test]
 async fn every_page_fits_and_has_no_barriers_in_english_light_and_wide() {
@@ -36,6 +36,7 @@ async fn every_page(language: &str, width: u32, scheme: &str) {
         .remove("default_partner");
     site.connected(&crm, wanted, true).await;
     let run = site.exchange().await;
+    let asking = site.asking().await;
     let digest = site.connection().await["version"]["digest"].clone();
     let orders = site.get(&format!("/tenants/{TENANT}/records/orders")).await;
     let token = json!({ "name": "bookkeeper", "tenant": TENANT, "scopes": ["read"] });
@@ -78,6 +79,8 @@ async fn every_page(language: &str, width: u32, scheme: &str) {
         ("access", format!("{CONNECTION}/access")),
         ("schedule", format!("{CONNECTION}/schedule")),
         ("versions", format!("{CONNECTION}/versions")),
+        ("question", LEDGER.to_owned()),
+        ("run-with-question", format!("{LEDGER}/runs/{asking}")),
     ];
     let browser = Browser::open(language).await;
     browser.look(width, scheme).await;

@@ -3,8 +3,8 @@
 use std::ops::Deref;
 
 use serde_json::{Value, json};
-use tenon_scenarios::component;
 use tenon_scenarios::server::Server;
+use tenon_scenarios::{component, ledger};
 use tenon_simulators::keycrm::{self, Config, Simulator};
 
 /// The key that the simulated KeyCRM takes.
@@ -13,6 +13,9 @@ pub const KEY: &str = "simulated-keycrm-key";
 pub const TENANT: &str = "shop";
 /// Its connection.
 pub const CONNECTION: &str = "/tenants/shop/connections/keycrm";
+
+/// Another one, of a connector without a counterpart.
+pub const LEDGER: &str = "/tenants/shop/connections/ledger";
 
 /// A KeyCRM with so many orders and no limit of requests.
 pub fn crm(orders: usize) -> Simulator {
@@ -88,6 +91,25 @@ impl Site {
         self.api("PUT", &schedules, json!({ "orders": null })).await;
         self.post(&format!("{CONNECTION}/enable"), Value::Null)
             .await;
+    }
+
+    /// A connection of the tenant whose run asks people something; answers with the run.
+    pub async fn asking(&self) -> String {
+        self.install(ledger("1_0")).await;
+        let connection = json!({ "id": "ledger", "connector": "ledger", "title": "Ledger" });
+        let connections = format!("/tenants/{TENANT}/connections");
+        self.post(&connections, connection).await;
+        self.post(&format!("{LEDGER}/enable"), Value::Null).await;
+        let lose = json!({ "argument": "lose:180" });
+        self.post(&format!("{LEDGER}/jobs/add/run"), lose).await;
+        self.until(LEDGER, |connection| !connection["last_run"].is_null())
+            .await;
+        self.post(&format!("{LEDGER}/jobs/heard/run"), json!({}))
+            .await;
+        let asked = |connection: &Value| connection["open_questions"] == 1;
+        let connection = self.until(LEDGER, asked).await;
+        let run = connection["last_run"]["id"].as_str().expect("a run");
+        run.to_owned()
     }
 
     /// Another tenant, with a connection to the same connector that is off and was never set up.

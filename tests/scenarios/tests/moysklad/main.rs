@@ -3,6 +3,7 @@
 
 mod assortment;
 mod balance;
+mod brake;
 mod categories;
 mod charges;
 mod figures;

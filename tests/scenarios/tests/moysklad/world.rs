@@ -101,6 +101,8 @@ pub struct Ask {
     pub cause: Cause,
     pub preview: bool,
     pub checkpoints: u64,
+    /// Questions of earlier runs that people agree to.
+    pub confirmed: Vec<String>,
 }
 
 impl Default for Ask {
@@ -111,6 +113,7 @@ impl Default for Ask {
             cause: Cause::Scheduled,
             preview: false,
             checkpoints: u64::MAX,
+            confirmed: Vec::new(),
         }
     }
 }
@@ -271,7 +274,7 @@ impl World {
             } else {
                 Mode::Live
             },
-            confirmed: Default::default(),
+            confirmed: ask.confirmed.iter().cloned().collect(),
             fence: None,
         };
         let running = self.host.run(&connection, &request, observer.clone());

@@ -8,6 +8,7 @@ mod fairness;
 mod hooks;
 mod ledger;
 mod previews;
+mod questions;
 mod queueing;
 mod starting;
 mod stopping;

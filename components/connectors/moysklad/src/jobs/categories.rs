@@ -7,7 +7,7 @@ use tenon_sdk::erp::catalog;
 use tenon_sdk::import::{Tally, Verdict, bound, pair, verdict};
 use tenon_sdk::model::{Category, Effect, Fault, Key, Origin, Outcome, Subject};
 use tenon_sdk::runtime::bindings;
-use tenon_sdk::{info, reason, state};
+use tenon_sdk::{brake, info, reason, state};
 use uuid::Uuid;
 
 use super::{CATEGORY, Context};
@@ -37,12 +37,6 @@ pub fn run(context: &Context) -> Result<Outcome, Fault> {
         return Err(Fault::Configuration(reason));
     }
     let before: Vec<String> = state::load(MADE).unwrap_or_default();
-    if folders.is_empty() && !before.is_empty() {
-        // Who may see no folders gets an empty list and no error.
-        return Err(Fault::Configuration(
-            reason!("categories.none").credential(TOKEN),
-        ));
-    }
     let branches = branches(&folders, context.settings.root_category);
     let present = catalog::categories()?;
     let site = &context.settings.site_category;
@@ -58,8 +52,9 @@ pub fn run(context: &Context) -> Result<Outcome, Fault> {
     for level in levels(&branches) {
         tree.save(&level, site.as_ref(), &mut tally)?;
     }
-    let made: Vec<String> = branches.iter().map(|branch| named(branch)).collect();
-    tree.archive(before, &made, &mut tally)?;
+    let mut made: Vec<String> = branches.iter().map(|branch| named(branch)).collect();
+    // What people have not agreed to is still there, so that the next run asks again.
+    made.extend(tree.archive(before, &made, &mut tally)?);
     state::save(MADE, &made)?;
     tally.checkpoint();
     Ok(Outcome::Done)
@@ -196,13 +191,15 @@ impl Tree {
         Ok(())
     }
 
-    /// Archives the categories of folders that were there last time and are not any more.
+    /// Archives the categories of folders that were there last time and are not any more. Beyond a few,
+    /// people are asked first: answers with those that stay until then.
     fn archive(
         &self,
         before: Vec<String>,
         made: &[String],
         tally: &mut Tally,
-    ) -> Result<(), Fault> {
+    ) -> Result<Vec<String>, Fault> {
+        let of = before.len();
         let gone: Vec<String> = before
             .into_iter()
             .filter(|one| !made.contains(one))
@@ -223,7 +220,18 @@ impl Tree {
             })
             .unzip();
         if archived.is_empty() {
-            return Ok(());
+            return Ok(Vec::new());
+        }
+        let reason = format!(
+            "MoySklad does not show {} of {of} categories any more; they would be archived in the \
+             shop. If they were not removed there, check the rights of the credential instead",
+            archived.len()
+        );
+        let mut names: Vec<(String, String)> = (archived.iter())
+            .filter_map(|category| Some((category.key.clone()?, category.name.clone())))
+            .collect();
+        if !brake::confirmed(CATEGORY, reason, &mut names, of as u64) {
+            return Ok(gone);
         }
         let saved = catalog::save_categories(&archived)?;
         for ((category, origin), outcome) in archived.iter().zip(origins).zip(saved) {
@@ -239,6 +247,6 @@ impl Tree {
                 Verdict::Changed => tally.passed(),
             }
         }
-        Ok(())
+        Ok(Vec::new())
     }
 }

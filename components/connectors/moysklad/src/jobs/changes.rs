@@ -133,9 +133,10 @@ fn confirm(context: &Context, ids: &str) -> Result<Outcome, Fault> {
     let alive = context.api.alive(Kind::Product, &named)?;
     let gone: Vec<Uuid> = named.into_iter().filter(|id| !alive.contains(id)).collect();
     let mut tally = Tally::default();
-    importer::archive(&gone, &mut tally)?;
-    for id in gone {
-        known.remove(id);
+    if importer::archive(&gone, known.iter().count(), &mut tally)? {
+        for id in gone {
+            known.remove(id);
+        }
     }
     known.save()?;
     tally.checkpoint();

@@ -12,10 +12,11 @@ use tenon_sdk::model::{
 };
 use tenon_sdk::rejected::{Rejected, Retry};
 use tenon_sdk::runtime::bindings;
-use tenon_sdk::{info, reason, state, warn};
+use tenon_sdk::{brake, info, reason, state, warn};
 use uuid::Uuid;
 
 use super::{CATEGORY, Context, MOST_REJECTED, PRODUCT};
+use crate::api::NAMED;
 use crate::api::meta::{self, Kind, origin};
 use crate::api::records::{self, Currency, Named};
 use crate::api::walk::Row;
@@ -371,15 +372,25 @@ pub fn doubt(changed: &[(Key, String)]) {
     }
 }
 
-/// Archives the cards of products that are gone in MoySklad. They are not deleted: orders know them.
+/// Archives the cards of products that are gone in MoySklad, of so many that the shop has from there;
+/// tells whether it could: beyond a few, people are asked first. They are not deleted: orders know them.
 ///
 /// # Errors
 /// The fault of a call as a whole.
-pub fn archive(gone: &[Uuid], tally: &mut Tally) -> Result<(), Fault> {
+pub fn archive(gone: &[Uuid], of: usize, tally: &mut Tally) -> Result<bool, Fault> {
     let origins: Vec<String> = gone.iter().map(|id| origin(PRODUCT, *id)).collect();
     let known: Vec<Binding> = bound(PRODUCT, &origins).into_values().collect();
     if known.is_empty() {
-        return Ok(());
+        return Ok(true);
+    }
+    let mut live = live(&known)?;
+    let reason = format!(
+        "MoySklad does not show {} of {of} products any more; their cards in the shop would be \
+         archived. If they were not removed there, check the rights of the credential instead",
+        live.len()
+    );
+    if !brake::confirmed(PRODUCT, reason, &mut live, of as u64) {
+        return Ok(false);
     }
     let cards: Vec<Product> = known
         .iter()
@@ -405,5 +416,21 @@ pub fn archive(gone: &[Uuid], tally: &mut Tally) -> Result<(), Fault> {
         }
     }
     bindings::bind(&pairs);
-    Ok(())
+    Ok(true)
+}
+
+/// The cards that are not archived yet: their origins and names.
+fn live(known: &[Binding]) -> Result<Vec<(String, String)>, Fault> {
+    let mut live = Vec::new();
+    for some in known.chunks(NAMED) {
+        let lookups: Vec<ProductLookup> = (some.iter())
+            .map(|binding| ProductLookup::Key(binding.key.clone()))
+            .collect();
+        let cards = some.iter().zip(catalog::find(&lookups)?);
+        live.extend(cards.filter_map(|(binding, card)| {
+            let card = card.filter(|card| !card.archived)?;
+            Some((binding.origin.clone(), card.name))
+        }));
+    }
+    Ok(live)
 }

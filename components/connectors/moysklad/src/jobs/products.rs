@@ -90,22 +90,18 @@ pub fn run(context: &Context, retry: &Retry) -> Result<Outcome, Fault> {
             }
         }
     }
-    if seen.iter().next().is_none() && known.iter().next().is_some() {
-        // Who may see no products gets an empty list and no error.
-        return Err(Fault::Configuration(
-            reason!("products.none").credential(TOKEN),
-        ));
-    }
     let missed: Vec<Uuid> = known.iter().filter(|id| !seen.contains(*id)).collect();
     let alive = context.api.alive(Kind::Product, &missed)?;
     let gone: Vec<Uuid> = missed
         .into_iter()
         .filter(|id| !alive.contains(id))
         .collect();
-    importer::archive(&gone, &mut tally)?;
-    for id in &gone {
-        known.remove(*id);
-        importer.rejected.settle(&id.to_string());
+    // What people have not agreed to stays known, so that the next pass asks again.
+    if importer::archive(&gone, known.iter().count(), &mut tally)? {
+        for id in &gone {
+            known.remove(*id);
+            importer.rejected.settle(&id.to_string());
+        }
     }
     for id in seen.iter() {
         known.insert(id);

@@ -1,5 +1,6 @@
 //! Stock per store into the shop's price lists. In between only what changed is read; at times, and
-//! when somebody asks for it, everything, and then a level that MoySklad does not know becomes zero.
+//! when somebody asks for it, everything, and then a level that MoySklad does not know becomes zero;
+//! where those are more than a few, people are asked first.
 //!
 //! The short report gives one figure at a time, so what lies in a store and what of it is reserved
 //! are two requests, for all stores at once.
@@ -8,14 +9,15 @@ use std::collections::{HashMap, HashSet};
 
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
-use tenon_sdk::erp::{directories, stock};
+use tenon_sdk::erp::{catalog, directories, stock};
 use tenon_sdk::import::{Tally, bound, saved_key};
 use tenon_sdk::model::{
-    self, Cause, Directive, Directory, Fault, Instant, Key, Outcome, Reason, StockLevel, Subject,
+    self, Cause, Directive, Directory, Fault, Instant, Key, Outcome, ProductLookup, Reason,
+    StockLevel, Subject,
 };
 use tenon_sdk::rejected::Retry;
 use tenon_sdk::time::{self, MINUTE, SECOND};
-use tenon_sdk::{info, reason, state, warn};
+use tenon_sdk::{brake, info, reason, state, warn};
 use uuid::Uuid;
 
 use super::{Context, PRODUCT, importer};
@@ -48,7 +50,8 @@ const DONE: &str = "stock-done";
 struct Synchronised {
     /// By MoySklad's clock: what changed later is read next time.
     at: Instant,
-    /// By MoySklad's clock: when everything was read.
+    /// By MoySklad's clock: when everything was read; [`ASKS`] while people are asked whether levels
+    /// become zero.
     whole: Instant,
     /// By ours.
     looked: Instant,
@@ -57,12 +60,20 @@ struct Synchronised {
 }
 
 impl Synchronised {
+    /// Whether people are asked about it: then it is read again, because each run asks again.
+    fn asks(&self) -> bool {
+        self.whole == ASKS
+    }
+
     /// Whether so many minutes have passed. A clock that was set back makes it due, too.
     fn is_due(&self, minutes: u32, now: Instant) -> bool {
         let wait = Instant::from(minutes) * MINUTE - EARLY;
         now - self.looked >= wait || self.looked > now
     }
 }
+
+/// In the place of when everything was read: as if that had never been.
+const ASKS: Instant = 0;
 
 /// What a store has of a product.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -106,7 +117,7 @@ pub fn run(
     for list in &context.settings.price_lists {
         let chosen = only.is_none_or(|only| only == list.price_list);
         let last: Option<Synchronised> = state::load(&kept(list));
-        let in_time = last.is_none_or(|last| last.is_due(list.minutes, now));
+        let in_time = last.is_none_or(|last| last.is_due(list.minutes, now) || last.asks());
         if chosen && !done.contains(&list.price_list) && (at_once || in_time) {
             due.push((list, last));
         }
@@ -138,14 +149,18 @@ pub fn run(
     for (number, (list, before)) in (1..).zip(&due) {
         let products = write(list, &names, &reading, &mut tally)?;
         seen.insert(&list.price_list, products);
+        let mut agreed = true;
         if reading.whole {
-            let zeroed = zero(list, &seen[list.price_list.as_str()])?;
+            let zeroed = zero(list, &names, &seen[list.price_list.as_str()])?;
+            agreed = zeroed.is_some();
+            let zeroed = zeroed.unwrap_or(0);
             if zeroed > 0 {
                 let key = &list.price_list;
                 info!(record = key, "stock.zeroed", number = zeroed);
             }
         }
         let whole = match before {
+            _ if !agreed => ASKS,
             Some(before) if !reading.whole => before.whole,
             _ => reading.at,
         };
@@ -396,8 +411,13 @@ fn stock_level(warehouse: &Key, product: &Key, level: Level) -> Result<StockLeve
     })
 }
 
-/// Makes the levels of a price list zero that the report of everything did not have.
-fn zero(list: &PriceList, reported: &HashSet<Key>) -> Result<u64, Fault> {
+/// Makes the levels of a price list zero that the report of everything did not have, and tells how
+/// many those are; none when people have to agree to it first.
+fn zero(
+    list: &PriceList,
+    names: &HashMap<Key, String>,
+    reported: &HashSet<Key>,
+) -> Result<Option<u64>, Fault> {
     let nothing = model::Decimal::default();
     let is_nothing = |level: &StockLevel| {
         [level.on_hand, level.reserved, level.available]
@@ -405,30 +425,59 @@ fn zero(list: &PriceList, reported: &HashSet<Key>) -> Result<u64, Fault> {
             .all(|number| number.units == 0)
     };
     let mut cursor: Option<String> = None;
-    let mut zeroed = 0;
+    let (mut stale, mut of) = (Vec::new(), 0);
     loop {
         let page = stock::changed(cursor.as_deref(), 100)?;
-        let stale: Vec<StockLevel> = page
-            .levels
-            .into_iter()
-            .filter(|level| level.warehouse == list.price_list)
-            .filter(|level| !reported.contains(&level.product) && !is_nothing(level))
-            .map(|level| StockLevel {
-                on_hand: nothing,
-                reserved: nothing,
-                available: nothing,
-                ..level
-            })
-            .collect();
-        for outcome in stock::set(&stale)? {
-            outcome?;
-            zeroed += 1;
+        let own = page.levels.into_iter();
+        for level in own.filter(|level| level.warehouse == list.price_list && !is_nothing(level)) {
+            of += 1;
+            if !reported.contains(&level.product) {
+                stale.push(StockLevel {
+                    on_hand: nothing,
+                    reserved: nothing,
+                    available: nothing,
+                    ..level
+                });
+            }
         }
         cursor = Some(page.next);
         if !page.more {
-            return Ok(zeroed);
+            break;
         }
     }
+    let name = names.get(&list.price_list).unwrap_or(&list.price_list);
+    let reason = format!(
+        "MoySklad's report on stock does not have {} of {of} products of the price list `{name}`; \
+         their stock would become zero. If that is wrong, check the rights of the credential",
+        stale.len()
+    );
+    let mut products = cards(&list.price_list, &stale)?;
+    if !brake::confirmed("stock", reason, &mut products, of) {
+        return Ok(None);
+    }
+    for some in stale.chunks(BATCH) {
+        for outcome in stock::set(some)? {
+            outcome?;
+        }
+    }
+    Ok(Some(stale.len() as u64))
+}
+
+/// What people know levels of a price list by: what tells them from all others, and their names.
+fn cards(list: &str, levels: &[StockLevel]) -> Result<Vec<(String, String)>, Fault> {
+    let mut cards = Vec::with_capacity(levels.len());
+    for some in levels.chunks(NAMED) {
+        let lookups: Vec<ProductLookup> = (some.iter())
+            .map(|level| ProductLookup::Key(level.product.clone()))
+            .collect();
+        for (level, card) in some.iter().zip(catalog::find(&lookups)?) {
+            let variant = level.product_variant.as_deref().unwrap_or_default();
+            let id = format!("{list}/{}/{variant}", level.product);
+            let name = card.map_or_else(|| level.product.clone(), |card| card.name);
+            cards.push((id, name));
+        }
+    }
+    Ok(cards)
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ import { ListsOf, RecordField } from "../settings-form.js";
 import { Act, Answer, Badge, Form, html, Opens, Page, Section, Switch, TextField, useAnswer, useEvery, Facts } from "../ui.js";
 import { baseOf, missingOf, Tabs, useConnection } from "./connection-frame.js";
 import { lastRuns, useRuns } from "./connection-lists.js";
+import { Questions } from "./questions.js";
 
 export function Overview({ tenant, connection, may }) {
   const of = useConnection({ tenant, connection });
@@ -20,6 +21,7 @@ export function Overview({ tenant, connection, may }) {
     badge=${shown && html`<${Badge} group="state" name=${shown.state} />`}
     nav=${html`<${Tabs} tenant=${tenant} connection=${connection} counts=${{ failed: shown?.failed_records, queue: shown?.dead }} />`}>
     <${Answer} of=${of}>${(value) => html`
+      <${Questions} ...${value} may=${may} again=${of.again} />
       <${State} ...${value} may=${may} again=${of.again} />
       <${Running} ...${value} may=${may} />
       <${Jobs} ...${value} may=${may} again=${of.again} />

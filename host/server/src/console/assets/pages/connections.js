@@ -39,7 +39,9 @@ function Connections({ path, query, all }) {
         { title: t("name"), cell: (one) => html`<a href=${link`/tenants/${one.tenant}/connections/${one.id}`}>${one.title || one.id}</a>` },
         ...(all ? [{ title: t("tenant"), cell: (one) => html`<a href=${link`/tenants/${one.tenant}`}>${one.tenant}</a>` }] : []),
         { title: t("connector"), cell: (one) => `${one.connector} ${one.version.version}` },
-        { title: t("state"), cell: (one) => html`<${Badge} group="state" name=${one.running ? "running" : one.state} />${one.paused_reason && html` ${one.paused_reason}`}` },
+        { title: t("state"), cell: (one) => html`<${Badge} group="state" name=${one.running ? "running" : one.state} />${one.paused_reason && html` ${one.paused_reason}`}${
+            one.open_questions > 0 && html` <span class="badge warn">${t("question.waits")}</span>`
+          }` },
         { title: t("last_run"), cell: (one) => (one.last_run ? html`${moment(one.last_run.started_at)} <${Badge} group="outcome" name=${one.last_run.outcome} />` : "–") },
         { title: t("failed_records"), kind: "number", cell: (one) => html`<${Count} of=${one.failed_records} />` },
         { title: t("dead_requests"), kind: "number", cell: (one) => html`<${Count} of=${one.dead} />` },

@@ -4,6 +4,7 @@ import { Badge, Facts, html, List, ProblemNote, Section, Table, useAnswer, useEv
 import { causeText, jobTitle, recordText } from "./connection-lists.js";
 import { ConnectionPage, useConnection } from "./connection-frame.js";
 import { Running } from "./connection.js";
+import { What } from "./questions.js";
 
 export function Run({ tenant, connection, run, may }) {
   const of = useConnection({ tenant, connection });
@@ -39,6 +40,8 @@ function Outcome({ run, base }) {
         [t("argument"), run.argument && html`<code>${run.argument}</code>`],
       ]} />
     <//>
+    ${run.questions?.length > 0 &&
+    html`<${Section} title=${t("run.questions")} lead=${t("run.questions_lead")}>${run.questions.map((one) => html`<div class="note warn" key=${one.id}><${What} question=${one} /></div>`)}<//>`}
     ${run.records?.length > 0 &&
     html`<${Section} title=${t("run.rejected")}><${Rejected} run=${run} base=${base} /><//>`}
     <${Section} title=${run.preview ? t("run.would_change") : t("run.changes")}><${Changes} path=${`${base}/runs/${encodeURIComponent(run.id)}/changes`} turn=${run.finished_at ? 1 : 0} preview=${run.preview} /><//>`;
