@@ -8,6 +8,8 @@ use wasmtime::{
     Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Strategy,
 };
 
+use crate::proposals;
+
 /// How often running guests are asked whether they may go on. Shorter costs more switches, longer
 /// lets one guest hold a core for longer; a person does not notice 10 ms.
 pub const TICK: Duration = Duration::from_millis(10);
@@ -72,7 +74,6 @@ pub fn config() -> Config {
         .epoch_interruption(true)
         // Runs are plain calls; the machinery for concurrent component tasks costs time in each.
         .concurrency_support(false)
-        .wasm_memory64(false)
         // A guest that recurses for ever meets this long before the fiber's own stack ends.
         .max_wasm_stack(1 << 20)
         .async_stack_size(2 << 20)
@@ -82,6 +83,7 @@ pub fn config() -> Config {
         // costs address space only, 4 TiB of 128 for all of them.
         .memory_reservation(4 << 30)
         .memory_guard_size(32 << 20);
+    proposals::configure(&mut config);
     config
 }
 

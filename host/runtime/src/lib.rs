@@ -49,6 +49,7 @@ pub mod model;
 pub mod observe;
 mod options;
 pub mod platform;
+pub mod proposals;
 pub mod report;
 mod request;
 pub mod rules;
