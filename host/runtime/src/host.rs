@@ -9,7 +9,7 @@ use serde_json::Value;
 use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 use wasmtime::component::Linker;
-use wasmtime::{Engine, Store, Trap, UpdateDeadline};
+use wasmtime::{Engine, FrameInfo, Store, Trap, UpdateDeadline, WasmBacktrace};
 
 use crate::capability::{self, Checkpoint, Run, RunState};
 use crate::compiler::Compiler;
@@ -144,6 +144,7 @@ macro_rules! export {
             };
             let answer = watch.within(answering).await;
             let state = store.into_data();
+            let answer = answer.map_err(|error| crash(&state, &error));
             // The instance is gone, and with it what it took of the engine.
             drop(place);
             (state, answer)
@@ -201,7 +202,7 @@ impl Host {
             threads: &self.threads,
         };
         let (_, described) = export!(call, call_describe);
-        let manifest = described.map_err(|error| InstallError::crashed(crash(&limits, &error)))?;
+        let manifest = described.map_err(InstallError::crashed)?;
         let manifest = Manifest::try_from(manifest)?;
         Ok(Arc::new(Connector {
             pre: checked.pre,
@@ -432,7 +433,7 @@ impl Host {
             sync::Outcome::Done => Outcome::Done,
             sync::Outcome::Suspended => Outcome::Suspended,
         });
-        finish(left, connection, ended).await
+        finish(left, ended).await
     }
 
     /// The timers of a connection that have come due, the earliest first. Whoever has started their
@@ -663,14 +664,11 @@ impl Watch {
 }
 
 /// What an export answered, or why it did not.
-fn said<T>(limits: &Limits, answer: wasmtime::Result<Result<T, Fault>>) -> Result<T, CallError> {
-    match answer {
-        Ok(answer) => answer.map_err(|mut fault| {
-            tidy(fault.reason_mut(), limits.log_line);
-            CallError::Fault(fault)
-        }),
-        Err(error) => Err(crash(limits, &error)),
-    }
+fn said<T>(limits: &Limits, answer: Result<Result<T, Fault>, CallError>) -> Result<T, CallError> {
+    answer?.map_err(|mut fault| {
+        tidy(fault.reason_mut(), limits.log_line);
+        CallError::Fault(fault)
+    })
 }
 
 /// Passes a list that one answer may carry.
@@ -686,11 +684,11 @@ fn admit<T>(limits: &Limits, list: &[T]) -> Result<(), CallError> {
 async fn settle(
     left: RunState,
     connection: &Connection,
-    answer: wasmtime::Result<Result<(), Fault>>,
+    answer: Result<Result<(), Fault>, CallError>,
 ) -> Result<(), CallError> {
     let ended = said(&connection.limits, answer);
     let outcome = ended.clone().map(|()| Outcome::Done);
-    let report = finish(left, connection, outcome).await;
+    let report = finish(left, outcome).await;
     match report.error {
         Some(error) => ended.and(Err(CallError::Crashed(error))),
         None => ended,
@@ -698,11 +696,7 @@ async fn settle(
 }
 
 /// Commits what a run that ended well has left, or undoes it, and keeps the report.
-async fn finish(
-    mut state: RunState,
-    connection: &Connection,
-    ended: Result<Outcome, CallError>,
-) -> RunReport {
+async fn finish(mut state: RunState, ended: Result<Outcome, CallError>) -> RunReport {
     let mut committed = Ok(());
     if let Some(run) = state.run.as_mut() {
         if ended.is_err() {
@@ -713,11 +707,12 @@ async fn finish(
     if committed.is_ok() {
         committed = state.commit().await;
     }
+    let committed = committed.map_err(|error| crash(&state, &error));
     let Some(Run { mut report, .. }) = state.run else {
         unreachable!("a run has its report until here");
     };
     if let Err(error) = committed {
-        conclude(&mut report, Err(crash(&connection.limits, &error)));
+        conclude(&mut report, Err(error));
     }
     report
 }
@@ -764,28 +759,42 @@ fn conclude(report: &mut RunReport, ended: Result<Outcome, CallError>) {
 }
 
 /// What a trap means to people.
-fn crash(limits: &Limits, error: &wasmtime::Error) -> CallError {
+fn crash(state: &RunState, error: &wasmtime::Error) -> CallError {
     if let Some(fault) = error.downcast_ref::<Fault>() {
         return CallError::Fault(fault.clone());
     }
     if let Some(breach) = error.downcast_ref::<Breach>() {
         return CallError::Crashed(breach.to_string());
     }
+    let limits = &state.limits;
     let cause = error.root_cause().to_string();
+    let last_words = state.stderr.last_words();
     CallError::Crashed(match error.downcast_ref::<Trap>() {
         Some(Trap::Interrupt) => format!(
             "the component computed for more than {} s without a checkpoint",
             limits.compute.as_secs_f64()
         ),
-        Some(Trap::StackOverflow) => "the component used up its stack".to_owned(),
-        Some(Trap::UnreachableCodeReached) => {
-            "the component panicked; its log tells where".to_owned()
+        Some(Trap::StackOverflow) => format!(
+            "the component recursed too deep: it used up its stack of {} MiB",
+            engine::STACK >> 20
+        ),
+        // The stack of what has an address lies in memory, with its end at the first one.
+        Some(Trap::MemoryOutOfBounds) if is_recursion(error) => {
+            "the component recursed too deep: it used up the stack in its memory".to_owned()
         }
+        Some(Trap::UnreachableCodeReached) => match last_words {
+            Some(words) => format!("the component panicked: {words}"),
+            None => "the component panicked without a word".to_owned(),
+        },
         Some(trap) => format!("the component trapped: {trap}"),
         // The engine has no types for these.
         None if cause.contains("growing memory") => {
             let mib = limits.memory >> 20;
             format!("the component wanted more than its {mib} MiB of memory")
+        }
+        None if cause.contains("growing table") => {
+            let most = engine::TABLE_ELEMENTS;
+            format!("the component wanted a table of more than {most} elements")
         }
         None if cause.contains("fuel allocated for hostcalls") => {
             let kib = limits.call >> 10;
@@ -795,6 +804,20 @@ fn crash(limits: &Limits, error: &wasmtime::Error) -> CallError {
             let handles = limits.handles;
             format!("the component has more than {handles} handles open")
         }
-        None => format!("the component was stopped: {}", one_line(&cause)),
+        None => {
+            let words = last_words.map(|words| format!("; it said: {words}"));
+            let words = words.unwrap_or_default();
+            format!("the component was stopped: {}{words}", one_line(&cause))
+        }
     })
+}
+
+/// Whether one function is under way several times among the innermost calls.
+fn is_recursion(error: &wasmtime::Error) -> bool {
+    const OFTEN: usize = 4;
+    let Some(backtrace) = error.downcast_ref::<WasmBacktrace>() else {
+        return false;
+    };
+    let functions = || backtrace.frames().iter().map(FrameInfo::func_index);
+    functions().any(|one| functions().filter(|other| *other == one).count() >= OFTEN)
 }

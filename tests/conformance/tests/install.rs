@@ -14,6 +14,17 @@ fn refusal(guest: &str) -> String {
 fn trap_in_describe_is_refused() {
     let refusal = refusal("trap_in_describe");
     assert!(refusal.contains("cannot be used"), "{refusal}");
+    let panic = "panicked: it does not know what it is, ";
+    assert!(
+        refusal.contains(panic) && refusal.contains("trap_in_describe.rs:"),
+        "{refusal}"
+    );
+}
+
+#[test]
+fn recurse_in_describe_is_refused_and_told_so() {
+    let refusal = refusal("recurse_in_describe");
+    assert!(refusal.contains("recursed too deep"), "{refusal}");
 }
 
 #[test]

@@ -40,9 +40,13 @@ fn hoard_answers_ends_at_the_limit_of_memory_too() {
 }
 
 #[test]
-fn recurse_ends_with_its_stack() {
-    let run = Sandbox::new().guest("recurse").run();
-    run.assert_crashed(&["used up its stack"]);
+fn recurse_ends_with_its_stack_and_is_told_so() {
+    let sandbox = Sandbox::new();
+    let guest = sandbox.guest("recurse");
+    let run = guest.run();
+    run.assert_crashed(&["recursed too deep", "used up its stack of 1 MiB"]);
+    let run = guest.argument("data").run();
+    run.assert_crashed(&["recursed too deep", "used up the stack in its memory"]);
 }
 
 // ---- the log and the report

@@ -24,6 +24,7 @@ use crate::observe::{Observer, RunLog};
 use crate::platform::UnitOfWork;
 use crate::report::RunReport;
 use memory::GuestMemory;
+use output::GuestOutput;
 
 /// All that one call into a guest can touch. Made fresh for each and dropped with its store.
 pub(crate) struct RunState {
@@ -38,6 +39,8 @@ pub(crate) struct RunState {
     pub settings: Arc<str>,
     pub observer: Arc<dyn Observer>,
     pub log: RunLog,
+    /// What it prints on standard error.
+    pub stderr: GuestOutput,
     /// Ticks that the guest computed since the last checkpoint.
     pub ticks: u64,
     /// When the last checkpoint was passed, or the call began.
@@ -82,9 +85,10 @@ impl RunState {
         observer: Arc<dyn Observer>,
     ) -> RunState {
         let log = RunLog::new(Arc::clone(&observer), limits);
+        let stderr = GuestOutput::new(log.clone());
         let mut wasi = WasiCtx::builder();
-        wasi.stdout(output::GuestOutput::new(log.clone()))
-            .stderr(output::GuestOutput::new(log.clone()))
+        wasi.stdout(GuestOutput::new(log.clone()))
+            .stderr(stderr.clone())
             .max_random_size(MOST_RANDOM);
         let mut table = ResourceTable::new();
         // What a guest holds is counted by its store. The table also keeps the options of every
@@ -104,6 +108,7 @@ impl RunState {
             settings,
             observer,
             log,
+            stderr,
             ticks: 0,
             checkpoint: Checkpoint::now(),
             told_to_stop: false,
