@@ -58,7 +58,8 @@ pub struct CompilerProcess {
 }
 
 impl CompilerProcess {
-    /// A program without arguments, with the default limits.
+    /// A program without arguments, with the default limits. The engines of JavaScript and Python, of
+    /// 16 and 18 MB, take 9 s and 450 MiB; a connector in Rust takes less than a second.
     pub fn new(program: impl Into<PathBuf>) -> CompilerProcess {
         CompilerProcess {
             program: program.into(),

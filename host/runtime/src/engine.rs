@@ -41,7 +41,9 @@ pub(crate) const DESCRIPTIONS: usize = 1 << 20;
 
 /// Makes an engine for so many runs at once, and starts the thread that ticks its epoch. Compiled
 /// code is the same whatever that number is. A live instance costs about 60 KiB, an unused slot
-/// address space and a few microseconds at the start.
+/// address space and a few microseconds at the start. How many parts a component may have is next to
+/// free: with 128 core instances and 8 tables for each of 1,000 runs, instead of 4 and 4, the engine
+/// starts in 6 ms instead of 2 and takes 0.6 of 4,200 GiB more address space and 0.4 MiB more memory.
 pub fn new(runs: u32) -> wasmtime::Result<Engine> {
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(runs)

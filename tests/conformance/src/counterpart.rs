@@ -58,6 +58,7 @@ type Log = Arc<Mutex<Vec<Seen>>>;
 /// | `/bomb` | ten gibibytes of zeros in ten mebibytes of gzip |
 /// | `/drip` | a body that never ends, a byte at a time |
 /// | `/silent` | nothing, for ever |
+/// | `/headers` | more headers than an answer needs |
 /// | `/redirect?to=URL` | a redirect |
 /// | `/cookie` | a cookie |
 /// | `/token` | JSON with the [`TOKEN`] |
@@ -148,6 +149,10 @@ fn routes(log: Log) -> Router {
             get(|| async { endless(1, Some(Duration::from_millis(20))) }),
         )
         .route("/silent", get(std::future::pending::<StatusCode>))
+        .route(
+            "/headers",
+            get(|| async { [("large", "x".repeat(20 << 10))] }),
+        )
         .route("/redirect", get(redirect))
         .route(
             "/cookie",

@@ -305,3 +305,14 @@ fn fetch_of_an_answer_that_drips_for_ever_is_given_up() {
         assert!(run.logged(&["no answer", "Timeout"]), "{path}: {run:?}");
     }
 }
+
+#[test]
+fn fetch_of_an_answer_with_endless_headers_is_refused() {
+    let (sandbox, counterpart) = (Sandbox::new(), Counterpart::start());
+    let guest = sandbox.guest("fetch").allowed(&counterpart.url("/headers"));
+    let run = guest.run();
+    run.assert_done();
+    let refused = "an answer was refused: its headers have more than 16384 bytes";
+    assert!(run.logged(&[refused]), "{run:?}");
+    assert!(run.logged(&["HttpResponseHeaderSectionSize"]), "{run:?}");
+}

@@ -89,6 +89,9 @@ impl RunState {
         let mut wasi = WasiCtx::builder();
         wasi.stdout(GuestOutput::new(log.clone()))
             .stderr(stderr.clone())
+            .allow_tcp(false)
+            .allow_udp(false)
+            .allow_ip_name_lookup(false)
             .max_random_size(MOST_RANDOM);
         let mut table = ResourceTable::new();
         // What a guest holds is counted by its store. The table also keeps the options of every
@@ -159,8 +162,8 @@ fn admit_names<'a>(
 const LONGEST_NAME: usize = 1 << 10;
 /// Random bytes that a guest gets in one call.
 const MOST_RANDOM: u64 = 1 << 20;
-/// Bytes of one set of headers.
-const MOST_HEADERS: usize = 32 << 10;
+/// Bytes of one set of headers that a guest makes. It may keep as many as it has handles.
+const MOST_HEADERS: usize = 8 << 10;
 
 impl WasiView for RunState {
     fn ctx(&mut self) -> WasiCtxView<'_> {
@@ -171,12 +174,15 @@ impl WasiView for RunState {
     }
 }
 
-/// Links all capabilities: the contract, `wasi:http`, and of `wasi:cli` what a Rust guest links
-/// without using it. There are no arguments, no environment and no inherited standard streams.
+/// Links all capabilities: the contract, `wasi:http`, and of WASI what guests of some language link
+/// without using it. There are no arguments, no environment, no inherited standard streams, no
+/// folders and no network.
 pub(crate) fn link(linker: &mut Linker<RunState>) -> wasmtime::Result<()> {
     use wasmtime_wasi::cli::{WasiCli, WasiCliView as _};
-    use wasmtime_wasi::p2::bindings::{cli, random};
+    use wasmtime_wasi::filesystem::{WasiFilesystem, WasiFilesystemView as _};
+    use wasmtime_wasi::p2::bindings::{cli, filesystem, random, sockets};
     use wasmtime_wasi::random::{WasiRandom, WasiRandomView as _};
+    use wasmtime_wasi::sockets::{WasiSockets, WasiSocketsView as _};
 
     wasmtime_wasi_http::p2::add_to_linker_async(linker)?;
     cli::environment::add_to_linker::<RunState, WasiCli>(linker, RunState::cli)?;
@@ -189,6 +195,32 @@ pub(crate) fn link(linker: &mut Linker<RunState>) -> wasmtime::Result<()> {
 
     random::insecure::add_to_linker::<RunState, WasiRandom>(linker, RunState::random)?;
     random::insecure_seed::add_to_linker::<RunState, WasiRandom>(linker, RunState::random)?;
+
+    macro_rules! inert {
+        ($interfaces:ident, $all:ty, $view:expr, $($interface:ident),*) => { $(
+            $interfaces::$interface::add_to_linker::<RunState, $all>(linker, $view)?;
+        )* };
+    }
+    inert!(
+        filesystem,
+        WasiFilesystem,
+        RunState::filesystem,
+        types,
+        preopens
+    );
+    let options = sockets::network::LinkOptions::default();
+    sockets::network::add_to_linker::<RunState, WasiSockets>(linker, &options, RunState::sockets)?;
+    inert!(
+        sockets,
+        WasiSockets,
+        RunState::sockets,
+        instance_network,
+        tcp,
+        tcp_create_socket,
+        udp,
+        udp_create_socket,
+        ip_name_lookup
+    );
 
     crate::contract::model::add_to_linker::<RunState, HasSelf<RunState>>(linker, |state| state)?;
     macro_rules! capabilities {
@@ -246,6 +278,15 @@ pub(crate) const ALLOWED_IMPORTS: &[&str] = &[
     "wasi:cli/terminal-stdin@0.2",
     "wasi:cli/terminal-stdout@0.2",
     "wasi:cli/terminal-stderr@0.2",
+    "wasi:filesystem/types@0.2",
+    "wasi:filesystem/preopens@0.2",
+    "wasi:sockets/network@0.2",
+    "wasi:sockets/instance-network@0.2",
+    "wasi:sockets/tcp@0.2",
+    "wasi:sockets/tcp-create-socket@0.2",
+    "wasi:sockets/udp@0.2",
+    "wasi:sockets/udp-create-socket@0.2",
+    "wasi:sockets/ip-name-lookup@0.2",
 ];
 
 /// Whether a component may import this interface.
@@ -265,6 +306,8 @@ mod tests {
     #[test]
     fn only_the_contract_and_harmless_wasi_may_be_imported() {
         for good in [
+            "wasi:sockets/tcp@0.2.3",
+            "wasi:filesystem/preopens@0.2.9",
             "wasi:http/types@0.2.0",
             "wasi:http/types@0.2.12",
             "tenon:erp/orders@0.1.0",
@@ -272,8 +315,8 @@ mod tests {
             assert!(is_allowed(good), "{good}");
         }
         for bad in [
-            "wasi:sockets/tcp@0.2.3",
-            "wasi:filesystem/preopens@0.2.3",
+            "wasi:keyvalue/store@0.2.0",
+            "wasi:sockets/tcp@0.3.0",
             "wasi:http/types@0.20.0",
             "wasi:http/types@0.3.0",
             "tenon:erp/orders@0.2.0",
