@@ -1,7 +1,7 @@
 //! What a connector is: the exported half of the contract, with the defaults that most share.
 
 use crate::contract::exports::tenon::connector::sync::Guest;
-use crate::model::{Cause, Choice, ConnectorManifest, Fault, Outcome, Request, Webhook};
+use crate::model::{Account, Cause, Choice, ConnectorManifest, Fault, Outcome, Request, Webhook};
 
 /// Sync logic for one counterpart system.
 ///
@@ -16,16 +16,16 @@ pub trait Connector {
     /// `unsupported` for an option that the settings schema does not name; else what the
     /// counterpart's answer came to.
     fn choices(option: &str) -> Result<Vec<Choice>, Fault> {
-        Err(Fault::Unsupported(format!(
-            "there are no choices for `{option}`"
-        )))
+        Err(Fault::Unsupported(
+            format!("there are no choices for `{option}`").into(),
+        ))
     }
 
-    /// Tries the credentials; answers with a name for the account.
+    /// Tries the credentials and says whose they are.
     ///
     /// # Errors
     /// `configuration` when the counterpart does not accept them.
-    fn check() -> Result<String, Fault>;
+    fn check() -> Result<Account, Fault>;
 
     /// Does a job, or goes on with it after a stop.
     ///
@@ -55,7 +55,7 @@ pub trait Connector {
     /// `unsupported` unless the connector takes webhooks.
     fn receive(_webhook: &Webhook) -> Result<Vec<Request>, Fault> {
         Err(Fault::Unsupported(
-            "this connector takes no webhooks".to_owned(),
+            "this connector takes no webhooks".to_owned().into(),
         ))
     }
 
@@ -68,9 +68,10 @@ pub trait Connector {
         if from_version == current {
             Ok(())
         } else {
-            Err(Fault::Configuration(format!(
-                "state of version {from_version} cannot be brought to version {current}"
-            )))
+            Err(Fault::Configuration(
+                format!("state of version {from_version} cannot be brought to version {current}")
+                    .into(),
+            ))
         }
     }
 }
@@ -84,7 +85,7 @@ impl<C: Connector> Guest for C {
         C::choices(&option_name)
     }
 
-    fn check() -> Result<String, Fault> {
+    fn check() -> Result<Account, Fault> {
         C::check()
     }
 

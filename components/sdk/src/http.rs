@@ -117,7 +117,7 @@ impl From<Error> for Fault {
     fn from(error: Error) -> Self {
         match error {
             Error::Fault(fault) => fault,
-            Error::Status(status) => Fault::Configuration(status.to_string()),
+            Error::Status(status) => Fault::Configuration(status.to_string().into()),
         }
     }
 }
@@ -205,7 +205,7 @@ impl Call<'_> {
     /// `rejected` when the value cannot be written as JSON.
     pub fn json(mut self, body: &impl Serialize) -> Result<Self, Fault> {
         self.request.body = serde_json::to_vec(body)
-            .map_err(|error| Fault::Rejected(format!("not JSON: {error}")))?;
+            .map_err(|error| Fault::Rejected(format!("not JSON: {error}").into()))?;
         Ok(self.header("content-type", "application/json"))
     }
 
@@ -241,7 +241,10 @@ impl Call<'_> {
             return Ok(location.to_owned());
         }
         judge(&place, self.api, outcome)?;
-        Err(Fault::Transient(format!("{place} answered without the address of a file")).into())
+        Err(
+            Fault::Transient(format!("{place} answered without the address of a file").into())
+                .into(),
+        )
     }
 
     /// Method and URL without the query.
@@ -283,7 +286,7 @@ impl Answer {
     /// `transient` when it is not UTF-8.
     pub fn text(&self) -> Result<&str, Fault> {
         std::str::from_utf8(&self.response.body)
-            .map_err(|_| Fault::Transient(format!("{} answered with no text", self.place)))
+            .map_err(|_| Fault::Transient(format!("{} answered with no text", self.place).into()))
     }
 
     /// The body as a type that may borrow from it.
@@ -303,12 +306,15 @@ impl Answer {
         } else {
             "something else than JSON"
         };
-        Fault::Transient(format!(
-            "{} answered with {wrong} (line {}, column {})",
-            self.place,
-            error.line(),
-            error.column()
-        ))
+        Fault::Transient(
+            format!(
+                "{} answered with {wrong} (line {}, column {})",
+                self.place,
+                error.line(),
+                error.column()
+            )
+            .into(),
+        )
     }
 }
 
@@ -323,11 +329,16 @@ fn header<'a>(response: &'a Response, name: &str) -> Option<&'a str> {
 /// Decides what an outcome means.
 fn judge(place: &str, api: &Api, outcome: Result<Response, Unsent>) -> Result<Response, Error> {
     let response = outcome.map_err(|unsent| match unsent {
-        Unsent::Refused => Fault::Configuration(format!(
-            "the host refused {}: not among the granted endpoints",
-            origin(&api.base)
-        )),
-        Unsent::Failed(reason) => Fault::Transient(format!("{place}: {}", one_line(&reason))),
+        Unsent::Refused => Fault::Configuration(
+            format!(
+                "the host refused {}: not among the granted endpoints",
+                origin(&api.base)
+            )
+            .into(),
+        ),
+        Unsent::Failed(reason) => {
+            Fault::Transient(format!("{place}: {}", one_line(&reason)).into())
+        }
     })?;
     let said = |response: &Response| match explanation(&response.body) {
         Some(words) => format!(": {words}"),
@@ -339,19 +350,23 @@ fn judge(place: &str, api: &Api, outcome: Result<Response, Unsent>) -> Result<Re
                 .is_some_and(|kind| kind.trim_start().starts_with("text/html"));
             if html {
                 let reason = format!("{place} answered with HTML instead of JSON");
-                return Err(Fault::Transient(reason).into());
+                return Err(Fault::Transient(reason.into()).into());
             }
             Ok(response)
         }
-        401 => Err(Fault::Configuration(format!(
-            "credential `{}` was not accepted: {place} answered 401{}",
-            api.credential,
-            said(&response)
-        ))
+        401 => Err(Fault::Configuration(
+            format!(
+                "credential `{}` was not accepted: {place} answered 401{}",
+                api.credential,
+                said(&response)
+            )
+            .into(),
+        )
         .into()),
-        code @ (408 | 425 | 429 | 500..) => {
-            Err(Fault::Transient(format!("{place} answered {code}{}", said(&response))).into())
-        }
+        code @ (408 | 425 | 429 | 500..) => Err(Fault::Transient(
+            format!("{place} answered {code}{}", said(&response)).into(),
+        )
+        .into()),
         code => Err(Status {
             code,
             message: said(&response),
@@ -508,6 +523,7 @@ mod tests {
                 "credential `api_key` was not accepted: \
                  GET https://crm.example/v1/order answered 401: Unauthenticated."
                     .to_owned()
+                    .into()
             ))
         );
     }
@@ -563,7 +579,9 @@ mod tests {
         assert_eq!(
             Fault::from(Error::Status(status)),
             Fault::Configuration(
-                "GET https://crm.example/v1/order answered 403: No right.".to_owned()
+                "GET https://crm.example/v1/order answered 403: No right."
+                    .to_owned()
+                    .into()
             )
         );
     }
@@ -574,7 +592,9 @@ mod tests {
         assert_eq!(
             refused.err().map(Fault::from),
             Some(Fault::Configuration(
-                "the host refused https://crm.example: not among the granted endpoints".to_owned()
+                "the host refused https://crm.example: not among the granted endpoints"
+                    .to_owned()
+                    .into()
             ))
         );
         assert_eq!(origin("http://127.0.0.1:8080"), "http://127.0.0.1:8080");

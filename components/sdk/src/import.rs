@@ -16,7 +16,9 @@ use std::hash::{Hash, Hasher};
 
 use siphasher::sip128::SipHasher13;
 
-use crate::model::{Binding, Directive, Effect, Fault, Key, Origin, Progress, Saved};
+use crate::model::{
+    Binding, Directive, Effect, Fault, Key, Origin, Progress, Rejection, Saved, Subject,
+};
 use crate::runtime::{bindings, run};
 use crate::text::one_line;
 
@@ -63,12 +65,22 @@ impl Tally {
     pub fn reject(&mut self, kind: &str, id: &str, reason: &str) {
         self.0.done += 1;
         self.0.failed += 1;
-        run::reject(kind, id, &one_line(reason));
+        run::reject(&[rejection(kind, id, reason)]);
     }
 
     /// Commits all that was written since the last checkpoint, as one.
     pub fn checkpoint(&self) -> Directive {
         run::checkpoint(self.0)
+    }
+}
+
+/// A record that could not be taken, known by this id.
+pub fn rejection(kind: &str, id: &str, reason: &str) -> Rejection {
+    Rejection {
+        record_kind: kind.to_owned(),
+        subject: Subject::Origin(id.to_owned()),
+        label: id.to_owned(),
+        reason: one_line(reason).into(),
     }
 }
 
@@ -164,7 +176,9 @@ pub enum Verdict {
 pub fn verdict(outcome: Result<Saved, Fault>) -> Result<Verdict, Fault> {
     match outcome {
         Ok(saved) => Ok(Verdict::Saved(saved)),
-        Err(Fault::Rejected(reason) | Fault::Unsupported(reason)) => Ok(Verdict::Refused(reason)),
+        Err(Fault::Rejected(reason) | Fault::Unsupported(reason)) => {
+            Ok(Verdict::Refused(reason.text()))
+        }
         Err(Fault::Conflict(_)) => Ok(Verdict::Changed),
         Err(fault @ (Fault::Transient(_) | Fault::Configuration(_))) => Err(fault),
     }

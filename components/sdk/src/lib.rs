@@ -32,6 +32,7 @@ pub mod model;
 #[cfg(not(target_family = "wasm"))]
 pub mod native;
 pub mod paging;
+pub mod reason;
 pub mod rejected;
 mod seam;
 pub mod settings;

@@ -2,21 +2,18 @@
 
 use std::fmt::Arguments;
 
-use crate::model::Level;
+use crate::model::{Level, Reason};
 use crate::runtime::run;
 
 /// Writes one line; the macros lead here.
 pub fn line(level: Level, record: Option<&str>, message: Arguments<'_>) {
-    match message.as_str() {
-        Some(text) => run::log(level, text, record),
-        None => run::log(level, &message.to_string(), record),
-    }
+    run::log(level, &Reason::from(message.to_string()), record);
 }
 
 /// Writes a line of use to developers only. Takes what [`info!`](crate::info) takes.
 #[macro_export]
 macro_rules! debug {
-    ($($line:tt)+) => { $crate::log_line!(Debug, $($line)+) };
+    ($($line:tt)+) => { $crate::runtime::run::debug(&::std::format!($($line)+)) };
 }
 
 /// Writes a line to the run's log: `info!("{count} sources")`, or tied to a record that people can

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::import::Tally;
+use crate::import::{Tally, rejection};
 use crate::model::{Cause, Fault, Instant, Outcome};
 use crate::runtime::{run, storage};
 use crate::text::one_line;
@@ -205,7 +205,7 @@ impl Rejected {
     /// taken by now, and silence would.
     pub fn name_untried(&self) {
         for (name, reason) in self.untried() {
-            run::reject(&self.kind, name, reason);
+            run::reject(&[rejection(&self.kind, name, reason)]);
         }
     }
 

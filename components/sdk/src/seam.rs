@@ -69,11 +69,11 @@ seam! {
     /// the call as a whole failed.
     mod erp {
         /// Short lists that other records point at.
-        mod directories uses (Directory, Entry, Fault, Key) {
+        mod directories uses (Directory, Entry, Fault, Saved) {
             /// All entries of a directory.
             fn list as list_directory(directory: Directory) -> Result<Vec<Entry>, Fault>;
             /// Finds the entry by origin, then by name; makes it when neither is there.
-            fn ensure as ensure_entry(directory: Directory, name: &str, origin: &str) -> Result<Key, Fault>;
+            fn ensure as ensure_entry(directory: Directory, name: &str, origin: &str) -> Result<Saved, Fault>;
         }
 
         /// Products and their categories.
@@ -91,13 +91,16 @@ seam! {
             /// The content of a picture.
             fn read_image as read_image(product: &str, digest: &str) -> Result<Vec<u8>, Fault>;
             /// Adds a picture to a product, or replaces the one of the same file name.
-            fn save_image as save_image(product: &str, image: &Image, content: &[u8]) -> Result<(), Fault>;
+            fn save_image as save_image(product: &str, image: &Image, content: &[u8]) -> Result<Saved, Fault>;
         }
 
         /// How much of each product there is.
-        mod stock uses (Fault, StockLevel, StockPage) {
+        mod stock uses (Fault, Saved, StockLevel, StockPage) {
             /// Levels are absolute: the new one replaces the old.
-            fn set as set_stock(levels: &[StockLevel]) -> Result<Vec<Result<(), Fault>>, Fault>;
+            fn set as set_stock(levels: &[StockLevel]) -> Result<Vec<Result<Saved, Fault>>, Fault>;
+            /// The levels of products and of their variants, in one warehouse or in all; a list for
+            /// each product.
+            fn levels as stock_levels(products: &[String], warehouse: Option<&str>) -> Result<Vec<Vec<StockLevel>>, Fault>;
             /// Levels changed after the cursor, oldest change first.
             fn changed as changed_stock(after: Option<&str>, limit: u32) -> Result<StockPage, Fault>;
         }
@@ -111,11 +114,11 @@ seam! {
             /// Partners changed after the cursor, oldest change first.
             fn changed as changed_partners(after: Option<&str>, limit: u32) -> Result<PartnerPage, Fault>;
             /// What a partner owes (negative) or has paid ahead (positive), as the counterpart sees it.
-            fn set_balances as set_balances(balances: &[(Key, Money)]) -> Result<Vec<Result<(), Fault>>, Fault>;
+            fn set_balances as set_balances(balances: &[(Key, Money)]) -> Result<Vec<Result<Saved, Fault>>, Fault>;
         }
 
         /// Orders from customers and to suppliers.
-        mod orders uses (Fault, LinkedDocument, Order, OrderDirection, OrderFields, OrderLookup, OrderPage, Saved) {
+        mod orders uses (Fault, LinkedDocument, Order, OrderDirection, OrderFields, OrderLookup, OrderPage, Reason, Saved) {
             /// Of several matches, the one made first.
             fn find as find_orders(lookups: &[OrderLookup]) -> Result<Vec<Option<Order>>, Fault>;
             /// Writes the owned fields only; a new record takes all that is given. An order that
@@ -124,9 +127,9 @@ seam! {
             /// Orders changed after the cursor, oldest change first.
             fn changed as changed_orders(direction: OrderDirection, after: Option<&str>, limit: u32) -> Result<OrderPage, Fault>;
             /// What the platform's people see on the order: the documents, and the last error or none.
-            fn annotate as annotate_order(order: &str, documents: &[LinkedDocument], error: Option<&str>) -> Result<(), Fault>;
+            fn annotate as annotate_order(order: &str, documents: &[LinkedDocument], error: Option<&Reason>) -> Result<Saved, Fault>;
             /// Puts a file, such as a printed invoice, on the order.
-            fn attach as attach_to_order(order: &str, file_name: &str, content: &[u8]) -> Result<(), Fault>;
+            fn attach as attach_to_order(order: &str, file_name: &str, content: &[u8]) -> Result<Saved, Fault>;
         }
     }
 
@@ -166,19 +169,28 @@ seam! {
         }
 
         /// The run that is under way.
-        mod run uses (Directive, Level, Progress, Written) {
-            /// A preview changes neither side: it tells what it would do.
-            fn is_preview as is_preview() -> bool;
+        mod run uses (Directive, Level, Progress, Question, Reason, Rejection, RunContext, RunMode, Subject, Written) {
+            /// What the run is for.
+            fn mode as mode() -> RunMode;
+            /// Where and for whom it works.
+            fn context as context() -> RunContext;
             /// This connector's settings: JSON that fits the schema of its manifest.
             fn settings as settings() -> String;
             /// Commits all that was written since the last checkpoint, as one.
             fn checkpoint as checkpoint(progress: Progress) -> Directive;
             /// Tells what was done at the counterpart or, in a preview, would be done.
             fn wrote as wrote(written: &[Written]);
-            /// Lists a record that could not be taken, with the reason.
-            fn reject as reject(record_kind: &str, id: &str, reason: &str);
+            /// Whether to go ahead with what cannot easily be undone. Beyond the host's limits people
+            /// are asked, and until one of them has agreed the answer is no.
+            fn confirmed as confirmed(question: &Question) -> bool;
+            /// Lists records that could not be taken; people see them and can ask for them again.
+            fn reject as reject(rejections: &[Rejection]);
+            /// Takes records off that list which need nothing any more although no pair tells so.
+            fn settle as settle(record_kind: &str, subjects: &[Subject]);
             /// A line in the run's log; `record_key` ties it to a record that people can open.
-            fn log as log(level: Level, message: &str, record_key: Option<&str>);
+            fn log as log(level: Level, reason: &Reason, record_key: Option<&str>);
+            /// A line for who looks for a fault in the connector.
+            fn debug as debug(message: &str);
         }
     }
 }

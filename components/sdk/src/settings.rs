@@ -24,7 +24,7 @@ pub fn parse<T: DeserializeOwned>(json: &str) -> Result<T, Fault> {
             "." => "settings".to_owned(),
             path => format!("settings.{path}"),
         };
-        Fault::Configuration(format!("{place}: {}", error.inner()))
+        Fault::Configuration(format!("{place}: {}", error.inner()).into())
     })
 }
 
@@ -51,6 +51,7 @@ mod tests {
         else {
             panic!("such settings are no good");
         };
+        let reason = reason.text();
         assert!(reason.starts_with("settings.period.days: "), "{reason}");
     }
 }

@@ -19,10 +19,13 @@ pub fn set(entries: &[(String, Vec<u8>)]) -> Result<(), Fault> {
         return Ok(());
     }
     storage::set(entries).map_err(|full| {
-        Fault::Configuration(format!(
-            "the connector's storage is full: {} of {} bytes are in use",
-            full.used, full.limit
-        ))
+        Fault::Configuration(
+            format!(
+                "the connector's storage is full: {} of {} bytes are in use",
+                full.used, full.limit
+            )
+            .into(),
+        )
     })
 }
 
@@ -54,7 +57,7 @@ pub fn load<T: DeserializeOwned>(key: &str) -> Option<T> {
 /// `configuration` when storage is full.
 pub fn save(key: &str, value: &impl Serialize) -> Result<(), Fault> {
     let json = serde_json::to_vec(value)
-        .map_err(|error| Fault::Rejected(format!("`{key}` cannot be kept: {error}")))?;
+        .map_err(|error| Fault::Rejected(format!("`{key}` cannot be kept: {error}").into()))?;
     set(&[(key.to_owned(), json)])
 }
 

@@ -65,7 +65,7 @@ impl From<serde_json::Error> for Halt {
 
 /// What cannot be taken as it is.
 pub(crate) fn refuse<T>(reason: impl Display) -> Result<T, Halt> {
-    Err(Halt::Refused(Fault::Rejected(reason.to_string())))
+    Err(Halt::Refused(Fault::Rejected(reason.to_string().into())))
 }
 
 /// Does `act` with each of a list: a refused one leaves the others alone, a failing file ends all.
@@ -136,14 +136,14 @@ impl Book {
         act: impl FnOnce(&Connection) -> Result<T, Halt>,
     ) -> Answer<T> {
         match &self.phase {
-            Phase::Failed(why) => Err(Fault::Transient(why.clone())),
+            Phase::Failed(why) => Err(Fault::Transient(why.clone().into())),
             Phase::Writing(_) => {
                 let outcome = act(&self.lease);
                 self.settle(outcome)
             }
             Phase::Reading => snapshot(&self.lease, act).map_err(|halt| match halt {
                 Halt::Refused(fault) => fault,
-                Halt::Store(error) => Fault::Transient(self.told(&error)),
+                Halt::Store(error) => Fault::Transient(self.told(&error).into()),
             }),
         }
     }
@@ -157,7 +157,7 @@ impl Book {
             let transaction = self
                 .begin()
                 .await
-                .map_err(|error| Fault::Transient(self.told(&error)))?;
+                .map_err(|error| Fault::Transient(self.told(&error).into()))?;
             self.phase = Phase::Writing(transaction);
         }
         match &mut self.phase {
@@ -169,7 +169,7 @@ impl Book {
                 });
                 self.settle(outcome)
             }
-            Phase::Failed(why) => Err(Fault::Transient(why.clone())),
+            Phase::Failed(why) => Err(Fault::Transient(why.clone().into())),
             Phase::Reading => unreachable!("the transaction has begun"),
         }
     }
@@ -177,7 +177,7 @@ impl Book {
     /// Makes all since the last commit durable and visible, as one.
     pub(crate) fn commit(&mut self) -> Answer<()> {
         match &self.phase {
-            Phase::Failed(why) => Err(Fault::Transient(why.clone())),
+            Phase::Failed(why) => Err(Fault::Transient(why.clone().into())),
             Phase::Reading => Ok(()),
             Phase::Writing(transaction) => {
                 let outcome = end(&self.lease, transaction);
@@ -192,7 +192,7 @@ impl Book {
     /// Forgets all since the last commit.
     pub(crate) fn rollback(&mut self) -> Answer<()> {
         self.undo()
-            .map_err(|error| Fault::Transient(self.told(&error.into())))?;
+            .map_err(|error| Fault::Transient(self.told(&error.into()).into()))?;
         self.phase = Phase::Reading;
         Ok(())
     }
@@ -206,7 +206,7 @@ impl Book {
                     tracing::error!("what is left of the transaction stays: {error}");
                 }
                 self.phase = Phase::Failed(why.clone());
-                Fault::Transient(why)
+                Fault::Transient(why.into())
             }
         })
     }
@@ -492,7 +492,7 @@ mod tests {
         book.write(store("small", 10)).await.unwrap();
         let full = book.write(store("big", 1 << 20)).await;
         assert!(
-            matches!(&full, Err(Fault::Transient(why)) if why.contains("full")),
+            matches!(&full, Err(Fault::Transient(why)) if why.to_string().contains("full")),
             "{full:?}"
         );
         // Half of the unit must not get through.

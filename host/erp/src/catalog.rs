@@ -5,7 +5,8 @@ use std::fmt::Display;
 
 use rusqlite::{Connection, params};
 use tenon_host::model::{
-    Category, Directory, Image, Key, Price, Product, ProductFields, ProductLookup, ProductVariant,
+    Category, Directory, Effect, Image, Key, Price, Product, ProductFields, ProductLookup,
+    ProductVariant, Saved,
 };
 
 use crate::book::{Halt, Target, Writer, refuse, variant_owner};
@@ -245,6 +246,7 @@ fn drop_stale_images(db: &Connection, product: i64, shown: &[Image]) -> rusqlite
         .prepare_cached(sql::IMAGES)?
         .query_map([product], |row| {
             Ok(Image {
+                origin: None,
                 file_name: row.get(0)?,
                 digest: row.get(1)?,
             })
@@ -312,7 +314,7 @@ pub(crate) fn save_image(
     product: &str,
     image: Image,
     content: &[u8],
-) -> Result<(), Halt> {
+) -> Result<Saved, Halt> {
     if image.file_name.is_empty() {
         return refuse("file_name: it is empty");
     }
@@ -326,11 +328,12 @@ pub(crate) fn save_image(
         .iter_mut()
         .find(|known| known.file_name == image.file_name)
     {
-        Some(known) if *known == image => return Ok(()),
+        Some(known) if *known == image => return Ok(filed.saved(Effect::Unchanged)),
         Some(known) => *known = image,
         None => images.push(image),
     }
-    record::rewrite(writer, &mut filed)
+    record::rewrite(writer, &mut filed)?;
+    Ok(filed.saved(Effect::Updated))
 }
 
 impl Record for Category {

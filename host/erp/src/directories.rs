@@ -1,7 +1,7 @@
 //! Directories: short lists that other records point at. Keys are unique within a directory.
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
-use tenon_host::model::{Directory, Effect, Entry, Key};
+use tenon_host::model::{Directory, Effect, Entry, Key, Saved};
 
 use crate::book::{Halt, Writer, refuse};
 use crate::{check, normal, record, sql};
@@ -70,23 +70,32 @@ fn find(
         .optional()
 }
 
-/// The key of the entry that `ensure` would find without writing anything.
+/// The answer for an entry. Entries are too small to have versions.
+fn saved(key: Key, effect: Effect) -> Saved {
+    Saved {
+        key,
+        effect,
+        ..Saved::default()
+    }
+}
+
+/// The entry that `ensure` would find without writing anything.
 pub(crate) fn ensured(
     db: &Connection,
     directory: Directory,
     name: &str,
     origin: &str,
-) -> Result<Option<Key>, Halt> {
+) -> Result<Option<Saved>, Halt> {
     if origin.is_empty() {
         return refuse("origin: it is empty");
     }
     if let Some(known) = find(db, sql::ENTRY_BY_ORIGIN, directory, origin)? {
-        return Ok(Some(known.key));
+        return Ok(Some(saved(known.key, Effect::Unchanged)));
     }
     let known = find(db, sql::ENTRY_BY_NAME, directory, &normal::name(name))?;
     Ok(known
         .filter(|known| known.has_origin)
-        .map(|known| known.key))
+        .map(|known| saved(known.key, Effect::Unchanged)))
 }
 
 /// Finds the entry by origin, then by name; makes it when neither is there. One that is found by
@@ -96,25 +105,23 @@ pub(crate) fn ensure(
     directory: Directory,
     name: &str,
     origin: &str,
-) -> Result<Key, Halt> {
+) -> Result<Saved, Halt> {
     let db = writer.db;
-    if let Some(key) = ensured(db, directory, name, origin)? {
-        return Ok(key);
+    if let Some(known) = ensured(db, directory, name, origin)? {
+        return Ok(known);
     }
     if let Some(known) = find(db, sql::ENTRY_BY_NAME, directory, &normal::name(name))? {
         db.prepare_cached(sql::SET_ENTRY_ORIGIN)?
             .execute(params![known.id, origin])?;
-        return Ok(known.key);
+        return Ok(saved(known.key, Effect::Updated));
     }
-    add(
-        db,
-        directory,
-        &Entry {
-            name: name.trim().to_owned(),
-            origin: Some(origin.to_owned()),
-            ..Entry::default()
-        },
-    )
+    let entry = Entry {
+        name: name.trim().to_owned(),
+        origin: Some(origin.to_owned()),
+        ..Entry::default()
+    };
+    let key = add(db, directory, &entry)?;
+    Ok(saved(key, Effect::Created))
 }
 
 /// Creates or replaces an entry, as people give it: known by its key, else by its origin.

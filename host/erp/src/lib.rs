@@ -117,19 +117,19 @@ impl From<Error> for Fault {
             Error::Folder { .. } | Error::File { .. } | Error::Migration { .. } => {
                 tracing::error!("{error}");
                 let told = "the tenant's file cannot be used now; the log of the host tells why";
-                Fault::Transient(told.to_owned())
+                Fault::Transient(told.to_owned().into())
             }
             Error::Newer(_) => {
                 tracing::error!("{error}");
                 let told = "the tenant's file is of a newer version of the host; update the host";
-                Fault::Configuration(told.to_owned())
+                Fault::Configuration(told.to_owned().into())
             }
-            Error::InUse(_) => Fault::Transient(error.to_string()),
-            Error::NoTenant(_) => Fault::Configuration(error.to_string()),
+            Error::InUse(_) => Fault::Transient(error.to_string().into()),
+            Error::NoTenant(_) => Fault::Configuration(error.to_string().into()),
             Error::UnknownKind(_)
             | Error::NotForPeople(_)
             | Error::UnknownCountry(_)
-            | Error::Record { .. } => Fault::Rejected(error.to_string()),
+            | Error::Record { .. } => Fault::Rejected(error.to_string().into()),
         }
     }
 }

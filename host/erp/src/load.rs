@@ -59,7 +59,7 @@ pub(crate) async fn load(book: &mut Book, kind: Kind, records: Value) -> Result<
         }
         Kind::Stock => {
             all(book, records, |writer, level: StockLevel| {
-                stock::set(writer, &level)
+                stock::set(writer, &level).map(|saved| saved.effect)
             })
             .await
         }

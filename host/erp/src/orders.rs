@@ -2,7 +2,8 @@
 
 use rusqlite::{Connection, params};
 use tenon_host::model::{
-    Directory, LinkedDocument, Order, OrderFields, OrderLine, OrderLookup, Payment,
+    Directory, Effect, LinkedDocument, Order, OrderFields, OrderLine, OrderLookup, Payment, Reason,
+    Saved,
 };
 
 use crate::book::{Halt, Target, Writer, refuse};
@@ -249,8 +250,8 @@ pub(crate) fn annotate(
     writer: &mut Writer<'_>,
     order: &str,
     given: Vec<LinkedDocument>,
-    error: Option<&str>,
-) -> Result<(), Halt> {
+    error: Option<&Reason>,
+) -> Result<Saved, Halt> {
     let mut filed: Filed<Order> = record::existing(writer.db, order)?;
     let mut documents: Vec<LinkedDocument> = Vec::with_capacity(given.len());
     for document in given {
@@ -262,15 +263,17 @@ pub(crate) fn annotate(
             None => documents.push(document),
         }
     }
+    let error = error.map(serde_json::to_string).transpose()?;
     writer
         .db
         .prepare_cached(sql::SET_ORDER_ERROR)?
         .execute(params![filed.id, error])?;
     if filed.record.documents == documents {
-        return Ok(());
+        return Ok(filed.saved(Effect::Unchanged));
     }
     filed.record.documents = documents;
-    record::rewrite(writer, &mut filed)
+    record::rewrite(writer, &mut filed)?;
+    Ok(filed.saved(Effect::Updated))
 }
 
 /// Puts a file on an order, or replaces the one of the same name.
@@ -279,7 +282,7 @@ pub(crate) fn attach(
     order: &str,
     file_name: &str,
     content: &[u8],
-) -> Result<(), Halt> {
+) -> Result<Saved, Halt> {
     if file_name.is_empty() {
         return refuse("file_name: it is empty");
     }
@@ -288,5 +291,5 @@ pub(crate) fn attach(
         .db
         .prepare_cached(sql::WRITE_ATTACHMENT)?
         .execute(params![filed.id, file_name, content])?;
-    Ok(())
+    Ok(filed.saved(Effect::Updated))
 }

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use rusqlite::{Connection, params};
-use tenon_host::model::{Money, Partner, PartnerFields, PartnerLookup};
+use tenon_host::model::{Effect, Money, Partner, PartnerFields, PartnerLookup, Saved};
 
 use crate::book::{Halt, Target, Writer};
 use crate::feed::Stream;
@@ -141,7 +141,8 @@ pub(crate) fn set_balance(
     writer: &mut Writer<'_>,
     partner: &str,
     balance: &Money,
-) -> Result<(), Halt> {
+) -> Result<Saved, Halt> {
+    let key = partner.to_owned();
     let partner = writer.require(Target::Partner, partner, "partner")?;
     check::money(balance, "balance")?;
     writer
@@ -152,7 +153,11 @@ pub(crate) fn set_balance(
             balance.amount.to_string(),
             balance.currency
         ])?;
-    Ok(())
+    Ok(Saved {
+        key,
+        effect: Effect::Updated,
+        ..Saved::default()
+    })
 }
 
 /// Files all phones anew, after the country that they are read in has changed.

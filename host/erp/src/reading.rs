@@ -4,7 +4,7 @@
 use rusqlite::{Connection, OptionalExtension};
 use serde::Serialize;
 use serde_json::{Value, json};
-use tenon_host::model::{Category, Money, Order, Partner, Product};
+use tenon_host::model::{Category, Money, Order, Partner, Product, Reason};
 
 use crate::book::{Halt, refuse};
 use crate::record::{self, Filed, Record};
@@ -92,8 +92,9 @@ fn order_value(db: &Connection, id: i64, order: Order) -> Result<Value, Halt> {
     let total = order.total();
     let mut value = serde_json::to_value(order)?;
     value["total"] = json!(total);
-    value["error"] =
-        json!(record::value::<Option<String>>(db, sql::ORDER_ERROR, &[&id])?.flatten());
+    let error = record::value::<Option<String>>(db, sql::ORDER_ERROR, &[&id])?.flatten();
+    let error: Option<Reason> = error.map(|doc| serde_json::from_str(&doc)).transpose()?;
+    value["error"] = json!(error);
     value["attachments"] = db
         .prepare_cached(sql::ATTACHMENTS)?
         .query_map([id], |row| row.get::<_, String>(0))?

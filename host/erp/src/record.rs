@@ -126,11 +126,12 @@ impl<R: Record> Filed<R> {
         self.head.key.clone().unwrap_or_else(|| self.id.to_string())
     }
 
-    fn saved(&self, effect: Effect) -> Saved {
+    pub(crate) fn saved(&self, effect: Effect) -> Saved {
         Saved {
             key: self.key(),
             effect,
             version: self.head.version.to_string(),
+            changes: Vec::new(),
         }
     }
 

@@ -18,6 +18,7 @@ const STEPS: &[M<'static>] = &[
     M::up(STATE),
     M::up(SERVING),
     M::up(OF_VERSION),
+    M::up(IDENTITIES),
 ];
 const MIGRATIONS: Migrations<'static> = Migrations::from_slice(STEPS);
 
@@ -281,6 +282,16 @@ CREATE TABLE snapshot_timers (
 const OF_VERSION: &str = "
 DELETE FROM snapshots;
 ALTER TABLE snapshots ADD COLUMN state_version INTEGER NOT NULL DEFAULT 0;
+";
+
+/// Whose books these are, and whose records each connection exchanges.
+const IDENTITIES: &str = "
+INSERT INTO settings VALUES ('books', lower(hex(randomblob(16))));
+
+CREATE TABLE accounts (
+    connection TEXT PRIMARY KEY,
+    doc TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
 ";
 
 /// More than the statements of all modules, so that none is compiled twice.

@@ -3,6 +3,7 @@
 use phonenumber::country::Id as Country;
 use rusqlite::{Connection, OptionalExtension};
 
+use crate::book::Halt;
 use crate::sql;
 
 const COUNTRY: &str = "country";
@@ -18,6 +19,13 @@ pub(crate) fn country(db: &Connection) -> rusqlite::Result<Country> {
     Ok(code
         .and_then(|code| code.parse().ok())
         .unwrap_or(DEFAULT_COUNTRY))
+}
+
+/// The identity of the books, which was made with the file.
+pub(crate) fn books(db: &Connection) -> Result<String, Halt> {
+    Ok(db
+        .prepare_cached(sql::SETTING)?
+        .query_row(["books"], |row| row.get(0))?)
 }
 
 pub(crate) fn set_country(db: &Connection, country: Country) -> rusqlite::Result<()> {

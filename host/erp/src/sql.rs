@@ -99,6 +99,8 @@ statements! {
             content = excluded.content";
     REMOVE_IMAGE = "DELETE FROM images WHERE product = ?1 AND file_name = ?2";
 
+    STOCK_OF = "SELECT variant, warehouse, on_hand, reserved, available FROM stock
+        WHERE product = ?1 AND (?2 IS NULL OR warehouse = ?2) ORDER BY id";
     STOCK_LEVEL = "SELECT id, on_hand, reserved, available FROM stock
         WHERE product = ?1 AND variant = ?2 AND warehouse = ?3";
     ADD_STOCK = "INSERT INTO stock
@@ -256,6 +258,9 @@ statements! {
 
     KEEP_RUN = "INSERT INTO runs (id, connection, doc) VALUES (?1, ?2, ?3)
         ON CONFLICT (id) DO UPDATE SET connection = excluded.connection, doc = excluded.doc";
+    ACCOUNT = "SELECT doc FROM accounts WHERE connection = ?1";
+    SET_ACCOUNT = "INSERT OR REPLACE INTO accounts VALUES (?1, ?2)";
+    REMOVE_ACCOUNT = "DELETE FROM accounts WHERE connection = ?1";
     FORGET_RUNS = "DELETE FROM runs WHERE id IN (
         SELECT id FROM runs WHERE id < ?1 AND substr(id, 9, 1) = 'T' ORDER BY id LIMIT ?2)";
     RUNS_PAGE = "SELECT id, doc FROM runs WHERE id > ?1 ORDER BY id LIMIT ?2";

@@ -3,12 +3,28 @@
 use jiff::SignedDuration;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use tenon_host::model::{Fault, Key, Origin};
-use tenon_host::platform::{Binding, Timer};
+use tenon_host::platform::{Account, Binding, Timer};
 use tenon_host::report::RunReport;
 
 use crate::book::{Halt, refuse};
 use crate::feed::bounds;
 use crate::{record, sql};
+
+pub(crate) fn account(db: &Connection, connection: &str) -> Result<Option<Account>, Halt> {
+    let doc: Option<String> = record::value(db, sql::ACCOUNT, &[&connection])?;
+    Ok(doc.map(|doc| serde_json::from_str(&doc)).transpose()?)
+}
+
+pub(crate) fn set_account(
+    db: &Connection,
+    connection: &str,
+    account: &Account,
+) -> Result<(), Halt> {
+    let doc = serde_json::to_string(account)?;
+    db.prepare_cached(sql::SET_ACCOUNT)?
+        .execute([connection, &doc])?;
+    Ok(())
+}
 
 pub(crate) fn get(
     db: &Connection,
@@ -301,7 +317,8 @@ pub(crate) fn taken_over() -> Fault {
     Fault::Transient(
         "another host has taken over the work of this connection, so this run may change nothing; \
          nothing needs to be done"
-            .to_owned(),
+            .to_owned()
+            .into(),
     )
 }
 
@@ -347,6 +364,7 @@ pub(crate) fn restore(db: &Connection, connection: &str, state_version: u32) -> 
 pub(crate) fn forget(db: &Connection, connection: &str) -> Result<(), Halt> {
     let all = [
         sql::REMOVE_SNAPSHOT,
+        sql::REMOVE_ACCOUNT,
         sql::REMOVE_STORAGE,
         sql::REMOVE_STORAGE_SIZE,
         sql::REMOVE_BINDINGS,

@@ -1,13 +1,22 @@
 //! Levels of stock: one row for each product, variant and warehouse.
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
-use tenon_host::model::{Decimal, Directory, Effect, StockLevel, StockPage};
+use tenon_host::model::{Decimal, Directory, Effect, Key, Product, Saved, StockLevel, StockPage};
 
 use crate::book::{Halt, Target, Writer};
-use crate::{check, feed, sql};
+use crate::{check, feed, record, sql};
 
 /// Replaces a level.
-pub(crate) fn set(writer: &mut Writer<'_>, level: &StockLevel) -> Result<Effect, Halt> {
+pub(crate) fn set(writer: &mut Writer<'_>, level: &StockLevel) -> Result<Saved, Halt> {
+    let effect = replace(writer, level)?;
+    Ok(Saved {
+        key: level.product.clone(),
+        effect,
+        ..Saved::default()
+    })
+}
+
+fn replace(writer: &mut Writer<'_>, level: &StockLevel) -> Result<Effect, Halt> {
     for (value, field) in [
         (level.on_hand, "on_hand"),
         (level.reserved, "reserved"),
@@ -73,6 +82,35 @@ pub(crate) fn changed(db: &Connection, after: Option<&str>, limit: u32) -> Resul
         levels: levels.into_iter().map(|(_, level)| level).collect(),
         more,
     })
+}
+
+/// The levels of products and of their variants, in one warehouse or in all.
+pub(crate) fn of(
+    db: &Connection,
+    products: &[Key],
+    warehouse: Option<&str>,
+) -> Result<Vec<Vec<StockLevel>>, Halt> {
+    let mut statement = db.prepare_cached(sql::STOCK_OF)?;
+    products
+        .iter()
+        .map(|product| {
+            let Some(filed) = record::by_key::<Product>(db, product)? else {
+                return Ok(Vec::new());
+            };
+            let levels = statement.query_map(params![filed.id, warehouse], |row| {
+                let variant: String = row.get(0)?;
+                Ok(StockLevel {
+                    product: filed.key(),
+                    product_variant: Some(variant).filter(|variant| !variant.is_empty()),
+                    warehouse: row.get(1)?,
+                    on_hand: decimal(row, 2)?,
+                    reserved: decimal(row, 3)?,
+                    available: decimal(row, 4)?,
+                })
+            })?;
+            Ok(levels.collect::<Result<_, _>>()?)
+        })
+        .collect()
 }
 
 /// Levels after a place, each with its own.

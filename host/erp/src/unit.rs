@@ -7,19 +7,19 @@
 use async_trait::async_trait;
 use tenon_host::ids::ConnectionId;
 use tenon_host::model::{
-    Category, Cursor, Directory, Entry, Fault, Image, Key, LinkedDocument, Money, Order,
-    OrderDirection, OrderFields, OrderLookup, OrderPage, Origin, Partner, PartnerFields,
-    PartnerLookup, PartnerPage, Product, ProductFields, ProductLookup, ProductPage, Saved,
+    Capabilities, Category, Cursor, Directory, Entry, Fault, Image, Key, LinkedDocument, Money,
+    Order, OrderDirection, OrderFields, OrderLookup, OrderPage, Origin, Partner, PartnerFields,
+    PartnerLookup, PartnerPage, Product, ProductFields, ProductLookup, ProductPage, Reason, Saved,
     StockLevel, StockPage,
 };
-use tenon_host::platform::{Answer, Binding, Each, Erp, State, Timer, UnitOfWork};
+use tenon_host::platform::{Account, Answer, Binding, Books, Each, Erp, State, Timer, UnitOfWork};
 use tenon_host::report::RunReport;
 
 use crate::book::{Book, Halt, Writer, each};
 use crate::feed::{self, Page, Stream};
 use crate::record::{self, By};
 use crate::state::Search;
-use crate::{catalog, directories, orders, partners, state, stock};
+use crate::{catalog, directories, orders, partners, settings, state, stock};
 
 pub(crate) struct Unit {
     pub(crate) book: Book,
@@ -81,11 +81,24 @@ impl UnitOfWork for Unit {
 
 #[async_trait]
 impl Erp for Unit {
+    async fn about(&mut self) -> Answer<Books> {
+        let id = self.book.read(settings::books)?;
+        Ok(Books {
+            id,
+            supports: Capabilities::all(),
+        })
+    }
+
     async fn list(&mut self, directory: Directory) -> Answer<Vec<Entry>> {
         self.book.read(|db| directories::list(db, directory))
     }
 
-    async fn ensure(&mut self, directory: Directory, name: String, origin: Origin) -> Answer<Key> {
+    async fn ensure(
+        &mut self,
+        directory: Directory,
+        name: String,
+        origin: Origin,
+    ) -> Answer<Saved> {
         // Most entries are there: looking first spares the wait for others who write.
         let found = self
             .book
@@ -139,15 +152,24 @@ impl Erp for Unit {
             .read(|db| catalog::read_image(db, &product, &digest))
     }
 
-    async fn save_image(&mut self, product: Key, image: Image, content: Vec<u8>) -> Answer<()> {
+    async fn save_image(&mut self, product: Key, image: Image, content: Vec<u8>) -> Answer<Saved> {
         self.book
             .write(|writer| catalog::save_image(writer, &product, image, &content))
             .await
     }
 
-    async fn set_stock(&mut self, levels: Vec<StockLevel>) -> Each<()> {
-        self.write_each(levels, |writer, level| stock::set(writer, &level).map(drop))
+    async fn set_stock(&mut self, levels: Vec<StockLevel>) -> Each<Saved> {
+        self.write_each(levels, |writer, level| stock::set(writer, &level))
             .await
+    }
+
+    async fn stock_levels(
+        &mut self,
+        products: Vec<Key>,
+        warehouse: Option<Key>,
+    ) -> Answer<Vec<Vec<StockLevel>>> {
+        self.book
+            .read(|db| stock::of(db, &products, warehouse.as_deref()))
     }
 
     async fn changed_stock(&mut self, after: Option<Cursor>, limit: u32) -> Answer<StockPage> {
@@ -178,7 +200,7 @@ impl Erp for Unit {
         })
     }
 
-    async fn set_balances(&mut self, balances: Vec<(Key, Money)>) -> Each<()> {
+    async fn set_balances(&mut self, balances: Vec<(Key, Money)>) -> Each<Saved> {
         self.write_each(balances, |writer, (partner, balance)| {
             partners::set_balance(writer, &partner, &balance)
         })
@@ -218,10 +240,10 @@ impl Erp for Unit {
         &mut self,
         order: Key,
         documents: Vec<LinkedDocument>,
-        error: Option<String>,
-    ) -> Answer<()> {
+        error: Option<Reason>,
+    ) -> Answer<Saved> {
         self.book
-            .write(|writer| orders::annotate(writer, &order, documents, error.as_deref()))
+            .write(|writer| orders::annotate(writer, &order, documents, error.as_ref()))
             .await
     }
 
@@ -230,7 +252,7 @@ impl Erp for Unit {
         order: Key,
         file_name: String,
         content: Vec<u8>,
-    ) -> Answer<()> {
+    ) -> Answer<Saved> {
         self.book
             .write(|writer| orders::attach(writer, &order, &file_name, &content))
             .await
@@ -239,6 +261,18 @@ impl Erp for Unit {
 
 #[async_trait]
 impl State for Unit {
+    async fn account(&mut self) -> Answer<Option<Account>> {
+        let connection = &self.connection;
+        self.book.read(|db| state::account(db, connection))
+    }
+
+    async fn set_account(&mut self, account: Account) -> Answer<()> {
+        let connection = &self.connection;
+        self.book
+            .write(|writer| state::set_account(writer.db, connection, &account))
+            .await
+    }
+
     async fn get(&mut self, keys: Vec<String>) -> Answer<Vec<Option<Vec<u8>>>> {
         let connection = &self.connection;
         self.book.read(|db| state::get(db, connection, &keys))
@@ -386,7 +420,7 @@ impl State for Unit {
 
     async fn fence(&mut self, token: u64) -> Answer<()> {
         let token = i64::try_from(token)
-            .map_err(|_| Fault::Rejected(format!("the fence {token} is beyond 63 bits")))?;
+            .map_err(|_| Fault::Rejected(format!("the fence {token} is beyond 63 bits").into()))?;
         // Kept even when it is refused: a unit that was told to stop commits nothing later either.
         self.fence = Some(token);
         let connection = &self.connection;

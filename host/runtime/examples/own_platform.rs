@@ -13,8 +13,10 @@ use std::{collections::BTreeMap, sync::Arc, sync::Mutex};
 use async_trait::async_trait;
 use tenon_host::kept::{Keeping, Kept};
 use tenon_host::model::*;
-use tenon_host::platform::{Answer, Each, Erp, UnitOfWork};
-use tenon_host::{Compiler, ConnectionSpec, Host, HostOptions, JobRequest, Platform, Secret};
+use tenon_host::platform::{Answer, Books as BooksOf, Each, Erp, UnitOfWork};
+use tenon_host::{
+    Compiler, ConnectionSpec, Host, HostOptions, JobRequest, Place, Platform, Secret,
+};
 use tenon_host::{EgressSettings, Limits, ids::ConnectionId, ids::TenantId, observe::NoObserver};
 
 /// The books of the shop as the last commit left them.
@@ -57,7 +59,12 @@ macro_rules! shelves {
         struct Books { kept: Kept, $($shelf: BTreeMap<Key, $record>,)* }
 
         #[async_trait]
-        impl Erp for Work { $(
+        impl Erp for Work {
+            async fn about(&mut self) -> Answer<BooksOf> {
+                let supports = Capabilities::PRODUCTS | Capabilities::PARTNERS | Capabilities::ORDERS;
+                Ok(BooksOf { id: "the-shop".to_owned(), supports })
+            }
+            $(
             async fn $find(&mut self, lookups: Vec<$lookup>) -> Answer<Vec<Option<$record>>> {
                 let find = |lookup| match lookup {
                     $lookup::Key(key) | $lookup::Origin(key) => self.1.$shelf.get(&key).cloned(),
@@ -76,7 +83,7 @@ macro_rules! shelves {
                         self.1.$shelf.insert(key.clone(), record);
                         Effect::Created
                     };
-                    Ok(Saved { key, effect, version: String::new() })
+                    Ok(Saved { key, effect, version: String::new(), changes: Vec::new() })
                 };
                 Ok(given.into_iter().map(save).collect())
             }
@@ -106,6 +113,7 @@ async fn main() -> anyhow::Result<()> {
         id: "crm".parse()?,
         settings,
         credentials: [("api_key".into(), Secret::new(std::env::var("API_KEY")?))].into(),
+        place: Place::default(),
         egress,
         limits: Limits::default(),
     };

@@ -12,6 +12,8 @@ use std::hash::{Hash as _, Hasher as _};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
+use std::sync::Arc;
+
 use sha2::Digest as _;
 use wasmparser::{Encoding, Parser, Payload};
 use wasmtime::Engine;
@@ -22,9 +24,16 @@ use crate::compiler::{CompileError, Compiler};
 use crate::contract::ConnectorPre;
 use crate::engine;
 use crate::manifest::{BadManifest, Manifest, one_line};
+use crate::reason::Catalogue;
 
 /// The interface that every connector exports.
-const SYNC: &str = "tenon:connector/sync@0.1.0";
+const SYNC: &str = "tenon:connector/sync@0.2.0";
+
+/// The contract that this host speaks.
+pub(crate) const CONTRACT: &str = "0.2.0";
+
+/// What a component exports or imports of the contract, whatever its version.
+const OWN: [&str; 3] = ["tenon:connector/", "tenon:erp/", "tenon:runtime/"];
 
 /// Most forbidden imports that an error lists.
 const LISTED_IMPORTS: usize = 10;
@@ -53,6 +62,12 @@ pub enum InstallError {
         /// How much it may have.
         most: usize,
     },
+    /// It was written for another version of the contract.
+    #[error(
+        "the component speaks version {0} of the contract, this host {CONTRACT}: build it with the \
+         `tenon-sdk` of this host"
+    )]
+    OtherContract(String),
     /// It does not export the contract.
     #[error("the component is not a connector: it does not export {SYNC}")]
     NotAConnector,
@@ -104,6 +119,8 @@ pub struct Connector {
     pub manifest: Manifest,
     /// Interfaces it imports, with versions.
     pub imports: Vec<String>,
+    /// The texts of all reasons that come from it: its own, the platform's and the host's.
+    pub catalogue: Arc<Catalogue>,
 }
 
 impl Connector {
@@ -151,12 +168,22 @@ pub(crate) async fn check(
     })
 }
 
+/// The version in the name of one of the contract's interfaces, when it is not this host's.
+fn other_contract(interface: &str) -> Option<String> {
+    if !OWN.iter().any(|own| interface.starts_with(own)) {
+        return None;
+    }
+    let (_, version) = interface.rsplit_once('@')?;
+    (version != CONTRACT).then(|| one_line(version))
+}
+
 /// The imports of a component that may be compiled: it asks for nothing that is forbidden, and
 /// exports the contract. Whether their types fit is seen when it is linked.
 fn outline(wasm: &[u8]) -> Result<Vec<String>, InstallError> {
     let mut imports = Vec::new();
     let mut forbidden = Vec::new();
     let mut is_connector = false;
+    let mut other = None;
     // Nested modules and components have sections of their own.
     let mut depth = 0_usize;
     for payload in Parser::new(0).parse_all(wasm) {
@@ -172,6 +199,7 @@ fn outline(wasm: &[u8]) -> Result<Vec<String>, InstallError> {
             Payload::ComponentImportSection(section) if depth == 0 => {
                 for import in section {
                     let import = import.map_err(InstallError::not_a_component)?.name.name;
+                    other = other.or_else(|| other_contract(import));
                     if capability::is_allowed(import) {
                         imports.push(import.to_owned());
                     } else if forbidden.len() < LISTED_IMPORTS {
@@ -182,13 +210,16 @@ fn outline(wasm: &[u8]) -> Result<Vec<String>, InstallError> {
             Payload::ComponentExportSection(section) if depth == 0 => {
                 for export in section {
                     let export = export.map_err(InstallError::not_a_component)?;
+                    other = other.or_else(|| other_contract(export.name.name));
                     is_connector |= export.name.name == SYNC;
                 }
             }
             _ => {}
         }
     }
-    if !forbidden.is_empty() {
+    if let Some(version) = other {
+        Err(InstallError::OtherContract(version))
+    } else if !forbidden.is_empty() {
         Err(InstallError::ForbiddenImports(forbidden))
     } else if !is_connector {
         Err(InstallError::NotAConnector)

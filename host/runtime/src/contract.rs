@@ -1,4 +1,4 @@
-//! The generated face of the contract: world `connector` of `wit/connector`.
+//! The generated face of the contract: world `connector` of `wit/`.
 
 /// What the generated code expects of an interface that has types only.
 pub mod model {
@@ -19,23 +19,12 @@ pub mod model {
     where
         for<'a> D::Data<'a>: Host,
     {
-        linker.instance("tenon:erp/model@0.1.0").map(drop)
+        linker.instance("tenon:erp/model@0.2.0").map(drop)
     }
 }
 
 wasmtime::component::bindgen!({
-    path: [
-        "../../wit/deps/io.wit",
-        "../../wit/deps/clocks.wit",
-        "../../wit/deps/random.wit",
-        "../../wit/deps/filesystem.wit",
-        "../../wit/deps/sockets.wit",
-        "../../wit/deps/cli.wit",
-        "../../wit/deps/http.wit",
-        "../../wit/erp",
-        "../../wit/runtime",
-        "../../wit/connector",
-    ],
+    path: "../../wit",
     world: "tenon:connector/connector",
     imports: {
         "tenon:erp": async | trappable,

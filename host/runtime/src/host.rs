@@ -24,10 +24,13 @@ use crate::manifest::{Manifest, SettingsError, check_settings, one_line};
 use crate::model::{Fault, Origin};
 use crate::observe::{NoObserver, Observer, tidy};
 use crate::options::HostOptions;
+use crate::place::Place;
 use crate::platform::{Binding, Platform, Timer};
+use crate::reason::{self, LANGUAGES, Mend, Reason};
 use crate::report::{Outcome, RunReport};
-use crate::request::{JobRequest, WantedJob, Webhook};
+use crate::request::{JobRequest, Mode, WantedJob, Webhook};
 use crate::secret::Secret;
+use crate::signed;
 use crate::threads::Threads;
 
 /// Runs connectors for the tenants of a platform.
@@ -58,6 +61,8 @@ pub struct ConnectionSpec {
     pub settings: Value,
     /// Secrets by the names of the manifest's credentials.
     pub credentials: HashMap<String, Secret>,
+    /// Where and for whom it works.
+    pub place: Place,
     /// How its requests are sent.
     pub egress: EgressSettings,
     /// What its runs may use.
@@ -110,10 +115,33 @@ pub struct Connection {
     connector: Arc<Connector>,
     settings: Arc<str>,
     egress: Arc<Egress>,
+    /// By which the counterpart signs its webhooks.
+    webhook_secret: Option<Secret>,
+    place: Place,
     limits: Limits,
 }
 
 impl Connection {
+    /// Passes a webhook that is taken and signed as the manifest says.
+    fn admit_webhook(&self, webhook: &Webhook) -> Result<(), Fault> {
+        let Some(webhooks) = &self.connector.manifest.webhooks else {
+            return Err(Fault::Rejected(Reason::new("host.no-webhooks")));
+        };
+        let Some(signature) = &webhooks.signature else {
+            return Ok(());
+        };
+        let is_signed = self.webhook_secret.as_ref().is_some_and(|secret| {
+            signed::is_signed(signature, secret, &webhook.headers, &webhook.body)
+        });
+        if is_signed {
+            return Ok(());
+        }
+        let mend = Mend::Credential(signature.credential.clone());
+        Err(Fault::Rejected(
+            Reason::new("host.webhook-not-signed").mend(mend),
+        ))
+    }
+
     /// The version that it runs.
     pub fn connector(&self) -> &Connector {
         &self.connector
@@ -129,6 +157,50 @@ pub enum CallError {
     /// The component trapped or broke a limit.
     #[error("{0}")]
     Crashed(String),
+}
+
+impl CallError {
+    /// Why, for people.
+    pub fn reason(&self) -> Reason {
+        match self {
+            CallError::Fault(fault) => fault.reason(),
+            CallError::Crashed(text) => Reason::new("host.said").arg("text", text),
+        }
+    }
+}
+
+/// What a check learnt of the account at the counterpart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FoundAccount {
+    /// The counterpart's own id; none where it tells none.
+    pub id: Option<String>,
+    /// For people.
+    pub name: String,
+    /// Names and values by which the account is known again.
+    pub facts: Vec<(String, String)>,
+    /// What people should know before they switch the connection on.
+    pub notes: Vec<Reason>,
+}
+
+impl FoundAccount {
+    fn tidied(account: sync::Account, most: usize) -> FoundAccount {
+        let shown = |mut text: String| {
+            tidy(&mut text, most);
+            text
+        };
+        let mut notes = account.notes;
+        for note in &mut notes {
+            note.tidy(most);
+        }
+        FoundAccount {
+            id: account.id.map(shown),
+            name: shown(account.name),
+            facts: (account.facts.into_iter())
+                .map(|(name, value)| (shown(name), shown(value)))
+                .collect(),
+            notes,
+        }
+    }
 }
 
 /// Makes an instance and calls one of its exports, on the threads for guests; what the call leaves,
@@ -193,7 +265,9 @@ impl Host {
         .await?;
         drop(compiling);
         let limits = Limits::to_describe();
-        let state = RunState::new(&limits, None, None, Arc::from("{}"), Arc::new(NoObserver));
+        let texts = Arc::new(reason::HOST.clone());
+        let nothing = Arc::from("{}");
+        let state = RunState::new(&limits, None, None, nothing, Arc::new(NoObserver), texts);
         let call = Call {
             watch: Watch::new(&state),
             store: self.store(state),
@@ -204,11 +278,14 @@ impl Host {
         let (_, described) = export!(call, call_describe);
         let manifest = described.map_err(InstallError::crashed)?;
         let manifest = Manifest::try_from(manifest)?;
+        let platforms = self.platform.catalogue();
+        let catalogue = manifest.catalogue().with(&platforms).with(&reason::HOST);
         Ok(Arc::new(Connector {
             pre: checked.pre,
             digest: checked.digest,
             manifest,
             imports: checked.imports,
+            catalogue: Arc::new(catalogue),
         }))
     }
 
@@ -257,6 +334,14 @@ impl Host {
             let known = declared().collect::<Vec<_>>().join(", ");
             return Err(ConnectError::UnknownCredential(name.clone(), known));
         }
+        let signature = (manifest.webhooks.as_ref()).and_then(|one| one.signature.as_ref());
+        let webhook_secret = match signature.map(|one| &one.credential) {
+            None => None,
+            Some(name) => match spec.credentials.get(name) {
+                Some(secret) => Some(secret.clone()),
+                None => return Err(ConnectError::MissingCredential(vec![name.clone()])),
+            },
+        };
         let egress = Egress::new(
             &spec.tenant,
             manifest,
@@ -269,20 +354,21 @@ impl Host {
         Ok(Connection {
             settings: Arc::from(spec.settings.to_string()),
             egress: Arc::new(egress),
+            webhook_secret,
             tenant: spec.tenant,
             id: spec.id,
+            place: spec.place,
             limits: spec.limits,
             connector,
         })
     }
 
-    /// Tries the credentials; answers with the name of the account at the counterpart.
-    pub async fn check(&self, connection: &Connection) -> Result<String, CallError> {
+    /// Tries the credentials; answers with the account at the counterpart that they belong to.
+    pub async fn check(&self, connection: &Connection) -> Result<FoundAccount, CallError> {
         let call = self.look(connection, "check").await?;
         let (_, answer) = export!(call, call_check);
-        let mut account = said(&connection.limits, answer)?;
-        tidy(&mut account, connection.limits.log_line);
-        Ok(account)
+        let account = said(&connection.limits, answer)?;
+        Ok(FoundAccount::tidied(account, connection.limits.log_line))
     }
 
     /// Values for a setting that only the counterpart knows, with their labels.
@@ -307,16 +393,18 @@ impl Host {
             .collect())
     }
 
-    /// Turns a message of the counterpart into jobs. The connector makes no request for that.
+    /// Turns a message of the counterpart into jobs. The connector makes no request for that. One
+    /// that is not signed as the manifest says does not reach it.
     pub async fn receive(
         &self,
         connection: &Connection,
         webhook: Webhook,
     ) -> Result<Vec<WantedJob>, CallError> {
+        connection.admit_webhook(&webhook)?;
         let limits = connection.limits.to_receive();
         let observer = Arc::new(NoObserver);
         let call = self
-            .open(connection, &limits, None, "receive", true, observer)
+            .open(connection, &limits, None, &looking("receive"), observer)
             .await?;
         let webhook = webhook.into();
         let (_, answer) = export!(call, call_receive, &webhook);
@@ -400,14 +488,7 @@ impl Host {
     ) -> RunReport {
         let egress = Some(Arc::clone(&connection.egress));
         let opened = self
-            .open(
-                connection,
-                &connection.limits,
-                egress,
-                &request.job,
-                request.preview,
-                observer,
-            )
+            .open(connection, &connection.limits, egress, request, observer)
             .await;
         let fenced = match opened {
             Ok(call) => call.fenced(request.fence).await,
@@ -416,8 +497,8 @@ impl Host {
         let call = match fenced {
             Ok(call) => call,
             Err(fault) => {
-                let mut report = begin_report(connection, &request.job, request.preview);
-                conclude(&mut report, Err(CallError::Fault(fault)));
+                let mut report = begin_report(connection, &request.job, request.mode);
+                conclude(&mut report, connection, Err(CallError::Fault(fault)));
                 return report;
             }
         };
@@ -433,7 +514,7 @@ impl Host {
             sync::Outcome::Done => Outcome::Done,
             sync::Outcome::Suspended => Outcome::Suspended,
         });
-        finish(left, ended).await
+        finish(left, connection, ended).await
     }
 
     /// The timers of a connection that have come due, the earliest first. Whoever has started their
@@ -529,7 +610,8 @@ impl Host {
     async fn look(&self, connection: &Connection, name: &str) -> Result<Call<'_>, Fault> {
         let egress = Some(Arc::clone(&connection.egress));
         let observer = Arc::new(NoObserver);
-        self.open(connection, &connection.limits, egress, name, true, observer)
+        let request = looking(name);
+        self.open(connection, &connection.limits, egress, &request, observer)
             .await
     }
 
@@ -537,15 +619,9 @@ impl Host {
     async fn act(&self, connection: &Connection, name: &str) -> Result<Call<'_>, Fault> {
         let egress = Some(Arc::clone(&connection.egress));
         let observer = Arc::new(NoObserver);
-        self.open(
-            connection,
-            &connection.limits,
-            egress,
-            name,
-            false,
-            observer,
-        )
-        .await
+        let request = JobRequest::asked(name);
+        self.open(connection, &connection.limits, egress, &request, observer)
+            .await
     }
 
     async fn open(
@@ -553,17 +629,20 @@ impl Host {
         connection: &Connection,
         limits: &Limits,
         egress: Option<Arc<Egress>>,
-        job: &str,
-        preview: bool,
+        request: &JobRequest,
         observer: Arc<dyn Observer>,
     ) -> Result<Call<'_>, Fault> {
         let place = self.place().await;
-        let work = (self.platform)
+        let mut work = (self.platform)
             .begin(&connection.tenant, &connection.id)
             .await?;
         let run = Run {
+            report: begin_report(connection, &request.job, request.mode),
+            place: connection.place.clone(),
+            books: work.about().await?,
+            account: work.account().await?.map(|account| account.id),
+            confirmed: request.confirmed.clone(),
             work,
-            report: begin_report(connection, job, preview),
             as_one: false,
         };
         let state = RunState::new(
@@ -572,6 +651,7 @@ impl Host {
             Some(run),
             Arc::clone(&connection.settings),
             observer,
+            Arc::clone(&connection.connector.catalogue),
         );
         Ok(Call {
             watch: Watch::new(&state),
@@ -665,10 +745,7 @@ impl Watch {
 
 /// What an export answered, or why it did not.
 fn said<T>(limits: &Limits, answer: Result<Result<T, Fault>, CallError>) -> Result<T, CallError> {
-    answer?.map_err(|mut fault| {
-        tidy(fault.reason_mut(), limits.log_line);
-        CallError::Fault(fault)
-    })
+    answer?.map_err(|fault| CallError::Fault(fault.tidied(limits.log_line)))
 }
 
 /// Passes a list that one answer may carry.
@@ -688,7 +765,7 @@ async fn settle(
 ) -> Result<(), CallError> {
     let ended = said(&connection.limits, answer);
     let outcome = ended.clone().map(|()| Outcome::Done);
-    let report = finish(left, outcome).await;
+    let report = finish(left, connection, outcome).await;
     match report.error {
         Some(error) => ended.and(Err(CallError::Crashed(error))),
         None => ended,
@@ -696,13 +773,17 @@ async fn settle(
 }
 
 /// Commits what a run that ended well has left, or undoes it, and keeps the report.
-async fn finish(mut state: RunState, ended: Result<Outcome, CallError>) -> RunReport {
+async fn finish(
+    mut state: RunState,
+    connection: &Connection,
+    ended: Result<Outcome, CallError>,
+) -> RunReport {
     let mut committed = Ok(());
     if let Some(run) = state.run.as_mut() {
         if ended.is_err() {
             committed = run.work.rollback().await.map_err(wasmtime::Error::from);
         }
-        conclude(&mut run.report, ended);
+        conclude(&mut run.report, connection, ended);
     }
     if committed.is_ok() {
         committed = state.commit().await;
@@ -712,12 +793,20 @@ async fn finish(mut state: RunState, ended: Result<Outcome, CallError>) -> RunRe
         unreachable!("a run has its report until here");
     };
     if let Err(error) = committed {
-        conclude(&mut report, Err(error));
+        conclude(&mut report, connection, Err(error));
     }
     report
 }
 
-fn begin_report(connection: &Connection, job: &str, preview: bool) -> RunReport {
+/// A call that changes nothing.
+fn looking(name: &str) -> JobRequest {
+    JobRequest {
+        mode: Mode::Preview,
+        ..JobRequest::asked(name)
+    }
+}
+
+fn begin_report(connection: &Connection, job: &str, mode: Mode) -> RunReport {
     let started_at = jiff::Timestamp::now();
     RunReport {
         id: format!(
@@ -728,7 +817,7 @@ fn begin_report(connection: &Connection, job: &str, preview: bool) -> RunReport 
         connection: connection.id.clone(),
         connector: connection.connector.title(),
         job: job.to_owned(),
-        preview,
+        mode,
         started_at,
         finished_at: None,
         outcome: Outcome::Running,
@@ -739,11 +828,13 @@ fn begin_report(connection: &Connection, job: &str, preview: bool) -> RunReport 
         requests: 0,
         memory: 0,
         error: None,
+        why: None,
         records: Vec::new(),
+        questions: Vec::new(),
     }
 }
 
-fn conclude(report: &mut RunReport, ended: Result<Outcome, CallError>) {
+fn conclude(report: &mut RunReport, connection: &Connection, ended: Result<Outcome, CallError>) {
     report.finished_at = Some(jiff::Timestamp::now());
     match ended {
         Ok(outcome) => report.outcome = outcome,
@@ -753,7 +844,9 @@ fn conclude(report: &mut RunReport, ended: Result<Outcome, CallError>) {
                 CallError::Fault(Fault::Transient(_) | Fault::Conflict(_)) => Outcome::Transient,
                 CallError::Fault(_) => Outcome::Configuration,
             };
-            report.error = Some(error.to_string());
+            let why = error.reason();
+            report.error = Some(connection.connector.catalogue.text(&why, LANGUAGES[0]));
+            report.why = Some(why);
         }
     }
 }

@@ -10,12 +10,14 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Fault, Key, Origin};
-use crate::platform::{Answer, Binding, State, Timer};
+use crate::model::{Fault, Key, Origin, Reason};
+use crate::platform::{Account, Answer, Binding, State, Timer};
 
 /// Storage, bindings and timers of one connection.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Kept {
+    #[serde(default)]
+    account: Option<Account>,
     stored: BTreeMap<String, Vec<u8>>,
     /// In the order of making.
     bindings: Vec<Binding>,
@@ -46,6 +48,15 @@ impl Kept {
 
 #[async_trait]
 impl<T: Keeping> State for T {
+    async fn account(&mut self) -> Answer<Option<Account>> {
+        Ok(self.kept().account.clone())
+    }
+
+    async fn set_account(&mut self, account: Account) -> Answer<()> {
+        self.kept().account = Some(account);
+        Ok(())
+    }
+
     async fn get(&mut self, keys: Vec<String>) -> Answer<Vec<Option<Vec<u8>>>> {
         let stored = &self.kept().stored;
         Ok(keys.iter().map(|key| stored.get(key).cloned()).collect())
@@ -135,9 +146,8 @@ impl<T: Keeping> State for T {
         });
         found.sort_by(|a, b| place(a).cmp(&place(b)));
         if let Some(after) = after {
-            let first: (String, Origin) = serde_json::from_str(&after).map_err(|_| {
-                Fault::Rejected("this is not a place where a page of bindings ended".to_owned())
-            })?;
+            let first: (String, Origin) = serde_json::from_str(&after)
+                .map_err(|_| Fault::Rejected(Reason::new("host.not-a-page")))?;
             found.retain(|binding| place(binding) >= (&first.0, &first.1));
         }
         let limit = limit.max(1) as usize;

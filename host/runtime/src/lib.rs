@@ -25,6 +25,7 @@
 //!     id: "keycrm".parse()?,
 //!     settings: serde_json::json!({ "last_days": 7 }),
 //!     credentials: [("api_key".to_owned(), Secret::new(key))].into(),
+//!     place: Place::default(),
 //!     egress: EgressSettings::default(),
 //!     limits: Limits::default(),
 //! })?;
@@ -48,14 +49,17 @@ pub mod manifest;
 pub mod model;
 pub mod observe;
 mod options;
+mod place;
 pub mod platform;
 pub mod proposals;
+pub mod reason;
 pub mod report;
 mod request;
 pub mod rules;
 pub mod schedule;
 pub mod seal;
 mod secret;
+mod signed;
 mod threads;
 
 pub use compiler::{CompileError, Compiler, CompilerProcess, compile_stdin};
@@ -64,10 +68,14 @@ pub use egress::{
     BreakerPolicy, EgressError, EgressSettings, Forbidden, Grants, NetworkError, Refusal,
     RetryPolicy,
 };
-pub use host::{CallError, ConnectError, Connection, ConnectionSpec, Host, StartError};
+pub use host::{
+    CallError, ConnectError, Connection, ConnectionSpec, FoundAccount, Host, StartError,
+};
 pub use limits::{BadLimit, Limits};
 pub use options::{HostOptions, NetworkOptions};
+pub use place::Place;
 pub use platform::Platform;
-pub use request::{Cause, JobRequest, RecordRef, WantedJob, Webhook};
+pub use reason::{Mend, Reason};
+pub use request::{Cause, JobRequest, Mode, RecordRef, WantedJob, Webhook};
 pub use seal::{CredentialPlace, SealingKeys};
 pub use secret::Secret;

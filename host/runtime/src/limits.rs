@@ -58,6 +58,10 @@ pub struct Limits {
     pub handles: usize,
     /// Rejected records listed in the report; further ones are only counted.
     pub listed_rejects: usize,
+    /// So many records may be removed, archived or zeroed at once without asking people.
+    pub brake_records: u64,
+    /// And more where they are no more than so many percent of all.
+    pub brake_percent: u64,
 }
 
 impl Default for Limits {
@@ -82,6 +86,8 @@ impl Default for Limits {
             call: 64 << 20,
             handles: 10_000,
             listed_rejects: 1_000,
+            brake_records: 10,
+            brake_percent: 10,
         }
     }
 }

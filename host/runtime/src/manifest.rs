@@ -16,6 +16,8 @@ use url::Url;
 
 use crate::contract::exports::tenon::connector::sync;
 use crate::contract::tenon::connector::manifest as wire;
+use crate::model::RecordKind;
+use crate::reason::{self, Catalogue};
 use crate::rules::{self, Broken};
 use crate::schedule::{BadCron, Cron};
 
@@ -47,6 +49,16 @@ const JOBS: usize = 100;
 const KINDS: usize = 50;
 /// Most actions.
 const ACTIONS: usize = 100;
+/// Most names of choices.
+const OPTIONS: usize = 100;
+/// Most budgets of an endpoint.
+const BUDGETS: usize = 20;
+/// Most declared reads of an endpoint.
+const READS: usize = 100;
+/// Most codes of reasons.
+const REASONS: usize = 1_000;
+/// Most characters of the text of a reason.
+const REASON: usize = 1_000;
 
 /// The draft of the settings schema.
 const DRAFT: &str = "https://json-schema.org/draft/2020-12/schema";
@@ -112,6 +124,8 @@ pub enum AuthScheme {
     Header(String),
     /// `Authorization: Bearer TOKEN`, with a token that the host gets for `login:password`.
     Token(TokenExchange),
+    /// Signs nothing: the secret by which the counterpart signs its webhooks.
+    Webhook,
 }
 
 /// How a login and a password become a token.
@@ -141,18 +155,75 @@ pub struct Endpoint {
     pub origin: String,
     /// Requests are signed with the first of these that is given. Empty where nothing is signed.
     pub credentials: Vec<String>,
-    /// Request budget in any window.
-    pub units_per_window: u32,
-    /// Length of the window in milliseconds.
-    pub window_ms: u32,
+    /// Requests wait until all of them have room.
+    pub budgets: Vec<Budget>,
     /// Requests under way at once.
     pub parallel: u32,
     /// Paths that cost more than one unit, by prefix.
     pub costs: Vec<(String, u32)>,
+    /// What may be sent in a preview, beside GET and HEAD.
+    pub reads: Vec<Read>,
 }
 
-/// Before the kind of record in `listens-to` of a job that wants to know who looks at one.
-pub const VISIT: &str = "visit:";
+/// So many units in any window of this length.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Budget {
+    /// A request costs one, or what its path costs.
+    pub units: u32,
+    /// Length of the window in milliseconds.
+    pub window_ms: u64,
+    /// Counts only requests that are signed with this credential; none counts all.
+    pub credential: Option<String>,
+}
+
+/// Requests that change nothing at the counterpart although their method could.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Read {
+    /// `POST`, mostly.
+    pub method: String,
+    /// The path; `*` stands for one segment.
+    pub path: String,
+}
+
+/// That webhooks are taken, and how they are signed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Webhooks {
+    /// None where the counterpart signs none.
+    pub signature: Option<WebhookSignature>,
+}
+
+/// How the host knows that a webhook is the counterpart's.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct WebhookSignature {
+    /// The credential that is the secret.
+    pub credential: String,
+    /// The header that the signature stands in.
+    pub header: String,
+    /// What the header holds.
+    pub scheme: WebhookScheme,
+}
+
+/// What the header of a signed webhook holds, for the body as it came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WebhookScheme {
+    /// HMAC with SHA-256, in hex.
+    HmacSha256Hex,
+    /// HMAC with SHA-256, in base64.
+    HmacSha256Base64,
+    /// The secret itself.
+    Secret,
+}
+
+/// What a job hears of from the platform.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Subscription {
+    /// A record of this kind changed.
+    Changed(RecordKind),
+    /// Somebody looks at a record of this kind.
+    Visited(RecordKind),
+}
 
 /// Work that a connector offers on a schedule.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -163,9 +234,8 @@ pub struct Job {
     pub title: Text,
     /// Cron expression in the tenant's time zone, which [`Cron`] reads; none runs only when asked.
     pub schedule: Option<String>,
-    /// Record kinds whose change on the platform starts it; after [`VISIT`], kinds of which somebody
-    /// looks at one.
-    pub listens_to: Vec<String>,
+    /// What on the platform starts it.
+    pub listens_to: Vec<Subscription>,
 }
 
 /// Work that a connector offers as a button on a record.
@@ -176,7 +246,7 @@ pub struct Action {
     /// Title for people.
     pub title: Text,
     /// Kind of record that has the button.
-    pub record_kind: String,
+    pub record_kind: RecordKind,
 }
 
 /// The manifest of a connector.
@@ -190,16 +260,22 @@ pub struct Manifest {
     pub title: Text,
     /// JSON Schema of the settings.
     pub settings_schema: Value,
+    /// The names that it has choices for.
+    pub options: Vec<String>,
     /// Credentials it needs.
     pub credentials: Vec<Credential>,
     /// Places it talks to.
     pub endpoints: Vec<Endpoint>,
+    /// None where the counterpart sends nothing.
+    pub webhooks: Option<Webhooks>,
     /// Jobs.
     pub jobs: Vec<Job>,
     /// Buttons.
     pub actions: Vec<Action>,
     /// Version of what it keeps in storage.
     pub state_version: u32,
+    /// The texts of the reasons that it gives, by code.
+    pub reasons: std::collections::BTreeMap<String, Text>,
 }
 
 /// The manifest cannot be used.
@@ -275,6 +351,17 @@ pub enum BadManifest {
         /// What is wrong.
         reason: BadCron,
     },
+    /// The text of a reason cannot be used.
+    #[error("the text of its reason `{code}` {problem}")]
+    Reason {
+        /// The code.
+        code: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// Signed webhooks cannot be checked as it says.
+    #[error("its webhooks cannot be checked: {0}")]
+    Webhooks(String),
     /// An endpoint is not a place that requests can go to.
     #[error("its endpoint `{origin}` {reason}")]
     Origin {
@@ -380,7 +467,7 @@ impl Credential {
             })
         };
         match &self.scheme {
-            AuthScheme::Bearer | AuthScheme::Basic => Ok(()),
+            AuthScheme::Bearer | AuthScheme::Basic | AuthScheme::Webhook => Ok(()),
             AuthScheme::Header(header) => match header.parse::<http::HeaderName>() {
                 Err(_) => bad(format!(
                     "`{}` is not the name of a header",
@@ -430,8 +517,24 @@ impl Endpoint {
 
     fn check(&self, credentials: &[Credential]) -> Result<(), BadManifest> {
         few(self.origin.len(), PHRASE, "bytes in an endpoint")?;
-        if self.units_per_window == 0 || self.window_ms == 0 || self.parallel == 0 {
+        few(self.budgets.len(), BUDGETS, "budgets at an endpoint")?;
+        let blocks = |budget: &Budget| budget.units == 0 || budget.window_ms == 0;
+        if self.budgets.iter().any(blocks) || self.parallel == 0 {
             return Err(BadManifest::NoBudget(one_line(&self.origin)));
+        }
+        few(self.reads.len(), READS, "reads at an endpoint")?;
+        for read in &self.reads {
+            few(read.path.len(), PHRASE, "bytes in the path of a read")?;
+            if !read.path.starts_with('/') || read.path.contains(['?', '#']) {
+                let path = one_line(&read.path);
+                return Err(self.bad(format!(
+                    "has a read of `{path}`, which must be a path that begins with `/`"
+                )));
+            }
+            if read.method.parse::<http::Method>().is_err() {
+                let method = one_line(&read.method);
+                return Err(self.bad(format!("has a read by `{method}`, which is no method")));
+            }
         }
         few(
             self.credentials.len(),
@@ -440,11 +543,22 @@ impl Endpoint {
         )?;
         names("credential", &self.credentials)?;
         let declared = |name: &String| credentials.iter().any(|known| known.name == *name);
-        if let Some(name) = self.credentials.iter().find(|name| !declared(name)) {
+        let of_budgets = (self.budgets.iter()).filter_map(|budget| budget.credential.as_ref());
+        let mut named = self.credentials.iter().chain(of_budgets);
+        if let Some(name) = named.find(|name| !declared(name)) {
             return Err(BadManifest::UnknownCredential {
                 origin: one_line(&self.origin),
                 credential: name.clone(),
             });
+        }
+        let signs_nothing = |known: &&Credential| {
+            known.scheme == AuthScheme::Webhook && self.credentials.contains(&known.name)
+        };
+        if let Some(secret) = credentials.iter().find(signs_nothing) {
+            return Err(self.bad(format!(
+                "is signed with `{}`, which is the secret of webhooks",
+                secret.name
+            )));
         }
         few(self.costs.len(), COSTS, "costs at an endpoint")?;
         for (prefix, cost) in &self.costs {
@@ -539,22 +653,110 @@ impl Manifest {
                 KINDS,
                 format!("record kinds for its job `{}`", job.id),
             )?;
-            let (visited, changed): (Vec<&str>, Vec<&str>) = (job.listens_to.iter())
-                .map(String::as_str)
-                .partition(|kind| kind.starts_with(VISIT));
-            names("record kind", changed)?;
-            names(
-                "record kind",
-                visited.iter().map(|kind| &kind[VISIT.len()..]),
-            )?;
+            let mut heard = HashSet::new();
+            if let Some(twice) = job.listens_to.iter().find(|one| !heard.insert(**one)) {
+                let (Subscription::Changed(kind) | Subscription::Visited(kind)) = twice;
+                return Err(BadManifest::Twice {
+                    what: "record kind",
+                    name: kind.name().to_owned(),
+                });
+            }
         }
         few(self.actions.len(), ACTIONS, "actions")?;
         names("action", self.actions.iter().map(|action| &action.id))?;
         for action in &self.actions {
             action.title.check(format_args!("action `{}`", action.id))?;
-            name("record kind", &action.record_kind, "_ -")?;
+        }
+        few(self.options.len(), OPTIONS, "choices")?;
+        names("choice", &self.options)?;
+        self.check_webhooks()?;
+        self.check_reasons()
+    }
+
+    fn check_webhooks(&self) -> Result<(), BadManifest> {
+        let Some(Webhooks {
+            signature: Some(signature),
+        }) = &self.webhooks
+        else {
+            return Ok(());
+        };
+        let name = one_line(&signature.credential);
+        let credential = (self.credentials.iter()).find(|one| one.name == signature.credential);
+        match credential.map(|credential| &credential.scheme) {
+            Some(AuthScheme::Webhook) => {}
+            Some(_) => {
+                return Err(BadManifest::Webhooks(format!(
+                    "its credential `{name}` must be of the scheme `webhook`"
+                )));
+            }
+            None => {
+                return Err(BadManifest::Webhooks(format!(
+                    "it does not declare the credential `{name}`"
+                )));
+            }
+        }
+        few(
+            signature.header.len(),
+            NAME,
+            "bytes in the name of a header",
+        )?;
+        (signature.header.parse::<http::HeaderName>().map(drop)).map_err(|_| {
+            let header = one_line(&signature.header);
+            BadManifest::Webhooks(format!("`{header}` is not the name of a header"))
+        })
+    }
+
+    fn check_reasons(&self) -> Result<(), BadManifest> {
+        few(self.reasons.len(), REASONS, "reasons")?;
+        for (code, text) in &self.reasons {
+            let bad = |problem: String| {
+                Err(BadManifest::Reason {
+                    code: one_line(code),
+                    problem,
+                })
+            };
+            name("reason", code, ". _ -")?;
+            if ["host.", "platform."]
+                .iter()
+                .any(|taken| code.starts_with(taken))
+            {
+                return bad("has a code that only the host or the platform gives".to_owned());
+            }
+            few(text.0.len(), LANGUAGES, "languages of a reason")?;
+            let Some(english) = text.0.get("en").filter(|text| !text.trim().is_empty()) else {
+                return bad("is missing in English (`en`)".to_owned());
+            };
+            let sorted = |text| {
+                let mut names = reason::placeholders(text);
+                names.sort_unstable();
+                names.dedup();
+                names
+            };
+            for (language, other) in &text.0 {
+                few(
+                    other.chars().count(),
+                    REASON,
+                    "characters in the text of a reason",
+                )?;
+                if sorted(other) != sorted(english) {
+                    return bad(format!(
+                        "has other placeholders in `{language}` than in `en`"
+                    ));
+                }
+            }
         }
         Ok(())
+    }
+
+    /// The texts of all reasons that it gives.
+    pub(crate) fn catalogue(&self) -> Catalogue {
+        let mut texts = Catalogue::default();
+        for (code, text) in &self.reasons {
+            for (language, text) in &text.0 {
+                texts.add(language, code, text);
+            }
+        }
+        texts
     }
 }
 
@@ -631,6 +833,7 @@ impl TryFrom<sync::ConnectorManifest> for Manifest {
             version: raw.version,
             title: raw.title.into(),
             settings_schema,
+            options: raw.options,
             credentials: raw
                 .credentials
                 .into_iter()
@@ -645,6 +848,7 @@ impl TryFrom<sync::ConnectorManifest> for Manifest {
                             path: exchange.path,
                             member: exchange.member,
                         }),
+                        wire::AuthScheme::Webhook => AuthScheme::Webhook,
                     },
                 })
                 .collect(),
@@ -654,12 +858,34 @@ impl TryFrom<sync::ConnectorManifest> for Manifest {
                 .map(|endpoint| Endpoint {
                     origin: endpoint.origin,
                     credentials: endpoint.credentials,
-                    units_per_window: endpoint.units_per_window,
-                    window_ms: endpoint.window_ms,
+                    budgets: (endpoint.budgets.into_iter())
+                        .map(|budget| Budget {
+                            units: budget.units,
+                            window_ms: budget.window_ms,
+                            credential: budget.credential,
+                        })
+                        .collect(),
                     parallel: endpoint.parallel,
                     costs: endpoint.costs,
+                    reads: (endpoint.reads.into_iter())
+                        .map(|read| Read {
+                            method: read.method,
+                            path: read.path,
+                        })
+                        .collect(),
                 })
                 .collect(),
+            webhooks: raw.webhooks.map(|webhooks| Webhooks {
+                signature: webhooks.signature.map(|signature| WebhookSignature {
+                    credential: signature.credential,
+                    header: signature.header,
+                    scheme: match signature.scheme {
+                        wire::WebhookScheme::HmacSha256Hex => WebhookScheme::HmacSha256Hex,
+                        wire::WebhookScheme::HmacSha256Base64 => WebhookScheme::HmacSha256Base64,
+                        wire::WebhookScheme::Secret => WebhookScheme::Secret,
+                    },
+                }),
+            }),
             jobs: raw
                 .jobs
                 .into_iter()
@@ -667,7 +893,12 @@ impl TryFrom<sync::ConnectorManifest> for Manifest {
                     id: job.id,
                     title: job.title.into(),
                     schedule: job.schedule,
-                    listens_to: job.listens_to,
+                    listens_to: (job.listens_to.into_iter())
+                        .map(|subscription| match subscription {
+                            sync::Subscription::Changed(kind) => Subscription::Changed(kind),
+                            sync::Subscription::Visited(kind) => Subscription::Visited(kind),
+                        })
+                        .collect(),
                 })
                 .collect(),
             actions: raw
@@ -680,6 +911,9 @@ impl TryFrom<sync::ConnectorManifest> for Manifest {
                 })
                 .collect(),
             state_version: raw.state_version,
+            reasons: (raw.reasons.into_iter())
+                .map(|reason| (reason.code, reason.text.into()))
+                .collect(),
         };
         manifest.check()?;
         Ok(manifest)
@@ -789,10 +1023,10 @@ mod tests {
         Endpoint {
             origin: origin.to_owned(),
             credentials: Vec::new(),
-            units_per_window: 1,
-            window_ms: 1,
+            budgets: Vec::new(),
             parallel: 1,
             costs: Vec::new(),
+            reads: Vec::new(),
         }
     }
 
@@ -842,23 +1076,36 @@ mod tests {
             endpoints: vec![wire::Endpoint {
                 origin: "{settings.url}".to_owned(),
                 credentials: vec!["api_key".to_owned()],
-                units_per_window: 60,
-                window_ms: 60_000,
+                budgets: vec![wire::Budget {
+                    units: 60,
+                    window_ms: 60_000,
+                    credential: Some("api_key".to_owned()),
+                }],
                 parallel: 1,
                 costs: vec![("/reports".to_owned(), 5)],
+                reads: vec![wire::Read {
+                    method: "POST".to_owned(),
+                    path: "/orders/*/search".to_owned(),
+                }],
             }],
+            options: vec!["statuses".to_owned()],
+            webhooks: Some(wire::Webhooks { signature: None }),
             jobs: vec![sync::Job {
                 id: "orders".to_owned(),
                 title: title(),
                 schedule: Some("*/10 * * * *".to_owned()),
-                listens_to: vec!["order-stages".to_owned()],
+                listens_to: vec![sync::Subscription::Changed(RecordKind::Order)],
             }],
             actions: vec![sync::Action {
                 id: "load_again".to_owned(),
                 title: title(),
-                record_kind: "order".to_owned(),
+                record_kind: RecordKind::Order,
             }],
             state_version: 1,
+            reasons: vec![wire::ReasonText {
+                code: "order.no-buyer".to_owned(),
+                text: vec![("en".to_owned(), "order {number} has no buyer".to_owned())],
+            }],
         }
     }
 
@@ -895,9 +1142,9 @@ mod tests {
             (|m| m.name = "а".repeat(99_999), "…` is not a name"),
             (|m| m.jobs[0].id.clear(), "its job `` is not a name"),
             (|m| m.jobs[0].id = "Orders".to_owned(), "its job `Orders`"),
-            (|m| m.jobs[0].listens_to[0].clear(), "its record kind ``"),
             (|m| m.actions[0].id = "a b".to_owned(), "its action `a b`"),
-            (|m| m.actions[0].record_kind.clear(), "its record kind ``"),
+            (|m| m.options[0].clear(), "its choice ``"),
+            (|m| m.reasons[0].code.clear(), "its reason ``"),
             (
                 |m| m.credentials[0].name = "a=b".to_owned(),
                 "its credential `a=b`",
@@ -921,6 +1168,10 @@ mod tests {
             (
                 |m| m.endpoints.push(m.endpoints[0].clone()),
                 "`{settings.url}` is there twice",
+            ),
+            (
+                |m| m.jobs[0].listens_to = vec![m.jobs[0].listens_to[0]; 2],
+                "the record kind `order` twice",
             ),
             (
                 |m| {
@@ -1079,10 +1330,29 @@ mod tests {
     fn an_endpoint_has_a_budget_that_can_be_kept() {
         every_one_is_refused(&[
             (
-                |m| m.endpoints[0].units_per_window = 0,
+                |m| m.endpoints[0].budgets[0].units = 0,
                 "allows no requests",
             ),
-            (|m| m.endpoints[0].window_ms = 0, "allows no requests"),
+            (
+                |m| m.endpoints[0].budgets[0].window_ms = 0,
+                "allows no requests",
+            ),
+            (
+                |m| m.endpoints[0].budgets[0].credential = Some("token".to_owned()),
+                "names the credential `token`, which it does not declare",
+            ),
+            (
+                |m| m.credentials[0].scheme = wire::AuthScheme::Webhook,
+                "is signed with `api_key`, which is the secret of webhooks",
+            ),
+            (
+                |m| m.endpoints[0].reads[0].path = "orders".to_owned(),
+                "has a read of `orders`",
+            ),
+            (
+                |m| m.endpoints[0].reads[0].method = "a b".to_owned(),
+                "has a read by `a b`",
+            ),
             (|m| m.endpoints[0].parallel = 0, "allows no requests"),
             (
                 |m| m.endpoints[0].costs[0].1 = 0,
@@ -1099,6 +1369,59 @@ mod tests {
             (
                 |m| m.endpoints[0].credentials[0] = "token".to_owned(),
                 "names the credential `token`, which it does not declare",
+            ),
+        ]);
+    }
+
+    #[test]
+    fn a_reason_has_one_text_with_the_same_placeholders_in_each_language() {
+        fn text(manifest: &mut sync::ConnectorManifest, language: &str, text: &str) {
+            let texts = &mut manifest.reasons[0].text;
+            texts.push((language.to_owned(), text.to_owned()));
+        }
+        every_one_is_refused(&[
+            (|m| m.reasons[0].text.clear(), "is missing in English"),
+            (
+                |m| text(m, "uk", "без покупця"),
+                "other placeholders in `uk`",
+            ),
+            (
+                |m| text(m, "ru", "{id} {number}"),
+                "other placeholders in `ru`",
+            ),
+            (
+                |m| m.reasons[0].code = "host.limit".to_owned(),
+                "only the host or the platform",
+            ),
+        ]);
+    }
+
+    #[test]
+    fn signed_webhooks_name_a_secret_of_their_own() {
+        fn signed(manifest: &mut sync::ConnectorManifest, credential: &str, header: &str) {
+            manifest.webhooks = Some(wire::Webhooks {
+                signature: Some(wire::WebhookSignature {
+                    credential: credential.to_owned(),
+                    header: header.to_owned(),
+                    scheme: wire::WebhookScheme::Secret,
+                }),
+            });
+        }
+        every_one_is_refused(&[
+            (
+                |m| signed(m, "secret", "x-sign"),
+                "does not declare the credential",
+            ),
+            (
+                |m| signed(m, "api_key", "x-sign"),
+                "of the scheme `webhook`",
+            ),
+            (
+                |m| {
+                    m.credentials[0].scheme = wire::AuthScheme::Webhook;
+                    signed(m, "api_key", "a b");
+                },
+                "`a b` is not the name of a header",
             ),
         ]);
     }
@@ -1131,7 +1454,7 @@ mod tests {
                 "101 costs at an endpoint",
             ),
             (
-                |m| m.jobs[0].listens_to = vec!["order".to_owned(); 51],
+                |m| m.jobs[0].listens_to = vec![m.jobs[0].listens_to[0]; 51],
                 "51 record kinds",
             ),
             (

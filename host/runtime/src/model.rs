@@ -12,9 +12,13 @@ use serde::ser::SerializeMap as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use wasmtime::component::{ComponentType, Lift, Lower};
 
+use crate::observe::tidy;
+pub use crate::reason::{Mend, Reason, RecordRef};
+
 /// Identifies a record in the host ERP.
 pub type Key = String;
-/// Identifies the same record in the counterpart, e.g. `keycrm:order:123`.
+/// Identifies the same record in the counterpart: `SYSTEM:ACCOUNT:KIND:ID`. Its first two segments
+/// are its owner, [`owner_of`].
 pub type Origin = String;
 /// Milliseconds since the Unix epoch, UTC.
 pub type Instant = i64;
@@ -308,6 +312,22 @@ enums! {
         Unchanged = "unchanged",
     }
 
+    /// Kinds of records that changes are told of, that have buttons, and that settings may name.
+    RecordKind {
+        /// A product.
+        Product = "product",
+        /// A folder of products.
+        Category = "category",
+        /// A level of stock.
+        Stock = "stock",
+        /// A partner.
+        Partner = "partner",
+        /// An order.
+        Order = "order",
+        /// A warehouse.
+        Warehouse = "warehouse",
+    }
+
     /// A short list that other records point at.
     Directory {
         /// Own legal entities.
@@ -392,6 +412,8 @@ records! {
 
     /// A field that only this platform or this counterpart has.
     Attribute {
+        /// Whose it is.
+        origin: Option<Origin>,
         /// Name of the field.
         name: String,
         /// Its value as text.
@@ -414,6 +436,8 @@ records! {
 
     /// A price of one type.
     Price {
+        /// Whose it is.
+        origin: Option<Origin>,
         /// Key in the `price-types` directory.
         #[component(name = "price-type")]
         price_type: Key,
@@ -423,6 +447,8 @@ records! {
 
     /// A picture of a product.
     Image {
+        /// Whose it is.
+        origin: Option<Origin>,
         /// Its file name.
         #[component(name = "file-name")]
         file_name: String,
@@ -592,6 +618,8 @@ records! {
     OrderLine {
         /// Tells the line from the others of its order.
         id: String,
+        /// Whose it is.
+        origin: Option<Origin>,
         /// Key of the product.
         product: Option<Key>,
         /// Key of its variant.
@@ -626,6 +654,8 @@ records! {
 
     /// How an order reaches its buyer.
     Delivery {
+        /// Whose it is.
+        origin: Option<Origin>,
         /// Key in the `delivery-services` directory.
         service: Option<Key>,
         /// The service product that `cost` is booked under.
@@ -644,6 +674,8 @@ records! {
 
     /// An amount on top of goods and delivery, such as a tax or gift wrap.
     Charge {
+        /// Whose it is.
+        origin: Option<Origin>,
         /// What it is for.
         name: String,
         /// How much.
@@ -748,6 +780,17 @@ records! {
         more: bool,
     }
 
+    /// One field of a record, before and after. Numbers, dates and keys are in the form that JSON of
+    /// the record has; a list or a part is JSON.
+    FieldChange {
+        /// Name of the field.
+        field: String,
+        /// None where it was empty.
+        before: Option<String>,
+        /// None where it is empty now.
+        after: Option<String>,
+    }
+
     /// The record that a save wrote or found equal.
     Saved {
         /// Key of the record.
@@ -756,6 +799,8 @@ records! {
         effect: Effect,
         /// Changes whenever the record does.
         version: String,
+        /// Every field that the save changed; empty for a record that it made.
+        changes: Vec<FieldChange>,
     }
 }
 
@@ -789,6 +834,15 @@ impl Order {
     }
 }
 
+/// The owner of a record or of a part: the first two segments of its origin, `SYSTEM:ACCOUNT`.
+pub fn owner_of(origin: &str) -> &str {
+    let mut ends = origin.match_indices(':').map(|(end, _)| end);
+    match ends.nth(1) {
+        Some(end) => &origin[..end],
+        None => origin,
+    }
+}
+
 /// Why a call failed, named by what can be done about it.
 #[derive(ComponentType, Lift, Lower, Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[component(variant)]
@@ -796,15 +850,15 @@ pub enum Fault {
     /// Nothing is wrong with the request: try again later.
     #[component(name = "transient")]
     #[error("{0}")]
-    Transient(String),
+    Transient(Reason),
     /// An admin has to change a setting, a right or a credential.
     #[component(name = "configuration")]
     #[error("{0}")]
-    Configuration(String),
+    Configuration(Reason),
     /// This record cannot be taken as it is: report it, go on with the next.
     #[component(name = "rejected")]
     #[error("{0}")]
-    Rejected(String),
+    Rejected(Reason),
     /// Somebody else changed the record; the value is its present version.
     #[component(name = "conflict")]
     #[error("changed by somebody else; its version is now {0}")]
@@ -812,19 +866,31 @@ pub enum Fault {
     /// This platform has no such record kind or field.
     #[component(name = "unsupported")]
     #[error("{0}")]
-    Unsupported(String),
+    Unsupported(Reason),
 }
 
 impl Fault {
-    /// The text in it.
-    pub(crate) fn reason_mut(&mut self) -> &mut String {
+    /// Why, for people.
+    pub fn reason(&self) -> Reason {
         match self {
             Fault::Transient(reason)
             | Fault::Configuration(reason)
             | Fault::Rejected(reason)
-            | Fault::Conflict(reason)
-            | Fault::Unsupported(reason) => reason,
+            | Fault::Unsupported(reason) => reason.clone(),
+            Fault::Conflict(version) => Reason::new("host.conflict").arg("version", version),
         }
+    }
+
+    /// The same fault with its texts made fit for people.
+    pub(crate) fn tidied(mut self, most: usize) -> Fault {
+        match &mut self {
+            Fault::Transient(reason)
+            | Fault::Configuration(reason)
+            | Fault::Rejected(reason)
+            | Fault::Unsupported(reason) => reason.tidy(most),
+            Fault::Conflict(version) => tidy(version, most),
+        }
+        self
     }
 }
 
@@ -885,14 +951,34 @@ pub enum OrderLookup {
     Number(String),
 }
 
-pub use owned::{OrderFields, PartnerFields, ProductFields};
+pub use owned::{Capabilities, OrderFields, PartnerFields, ProductFields};
 
-/// The fields of a record that a connector speaks for when it saves; people and other connectors
-/// keep the rest.
+/// The fields of a record that a connector speaks for when it saves (people and other connectors
+/// keep the rest), and what a platform can do.
 mod owned {
     #![expect(missing_docs, reason = "`flags!` takes no doc comments")]
 
     use wasmtime::component::flags;
+
+    flags! {
+        Capabilities {
+            #[component(name = "directories")] const DIRECTORIES;
+            #[component(name = "products")] const PRODUCTS;
+            #[component(name = "product-changes")] const PRODUCT_CHANGES;
+            #[component(name = "variants")] const VARIANTS;
+            #[component(name = "categories")] const CATEGORIES;
+            #[component(name = "images")] const IMAGES;
+            #[component(name = "stock")] const STOCK;
+            #[component(name = "stock-changes")] const STOCK_CHANGES;
+            #[component(name = "partners")] const PARTNERS;
+            #[component(name = "partner-changes")] const PARTNER_CHANGES;
+            #[component(name = "balances")] const BALANCES;
+            #[component(name = "orders")] const ORDERS;
+            #[component(name = "order-changes")] const ORDER_CHANGES;
+            #[component(name = "order-notes")] const ORDER_NOTES;
+            #[component(name = "order-files")] const ORDER_FILES;
+        }
+    }
 
     flags! {
         ProductFields {
@@ -1075,6 +1161,7 @@ mod tests {
             ],
             discount: decimal("120"),
             charges: vec![Charge {
+                origin: None,
                 name: "tax".to_owned(),
                 amount: decimal("0.2"),
             }],

@@ -8,7 +8,9 @@ use http::Method;
 use serde::Serialize;
 
 use crate::limits::Limits;
-use crate::report::RejectedRecord;
+pub use crate::model::FieldChange;
+use crate::reason::{Catalogue, LANGUAGES, Reason};
+use crate::report::{RejectedRecord, Subject};
 
 /// How much a log line matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -29,8 +31,10 @@ pub enum Level {
 pub struct LogLine {
     /// How much it matters.
     pub level: Level,
-    /// What happened, without secrets.
+    /// What happened, without secrets, in English.
     pub message: String,
+    /// The same for every language; none of lines for developers.
+    pub why: Option<Reason>,
     /// The record that it is about.
     pub record: Option<String>,
 }
@@ -52,25 +56,44 @@ pub struct Progress {
     pub failed: u64,
 }
 
-/// One field of a record at the counterpart, before and after.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct FieldChange {
-    /// Name of the field.
-    pub field: String,
-    /// Value before; none when the record is new.
-    pub before: Option<String>,
-    /// Value after; none when the record is gone.
-    pub after: Option<String>,
+/// Which side of an integration a record is on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Side {
+    /// The platform's.
+    Platform,
+    /// The other system's.
+    Counterpart,
 }
 
-/// A record written, or in a preview to be written, at the counterpart.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+/// What happened to a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Change {
+    /// It is new.
+    Created,
+    /// Some of its fields changed.
+    Updated,
+    /// It is gone.
+    Removed,
+}
+
+/// A record written, or in a preview to be written, on one of the sides.
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Written {
+    /// Where.
+    pub side: Side,
     /// Kind of record.
     pub record_kind: String,
-    /// The counterpart's record.
+    /// The counterpart's record; empty where it has none.
     pub origin: String,
-    /// What changed.
+    /// The platform's record.
+    pub key: Option<String>,
+    /// Number or name that people know it by.
+    pub label: Option<String>,
+    /// What happened to it.
+    pub change: Change,
+    /// Every field that changed.
     pub changes: Vec<FieldChange>,
 }
 
@@ -161,13 +184,18 @@ pub trait Observer: Send + Sync {
         let _ = record;
     }
 
+    /// These records are none that could not be taken, any more. It lasts from the next checkpoint on.
+    fn settled(&self, kind: &str, subjects: &[Subject]) {
+        let _ = (kind, subjects);
+    }
+
     /// Both sides agree on a record: the connector bound the two with a fingerprint. It lasts from the
     /// next checkpoint on.
     fn agreed(&self, kind: &str, key: &str, origin: &str) {
         let _ = (kind, key, origin);
     }
 
-    /// Something was written to the counterpart.
+    /// A record was written. What goes to the platform lasts from the next checkpoint on.
     fn wrote(&self, written: &Written) {
         let _ = written;
     }
@@ -197,6 +225,7 @@ pub(crate) struct RunLog {
     observer: Arc<dyn Observer>,
     left: Arc<Mutex<Left>>,
     longest: usize,
+    catalogue: Arc<Catalogue>,
 }
 
 /// What is left of a run's share.
@@ -207,7 +236,7 @@ struct Left {
 }
 
 impl RunLog {
-    pub fn new(observer: Arc<dyn Observer>, limits: &Limits) -> RunLog {
+    pub fn new(observer: Arc<dyn Observer>, limits: &Limits, catalogue: Arc<Catalogue>) -> RunLog {
         let left = Left {
             lines: limits.log_lines,
             bytes: limits.log_bytes,
@@ -217,16 +246,39 @@ impl RunLog {
             observer,
             left: Arc::new(Mutex::new(left)),
             longest: limits.log_line,
+            catalogue,
         }
     }
 
-    /// A line that is about no record.
-    pub fn line(&self, level: Level, message: String) {
-        self.record_line(level, message, None);
+    /// A line for developers.
+    pub fn debug(&self, message: String) {
+        self.put(Level::Debug, message, None, None);
     }
 
-    /// A line that may be about a record.
-    pub fn record_line(&self, level: Level, mut message: String, mut record: Option<String>) {
+    /// A line for people that is about no record.
+    pub fn line(&self, level: Level, reason: Reason) {
+        self.record_line(level, reason, None);
+    }
+
+    /// A line for people that may be about a record.
+    pub fn record_line(&self, level: Level, mut reason: Reason, record: Option<String>) {
+        reason.tidy(self.longest);
+        let message = self.text(&reason);
+        self.put(level, message, Some(reason), record);
+    }
+
+    /// In English.
+    pub fn text(&self, reason: &Reason) -> String {
+        self.catalogue.text(reason, LANGUAGES[0])
+    }
+
+    fn put(
+        &self,
+        level: Level,
+        mut message: String,
+        why: Option<Reason>,
+        mut record: Option<String>,
+    ) {
         tidy(&mut message, self.longest);
         if let Some(record) = &mut record {
             tidy(record, self.longest);
@@ -235,6 +287,7 @@ impl RunLog {
         let line = LogLine {
             level,
             message,
+            why,
             record,
         };
         let line = {
@@ -265,9 +318,11 @@ impl Left {
             }
             _ => {
                 self.told = true;
+                let reason = Reason::new("host.log-full");
                 Some(LogLine {
                     level: Level::Warn,
-                    message: "the log of this run is full; further lines are left out".to_owned(),
+                    message: reason.to_string(),
+                    why: Some(reason),
                     record: None,
                 })
             }
@@ -302,9 +357,9 @@ mod tests {
 
     fn logged(limits: Limits, lines: &[&str]) -> Vec<String> {
         let heard = Arc::new(Heard::default());
-        let log = RunLog::new(heard.clone(), &limits);
+        let log = RunLog::new(heard.clone(), &limits, Arc::default());
         for line in lines {
-            log.clone().line(Level::Info, (*line).to_owned());
+            log.clone().debug((*line).to_owned());
         }
         std::mem::take(&mut *heard.0.lock().unwrap())
     }

@@ -17,11 +17,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::{ConnectionId, TenantId};
 use crate::model::{
-    Category, Cursor, Directory, Entry, Fault, Image, Key, LinkedDocument, Money, Order,
-    OrderDirection, OrderFields, OrderLookup, OrderPage, Origin, Partner, PartnerFields,
-    PartnerLookup, PartnerPage, Product, ProductFields, ProductLookup, ProductPage, Saved,
+    Capabilities, Category, Cursor, Directory, Entry, Fault, Image, Key, LinkedDocument, Money,
+    Order, OrderDirection, OrderFields, OrderLookup, OrderPage, Origin, Partner, PartnerFields,
+    PartnerLookup, PartnerPage, Product, ProductFields, ProductLookup, ProductPage, Reason, Saved,
     StockLevel, StockPage,
 };
+use crate::reason::Catalogue;
 use crate::report::RunReport;
 
 /// The answer of a call on the whole.
@@ -38,6 +39,11 @@ pub trait Platform: Send + Sync {
         tenant: &TenantId,
         connection: &ConnectionId,
     ) -> Answer<Box<dyn UnitOfWork>>;
+
+    /// The texts of the reasons that the platform gives. Their codes begin with `platform.`.
+    fn catalogue(&self) -> Catalogue {
+        Catalogue::default()
+    }
 
     /// Removes all that a connection keeps, or all of the tenant, records included, when none is
     /// given. Their runs are over by then; what is not there counts as removed.
@@ -69,13 +75,21 @@ pub trait UnitOfWork: Erp + State + Send {
 /// it needs it.
 #[async_trait]
 pub trait Erp {
+    /// The books on the whole. They are the same for every unit of work of a tenant.
+    async fn about(&mut self) -> Answer<Books>;
+
     /// All entries of a directory, in the order they were made.
     async fn list(&mut self, directory: Directory) -> Answer<Vec<Entry>> {
         let _ = directory;
         unsupported("directories")
     }
     /// Finds the entry by origin, then by name ignoring case; makes it when neither is there.
-    async fn ensure(&mut self, directory: Directory, name: String, origin: Origin) -> Answer<Key> {
+    async fn ensure(
+        &mut self,
+        directory: Directory,
+        name: String,
+        origin: Origin,
+    ) -> Answer<Saved> {
         let _ = (directory, name, origin);
         unsupported("directories")
     }
@@ -111,14 +125,24 @@ pub trait Erp {
         unsupported("pictures")
     }
     /// Adds a picture to a product, or replaces the one of the same file name.
-    async fn save_image(&mut self, product: Key, image: Image, content: Vec<u8>) -> Answer<()> {
+    async fn save_image(&mut self, product: Key, image: Image, content: Vec<u8>) -> Answer<Saved> {
         let _ = (product, image, content);
         unsupported("pictures")
     }
 
     /// Replaces levels by absolute ones.
-    async fn set_stock(&mut self, levels: Vec<StockLevel>) -> Each<()> {
+    async fn set_stock(&mut self, levels: Vec<StockLevel>) -> Each<Saved> {
         let _ = levels;
+        unsupported("stock")
+    }
+    /// The levels of products and of their variants, in one warehouse or in all; a list for each
+    /// product.
+    async fn stock_levels(
+        &mut self,
+        products: Vec<Key>,
+        warehouse: Option<Key>,
+    ) -> Answer<Vec<Vec<StockLevel>>> {
+        let _ = (products, warehouse);
         unsupported("stock")
     }
     /// Levels changed after the cursor, oldest change first.
@@ -143,7 +167,7 @@ pub trait Erp {
         unsupported("partners")
     }
     /// What a partner owes (negative) or has paid ahead (positive).
-    async fn set_balances(&mut self, balances: Vec<(Key, Money)>) -> Each<()> {
+    async fn set_balances(&mut self, balances: Vec<(Key, Money)>) -> Each<Saved> {
         let _ = balances;
         unsupported("balances of partners")
     }
@@ -174,8 +198,8 @@ pub trait Erp {
         &mut self,
         order: Key,
         documents: Vec<LinkedDocument>,
-        error: Option<String>,
-    ) -> Answer<()> {
+        error: Option<Reason>,
+    ) -> Answer<Saved> {
         let _ = (order, documents, error);
         unsupported("notes on orders")
     }
@@ -185,10 +209,31 @@ pub trait Erp {
         order: Key,
         file_name: String,
         content: Vec<u8>,
-    ) -> Answer<()> {
+    ) -> Answer<Saved> {
         let _ = (order, file_name, content);
         unsupported("files on orders")
     }
+}
+
+/// The books of one tenant, on the whole.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Books {
+    /// Their identity: made at random once, kept in their backups, new in new books. At most 64
+    /// letters, digits and hyphens.
+    pub id: String,
+    /// What the platform can do.
+    pub supports: Capabilities,
+}
+
+/// The account at the counterpart whose records a connection exchanges.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Account {
+    /// Its identity, which is part of every origin: the counterpart's own, or made up.
+    pub id: String,
+    /// For people.
+    pub name: String,
+    /// Names and values by which it is known again where the counterpart tells no id.
+    pub facts: std::collections::BTreeMap<String, String>,
 }
 
 /// A pair of an ERP record and a counterpart record. Several origins may share one key.
@@ -223,6 +268,11 @@ pub struct Timer {
 /// that go without.
 #[async_trait]
 pub trait State {
+    /// The account whose records the bindings are; none before the first check.
+    async fn account(&mut self) -> Answer<Option<Account>>;
+    /// Keeps the account.
+    async fn set_account(&mut self, account: Account) -> Answer<()>;
+
     /// Values by key.
     async fn get(&mut self, keys: Vec<String>) -> Answer<Vec<Option<Vec<u8>>>>;
     /// Writes values.
@@ -343,6 +393,7 @@ const TIMERS: &str = "timers";
 const SNAPSHOTS: &str = "snapshots of what a connection keeps, which upgrades need";
 
 fn unsupported<T>(what: &str) -> Answer<T> {
-    let reason = format!("this platform does not support {what}");
-    Err(Fault::Unsupported(reason))
+    Err(Fault::Unsupported(
+        Reason::new("host.unsupported").arg("what", what),
+    ))
 }

@@ -3,6 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::ids::ConnectionId;
+use crate::model::{Key, Origin};
+use crate::reason::Reason;
+use crate::request::Mode;
 
 /// One run of a job, finished or under way.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -15,8 +18,9 @@ pub struct RunReport {
     pub connector: String,
     /// The job.
     pub job: String,
-    /// Whether nothing was to be changed.
-    pub preview: bool,
+    /// What it was for.
+    #[serde(default)]
+    pub mode: Mode,
     /// When it began.
     pub started_at: jiff::Timestamp,
     /// When it ended; none while it is under way or when its process died.
@@ -36,10 +40,16 @@ pub struct RunReport {
     /// Most linear memory that the component had, in bytes; 0 in reports of hosts that did not tell.
     #[serde(default)]
     pub memory: u64,
-    /// Why it could not go on; none when it could.
+    /// Why it could not go on, in English; none when it could.
     pub error: Option<String>,
+    /// The same for every language.
+    #[serde(default)]
+    pub why: Option<Reason>,
     /// The records that could not be taken.
     pub records: Vec<RejectedRecord>,
+    /// What people have to agree to before it is done; none where they have.
+    #[serde(default)]
+    pub questions: Vec<Question>,
 }
 
 /// How a run ended.
@@ -74,15 +84,48 @@ impl Outcome {
     }
 }
 
+/// A record, as the side knows it that it comes from.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Subject {
+    /// Of the counterpart.
+    Origin(Origin),
+    /// Of the platform.
+    Key(Key),
+}
+
 /// A record that could not be taken, with the reason.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RejectedRecord {
     /// Kind of record, as the connector names it.
     pub kind: String,
-    /// Number or id that people know it by.
+    /// Number or name that people know it by.
     pub id: String,
-    /// What is wrong with it.
+    /// Which record it is.
+    pub subject: Subject,
+    /// What is wrong with it, in English.
     pub reason: String,
+    /// The same for every language.
+    pub why: Reason,
+}
+
+/// Something that a run would do and that cannot easily be undone. People are asked first.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Question {
+    /// Tells it from all others; the same while what is asked is the same.
+    pub id: String,
+    /// What is about to happen and why that may be wrong, in English.
+    pub text: String,
+    /// The same for every language.
+    pub why: Reason,
+    /// Kind of record, as the connector names it.
+    pub kind: String,
+    /// How many records are concerned.
+    pub affected: u64,
+    /// Of how many.
+    pub total: u64,
+    /// Some of them by name.
+    pub samples: Vec<String>,
 }
 
 #[cfg(test)]
@@ -108,11 +151,11 @@ mod tests {
     fn a_report_from_before_memory_was_told_is_read() {
         let report = serde_json::json!({
             "id": "1", "connection": "keycrm", "connector": "keycrm 0.1.0", "job": "orders",
-            "preview": false, "started_at": "2026-01-01T00:00:00Z", "finished_at": null,
+            "started_at": "2026-01-01T00:00:00Z", "finished_at": null,
             "outcome": "done", "created": 0, "updated": 0, "unchanged": 0, "failed": 0,
             "requests": 0, "error": null, "records": [],
         });
         let report: RunReport = serde_json::from_value(report).unwrap();
-        assert_eq!(0, report.memory);
+        assert_eq!((0, Mode::Live), (report.memory, report.mode));
     }
 }

@@ -1,7 +1,33 @@
 //! What a connector is asked to do, and why.
 
+use std::collections::HashSet;
+
+use serde::{Deserialize, Serialize};
+
 use crate::contract::exports::tenon::connector::sync;
 use crate::contract::tenon::connector::manifest as wire;
+pub use crate::reason::RecordRef;
+
+/// What a run is for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// It does its work.
+    #[default]
+    Live,
+    /// It tells what it would do, and changes neither side.
+    Preview,
+    /// It goes over everything, whatever fingerprints say, and tells where the sides differ. It
+    /// changes neither side.
+    Compare,
+}
+
+impl Mode {
+    /// Whether anything may be changed.
+    pub fn writes(self) -> bool {
+        self == Mode::Live
+    }
+}
 
 /// What is to be run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,8 +38,10 @@ pub struct JobRequest {
     pub argument: Option<String>,
     /// Why it runs.
     pub cause: Cause,
-    /// Change neither side.
-    pub preview: bool,
+    /// What it is for.
+    pub mode: Mode,
+    /// The questions of earlier runs that people have agreed to, by their ids.
+    pub confirmed: HashSet<String>,
     /// A number that only grows, by which a host whose lease ran out is refused. None where one host
     /// alone runs the connection, and so has no lease.
     pub fence: Option<u64>,
@@ -26,7 +54,8 @@ impl JobRequest {
             job: job.into(),
             argument: None,
             cause: Cause::Asked,
-            preview: false,
+            mode: Mode::Live,
+            confirmed: HashSet::new(),
             fence: None,
         }
     }
@@ -54,15 +83,6 @@ pub enum Cause {
     Visited(RecordRef),
 }
 
-/// A record of the platform.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RecordRef {
-    /// Kind of record, such as `partner`.
-    pub kind: String,
-    /// Its key.
-    pub key: String,
-}
-
 /// A message of the counterpart, as it came.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Webhook {
@@ -85,29 +105,17 @@ pub struct WantedJob {
     pub argument: Option<String>,
 }
 
-impl From<RecordRef> for wire::RecordRef {
-    fn from(record: RecordRef) -> Self {
-        wire::RecordRef {
-            kind: record.kind,
-            key: record.key,
-        }
-    }
-}
-
 impl From<Cause> for sync::Cause {
     fn from(cause: Cause) -> Self {
         match cause {
             Cause::Scheduled => sync::Cause::Scheduled,
             Cause::Asked => sync::Cause::Asked,
-            Cause::Action { action, target } => sync::Cause::Action(wire::ActionCall {
-                action,
-                target: target.into(),
-            }),
-            Cause::Webhook => sync::Cause::Webhook,
-            Cause::Changed(records) => {
-                sync::Cause::Changed(records.into_iter().map(Into::into).collect())
+            Cause::Action { action, target } => {
+                sync::Cause::Action(wire::ActionCall { action, target })
             }
-            Cause::Visited(record) => sync::Cause::Visited(record.into()),
+            Cause::Webhook => sync::Cause::Webhook,
+            Cause::Changed(records) => sync::Cause::Changed(records),
+            Cause::Visited(record) => sync::Cause::Visited(record),
         }
     }
 }

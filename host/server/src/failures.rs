@@ -107,7 +107,9 @@ mod tests {
         RejectedRecord {
             kind: "order".to_owned(),
             id: id.to_owned(),
+            subject: tenon_host::report::Subject::Origin(id.to_owned()),
             reason: "it has no partner".to_owned(),
+            why: "it has no partner".into(),
         }
     }
 

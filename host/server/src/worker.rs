@@ -15,7 +15,7 @@ use jiff::Timestamp;
 use tenon_host::manifest::Manifest;
 use tenon_host::observe::{Exchange, Level, LogLine, Observer, Progress, Written};
 use tenon_host::report::{Outcome, RejectedRecord, RunReport};
-use tenon_host::{Cause, Connection, JobRequest};
+use tenon_host::{Cause, Connection, JobRequest, Mode};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use uuid::Uuid;
@@ -288,7 +288,7 @@ fn ended(report: RunReport, stopped: Option<Stopped>) -> Ended {
     match report.outcome {
         Outcome::Done => Ended::Done,
         // A preview leaves nothing from which it could go on.
-        Outcome::Suspended | Outcome::Running if report.preview => Ended::Done,
+        Outcome::Suspended | Outcome::Running if !report.mode.writes() => Ended::Done,
         // What is left comes with the next run that somebody asks for or that is due.
         Outcome::Suspended | Outcome::Running if is_over => Ended::Done,
         Outcome::Suspended | Outcome::Running => Ended::Suspended(match stopped {
@@ -378,7 +378,12 @@ pub(crate) async fn go(
         job: work.job,
         argument: work.argument,
         cause: work.cause,
-        preview: work.preview,
+        mode: if work.preview {
+            Mode::Preview
+        } else {
+            Mode::Live
+        },
+        confirmed: std::collections::HashSet::new(),
         fence: (work.claim.as_ref()).map(|claim| claim.fence.0.unsigned_abs()),
     };
     let report = {
@@ -559,7 +564,9 @@ fn note_failures(
     let (tenant, connection) = (&begun.tenant, &begun.connection);
     for piece in news {
         match piece {
-            News::Failed(RejectedRecord { kind, id, reason }) => {
+            News::Failed(RejectedRecord {
+                kind, id, reason, ..
+            }) => {
                 let record = failed::FailedRecord {
                     kind: kind.clone(),
                     id: id.clone(),
@@ -593,7 +600,9 @@ impl Observer for Recorder {
     }
 
     fn rejected(&self, record: &RejectedRecord) {
-        let RejectedRecord { kind, id, reason } = record;
+        let RejectedRecord {
+            kind, id, reason, ..
+        } = record;
         let message = format!("{kind} {id} was not taken: {reason}");
         self.note(Level::Warn, message, Some(id.clone()));
         self.heard().failures.rejected(record);
@@ -641,7 +650,7 @@ mod tests {
             connection: "crm".parse().unwrap(),
             connector: "crm 1.0.0".to_owned(),
             job: "orders".to_owned(),
-            preview,
+            mode: if preview { Mode::Preview } else { Mode::Live },
             started_at: Timestamp::UNIX_EPOCH,
             finished_at: Some(Timestamp::UNIX_EPOCH),
             outcome,
@@ -652,7 +661,9 @@ mod tests {
             requests: 0,
             memory: 0,
             error: Some("the counterpart is down".to_owned()),
+            why: None,
             records: Vec::new(),
+            questions: Vec::new(),
         }
     }
 

@@ -18,6 +18,7 @@ use opentelemetry_proto::tonic::trace::v1::{Span, status};
 use prost::Message as _;
 use serde_json::{Value, json};
 use tenon::observe::{self, LogFormat, Metrics, Tracing, TracingOptions, watched};
+use tenon_host::Mode;
 use tenon_host::manifest::{Job, Manifest, Text};
 use tenon_host::report::{Outcome, RunReport};
 use tower::ServiceExt as _;
@@ -65,6 +66,9 @@ fn manifest() -> Manifest {
         }],
         actions: Vec::new(),
         state_version: 0,
+        options: Vec::new(),
+        webhooks: None,
+        reasons: Default::default(),
     }
 }
 
@@ -74,7 +78,7 @@ fn report(outcome: Outcome) -> RunReport {
         connection: "private-connection".parse().unwrap(),
         connector: "keycrm 0.1.0".to_owned(),
         job: "orders".to_owned(),
-        preview: false,
+        mode: Mode::Live,
         started_at: jiff::Timestamp::UNIX_EPOCH,
         finished_at: None,
         outcome,
@@ -85,7 +89,9 @@ fn report(outcome: Outcome) -> RunReport {
         requests: 0,
         memory: 0,
         error: Some("private-error".to_owned()),
+        why: Some("private-error".into()),
         records: Vec::new(),
+        questions: Vec::new(),
     }
 }
 

@@ -34,9 +34,9 @@ use tenon_erp::EmbeddedErp;
 use tenon_host::observe::{Exchange, LogLine, Observer, Progress, Written};
 use tenon_host::report::{Outcome, RejectedRecord, RunReport};
 use tenon_host::{
-    CallError, ConnectError, Connection, ConnectionSpec, Connector, EgressSettings, Host,
-    HostOptions, InstallError, JobRequest, Limits, NetworkOptions, RetryPolicy, Secret, WantedJob,
-    Webhook,
+    CallError, ConnectError, Connection, ConnectionSpec, Connector, EgressSettings, FoundAccount,
+    Host, HostOptions, InstallError, JobRequest, Limits, Mode, NetworkOptions, RetryPolicy, Secret,
+    WantedJob, Webhook,
 };
 use tenon_scenarios::{compiler, hostile_component, target};
 
@@ -347,6 +347,7 @@ impl Guest<'_> {
     /// When the name of the tenant or the connection is none.
     pub fn connect(&self) -> Result<Connection, ConnectError> {
         let spec = ConnectionSpec {
+            place: tenon_host::Place::default(),
             tenant: self.tenant.parse().expect("a name"),
             id: self.id.parse().expect("a name"),
             settings: self.settings.clone(),
@@ -384,7 +385,11 @@ impl Guest<'_> {
         });
         let request = JobRequest {
             argument: self.argument.clone(),
-            preview: self.preview,
+            mode: if self.preview {
+                Mode::Preview
+            } else {
+                Mode::Live
+            },
             fence: self.fence,
             ..JobRequest::asked("run")
         };
@@ -398,7 +403,7 @@ impl Guest<'_> {
     ///
     /// # Errors
     /// What came of it; always in one line.
-    pub fn check(&self) -> Result<String, CallError> {
+    pub fn check(&self) -> Result<FoundAccount, CallError> {
         let connection = self.connected();
         let checked = self.sandbox.block_on(self.sandbox.host.check(&connection));
         self.after_a_question(checked)
@@ -439,12 +444,26 @@ impl Guest<'_> {
     /// # Errors
     /// What came of it; always in one line.
     pub fn receive(&self, topic: &str) -> Result<Vec<WantedJob>, CallError> {
+        self.receive_signed(topic, &[], b"")
+    }
+
+    /// The same with headers and a body.
+    ///
+    /// # Errors
+    /// What came of it; always in one line.
+    pub fn receive_signed(
+        &self,
+        topic: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Result<Vec<WantedJob>, CallError> {
         let connection = self.connected();
+        let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
         let webhook = Webhook {
             topic: topic.to_owned(),
-            headers: Vec::new(),
+            headers: headers.iter().map(owned).collect(),
             query: String::new(),
-            body: Vec::new(),
+            body: body.to_vec(),
         };
         let received = self.sandbox.host.receive(&connection, webhook);
         self.after_a_question(self.sandbox.block_on(received))

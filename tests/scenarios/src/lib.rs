@@ -15,7 +15,8 @@ use tenon_host::observe::{LogLine, Observer, Progress};
 use tenon_host::report::RunReport;
 use tenon_host::{
     CallError, Compiler, CompilerProcess, ConnectError, Connection, ConnectionSpec, Connector,
-    EgressSettings, Host, HostOptions, JobRequest, Limits, RetryPolicy, Secret,
+    EgressSettings, FoundAccount, Host, HostOptions, JobRequest, Limits, Mode, Place, RetryPolicy,
+    Secret,
 };
 
 /// Where the build puts its results.
@@ -183,6 +184,7 @@ impl Shop {
             id: "test".parse().expect("a name"),
             settings,
             credentials: [("api_key".to_owned(), Secret::new(self.key.clone()))].into(),
+            place: Place::default(),
             egress: EgressSettings {
                 grants: vec![origin],
                 no_budget: true,
@@ -210,22 +212,22 @@ impl Shop {
 
     /// Runs a job and asks it to stop at its `checkpoints`-th checkpoint.
     pub fn run_until(&self, job: &str, settings: Value, checkpoints: u64) -> Run {
-        self.perform(job, settings, false, checkpoints)
+        self.perform(job, settings, Mode::Live, checkpoints)
     }
 
     /// Runs a job so that neither side changes.
     pub fn preview(&self, job: &str, settings: Value) -> Run {
-        self.perform(job, settings, true, u64::MAX)
+        self.perform(job, settings, Mode::Preview, u64::MAX)
     }
 
-    fn perform(&self, job: &str, settings: Value, preview: bool, checkpoints: u64) -> Run {
+    fn perform(&self, job: &str, settings: Value, mode: Mode, checkpoints: u64) -> Run {
         let connection = self.connect(settings).expect("settings that fit");
         let observer = Arc::new(Recorder {
             checkpoints,
             ..Recorder::default()
         });
         let request = JobRequest {
-            preview,
+            mode,
             ..JobRequest::asked(job)
         };
         let running = self.host.run(&connection, &request, observer.clone());
@@ -235,7 +237,7 @@ impl Shop {
     }
 
     /// Tries the credentials.
-    pub fn check(&self, settings: Value) -> Result<String, CallError> {
+    pub fn check(&self, settings: Value) -> Result<FoundAccount, CallError> {
         let connection = self.connect(settings).expect("settings that fit");
         self.runtime.block_on(self.host.check(&connection))
     }

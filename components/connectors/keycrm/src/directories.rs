@@ -205,16 +205,16 @@ impl Wanted {
                 .unwrap_or_else(|| format!("KeyCRM {} {id}", word.replace('-', " ")));
             let key = match directories::ensure(directory, &name, &origin) {
                 Ok(key) => {
-                    made.push(pair(kind, &key, &origin));
+                    made.push(pair(kind, &key.key, &origin));
                     Some(key)
                 }
                 Err(Fault::Unsupported(reason) | Fault::Rejected(reason)) => {
-                    warn!("{origin} is left out of orders: {reason}");
+                    warn!("{origin} is left out of orders: {}", reason.text());
                     None
                 }
                 Err(fault) => return Err(fault),
             };
-            known.insert(*id, key);
+            known.insert(*id, key.map(|saved| saved.key));
         }
         if !made.is_empty() {
             bindings::bind(&made);

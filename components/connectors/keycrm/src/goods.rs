@@ -393,7 +393,7 @@ impl Goods {
                     continue;
                 }
             };
-            debug!(record = key, "made for {}", creation.origin());
+            debug!("{key} is made for {}", creation.origin());
             self.pairs.push(pair(PRODUCT, &key, creation.origin()));
             if creation.product.kind == ProductKind::GoodWithVariants {
                 with_variants.push((key, creation.offers));
@@ -548,6 +548,7 @@ mod tests {
 
     fn property(name: &str, value: &str) -> Attribute {
         Attribute {
+            origin: None,
             name: name.to_owned(),
             value: value.to_owned(),
         }

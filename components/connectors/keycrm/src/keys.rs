@@ -76,8 +76,8 @@ fn present(path: &str, record: &str, key: &str, there: bool) -> Result<(), Fault
     if there {
         Ok(())
     } else {
-        Err(Fault::Configuration(format!(
-            "settings.{path}: the ERP has no {record} `{key}`"
-        )))
+        Err(Fault::Configuration(
+            format!("settings.{path}: the ERP has no {record} `{key}`").into(),
+        ))
     }
 }

@@ -19,7 +19,7 @@ mod settings;
 mod state;
 
 use tenon_sdk::Connector;
-use tenon_sdk::model::{Cause, Choice, ConnectorManifest, Fault, Outcome};
+use tenon_sdk::model::{Account, Cause, Choice, ConnectorManifest, Fault, Outcome};
 use tenon_sdk::rejected::Retry;
 
 /// The connector.
@@ -34,9 +34,14 @@ impl Connector for KeyCrm {
         manifest::choices(option)
     }
 
-    fn check() -> Result<String, Fault> {
+    fn check() -> Result<Account, Fault> {
         let statuses = settings::crm()?.count("/order/status")?;
-        Ok(format!("KeyCRM, {statuses} order statuses"))
+        Ok(Account {
+            id: None,
+            name: format!("KeyCRM, {statuses} order statuses"),
+            facts: Vec::new(),
+            notes: Vec::new(),
+        })
     }
 
     fn run(job: &str, argument: Option<&str>, cause: &Cause) -> Result<Outcome, Fault> {
@@ -45,7 +50,9 @@ impl Connector for KeyCrm {
                 let retry = Retry::of(job, argument, cause);
                 retry.end(jobs::orders::run(&retry)?)
             }
-            other => Err(Fault::Unsupported(format!("there is no job `{other}`"))),
+            other => Err(Fault::Unsupported(
+                format!("there is no job `{other}`").into(),
+            )),
         }
     }
 }

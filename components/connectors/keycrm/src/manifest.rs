@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 
-use tenon_sdk::model::{AuthScheme, Choice, ConnectorManifest, Credential, Endpoint, Fault, Job};
+use tenon_sdk::model::{
+    AuthScheme, Budget, Choice, ConnectorManifest, Credential, Endpoint, Fault, Job,
+};
 use tenon_sdk::text;
 
 use crate::api::{CREDENTIAL, Category, Named};
@@ -15,6 +17,9 @@ pub fn manifest() -> ConnectorManifest {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         title: text!(en: "KeyCRM orders", uk: "Замовлення KeyCRM", ru: "Заказы KeyCRM"),
         settings_schema: include_str!("settings.schema.json").to_owned(),
+        options: ["statuses", "sources", "managers", "categories"]
+            .map(str::to_owned)
+            .to_vec(),
         credentials: vec![Credential {
             name: CREDENTIAL.to_owned(),
             title: text!(en: "API key", uk: "Ключ API", ru: "Ключ API"),
@@ -24,11 +29,16 @@ pub fn manifest() -> ConnectorManifest {
             origin: "{settings.base_url}".to_owned(),
             credentials: vec![CREDENTIAL.to_owned()],
             // The vendor counts 60 requests in any minute; half a second covers the clocks.
-            units_per_window: 60,
-            window_ms: 60_500,
+            budgets: vec![Budget {
+                units: 60,
+                window_ms: 60_500,
+                credential: None,
+            }],
             parallel: 2,
             costs: Vec::new(),
+            reads: Vec::new(),
         }],
+        webhooks: None,
         jobs: vec![Job {
             id: jobs::ORDERS.to_owned(),
             title: text!(en: "Load orders", uk: "Отримати замовлення", ru: "Получить заказы"),
@@ -37,6 +47,7 @@ pub fn manifest() -> ConnectorManifest {
         }],
         actions: Vec::new(),
         state_version: 1,
+        reasons: Vec::new(),
     }
 }
 
@@ -54,9 +65,9 @@ pub fn choices(option: &str) -> Result<Vec<Choice>, Fault> {
             return Ok(category_choices(&categories));
         }
         other => {
-            return Err(Fault::Unsupported(format!(
-                "there are no choices for `{other}`"
-            )));
+            return Err(Fault::Unsupported(
+                format!("there are no choices for `{other}`").into(),
+            ));
         }
     };
     let named: Vec<Named> = settings::crm()?.all(path, &[])?;

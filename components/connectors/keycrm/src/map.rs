@@ -145,6 +145,7 @@ pub fn order(
         .into_iter()
         .map(|(name, amount)| {
             Ok(Charge {
+                origin: None,
                 name: name.to_owned(),
                 amount: wire(amount)?,
             })
@@ -389,6 +390,7 @@ fn delivery(
     let buyer = read.buyer.get();
     let own = |pick: fn(&api::Shipping<'_>) -> Option<String>| shipping.and_then(pick);
     Ok(Some(Delivery {
+        origin: None,
         service: places.service.clone(),
         product: if cost.is_zero() {
             None
@@ -551,6 +553,7 @@ fn attributes(read: &api::Order<'_>, present: Option<&model::Order>) -> Vec<Attr
         .cloned();
     let filled = ours.iter().filter_map(|(name, text)| {
         Some(Attribute {
+            origin: None,
             name: (*name).to_owned(),
             value: text.owned()?,
         })
@@ -566,6 +569,7 @@ pub fn characteristics(properties: &[api::Property<'_>]) -> Vec<Attribute> {
         .iter()
         .filter_map(|property| {
             Some(Attribute {
+                origin: None,
                 name: property.name.owned()?,
                 value: property.value.owned()?,
             })
@@ -875,6 +879,7 @@ mod tests {
         assert_eq!(
             booked.order.delivery,
             Some(Delivery {
+                origin: None,
                 service: None,
                 product: Some("delivery".to_owned()),
                 cost: model::Decimal::try_from(d("50.00")).ok(),
@@ -997,10 +1002,12 @@ mod tests {
             }],
             attributes: vec![
                 Attribute {
+                    origin: None,
                     name: "gift".to_owned(),
                     value: "yes".to_owned(),
                 },
                 Attribute {
+                    origin: None,
                     name: PROMOCODE.to_owned(),
                     value: "OLD".to_owned(),
                 },
@@ -1063,6 +1070,7 @@ mod tests {
             properties: properties
                 .iter()
                 .map(|(name, value)| Attribute {
+                    origin: None,
                     name: (*name).to_owned(),
                     value: (*value).to_owned(),
                 })

@@ -195,7 +195,7 @@ mod tests {
 
     fn reason(json: &str) -> String {
         match parse::<Settings>(json) {
-            Err(Fault::Configuration(reason)) => reason,
+            Err(Fault::Configuration(reason)) => reason.text(),
             other => panic!("{json} was answered with {other:?}"),
         }
     }

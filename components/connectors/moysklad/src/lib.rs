@@ -14,7 +14,9 @@ mod settings;
 mod webhooks;
 
 use tenon_sdk::Connector;
-use tenon_sdk::model::{Cause, Choice, ConnectorManifest, Fault, Outcome, Request, Webhook};
+use tenon_sdk::model::{
+    Account, Cause, Choice, ConnectorManifest, Fault, Outcome, Request, Webhook,
+};
 
 /// The connector.
 pub struct MoySklad;
@@ -28,7 +30,7 @@ impl Connector for MoySklad {
         manifest::choices(option)
     }
 
-    fn check() -> Result<String, Fault> {
+    fn check() -> Result<Account, Fault> {
         manifest::check()
     }
 

@@ -3,7 +3,8 @@
 use serde::Deserialize;
 use tenon_sdk::http::Error;
 use tenon_sdk::model::{
-    Action, AuthScheme, Choice, ConnectorManifest, Credential, Endpoint, Fault, Job, TokenExchange,
+    Account, Action, AuthScheme, Budget, Choice, ConnectorManifest, Credential, Endpoint, Fault,
+    Job, RecordKind, Subscription, TokenExchange, Webhooks,
 };
 use tenon_sdk::text;
 
@@ -24,6 +25,18 @@ pub fn manifest() -> ConnectorManifest {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         title: text!(en: "MoySklad", uk: "МойСклад", ru: "МойСклад"),
         settings_schema: include_str!("settings.schema.json").to_owned(),
+        options: [
+            "organizations",
+            "stores",
+            "services",
+            "employees",
+            "price-types",
+            "states",
+            "supplier-states",
+            "product-folders",
+        ]
+        .map(str::to_owned)
+        .to_vec(),
         credentials: vec![
             Credential {
                 name: TOKEN.to_owned(),
@@ -49,8 +62,7 @@ pub fn manifest() -> ConnectorManifest {
                 credentials: vec![TOKEN.to_owned(), LOGIN.to_owned()],
                 // 45 units in 3 seconds, of which a login or a user's token pays 4 for a request
                 // from December 2026 on. An application may do more; its answers do not say so.
-                units_per_window: 11,
-                window_ms: 3_100,
+                budgets: vec![budget(11, 3_100)],
                 // Of the 5 at once, one is left to people.
                 parallel: 4,
                 costs: vec![
@@ -62,16 +74,18 @@ pub fn manifest() -> ConnectorManifest {
                     ("/api/remap/1.2/report/stock/all/current".to_owned(), 1),
                     ("/api/remap/1.2/report/stock/bystore/current".to_owned(), 1),
                 ],
+                reads: Vec::new(),
             },
             Endpoint {
                 origin: "{settings.files_url}".to_owned(),
                 credentials: Vec::new(),
-                units_per_window: 20,
-                window_ms: 1_000,
+                budgets: vec![budget(20, 1_000)],
                 parallel: 4,
                 costs: Vec::new(),
+                reads: Vec::new(),
             },
         ],
+        webhooks: Some(Webhooks { signature: None }),
         jobs: manifest_jobs(),
         actions: vec![Action {
             id: jobs::STOCK.to_owned(),
@@ -80,9 +94,18 @@ pub fn manifest() -> ConnectorManifest {
                 uk: "Синхронізувати з МойСклад зараз",
                 ru: "Синхронизировать с МойСклад сейчас",
             ),
-            record_kind: "warehouse".to_owned(),
+            record_kind: RecordKind::Warehouse,
         }],
         state_version: 1,
+        reasons: Vec::new(),
+    }
+}
+
+fn budget(units: u32, window_ms: u64) -> Budget {
+    Budget {
+        units,
+        window_ms,
+        credential: None,
     }
 }
 
@@ -129,7 +152,7 @@ fn manifest_jobs() -> Vec<Job> {
             text!(en: "Customers and suppliers", uk: "Контрагенти", ru: "Контрагенты"),
         ),
         Job {
-            listens_to: vec!["order".to_owned()],
+            listens_to: vec![Subscription::Changed(RecordKind::Order)],
             ..job(
                 jobs::ORDERS,
                 Some("*/5 * * * *"),
@@ -137,7 +160,7 @@ fn manifest_jobs() -> Vec<Job> {
             )
         },
         Job {
-            listens_to: vec!["visit:partner".to_owned()],
+            listens_to: vec![Subscription::Visited(RecordKind::Partner)],
             ..job(
                 jobs::BALANCE,
                 None,
@@ -173,7 +196,17 @@ fn api() -> Result<MoySklad, Fault> {
 ///
 /// # Errors
 /// `configuration` when MoySklad does not accept them.
-pub fn check() -> Result<String, Fault> {
+pub fn check() -> Result<Account, Fault> {
+    Ok(Account {
+        id: None,
+        name: account()?,
+        facts: Vec::new(),
+        notes: Vec::new(),
+    })
+}
+
+/// A name for the account.
+fn account() -> Result<String, Fault> {
     let api = api()?;
     match api.try_get("/context/employee", &[]) {
         Ok(answer) => Ok(format!("MoySklad, {}", answer.json::<Named>()?.name)),
@@ -212,9 +245,9 @@ pub fn choices(option: &str) -> Result<Vec<Choice>, Fault> {
                 .collect());
         }
         other => {
-            return Err(Fault::Unsupported(format!(
-                "there are no choices for `{other}`"
-            )));
+            return Err(Fault::Unsupported(
+                format!("there are no choices for `{other}`").into(),
+            ));
         }
     };
     Ok(entries

@@ -161,7 +161,9 @@ impl Settings {
     pub fn organization(&self) -> Result<Uuid, Fault> {
         self.organization.ok_or_else(|| {
             Fault::Configuration(
-                "settings.organization: choose the organization whose orders are kept".to_owned(),
+                "settings.organization: choose the organization whose orders are kept"
+                    .to_owned()
+                    .into(),
             )
         })
     }
@@ -252,6 +254,7 @@ mod tests {
             let Err(Fault::Configuration(reason)) = parse::<Settings>(json) else {
                 panic!("{json} is no good");
             };
+            let reason = reason.text();
             assert!(reason.contains(words), "{reason}");
         }
     }

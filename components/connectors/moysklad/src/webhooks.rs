@@ -165,13 +165,12 @@ struct EventMeta<'a> {
 /// `rejected` when it is none of MoySklad's.
 pub fn receive(webhook: &Webhook) -> Result<Vec<Request>, Fault> {
     if webhook.topic != TOPIC {
-        return Err(Fault::Rejected(format!(
-            "nobody asked for `{}`",
-            webhook.topic
-        )));
+        return Err(Fault::Rejected(
+            format!("nobody asked for `{}`", webhook.topic).into(),
+        ));
     }
     let notice: Notice<'_> = serde_json::from_slice(&webhook.body)
-        .map_err(|error| Fault::Rejected(format!("it is no notice of MoySklad: {error}")))?;
+        .map_err(|error| Fault::Rejected(format!("it is no notice of MoySklad: {error}").into()))?;
     let products = notice.events.iter();
     let products = products.filter(|event| event.meta.kind.get() == Some("product"));
     let (gone, changed): (Vec<_>, Vec<_>) =

@@ -22,7 +22,7 @@ async fn write_all_kinds(unit: &mut Box<dyn UnitOfWork>) {
 
 fn assert_taken_over(answer: Answer<()>) {
     match answer {
-        Err(Fault::Transient(why)) => assert!(why.contains("taken over"), "{why}"),
+        Err(Fault::Transient(why)) => assert!(why.to_string().contains("taken over"), "{why}"),
         other => panic!("{other:?}"),
     }
 }

@@ -21,7 +21,7 @@ fn report(connection: &ConnectionId) -> RunReport {
         connection: connection.clone(),
         connector: "crm 1.0.0".into(),
         job: "orders".into(),
-        preview: false,
+        mode: tenon_host::Mode::Live,
         started_at: jiff::Timestamp::UNIX_EPOCH,
         finished_at: None,
         outcome: Outcome::Done,
@@ -32,7 +32,9 @@ fn report(connection: &ConnectionId) -> RunReport {
         requests: 0,
         memory: 0,
         error: None,
+        why: None,
         records: Vec::new(),
+        questions: Vec::new(),
     }
 }
 
@@ -152,7 +154,7 @@ async fn a_tenant_whose_file_is_in_use_is_waited_for_and_then_left_alone() {
     let erp = EmbeddedErp::open_with_patience(shop.dir.path(), patience).unwrap();
     let mut unit = erp.begin(&tenant(), &connection()).await.unwrap();
     match erp.forget(&tenant(), None).await {
-        Err(Fault::Transient(why)) => assert!(why.contains("in use"), "{why}"),
+        Err(Fault::Transient(why)) => assert!(why.to_string().contains("in use"), "{why}"),
         other => panic!("{other:?}"),
     }
     assert_eq!(unit.get(vec!["a".into()]).await, Ok(vec![Some(vec![1])]));

@@ -34,6 +34,7 @@ async fn an_order_that_makes_no_sense_is_refused_with_its_field() {
         (
             with(&|o| {
                 o.charges.push(Charge {
+                    origin: None,
                     name: "Wrap".into(),
                     amount: beyond,
                 })

@@ -42,6 +42,7 @@ async fn variants_keep_their_keys_from_save_to_save() {
     let shop = Shop::new();
     let by_name = || ProductVariant {
         characteristics: vec![Attribute {
+            origin: None,
             name: "Size".into(),
             value: "M".into(),
         }],
@@ -162,6 +163,7 @@ async fn a_picture_is_read_by_its_digest_and_replaced_by_its_name() {
     let shop = Shop::new();
     let key = shop.save_product(product("p:1", "Cup")).await.unwrap().key;
     let image = |name: &str, digest: &str| Image {
+        origin: None,
         file_name: name.into(),
         digest: digest.into(),
     };
@@ -200,6 +202,7 @@ async fn the_same_picture_again_is_no_change_of_the_product() {
     let shop = Shop::new();
     let key = shop.save_product(product("p:1", "Cup")).await.unwrap().key;
     let image = Image {
+        origin: None,
         file_name: "a.png".into(),
         digest: "1".into(),
     };

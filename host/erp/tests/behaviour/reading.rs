@@ -90,7 +90,7 @@ fn report(id: &str, outcome: Outcome) -> RunReport {
         connection: connection(),
         connector: "keycrm 0.1.0".into(),
         job: "orders".into(),
-        preview: false,
+        mode: tenon_host::Mode::Live,
         started_at: jiff::Timestamp::UNIX_EPOCH,
         finished_at: None,
         outcome,
@@ -101,7 +101,9 @@ fn report(id: &str, outcome: Outcome) -> RunReport {
         requests: 0,
         memory: 0,
         error: None,
+        why: None,
         records: Vec::new(),
+        questions: Vec::new(),
     }
 }
 

@@ -359,9 +359,9 @@ async fn a_stock_level_replaces_the_one_before_it() {
     ];
     let results = unit.set_stock(levels).await.unwrap();
     unit.commit().await.unwrap();
-    assert_eq!(results[0], Ok(()));
+    assert!(results[0].is_ok());
     assert!(reason(results[1].clone()).contains("404"));
-    assert_eq!(results[2], Ok(()));
+    assert!(results[2].is_ok());
     let stock = shop.all("stock");
     assert_eq!(stock.len(), 1);
     assert_eq!(stock[0]["on_hand"], "3");
@@ -431,7 +431,7 @@ async fn a_balance_is_set_for_a_known_partner_only() {
         .await
         .unwrap();
     unit.commit().await.unwrap();
-    assert_eq!(results[0], Ok(()));
+    assert!(results[0].is_ok());
     assert!(reason(results[1].clone()).contains("404"));
     assert!(reason(results[2].clone()).contains("hryvnia"));
     let balance = &shop.all("partners")[0]["balance"];

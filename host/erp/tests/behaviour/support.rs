@@ -111,7 +111,7 @@ impl Shop {
         let mut unit = self.unit().await;
         let key = unit.ensure(directory, name.into(), origin.into()).await;
         unit.commit().await.unwrap();
-        key.unwrap()
+        key.unwrap().key
     }
 }
 
@@ -125,7 +125,7 @@ pub fn only<T: std::fmt::Debug>(each: Each<T>) -> Result<T, Fault> {
 /// Why a record was refused.
 pub fn reason<T: std::fmt::Debug>(result: Result<T, Fault>) -> String {
     match result {
-        Err(Fault::Rejected(reason)) => reason,
+        Err(Fault::Rejected(reason)) => reason.to_string(),
         other => panic!("expected a refusal, got {other:?}"),
     }
 }

@@ -108,7 +108,7 @@ async fn ensuring_what_is_there_waits_for_nobody() {
     write(&mut one, "o:1").await;
     let found = other.ensure(Directory::Users, "Olena".into(), "u:1".into());
     let found = tokio::time::timeout(SOON, found).await.unwrap();
-    assert_eq!(found.unwrap(), key);
+    assert_eq!(found.unwrap().key, key);
 }
 
 #[tokio::test]
@@ -152,7 +152,7 @@ async fn a_file_locked_by_another_process_is_waited_for_and_then_a_passing_failu
         .save_orders(vec![order("o:1")], OrderFields::all())
         .await;
     match locked {
-        Err(Fault::Transient(why)) => assert!(why.contains("locked"), "{why}"),
+        Err(Fault::Transient(why)) => assert!(why.to_string().contains("locked"), "{why}"),
         other => panic!("{other:?}"),
     }
 

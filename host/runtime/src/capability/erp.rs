@@ -11,7 +11,7 @@ use crate::contract::tenon::erp::{catalog, directories, orders, partners, stock}
 use crate::model::{
     Category, Cursor, Directory, Entry, Fault, Image, Keep, Key, LinkedDocument, Money, Order,
     OrderDirection, OrderFields, OrderLookup, OrderPage, Origin, Partner, PartnerFields,
-    PartnerLookup, PartnerPage, Product, ProductFields, ProductLookup, ProductPage, Saved,
+    PartnerLookup, PartnerPage, Product, ProductFields, ProductLookup, ProductPage, Reason, Saved,
     StockLevel, StockPage,
 };
 
@@ -33,7 +33,8 @@ impl RunState {
 }
 
 fn too_large(weight: usize, most: usize) -> Fault {
-    Fault::Rejected(format!("the record has {weight} bytes; {most} are allowed"))
+    let reason = Reason::new("host.record-too-large");
+    Fault::Rejected(reason.arg("bytes", weight).arg("most", most))
 }
 
 /// Records of which some are too large to be saved.
@@ -125,7 +126,12 @@ impl directories::Host for RunState {
         weigh_answer!(self, entries)
     }
 
-    async fn ensure(&mut self, directory: Directory, name: String, origin: Origin) -> Answer<Key> {
+    async fn ensure(
+        &mut self,
+        directory: Directory,
+        name: String,
+        origin: Origin,
+    ) -> Answer<Saved> {
         admit_names("directory entry", [&name, &origin])?;
         Ok(self.work()?.ensure(directory, name, origin).await)
     }
@@ -158,7 +164,7 @@ impl catalog::Host for RunState {
         Ok(self.work()?.read_image(product, digest).await)
     }
 
-    async fn save_image(&mut self, product: Key, image: Image, content: Vec<u8>) -> Answer<()> {
+    async fn save_image(&mut self, product: Key, image: Image, content: Vec<u8>) -> Answer<Saved> {
         if let Err(fault) = self.admit_weight(image.weight()) {
             return Ok(Err(fault));
         }
@@ -167,8 +173,18 @@ impl catalog::Host for RunState {
 }
 
 impl stock::Host for RunState {
-    async fn set(&mut self, levels: Vec<StockLevel>) -> Each<()> {
+    async fn set(&mut self, levels: Vec<StockLevel>) -> Each<Saved> {
         save!(self, set_stock, levels)
+    }
+
+    async fn levels(
+        &mut self,
+        products: Vec<Key>,
+        warehouse: Option<Key>,
+    ) -> Answer<Vec<Vec<StockLevel>>> {
+        self.admit(&products)?;
+        let levels = self.work()?.stock_levels(products, warehouse).await;
+        weigh_answer!(self, levels)
     }
 
     async fn changed(&mut self, after: Option<Cursor>, limit: u32) -> Answer<StockPage> {
@@ -191,7 +207,7 @@ impl partners::Host for RunState {
         weigh_answer!(self, partners)
     }
 
-    async fn set_balances(&mut self, balances: Vec<(Key, Money)>) -> Each<()> {
+    async fn set_balances(&mut self, balances: Vec<(Key, Money)>) -> Each<Saved> {
         self.admit(&balances)?;
         Ok(self.work()?.set_balances(balances).await)
     }
@@ -221,16 +237,19 @@ impl orders::Host for RunState {
         &mut self,
         order: Key,
         documents: Vec<LinkedDocument>,
-        error: Option<String>,
-    ) -> Answer<()> {
+        mut error: Option<Reason>,
+    ) -> Answer<Saved> {
         self.admit(&documents)?;
-        if let Err(fault) = self.admit_weight(documents.weight() + error.weight()) {
+        if let Err(fault) = self.admit_weight(documents.weight()) {
             return Ok(Err(fault));
+        }
+        if let Some(error) = &mut error {
+            error.tidy(self.limits.log_line);
         }
         Ok(self.work()?.annotate_order(order, documents, error).await)
     }
 
-    async fn attach(&mut self, order: Key, file_name: String, content: Vec<u8>) -> Answer<()> {
+    async fn attach(&mut self, order: Key, file_name: String, content: Vec<u8>) -> Answer<Saved> {
         admit_names("file name", [&file_name])?;
         let work = self.work()?;
         Ok(work.attach_to_order(order, file_name, content).await)
@@ -256,7 +275,7 @@ mod tests {
         assert_eq!((Ok(1), Ok(2)), (results[1].clone(), results[3].clone()));
         for position in [0, 2] {
             let reason = results[position].as_ref().unwrap_err().to_string();
-            assert!(reason.contains("4000 are allowed"), "{reason}");
+            assert!(reason.contains("4000"), "{reason}");
         }
     }
 }

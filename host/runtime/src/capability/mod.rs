@@ -10,6 +10,7 @@ mod run;
 mod schedule;
 mod storage;
 
+use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::time::Instant;
@@ -21,7 +22,9 @@ use crate::contract::tenon::{erp as erp_contract, runtime as runtime_contract};
 use crate::egress::{Egress, RunEgress};
 use crate::limits::{Breach, Limits};
 use crate::observe::{Observer, RunLog};
-use crate::platform::UnitOfWork;
+use crate::place::Place;
+use crate::platform::{Books, UnitOfWork};
+use crate::reason::Catalogue;
 use crate::report::RunReport;
 use memory::GuestMemory;
 use output::GuestOutput;
@@ -72,6 +75,12 @@ impl Checkpoint {
 pub(crate) struct Run {
     pub work: Box<dyn UnitOfWork>,
     pub report: RunReport,
+    pub place: Place,
+    pub books: Books,
+    /// Identity of the account at the counterpart.
+    pub account: Option<String>,
+    /// Questions that people have agreed to.
+    pub confirmed: HashSet<String>,
     /// Kept as a whole or not at all: checkpoints commit nothing.
     pub as_one: bool,
 }
@@ -83,8 +92,9 @@ impl RunState {
         run: Option<Run>,
         settings: Arc<str>,
         observer: Arc<dyn Observer>,
+        catalogue: Arc<Catalogue>,
     ) -> RunState {
-        let log = RunLog::new(Arc::clone(&observer), limits);
+        let log = RunLog::new(Arc::clone(&observer), limits, catalogue);
         let stderr = GuestOutput::new(log.clone());
         let mut wasi = WasiCtx::builder();
         wasi.stdout(GuestOutput::new(log.clone()))
@@ -247,17 +257,17 @@ pub(crate) fn link(linker: &mut Linker<RunState>) -> wasmtime::Result<()> {
 /// The interfaces that a component may import, without their versions. WASI's carry only
 /// compatible versions, which the linker checks; the contract's are named with theirs.
 pub(crate) const ALLOWED_IMPORTS: &[&str] = &[
-    "tenon:erp/model@0.1.0",
-    "tenon:erp/directories@0.1.0",
-    "tenon:erp/catalog@0.1.0",
-    "tenon:erp/stock@0.1.0",
-    "tenon:erp/partners@0.1.0",
-    "tenon:erp/orders@0.1.0",
-    "tenon:runtime/storage@0.1.0",
-    "tenon:runtime/bindings@0.1.0",
-    "tenon:runtime/schedule@0.1.0",
-    "tenon:runtime/run@0.1.0",
-    "tenon:connector/manifest@0.1.0",
+    "tenon:erp/model@0.2.0",
+    "tenon:erp/directories@0.2.0",
+    "tenon:erp/catalog@0.2.0",
+    "tenon:erp/stock@0.2.0",
+    "tenon:erp/partners@0.2.0",
+    "tenon:erp/orders@0.2.0",
+    "tenon:runtime/storage@0.2.0",
+    "tenon:runtime/bindings@0.2.0",
+    "tenon:runtime/schedule@0.2.0",
+    "tenon:runtime/run@0.2.0",
+    "tenon:connector/manifest@0.2.0",
     "wasi:http/types@0.2",
     "wasi:http/outgoing-handler@0.2",
     "wasi:io/error@0.2",
@@ -310,7 +320,7 @@ mod tests {
             "wasi:filesystem/preopens@0.2.9",
             "wasi:http/types@0.2.0",
             "wasi:http/types@0.2.12",
-            "tenon:erp/orders@0.1.0",
+            "tenon:erp/orders@0.2.0",
         ] {
             assert!(is_allowed(good), "{good}");
         }
@@ -319,8 +329,8 @@ mod tests {
             "wasi:sockets/tcp@0.3.0",
             "wasi:http/types@0.20.0",
             "wasi:http/types@0.3.0",
-            "tenon:erp/orders@0.2.0",
-            "tenon:erp/orders@0.1.00",
+            "tenon:erp/orders@0.1.0",
+            "tenon:erp/orders@0.2.00",
             "env",
         ] {
             assert!(!is_allowed(bad), "{bad}");

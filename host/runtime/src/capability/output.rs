@@ -10,7 +10,7 @@ use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
 
 use crate::manifest::one_line;
-use crate::observe::{Level, RunLog};
+use crate::observe::RunLog;
 
 /// Lines that are remembered: a message with its place and a hint, and then some.
 const LAST_LINES: usize = 16;
@@ -69,7 +69,7 @@ impl GuestOutput {
             printed.last.pop_front();
         }
         printed.last.push_back(message.clone());
-        self.log.line(Level::Info, message);
+        self.log.debug(message);
     }
 }
 
@@ -175,7 +175,7 @@ mod tests {
             log_line: 5,
             ..Limits::default()
         };
-        let output = GuestOutput::new(RunLog::new(heard.clone(), &limits));
+        let output = GuestOutput::new(RunLog::new(heard.clone(), &limits, Arc::default()));
         output.print(b"on");
         output.print(b"e\ntwo two two\nunfini");
         drop(output.clone());
@@ -221,7 +221,8 @@ mod tests {
     #[test]
     fn no_more_is_remembered_than_the_last_lines() {
         let limits = Limits::default();
-        let output = GuestOutput::new(RunLog::new(Arc::new(Heard::default()), &limits));
+        let log = RunLog::new(Arc::new(Heard::default()), &limits, Arc::default());
+        let output = GuestOutput::new(log);
         assert_eq!(None, output.last_words());
         output.print("line\n".repeat(1_000).as_bytes());
         output.print(b"the end");

@@ -17,6 +17,7 @@ use super::signature::{Signature, Signer, token};
 use super::{Egress, Endpoint, Forbidden, hints, policy, retry};
 use crate::limits::Limits;
 use crate::observe::{self, Ending, Level, Observer, RunLog, method_name};
+use crate::reason::Reason;
 
 /// By this header a guest says that the counterpart recognises a repeated request.
 const REPEATABLE: HeaderName = HeaderName::from_static("tenon-repeatable");
@@ -441,7 +442,7 @@ impl Exchange {
             drop(result);
             self.run
                 .log
-                .line(Level::Info, repetition(method, url, failure, wait));
+                .line(Level::Info, said(repetition(method, url, failure, wait)));
             if failure == BUSY && !self.egress.no_budget {
                 // Whoever shares the account would be answered the same.
                 account.budget.pause(wait);
@@ -530,8 +531,13 @@ impl Exchange {
 
 impl RunShare {
     fn warn(&self, message: String) {
-        self.log.line(Level::Warn, message);
+        self.log.line(Level::Warn, said(message));
     }
+}
+
+/// A sentence that has no code yet.
+fn said(text: String) -> Reason {
+    Reason::new("host.said").arg("text", text)
 }
 
 /// The address that the resolver refused, if that is what went wrong.

@@ -119,9 +119,10 @@ impl Egress {
                 .map(|(credential, secret)| signature::Signer::new(credential, secret, &origin))
                 .transpose()?;
             let name = origin.ascii_serialization();
+            let budget = endpoint.budgets.first();
             let allowance = budget::Allowance {
-                units: endpoint.units_per_window,
-                window: Duration::from_millis(endpoint.window_ms.into()),
+                units: budget.map_or(u32::MAX, |budget| budget.units),
+                window: Duration::from_millis(budget.map_or(1, |budget| budget.window_ms)),
                 parallel: endpoint.parallel,
             };
             let secret = given.map(|(_, secret)| secret);

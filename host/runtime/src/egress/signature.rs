@@ -72,6 +72,7 @@ impl Signer {
                 let signature = Signature::new(name, "", secret, vec![secret.clone()]);
                 Signer::Credential(signature.ok_or_else(unsendable)?)
             }
+            AuthScheme::Webhook => return Err(unsendable()),
             AuthScheme::Token(TokenExchange { path, member }) => Signer::Token {
                 login: Signature::basic(secret).ok_or_else(unsendable)?,
                 url: Url::parse(&origin.ascii_serialization())

@@ -147,14 +147,21 @@ impl Plan<'_> {
             endpoints: vec![manifest::Endpoint {
                 origin: self.declared.unwrap_or(self.origin).to_owned(),
                 credentials: vec!["key".to_owned()],
-                units_per_window: 100,
-                window_ms: 1000,
+                budgets: vec![manifest::Budget {
+                    units: 100,
+                    window_ms: 1000,
+                    credential: None,
+                }],
                 parallel: 2,
                 costs: vec![("/report".to_owned(), 60)],
+                reads: Vec::new(),
             }],
+            options: Vec::new(),
+            webhooks: None,
             jobs: Vec::new(),
             actions: Vec::new(),
             state_version: 0,
+            reasons: Default::default(),
         };
         let secret = Secret::new(self.secret.to_owned());
         let egress = Egress::new(
@@ -185,7 +192,7 @@ impl Way {
     }
 
     fn run(&self) -> RunEgress {
-        let log = RunLog::new(self.heard.clone(), &self.limits);
+        let log = RunLog::new(self.heard.clone(), &self.limits, Arc::default());
         let egress = Some(Arc::clone(&self.egress));
         RunEgress::new(egress, self.heard.clone(), log, &self.limits)
     }

@@ -7,6 +7,7 @@ use serde_json::Value;
 use tenon_erp::{EmbeddedErp, Kind};
 use tenon_host::RecordRef;
 use tenon_host::ids::{ConnectionId, TenantId};
+use tenon_host::model::RecordKind;
 use utoipa::{IntoParams, ToSchema};
 
 use super::access::{Operate, Read, ToTenant};
@@ -47,9 +48,9 @@ pub struct KindPath {
 #[derive(Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RecordName {
-    /// Kind of record, such as `order`.
-    #[schema(min_length = 1, max_length = 100)]
-    pub kind: String,
+    /// Kind of record.
+    #[schema(value_type = String, pattern = "^(product|category|stock|partner|order|warehouse)$")]
+    pub kind: RecordKind,
     /// Its key.
     #[schema(min_length = 1, max_length = 500)]
     pub key: String,

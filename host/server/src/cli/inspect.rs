@@ -58,19 +58,21 @@ fn describe(connector: &Connector, size: usize, language: &str) -> String {
     section("jobs", jobs.collect());
     let actions = manifest.actions.iter().map(|action| {
         let title = action.title.get(language);
-        format!("{} — {title} (on {})", action.id, action.record_kind)
+        format!("{} — {title} (on {})", action.id, action.record_kind.name())
     });
     section("actions", actions.collect());
     let credentials = (manifest.credentials.iter())
         .map(|credential| format!("{} — {}", credential.name, credential.title.get(language)));
     section("credentials", credentials.collect());
     let endpoints = manifest.endpoints.iter().map(|endpoint| {
+        let budgets = endpoint.budgets.iter().map(|budget| {
+            let window = std::time::Duration::from_millis(budget.window_ms);
+            format!("{} requests in {} s, ", budget.units, window.as_secs_f64())
+        });
+        let budgets: String = budgets.collect();
         format!(
-            "{}: {} requests in {} s, {} at once",
-            endpoint.origin,
-            endpoint.units_per_window,
-            f64::from(endpoint.window_ms) / 1000.0,
-            endpoint.parallel
+            "{}: {budgets}{} at once",
+            endpoint.origin, endpoint.parallel
         )
     });
     section("endpoints", endpoints.collect());

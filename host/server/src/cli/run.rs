@@ -11,7 +11,7 @@ use serde_json::json;
 use tenon_host::observe::{Level, LogLine, Observer, Progress};
 use tenon_host::report::{Outcome, RejectedRecord, RunReport};
 use tenon_host::{
-    ConnectError, Connection, ConnectionSpec, EgressSettings, Host, JobRequest, Limits,
+    ConnectError, Connection, ConnectionSpec, EgressSettings, Host, JobRequest, Limits, Mode,
 };
 
 use super::args::{self, Connect, Place};
@@ -36,7 +36,11 @@ pub async fn run(args: args::Run) -> anyhow::Result<Exit> {
     );
     let request = JobRequest {
         argument: args.argument,
-        preview: args.preview,
+        mode: if args.preview {
+            Mode::Preview
+        } else {
+            Mode::Live
+        },
         ..JobRequest::asked(args.job)
     };
     let watcher = Arc::new(Watcher::new(args.verbose, args.connect.json, journal));
@@ -69,9 +73,9 @@ pub async fn check(args: Connect) -> anyhow::Result<Exit> {
     let (host, connection) = open(&args).await?;
     let account = host.check(&connection).await?;
     if args.json {
-        println!("{}", json!({ "account": account }));
+        println!("{}", json!({ "account": account.name }));
     } else {
-        println!("{account}");
+        println!("{}", account.name);
     }
     Ok(Exit::Done)
 }
@@ -119,6 +123,7 @@ async fn open(args: &Connect) -> anyhow::Result<(Host, Connection)> {
         id,
         settings,
         credentials,
+        place: tenon_host::Place::default(),
         egress: EgressSettings {
             grants: (args.grants.iter().cloned())
                 .map(url::Origin::from)
@@ -181,7 +186,9 @@ impl Watcher {
 
 impl Observer for Watcher {
     fn rejected(&self, record: &RejectedRecord) {
-        let RejectedRecord { kind, id, reason } = record;
+        let RejectedRecord {
+            kind, id, reason, ..
+        } = record;
         let message = format!("{kind} {id} was not taken: {reason}");
         self.journal.note(Level::Warn, &message, Some(id));
     }
@@ -235,7 +242,11 @@ fn summary(report: &RunReport) -> String {
     };
     let ended = report.finished_at.unwrap_or(report.started_at);
     let seconds = ended.duration_since(report.started_at).as_secs_f64();
-    let preview = if report.preview { " (preview)" } else { "" };
+    let preview = match report.mode {
+        Mode::Live => "",
+        Mode::Preview => " (preview)",
+        Mode::Compare => " (compare)",
+    };
     let mut text = format!(
         "{} {}{preview}: {outcome}, {seconds:.1} s\n\
          created {}  updated {}  unchanged {}  failed {}  requests {}\n",

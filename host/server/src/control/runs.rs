@@ -433,8 +433,12 @@ mod tests {
         db.execute_batch("PRAGMA foreign_keys = ON").unwrap();
         begin(&db, &begun("1", "a")).unwrap();
         let written = |origin: &str| Written {
+            side: tenon_host::observe::Side::Counterpart,
             record_kind: "order".to_owned(),
             origin: origin.to_owned(),
+            key: None,
+            label: None,
+            change: tenon_host::observe::Change::Updated,
             changes: vec![FieldChange {
                 field: "status".to_owned(),
                 before: None,

@@ -50,6 +50,9 @@ mod tests {
             }],
             actions: Vec::new(),
             state_version: 0,
+            options: Vec::new(),
+            webhooks: None,
+            reasons: Default::default(),
         }
     }
 
@@ -60,7 +63,7 @@ mod tests {
             connection: "private-connection".parse().unwrap(),
             connector: "keycrm 0.1.0".to_owned(),
             job: job.to_owned(),
-            preview: false,
+            mode: tenon_host::Mode::Live,
             started_at: "2026-01-01T00:00:00Z".parse().unwrap(),
             finished_at: Some("2026-01-01T00:01:30Z".parse().unwrap()),
             outcome,
@@ -71,7 +74,9 @@ mod tests {
             requests: 0,
             memory: 3 << 20,
             error: Some("private-error at https://crm.example/buyers?phone=067".to_owned()),
+            why: None,
             records: Vec::new(),
+            questions: Vec::new(),
         }
     }
 }

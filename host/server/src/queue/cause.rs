@@ -11,17 +11,10 @@ use tenon_host::{Cause, RecordRef};
 enum Written {
     Scheduled,
     Asked,
-    Action { action: String, target: Record },
+    Action { action: String, target: RecordRef },
     Webhook,
-    Changed { records: Vec<Record> },
-    Visited { record: Record },
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Record {
-    kind: String,
-    key: String,
+    Changed { records: Vec<RecordRef> },
+    Visited { record: RecordRef },
 }
 
 /// Writes a cause as JSON.
@@ -49,17 +42,10 @@ impl From<Cause> for Written {
         match cause {
             Cause::Scheduled => Written::Scheduled,
             Cause::Asked => Written::Asked,
-            Cause::Action { action, target } => Written::Action {
-                action,
-                target: target.into(),
-            },
+            Cause::Action { action, target } => Written::Action { action, target },
             Cause::Webhook => Written::Webhook,
-            Cause::Changed(records) => Written::Changed {
-                records: records.into_iter().map(Record::from).collect(),
-            },
-            Cause::Visited(record) => Written::Visited {
-                record: record.into(),
-            },
+            Cause::Changed(records) => Written::Changed { records },
+            Cause::Visited(record) => Written::Visited { record },
         }
     }
 }
@@ -69,28 +55,11 @@ impl From<Written> for Cause {
         match cause {
             Written::Scheduled => Cause::Scheduled,
             Written::Asked => Cause::Asked,
-            Written::Action { action, target } => Cause::Action {
-                action,
-                target: target.into(),
-            },
+            Written::Action { action, target } => Cause::Action { action, target },
             Written::Webhook => Cause::Webhook,
-            Written::Changed { records } => {
-                Cause::Changed(records.into_iter().map(RecordRef::from).collect())
-            }
-            Written::Visited { record } => Cause::Visited(record.into()),
+            Written::Changed { records } => Cause::Changed(records),
+            Written::Visited { record } => Cause::Visited(record),
         }
-    }
-}
-
-impl From<RecordRef> for Record {
-    fn from(RecordRef { kind, key }: RecordRef) -> Self {
-        Record { kind, key }
-    }
-}
-
-impl From<Record> for RecordRef {
-    fn from(Record { kind, key }: Record) -> Self {
-        RecordRef { kind, key }
     }
 }
 
@@ -101,7 +70,7 @@ mod tests {
     #[test]
     fn every_cause_comes_back_from_its_text() {
         let record = |key: &str| RecordRef {
-            kind: "order".to_owned(),
+            kind: tenon_host::model::RecordKind::Order,
             key: key.to_owned(),
         };
         let causes = [

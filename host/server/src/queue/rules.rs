@@ -42,7 +42,7 @@ const FULL: usize = 1000;
 
 /// What equal requests of a connection have in common: all but priority, time and changed records.
 pub fn merge_key(request: &NewRequest) -> [u8; 32] {
-    let record = |record: &RecordRef| json!([record.kind, record.key]);
+    let record = |record: &RecordRef| json!([record.kind.name(), record.key]);
     let cause = match &request.cause {
         Cause::Scheduled => json!(["scheduled"]),
         Cause::Asked => json!(["asked"]),
@@ -109,7 +109,7 @@ pub fn merge(kept: Wish, more: Wish) -> Wish {
 fn union(kept: Cause, more: Cause) -> Cause {
     match (kept, more) {
         (Cause::Changed(mut records), Cause::Changed(more)) => {
-            let name = |record: &RecordRef| (record.kind.clone(), record.key.clone());
+            let name = |record: &RecordRef| (record.kind, record.key.clone());
             let mut named: HashSet<_> = records.iter().map(name).collect();
             records.extend(more.into_iter().filter(|record| named.insert(name(record))));
             Cause::Changed(records)
@@ -204,7 +204,7 @@ mod tests {
     fn changed(keys: std::ops::Range<usize>) -> Cause {
         Cause::Changed(
             keys.map(|key| RecordRef {
-                kind: "order".to_owned(),
+                kind: tenon_host::model::RecordKind::Order,
                 key: key.to_string(),
             })
             .collect(),
@@ -243,14 +243,14 @@ mod tests {
         assert_eq!(key, merge_key(&request("orders", None, changed(5..9))));
         let visit = |key: &str| {
             Cause::Visited(RecordRef {
-                kind: "partner".to_owned(),
+                kind: tenon_host::model::RecordKind::Partner,
                 key: key.to_owned(),
             })
         };
         let press = |action: &str, key: &str| Cause::Action {
             action: action.to_owned(),
             target: RecordRef {
-                kind: "partner".to_owned(),
+                kind: tenon_host::model::RecordKind::Partner,
                 key: key.to_owned(),
             },
         };

@@ -175,7 +175,7 @@ fn wanted(place: &str, job: &str) -> NewRequest {
 
 fn changed(keys: impl IntoIterator<Item = u32>) -> Cause {
     let record = |key: u32| RecordRef {
-        kind: "order".to_owned(),
+        kind: tenon_host::model::RecordKind::Order,
         key: key.to_string(),
     };
     Cause::Changed(keys.into_iter().map(record).collect())

@@ -338,7 +338,7 @@ impl Service {
         let stored = self.stored(tenant, connection).await?;
         let opened = self.open_stored(&stored, Completeness::Begun).await?;
         let _room = self.room(tenant).await?;
-        Ok(self.host().check(&opened).await?)
+        Ok(self.host().check(&opened).await?.name)
     }
 
     /// Values for a setting that only the counterpart knows, with their labels.

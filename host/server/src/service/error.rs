@@ -289,7 +289,7 @@ impl From<ConnectError> for Error {
 impl From<CallError> for Error {
     fn from(error: CallError) -> Self {
         match error {
-            CallError::Fault(Fault::Transient(reason)) => Error::Unavailable(reason),
+            CallError::Fault(Fault::Transient(reason)) => Error::Unavailable(reason.to_string()),
             error => Error::Refused(error.to_string()),
         }
     }

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use tenon_host::ids::{ConnectionId, TenantId};
-use tenon_host::manifest::VISIT;
+use tenon_host::manifest::Subscription;
 use tenon_host::{Cause, RecordRef};
 
 use super::{Error, Service, What};
@@ -86,16 +86,17 @@ impl Service {
 }
 
 /// Why a job runs that listens to these kinds; none when the event is nothing to it.
-fn cause(event: &Event, listens_to: &[String]) -> Option<Cause> {
+fn cause(event: &Event, listens_to: &[Subscription]) -> Option<Cause> {
     match event {
         Event::Changed { records } => {
-            let concerns = |record: &&RecordRef| listens_to.contains(&record.kind);
+            let concerns =
+                |record: &&RecordRef| listens_to.contains(&Subscription::Changed(record.kind));
             let records: Vec<RecordRef> = records.iter().filter(concerns).cloned().collect();
             (!records.is_empty()).then_some(Cause::Changed(records))
         }
         Event::Visited { record } => {
-            let listens = |kind: &String| kind.strip_prefix(VISIT) == Some(record.kind.as_str());
-            (listens_to.iter().any(listens)).then(|| Cause::Visited(record.clone()))
+            let listens = listens_to.contains(&Subscription::Visited(record.kind));
+            listens.then(|| Cause::Visited(record.clone()))
         }
         Event::Pressed { .. } => None,
     }
@@ -103,11 +104,13 @@ fn cause(event: &Event, listens_to: &[String]) -> Option<Cause> {
 
 #[cfg(test)]
 mod tests {
+    use tenon_host::model::RecordKind;
+
     use super::*;
 
-    fn record(kind: &str, key: &str) -> RecordRef {
+    fn record(kind: RecordKind, key: &str) -> RecordRef {
         RecordRef {
-            kind: kind.to_owned(),
+            kind,
             key: key.to_owned(),
         }
     }
@@ -116,24 +119,36 @@ mod tests {
     fn a_job_hears_of_the_kinds_that_it_listens_to() {
         let event = Event::Changed {
             records: vec![
-                record("order", "1"),
-                record("partner", "2"),
-                record("order", "3"),
+                record(RecordKind::Order, "1"),
+                record(RecordKind::Partner, "2"),
+                record(RecordKind::Order, "3"),
             ],
         };
-        let listens = ["order".to_owned()];
-        let heard = Cause::Changed(vec![record("order", "1"), record("order", "3")]);
+        let listens = [Subscription::Changed(RecordKind::Order)];
+        let heard = Cause::Changed(vec![
+            record(RecordKind::Order, "1"),
+            record(RecordKind::Order, "3"),
+        ]);
         assert_eq!(Some(heard), cause(&event, &listens));
-        assert_eq!(None, cause(&event, &["product".to_owned()]));
+        assert_eq!(
+            None,
+            cause(&event, &[Subscription::Changed(RecordKind::Product)])
+        );
     }
 
     #[test]
     fn a_visit_is_no_change() {
         let event = Event::Visited {
-            record: record("partner", "2"),
+            record: record(RecordKind::Partner, "2"),
         };
-        assert_eq!(None, cause(&event, &["partner".to_owned()]));
-        let visited = Some(Cause::Visited(record("partner", "2")));
-        assert_eq!(visited, cause(&event, &["visit:partner".to_owned()]));
+        assert_eq!(
+            None,
+            cause(&event, &[Subscription::Changed(RecordKind::Partner)])
+        );
+        let visited = Some(Cause::Visited(record(RecordKind::Partner, "2")));
+        assert_eq!(
+            visited,
+            cause(&event, &[Subscription::Visited(RecordKind::Partner)])
+        );
     }
 }

@@ -99,6 +99,7 @@ impl Service {
             id: stored.id.clone(),
             settings: stored.settings.clone(),
             credentials,
+            place: tenon_host::Place::default(),
             egress: EgressSettings {
                 grants: grants.collect::<Result<_, _>>()?,
                 no_budget: stored.no_budget,

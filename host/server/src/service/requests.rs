@@ -108,7 +108,7 @@ impl Service {
             .find(|known| known.id == action)
             .ok_or_else(|| Error::not_found(What::Action, action))?;
         if known.record_kind != target.kind {
-            let reason = format!("this action is for a {}", known.record_kind);
+            let reason = format!("this action is for a {}", known.record_kind.name());
             return Err(Error::invalid("/kind", reason));
         }
         let detail = json!({ "action": action, "kind": target.kind, "key": target.key });

@@ -24,7 +24,7 @@ impl Moody {
 
     fn answer(&self) -> Answer<()> {
         match self.fails.load(Ordering::Relaxed) {
-            true => Err(Fault::Transient("the platform is down".to_owned())),
+            true => Err(Fault::Transient("the platform is down".to_owned().into())),
             false => Ok(()),
         }
     }

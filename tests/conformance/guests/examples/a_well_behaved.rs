@@ -10,11 +10,12 @@ use tenon_sdk::contract::wasi::clocks::{monotonic_clock, wall_clock};
 use tenon_sdk::contract::wasi::random::random::get_random_bytes;
 use tenon_sdk::erp::{catalog, directories, orders, partners, stock};
 use tenon_sdk::http::{Api, Method};
+use tenon_sdk::import::rejection;
 use tenon_sdk::model::{
-    Attribute, Binding, Category, Decimal, Directive, Directory, DocumentKind, Effect, Fault,
-    FieldChange, Image, LinkedDocument, Money, Order, OrderDirection, OrderFields, OrderLine,
-    OrderLookup, Partner, PartnerFields, PartnerLookup, Payment, Product, ProductFields,
-    ProductLookup, Progress, Saved, StockLevel, Written,
+    Attribute, Binding, Category, Change, Decimal, Directive, Directory, DocumentKind, Effect,
+    Fault, FieldChange, Image, LinkedDocument, Money, Order, OrderDirection, OrderFields,
+    OrderLine, OrderLookup, Partner, PartnerFields, PartnerLookup, Payment, Product, ProductFields,
+    ProductLookup, Progress, RunMode, Saved, StockLevel, Written,
 };
 use tenon_sdk::runtime::{bindings, run, schedule, storage};
 use tenon_sdk::{info, time};
@@ -87,10 +88,10 @@ impl Shop {
 
     fn keep_directories(&self) -> Result<String, Fault> {
         let (name, origin) = (self.marked("Warehouse"), self.origin("warehouse"));
-        let key = directories::ensure(Directory::Warehouses, &name, &origin)?;
+        let key = directories::ensure(Directory::Warehouses, &name, &origin)?.key;
         assert_eq!(
             key,
-            directories::ensure(Directory::Warehouses, &name, &origin)?
+            directories::ensure(Directory::Warehouses, &name, &origin)?.key
         );
         let listed = directories::list(Directory::Warehouses)?;
         assert!(
@@ -123,6 +124,7 @@ impl Shop {
             brand: Some(self.marked("Brand")),
             category: Some(category.key),
             attributes: vec![Attribute {
+                origin: None,
                 name: "colour".to_owned(),
                 value: self.marked("red"),
             }],
@@ -143,6 +145,7 @@ impl Shop {
             assert_eq!(product.name, found.expect("the product just saved").name);
         }
         let image = Image {
+            origin: None,
             file_name: "cup.png".to_owned(),
             digest: self.origin("digest"),
         };
@@ -255,7 +258,7 @@ impl Shop {
             number: Some(self.marked("No")),
             url: None,
         };
-        orders::annotate(&saved.key, &[invoice], Some(&self.marked("late")))?;
+        orders::annotate(&saved.key, &[invoice], Some(&self.marked("late").into()))?;
         let scan = self.marked("a scan").into_bytes();
         orders::attach(&saved.key, "invoice.pdf", &scan)?;
         let page = orders::changed(OrderDirection::Sale, None, 1_000)?;
@@ -317,21 +320,24 @@ impl Shop {
     }
 
     fn tell(&self) {
-        assert!(!run::is_preview());
+        assert_eq!(RunMode::Live, run::mode());
         run::wrote(&[Written {
             record_kind: "order".to_owned(),
             origin: self.origin("order"),
-            changes: vec![FieldChange {
+            key: None,
+            label: None,
+            change: Change::Created,
+            fields: vec![FieldChange {
                 field: "stage".to_owned(),
                 before: None,
                 after: Some("done".to_owned()),
             }],
         }]);
-        run::reject(
+        run::reject(&[rejection(
             "order",
             &self.origin("bad"),
             "a record that cannot be taken",
-        );
+        )]);
         info!(record = self.origin("order"), "all is well");
         let progress = Progress {
             done: 2,

@@ -35,7 +35,7 @@ fn save_product() -> Result<String, Fault> {
 
 fn store(key: &str) -> Result<(), Fault> {
     let stored = storage::set(&[(key.to_owned(), large().into_bytes())]);
-    stored.map_err(|_| Fault::Rejected("no room in storage".to_owned()))
+    stored.map_err(|_| Fault::Rejected("no room in storage".to_owned().into()))
 }
 
 impl Attack for Guest {

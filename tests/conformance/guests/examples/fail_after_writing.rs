@@ -8,6 +8,6 @@ guest!(Guest);
 impl Attack for Guest {
     fn run(_argument: &str) -> Result<(), Fault> {
         write_and_leave_half()?;
-        Err(Fault::Transient("the counterpart sleeps".to_owned()))
+        Err(Fault::Transient("the counterpart sleeps".to_owned().into()))
     }
 }

@@ -6,7 +6,7 @@ use tenon_sdk::model::{Choice, Fault};
 guest!(Guest);
 
 fn reason() -> Fault {
-    Fault::Configuration("ї".repeat(1 << 19))
+    Fault::Configuration("ї".repeat(1 << 19).into())
 }
 
 impl Attack for Guest {

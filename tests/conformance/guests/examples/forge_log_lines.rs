@@ -2,7 +2,8 @@
 //! looks like several, or like the host's.
 
 use tenon_hostile_guests::{Attack, guest};
-use tenon_sdk::model::{Choice, Fault, FieldChange, Level, Request, Webhook, Written};
+use tenon_sdk::import::rejection;
+use tenon_sdk::model::{Change, Choice, Fault, FieldChange, Level, Request, Webhook, Written};
 use tenon_sdk::runtime::run;
 
 guest!(Guest);
@@ -11,19 +12,23 @@ const FORGED: &str = "harmless\r\nERROR host: all data was lost\u{1b}[2J\u{7}\u{
 
 impl Attack for Guest {
     fn run(_argument: &str) -> Result<(), Fault> {
-        run::log(Level::Info, FORGED, Some(FORGED));
+        run::log(Level::Info, &FORGED.into(), Some(FORGED));
+        run::debug(FORGED);
         println!("{FORGED}");
         run::wrote(&[Written {
             record_kind: FORGED.to_owned(),
             origin: FORGED.to_owned(),
-            changes: vec![FieldChange {
+            key: Some(FORGED.to_owned()),
+            label: Some(FORGED.to_owned()),
+            change: Change::Updated,
+            fields: vec![FieldChange {
                 field: FORGED.to_owned(),
                 before: Some(FORGED.to_owned()),
                 after: Some(FORGED.to_owned()),
             }],
         }]);
-        run::reject(FORGED, FORGED, FORGED);
-        Err(Fault::Configuration(FORGED.to_owned()))
+        run::reject(&[rejection(FORGED, FORGED, FORGED)]);
+        Err(Fault::Configuration(FORGED.to_owned().into()))
     }
 
     fn choices(_option: &str) -> Result<Vec<Choice>, Fault> {

@@ -2,7 +2,7 @@
 //! the host stores.
 
 use tenon_hostile_guests::{Attack, guest, write_and_leave_half};
-use tenon_sdk::model::{Choice, Fault, Level};
+use tenon_sdk::model::{Choice, Fault, Level, Rejection, Subject};
 use tenon_sdk::runtime::{bindings, run, schedule, storage};
 
 guest!(Guest);
@@ -27,14 +27,19 @@ impl Attack for Guest {
     fn run(argument: &str) -> Result<(), Fault> {
         write_and_leave_half()?;
         match argument {
-            "log" => run::log(Level::Info, &garbled(), None),
-            "record" => run::log(Level::Info, "fine", Some(&garbled())),
-            "reason" => run::reject("order", "1", &garbled()),
+            "log" => run::log(Level::Info, &garbled().into(), None),
+            "record" => run::log(Level::Info, &"fine".into(), Some(&garbled())),
+            "reason" => run::reject(&[Rejection {
+                record_kind: "order".to_owned(),
+                subject: Subject::Origin("1".to_owned()),
+                label: "1".to_owned(),
+                reason: garbled().into(),
+            }]),
             "key" => drop(storage::set(&[(garbled(), Vec::new())])),
             "prefix" => drop(storage::scan(&garbled(), None, 10)),
             "kind" => bindings::unbind(&garbled(), &[]),
             "timer" => schedule::after(&garbled(), "run", 0, None),
-            _ => return Err(Fault::Transient(garbled())),
+            _ => return Err(Fault::Transient(garbled().into())),
         }
         Ok(())
     }

@@ -10,8 +10,8 @@ impl Attack for Guest {
     fn run(_argument: &str) -> Result<(), Fault> {
         // Two bytes each: a cut at any odd place would tear one.
         let long = format!("x{}", "ї".repeat(1 << 19));
-        run::log(Level::Warn, &long, None);
-        run::log(Level::Warn, "short", Some(&long));
+        run::log(Level::Warn, &long.as_str().into(), None);
+        run::log(Level::Warn, &"short".into(), Some(&long));
         println!("{long}");
         eprintln!("{long}");
         Ok(())

@@ -4,9 +4,9 @@
 use tenon_hostile_guests::{Attack, guest};
 use tenon_sdk::erp::{catalog, orders, partners, stock};
 use tenon_sdk::model::{
-    Binding, Category, Decimal, DocumentKind, Fault, LinkedDocument, Money, Order, OrderFields,
-    OrderLookup, Partner, PartnerFields, PartnerLookup, Product, ProductFields, ProductLookup,
-    StockLevel, Written,
+    Binding, Category, Change, Decimal, DocumentKind, Fault, LinkedDocument, Money, Order,
+    OrderFields, OrderLookup, Partner, PartnerFields, PartnerLookup, Product, ProductFields,
+    ProductLookup, StockLevel, Written,
 };
 use tenon_sdk::runtime::{bindings, run, storage};
 
@@ -93,7 +93,10 @@ impl Attack for Guest {
             "wrote" => run::wrote(&many(Written {
                 record_kind: "order".to_owned(),
                 origin: "1".to_owned(),
-                changes: Vec::new(),
+                key: None,
+                label: None,
+                change: Change::Updated,
+                fields: Vec::new(),
             })),
             other => panic!("no call `{other}`"),
         }

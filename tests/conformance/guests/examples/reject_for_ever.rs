@@ -1,7 +1,7 @@
 //! Rejects record after record under names and for reasons of many kibibytes, to fill the report.
 
 use tenon_hostile_guests::{Attack, guest};
-use tenon_sdk::model::Fault;
+use tenon_sdk::model::{Fault, Rejection, Subject};
 use tenon_sdk::runtime::run;
 
 guest!(Guest);
@@ -10,7 +10,12 @@ impl Attack for Guest {
     fn run(_argument: &str) -> Result<(), Fault> {
         let long = "ї".repeat(32 << 10);
         for _ in 0..2_000 {
-            run::reject(&long, &long, &long);
+            run::reject(&[Rejection {
+                record_kind: long.clone(),
+                subject: Subject::Origin("order".to_owned()),
+                label: long.clone(),
+                reason: long.as_str().into(),
+            }]);
         }
         Ok(())
     }

@@ -22,6 +22,7 @@ impl Attack for Guest {
             ..product("one large field")
         };
         let attribute = Attribute {
+            origin: None,
             name: "note".to_owned(),
             value: "x".repeat(1 << 10),
         };

@@ -31,6 +31,6 @@ impl Attack for Guest {
             info!("loot: {line}");
         }
         let stored = storage::set(&[("loot".to_owned(), loot.into_bytes())]);
-        stored.map_err(|_| Fault::Rejected("the loot is too large".to_owned()))
+        stored.map_err(|_| Fault::Rejected("the loot is too large".to_owned().into()))
     }
 }

@@ -36,7 +36,7 @@ impl Attack for Guest {
         }
         run::checkpoint(Progress::default());
         let stored = storage::set(&[("loot".to_owned(), loot.0.into_bytes())]);
-        stored.map_err(|_| Fault::Rejected("the loot is too large".to_owned()))
+        stored.map_err(|_| Fault::Rejected("the loot is too large".to_owned().into()))
     }
 }
 
@@ -130,6 +130,7 @@ fn reach_for_products(stolen: &Stolen, loot: &mut Loot) {
     loot.take("save categories", catalog::save_categories(&categories));
     loot.take("image", catalog::read_image(&key, &stolen.get("digest")));
     let image = Image {
+        origin: None,
         file_name: "cup.png".to_owned(),
         digest: stolen.get("digest"),
     };
@@ -236,7 +237,7 @@ fn reach_for_orders(stolen: &Stolen, loot: &mut Loot) {
         number: None,
         url: None,
     };
-    let annotated = orders::annotate(&key, &[document], Some("trespassed"));
+    let annotated = orders::annotate(&key, &[document], Some(&"trespassed".into()));
     loot.take("annotate", annotated);
     loot.take("attach", orders::attach(&key, "invoice.pdf", b"trespassed"));
 }

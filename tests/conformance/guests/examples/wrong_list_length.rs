@@ -3,7 +3,7 @@
 use std::mem::ManuallyDrop;
 
 use tenon_hostile_guests::{Attack, guest, write_and_leave_half};
-use tenon_sdk::model::{Choice, Fault, Level};
+use tenon_sdk::model::{Choice, Fault};
 use tenon_sdk::runtime::{run, storage};
 
 guest!(Guest);
@@ -40,8 +40,8 @@ impl Attack for Guest {
         write_and_leave_half()?;
         let (endless, wrapped) = (ManuallyDrop::new(endless()), ManuallyDrop::new(wrapped()));
         match argument {
-            "message" => run::log(Level::Info, &endless, None),
-            "wrapped" => run::log(Level::Info, &wrapped, None),
+            "message" => run::debug(&endless),
+            "wrapped" => run::debug(&wrapped),
             _ => {
                 let value = ManuallyDrop::into_inner(endless).into_bytes();
                 let entry = ManuallyDrop::new(("key".to_owned(), value));

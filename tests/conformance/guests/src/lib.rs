@@ -13,7 +13,7 @@ use serde_json::Value;
 use tenon_sdk::erp::catalog;
 use tenon_sdk::model::{
     AuthScheme, Binding, Choice, ConnectorManifest, Credential, Endpoint, Fault, Job, Product,
-    ProductFields, Progress, Request, Webhook,
+    ProductFields, Progress, Request, Webhook, Webhooks,
 };
 use tenon_sdk::runtime::{bindings, run, schedule, storage};
 use tenon_sdk::text;
@@ -105,8 +105,15 @@ macro_rules! guest {
                 <$guest as $crate::Attack>::choices(option)
             }
 
-            fn check() -> Result<String, $crate::tenon_sdk::model::Fault> {
-                <$guest as $crate::Attack>::check()
+            fn check() -> Result<$crate::tenon_sdk::model::Account, $crate::tenon_sdk::model::Fault>
+            {
+                let name = <$guest as $crate::Attack>::check()?;
+                Ok($crate::tenon_sdk::model::Account {
+                    id: Some("guest".to_owned()),
+                    name,
+                    facts: Vec::new(),
+                    notes: Vec::new(),
+                })
             }
 
             fn enable(callback: &str) -> Result<(), $crate::tenon_sdk::model::Fault> {
@@ -163,8 +170,8 @@ pub fn manifest(name: &str) -> ConnectorManifest {
         endpoints: vec![Endpoint {
             origin: "{settings.url}".to_owned(),
             credentials: vec!["api_key".to_owned()],
-            units_per_window: 1_000_000,
-            window_ms: 1_000,
+            budgets: Vec::new(),
+            reads: Vec::new(),
             parallel: 10_000,
             costs: Vec::new(),
         }],
@@ -175,6 +182,9 @@ pub fn manifest(name: &str) -> ConnectorManifest {
             listens_to: Vec::new(),
         }],
         actions: Vec::new(),
+        options: Vec::new(),
+        webhooks: Some(Webhooks { signature: None }),
+        reasons: Vec::new(),
         state_version: 1,
     }
 }
@@ -210,7 +220,7 @@ pub fn write(name: &str) -> Result<(), Fault> {
     }]);
     schedule::after(name, "run", 0, None);
     storage::set(&[(name.to_owned(), b"written".to_vec())]).map_err(|quota| {
-        Fault::Configuration(format!("storage: {} of {}", quota.used, quota.limit))
+        Fault::Configuration(format!("storage: {} of {}", quota.used, quota.limit).into())
     })
 }
 
@@ -226,5 +236,5 @@ pub fn write_and_leave_half() -> Result<(), Fault> {
 
 /// What it means that the host answered a list with a shorter one.
 pub fn no_answer() -> Fault {
-    Fault::Configuration("the host left a record without an answer".to_owned())
+    Fault::Configuration("the host left a record without an answer".into())
 }

@@ -11,9 +11,10 @@
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
+use tenon_sdk::import::rejection;
 use tenon_sdk::model::{
-    Action, Binding, Cause, ConnectorManifest, Directive, Fault, FieldChange, Job, Outcome,
-    Progress, Request, Webhook, Written,
+    Action, Binding, Cause, Change, ConnectorManifest, Directive, Fault, FieldChange, Job, Outcome,
+    Progress, RecordKind, Request, Subscription, Webhook, Webhooks, Written,
 };
 use tenon_sdk::runtime::{bindings, run, schedule, storage};
 use tenon_sdk::{info, text};
@@ -58,8 +59,14 @@ macro_rules! ledger {
                 Ok(Vec::new())
             }
 
-            fn check() -> Result<String, $crate::tenon_sdk::model::Fault> {
-                Ok("the ledger".to_owned())
+            fn check() -> Result<$crate::tenon_sdk::model::Account, $crate::tenon_sdk::model::Fault>
+            {
+                Ok($crate::tenon_sdk::model::Account {
+                    id: Some("ledger".to_owned()),
+                    name: "the ledger".to_owned(),
+                    facts: Vec::new(),
+                    notes: Vec::new(),
+                })
             }
 
             fn enable(callback: &str) -> Result<(), $crate::tenon_sdk::model::Fault> {
@@ -96,11 +103,11 @@ macro_rules! ledger {
 
 /// What every version says of itself.
 pub fn manifest<V: Version>() -> ConnectorManifest {
-    let job = |id: &str, listens_to: &[&str]| Job {
+    let job = |id: &str, listens_to: &[Subscription]| Job {
         id: id.to_owned(),
         title: text!(en: "Job", uk: "Завдання", ru: "Задание"),
         schedule: None,
-        listens_to: listens_to.iter().map(|kind| (*kind).to_owned()).collect(),
+        listens_to: listens_to.to_vec(),
     };
     ConnectorManifest {
         name: "ledger".to_owned(),
@@ -117,14 +124,23 @@ pub fn manifest<V: Version>() -> ConnectorManifest {
         jobs: vec![
             job("add", &[]),
             job("tell", &[]),
-            job("heard", &["order", "visit:partner"]),
+            job(
+                "heard",
+                &[
+                    Subscription::Changed(RecordKind::Order),
+                    Subscription::Visited(RecordKind::Partner),
+                ],
+            ),
         ],
         actions: vec![Action {
             id: "add".to_owned(),
             title: text!(en: "Enter", uk: "Внести", ru: "Внести"),
-            record_kind: "order".to_owned(),
+            record_kind: RecordKind::Order,
         }],
         state_version: V::STATE,
+        options: Vec::new(),
+        webhooks: Some(Webhooks { signature: None }),
+        reasons: Vec::new(),
     }
 }
 
@@ -146,7 +162,7 @@ pub fn enable(callback: &str) -> Result<(), Fault> {
 /// When the body is no text.
 pub fn receive(webhook: &Webhook) -> Result<Vec<Request>, Fault> {
     let body = String::from_utf8(webhook.body.clone())
-        .map_err(|_| Fault::Rejected("the body is not text".to_owned()))?;
+        .map_err(|_| Fault::Rejected("the body is not text".to_owned().into()))?;
     if let Some(ms) = body.strip_prefix("nap:") {
         std::thread::sleep(Duration::from_millis(ms.parse().unwrap_or(0)));
     }
@@ -164,7 +180,7 @@ pub fn migrate(from_version: u32) -> Result<(), Fault> {
     for (key, value) in entries() {
         if value == "stays" {
             return Err(Fault::Configuration(
-                "an entry cannot be brought over".to_owned(),
+                "an entry cannot be brought over".to_owned().into(),
             ));
         }
         put(&key, &format!("{value}@{from_version}"))?;
@@ -180,7 +196,7 @@ pub fn run<V: Version>(job: &str, argument: &str, cause: &Cause) -> Result<Outco
     assert!(V::GOOD, "this version is bad");
     if V::STUCK {
         let reason = "this version needs an admin".to_owned();
-        return Err(Fault::Configuration(reason));
+        return Err(Fault::Configuration(reason.into()));
     }
     match (job, argument.split_once(':')) {
         ("tell", _) => {
@@ -190,7 +206,9 @@ pub fn run<V: Version>(job: &str, argument: &str, cause: &Cause) -> Result<Outco
         ("heard", _) => add(&heard(cause))?,
         (_, Some(("slow", checkpoints))) => return slow(checkpoints),
         (_, Some(("busy", ms))) => return Ok(busy(ms)),
-        (_, Some(("reject", id))) => run::reject("order", id, "it was meant to be rejected"),
+        (_, Some(("reject", id))) => {
+            run::reject(&[rejection("order", id, "it was meant to be rejected")]);
+        }
         (_, Some(("take", id))) => bindings::bind(&[Binding {
             kind: "order".to_owned(),
             key: format!("erp-{id}"),
@@ -202,8 +220,10 @@ pub fn run<V: Version>(job: &str, argument: &str, cause: &Cause) -> Result<Outco
             schedule::after("later", "add", delay, Some("timer"));
         }
         _ => match (argument, cause) {
-            ("refuse", _) => return Err(Fault::Configuration("a setting is wrong".to_owned())),
-            ("fail", _) => return Err(Fault::Transient("try later".to_owned())),
+            ("refuse", _) => {
+                return Err(Fault::Configuration("a setting is wrong".to_owned().into()));
+            }
+            ("fail", _) => return Err(Fault::Transient("try later".to_owned().into())),
             (_, Cause::Action(call)) => add(&format!("pressed-{}", call.target.key))?,
             _ => add(argument)?,
         },
@@ -280,7 +300,10 @@ fn add(entry: &str) -> Result<(), Fault> {
     run::wrote(&[Written {
         record_kind: "entry".to_owned(),
         origin: format!("ledger:entry:{number}"),
-        changes: vec![FieldChange {
+        key: None,
+        label: None,
+        change: Change::Created,
+        fields: vec![FieldChange {
             field: "text".to_owned(),
             before: None,
             after: Some(entry.to_owned()),
@@ -311,5 +334,5 @@ fn get(key: &str) -> Option<String> {
 
 fn put(key: &str, value: &str) -> Result<(), Fault> {
     storage::set(&[(key.to_owned(), value.as_bytes().to_vec())])
-        .map_err(|_| Fault::Rejected("the ledger is full".to_owned()))
+        .map_err(|_| Fault::Rejected("the ledger is full".to_owned().into()))
 }

@@ -25,7 +25,7 @@ fn debtor(world: &World) {
 fn visit(world: &World, settings: Value) -> Run {
     let ask = Ask {
         cause: Cause::Visited(RecordRef {
-            kind: "partner".to_owned(),
+            kind: tenon_host::model::RecordKind::Partner,
             key: "ivanov".to_owned(),
         }),
         ..Ask::default()

@@ -250,7 +250,7 @@ fn a_price_list_can_be_synchronised_at_once() {
         cause: Cause::Action {
             action: "stock".to_owned(),
             target: RecordRef {
-                kind: "warehouse".to_owned(),
+                kind: tenon_host::model::RecordKind::Warehouse,
                 key: "second".to_owned(),
             },
         },

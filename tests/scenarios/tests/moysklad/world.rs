@@ -14,7 +14,7 @@ use tenon_host::observe::{LogLine, Observer, Progress, Written};
 use tenon_host::report::{Outcome, RunReport};
 use tenon_host::{
     Cause, Connection, ConnectionSpec, Connector, EgressSettings, Host, HostOptions, JobRequest,
-    Limits, RetryPolicy, Secret, Webhook,
+    Limits, Mode, RetryPolicy, Secret, Webhook,
 };
 use tenon_scenarios::{all_records, compiler, component, target};
 use tenon_simulators::moysklad::{self, Account, Config, Id, Kind, NewProduct, Record, Simulator};
@@ -190,6 +190,7 @@ impl World {
             id: id.parse().expect("a name"),
             settings: settings.clone(),
             credentials: HashMap::from([(name.clone(), Secret::new(secret.clone()))]),
+            place: tenon_host::Place::default(),
             egress: EgressSettings {
                 grants: vec![origin(self.sim.url()), origin(&self.sim.storage_url())],
                 no_budget: !self.budget,
@@ -246,7 +247,12 @@ impl World {
             job: job.to_owned(),
             argument: ask.argument.clone(),
             cause: ask.cause.clone(),
-            preview: ask.preview,
+            mode: if ask.preview {
+                Mode::Preview
+            } else {
+                Mode::Live
+            },
+            confirmed: Default::default(),
             fence: None,
         };
         let running = self.host.run(&connection, &request, observer.clone());
@@ -262,7 +268,9 @@ impl World {
     pub fn check(&self) -> Result<String, String> {
         let connection = self.connect("moysklad", &self.settings(json!({})));
         let checked = self.runtime.block_on(self.host.check(&connection));
-        checked.map_err(|error| error.to_string())
+        checked
+            .map(|account| account.name)
+            .map_err(|error| error.to_string())
     }
 
     /// The labels of the values that a setting can have.

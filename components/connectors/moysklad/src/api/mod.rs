@@ -18,7 +18,7 @@ use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use tenon_sdk::http::{Answer, Api, Call, Error, Method, Status};
 use tenon_sdk::lenient::Text;
-use tenon_sdk::model::Fault;
+use tenon_sdk::model::{Fault, RunMode};
 use tenon_sdk::runtime::run;
 use tenon_sdk::text::one_line;
 use uuid::Uuid;
@@ -137,9 +137,9 @@ fn fault(error: Error) -> Fault {
         Error::Status(status) => {
             let refusal = Refusal::of(&status);
             if refusal.is_haste() {
-                Fault::Transient(format!("{}: {refusal}", status.place))
+                Fault::Transient(format!("{}: {refusal}", status.place).into())
             } else {
-                Fault::Configuration(format!("{}: {refusal}", status.place))
+                Fault::Configuration(format!("{}: {refusal}", status.place).into())
             }
         }
     }
@@ -157,7 +157,7 @@ impl MoySklad {
     pub fn new(base_url: &str) -> MoySklad {
         MoySklad {
             api: Api::new(base_url, "token` or `login").accepting(ACCEPT),
-            preview: run::is_preview(),
+            preview: run::mode() != RunMode::Live,
         }
     }
 

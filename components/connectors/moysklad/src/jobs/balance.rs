@@ -115,13 +115,11 @@ fn show(context: &Context, keys: Vec<Key>, tally: &mut Tally) -> Result<(), Faul
     let mut looked = Vec::new();
     for ((key, _), outcome) in balances.iter().zip(set) {
         match outcome {
-            Ok(()) => {
+            Ok(_) => {
                 tally.count(Effect::Updated);
                 looked.push((format!("{LOOKED}{key}"), now.to_string().into_bytes()));
             }
-            Err(Fault::Rejected(reason) | Fault::Conflict(reason)) => {
-                tally.reject("balance", key, &reason);
-            }
+            Err(Fault::Rejected(reason)) => tally.reject("balance", key, &reason.text()),
             Err(fault) => return Err(fault),
         }
     }

@@ -35,7 +35,8 @@ pub fn run(context: &Context) -> Result<Outcome, Fault> {
         return Err(Fault::Configuration(
             "settings.root_category: MoySklad shows no such category; choose another. Nothing was \
              archived"
-                .to_owned(),
+                .to_owned()
+                .into(),
         ));
     }
     let before: Vec<String> = state::load(MADE).unwrap_or_default();
@@ -44,7 +45,8 @@ pub fn run(context: &Context) -> Result<Outcome, Fault> {
         return Err(Fault::Configuration(
             "MoySklad shows no category at all; check the rights of the credential. Nothing was \
              archived"
-                .to_owned(),
+                .to_owned()
+                .into(),
         ));
     }
     let branches = branches(&folders, context.settings.root_category);
@@ -53,9 +55,9 @@ pub fn run(context: &Context) -> Result<Outcome, Fault> {
     if let Some(site) = site
         && !present.iter().any(|one| one.key.as_ref() == Some(site))
     {
-        return Err(Fault::Configuration(format!(
-            "settings.site_category: the shop has no category `{site}`"
-        )));
+        return Err(Fault::Configuration(
+            format!("settings.site_category: the shop has no category `{site}`").into(),
+        ));
     }
     let mut tree = Tree::new(&branches, present);
     let mut tally = Tally::default();

@@ -22,7 +22,11 @@ pub fn of_books(context: &Context) -> Result<String, Fault> {
     let all: Vec<Currency> = context.api.all(Kind::Currency.path(), "")?;
     let own = all.into_iter().find(|currency| currency.default);
     let code = own.map(|currency| currency.iso_code).ok_or_else(|| {
-        Fault::Configuration("MoySklad names no currency that books are kept in".to_owned())
+        Fault::Configuration(
+            "MoySklad names no currency that books are kept in"
+                .to_owned()
+                .into(),
+        )
     })?;
     state::save(BOOKS, &code)?;
     Ok(code)

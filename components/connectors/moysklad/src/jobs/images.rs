@@ -273,7 +273,9 @@ fn fetch(context: &Context, href: &str) -> Result<Result<Vec<u8>, String>, Fault
         let api = Api::new(place(&location), "none").accepting("*/*");
         match api.get(&location[place(&location).len()..]).send() {
             Ok(answer) => return Ok(Ok(answer.bytes().to_vec())),
-            Err(Error::Fault(Fault::Transient(failure))) => return Ok(Err(hidden(&failure))),
+            Err(Error::Fault(Fault::Transient(failure))) => {
+                return Ok(Err(hidden(&failure.text())));
+            }
             Err(Error::Fault(fault)) => return Err(fault),
             Err(Error::Status(status)) => {
                 reason = format!("{} answered {}", place(&location), status.code);

@@ -197,7 +197,7 @@ impl<'c> Importer<'c> {
             {
                 let origin = origin(Kind::PriceType.word(), id);
                 let key = directories::ensure(Directory::PriceTypes, name, &origin)?;
-                self.places.price_types.insert(id, key);
+                self.places.price_types.insert(id, key.key);
             }
         }
         if !self.context.settings.categories {

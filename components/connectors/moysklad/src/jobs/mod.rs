@@ -83,7 +83,9 @@ pub fn run(job: &str, argument: Option<&str>, cause: &Cause) -> Result<Outcome, 
         PARTNERS => partners::run(&context, &retry),
         ORDERS => orders::run(&context, &retry),
         BALANCE => balance::run(&context, argument, cause),
-        other => Err(Fault::Unsupported(format!("there is no job `{other}`"))),
+        other => Err(Fault::Unsupported(
+            format!("there is no job `{other}`").into(),
+        )),
     };
     retry.end(outcome?)
 }

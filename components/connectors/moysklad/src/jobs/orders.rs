@@ -13,8 +13,8 @@ use std::collections::{HashMap, HashSet};
 use tenon_sdk::erp::orders;
 use tenon_sdk::import::{Tally, pair};
 use tenon_sdk::model::{
-    Binding, Directive, DocumentKind, Effect, Fault, FieldChange, Key, LinkedDocument, Order,
-    OrderLookup, Outcome, Written,
+    Binding, Change, Directive, DocumentKind, Effect, Fault, FieldChange, Key, LinkedDocument,
+    Order, OrderLookup, Outcome, Reason, Written,
 };
 use tenon_sdk::rejected::{Rejected, Retry};
 use tenon_sdk::runtime::{bindings, run, storage};
@@ -594,7 +594,14 @@ impl Sender<'_> {
         run::wrote(&[Written {
             record_kind: self.flow.name().to_owned(),
             origin: origin(self.flow.kind().word(), parcel.id.unwrap_or(parcel.sync_id)),
-            changes: std::mem::take(&mut parcel.changes),
+            key: Some(parcel.key.clone()),
+            label: None,
+            change: if parcel.is_new {
+                Change::Created
+            } else {
+                Change::Updated
+            },
+            fields: std::mem::take(&mut parcel.changes),
         }]);
         parcel
     }
@@ -696,7 +703,10 @@ impl Sender<'_> {
         run::wrote(&[Written {
             record_kind: self.flow.name().to_owned(),
             origin: origin(self.flow.kind().word(), id),
-            changes: vec![FieldChange {
+            key: Some(key.clone()),
+            label: order.number.clone(),
+            change: Change::Removed,
+            fields: vec![FieldChange {
                 field: "document".to_owned(),
                 before: order.number.clone().or_else(|| Some(key.clone())),
                 after: None,
@@ -742,7 +752,7 @@ impl Sender<'_> {
 
 /// Puts documents and an error on an order, unless the platform has no place for them.
 fn annotate(key: &str, documents: &[LinkedDocument], error: Option<&str>) -> Result<(), Fault> {
-    match orders::annotate(key, documents, error) {
+    match orders::annotate(key, documents, error.map(Reason::from).as_ref()) {
         Err(fault @ (Fault::Transient(_) | Fault::Configuration(_))) => Err(fault),
         _ => Ok(()),
     }

@@ -5,7 +5,8 @@
 use tenon_sdk::erp::partners;
 use tenon_sdk::import::{Tally, bound, pair, split_rivals};
 use tenon_sdk::model::{
-    Binding, Directive, Effect, Fault, Key, Outcome, Partner, PartnerLookup, PartnerRole, Written,
+    Binding, Change, Directive, Effect, Fault, Key, Outcome, Partner, PartnerLookup, PartnerRole,
+    Written,
 };
 use tenon_sdk::rejected::{Rejected, Retry};
 use tenon_sdk::runtime::{bindings, run};
@@ -346,7 +347,14 @@ impl Sender<'_> {
                     told.push(Written {
                         record_kind: PARTNER.to_owned(),
                         origin: origin.clone(),
-                        changes: draft.fields.changes(draft.before.as_deref()),
+                        key: Some(draft.key.clone()),
+                        label: Some(draft.partner.name.clone()),
+                        change: if effect == Effect::Created {
+                            Change::Created
+                        } else {
+                            Change::Updated
+                        },
+                        fields: draft.fields.changes(draft.before.as_deref()),
                     });
                     pairs.push(Binding {
                         fingerprint: Some(draft.print),

@@ -94,7 +94,8 @@ pub fn run(context: &Context, retry: &Retry) -> Result<Outcome, Fault> {
         return Err(Fault::Configuration(
             "MoySklad shows no product at all; check the rights of the credential. Nothing was \
              archived"
-                .to_owned(),
+                .to_owned()
+                .into(),
         ));
     }
     let missed: Vec<Uuid> = known.iter().filter(|id| !seen.contains(*id)).collect();

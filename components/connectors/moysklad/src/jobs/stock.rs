@@ -187,17 +187,21 @@ fn names(context: &Context, only: Option<&str>) -> Result<HashMap<Key, String>, 
         .iter()
         .find(|list| !names.contains_key(&list.price_list))
     {
-        return Err(Fault::Configuration(format!(
-            "settings.price_lists: the shop has no price list `{}`",
-            list.price_list
-        )));
+        return Err(Fault::Configuration(
+            format!(
+                "settings.price_lists: the shop has no price list `{}`",
+                list.price_list
+            )
+            .into(),
+        ));
     }
     if let Some(only) = only
         && !lists.iter().any(|list| list.price_list == only)
     {
-        return Err(Fault::Configuration(format!(
-            "the price list `{only}` has no store; choose one in settings.price_lists"
-        )));
+        return Err(Fault::Configuration(
+            format!("the price list `{only}` has no store; choose one in settings.price_lists")
+                .into(),
+        ));
     }
     Ok(names)
 }
@@ -353,7 +357,7 @@ fn write(
         }
         for (level, outcome) in levels.iter().zip(stock::set(&levels)?) {
             match outcome {
-                Ok(()) => {
+                Ok(_) => {
                     written += 1;
                     tally.passed();
                 }
@@ -380,9 +384,9 @@ fn words(fault: Fault) -> String {
     match fault {
         Fault::Rejected(reason)
         | Fault::Unsupported(reason)
-        | Fault::Conflict(reason)
         | Fault::Transient(reason)
-        | Fault::Configuration(reason) => reason,
+        | Fault::Configuration(reason) => reason.text(),
+        Fault::Conflict(version) => version,
     }
 }
 

@@ -39,6 +39,7 @@ pub fn wanted(images: &[records::Image<'_>]) -> Vec<Wanted> {
         }
         wanted.push(Wanted {
             image: Image {
+                origin: None,
                 file_name,
                 digest: format!("{OURS}{digest}"),
             },
@@ -118,6 +119,7 @@ mod tests {
     fn pictures_gone_in_moysklad_go_and_those_of_people_stay() {
         let new = images(&format!(r#"{{"rows":[{}]}}"#, picture("a.png", 10)));
         let image = |name: &str, digest: &str| model::Image {
+            origin: None,
             file_name: name.to_owned(),
             digest: digest.to_owned(),
         };

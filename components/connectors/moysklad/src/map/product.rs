@@ -104,6 +104,7 @@ fn prices(read: &records::Product<'_>, places: &Places) -> Result<Vec<Price>, St
             .and_then(|id| places.currencies.get(&id))
             .ok_or("a price has no currency")?;
         prices.push(Price {
+            origin: None,
             price_type: price_type.clone(),
             value: Money {
                 amount: from_minor(value)

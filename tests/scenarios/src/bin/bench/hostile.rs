@@ -65,6 +65,7 @@ impl Ring {
         let connector = self.runtime.block_on(self.host.install(&wasm))?;
         let url = settings["url"].as_str().context("the setting `url`")?;
         let spec = ConnectionSpec {
+            place: tenon_host::Place::default(),
             tenant: "hostile".parse()?,
             id: guest.replace('_', "-").parse()?,
             credentials: [("api_key".to_owned(), Secret::new("secret-key".to_owned()))].into(),

@@ -204,6 +204,7 @@ impl Site {
 
     fn connect(&self, tenant: &str, sim: &Simulator) -> Result<Connection> {
         let spec = ConnectionSpec {
+            place: tenon_host::Place::default(),
             tenant: tenant.parse()?,
             id: "keycrm".parse()?,
             settings: settings(sim),

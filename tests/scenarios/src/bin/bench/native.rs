@@ -64,11 +64,12 @@ macro_rules! records {
 records! {
     Decimal { units scale }
     Money { amount currency }
-    Attribute { name value }
-    Price { price_type value }
-    Image { file_name digest }
+    Attribute { origin name value }
+    Price { origin price_type value }
+    Image { origin file_name digest }
     Entry { key name code origin archived }
-    Saved { key effect version }
+    FieldChange { field before after }
+    Saved { key effect version } [changes]
     ProductVariant { key origin name sku } [barcodes characteristics prices]
     Product {
         key origin kind name code sku brand external_code unit description category vat archived
@@ -76,11 +77,11 @@ records! {
     } [barcodes prices variants images attributes]
     Partner { key origin role name tax_id address version changed_at } [emails phones attributes]
     OrderLine {
-        id product product_variant name sku unit quantity reserved shipped price discount vat
+        id origin product product_variant name sku unit quantity reserved shipped price discount vat
         refused cancel_reason
     } [attributes]
-    Delivery { service product cost address recipient phone tracking }
-    Charge { name amount }
+    Delivery { origin service product cost address recipient phone tracking }
+    Charge { origin name amount }
     Payment { origin account amount paid_at comment }
     LinkedDocument { kind origin number url }
     Order {
@@ -135,11 +136,11 @@ variants! {
 impl Cross<guest::Fault> for host::Fault {
     fn cross(self) -> guest::Fault {
         match self {
-            host::Fault::Transient(text) => guest::Fault::Transient(text),
-            host::Fault::Configuration(text) => guest::Fault::Configuration(text),
-            host::Fault::Rejected(text) => guest::Fault::Rejected(text),
+            host::Fault::Transient(text) => guest::Fault::Transient(told(&text)),
+            host::Fault::Configuration(text) => guest::Fault::Configuration(told(&text)),
+            host::Fault::Rejected(text) => guest::Fault::Rejected(told(&text)),
             host::Fault::Conflict(text) => guest::Fault::Conflict(text),
-            host::Fault::Unsupported(text) => guest::Fault::Unsupported(text),
+            host::Fault::Unsupported(text) => guest::Fault::Unsupported(told(&text)),
         }
     }
 }
@@ -255,11 +256,15 @@ macro_rules! work {
     };
 }
 
+fn told(reason: &tenon_host::Reason) -> guest::Reason {
+    reason.to_string().into()
+}
+
 /// No benchmark asks for these.
 macro_rules! unused {
     ($($name:ident($($type:ty),*) -> $result:ty;)*) => { $(
         fn $name(&self, $(_: $type),*) -> Answer<$result> {
-            Err(guest::Fault::Unsupported(concat!("not measured: ", stringify!($name)).to_owned()))
+            Err(guest::Fault::Unsupported(concat!("not measured: ", stringify!($name)).to_owned().into()))
         }
     )* };
 }
@@ -299,12 +304,10 @@ impl World for NativeWorld {
         directory: guest::Directory,
         name: &str,
         origin: &str,
-    ) -> Answer<guest::Key> {
-        answer(work!(self.ensure(
-            directory.cross(),
-            name.to_owned(),
-            origin.to_owned()
-        )))
+    ) -> Answer<guest::Saved> {
+        let name = name.to_owned();
+        let ensured = work!(self.ensure(directory.cross(), name, origin.to_owned()));
+        ensured.map(Cross::cross).map_err(Cross::cross)
     }
 
     fn find_products(
@@ -360,14 +363,15 @@ impl World for NativeWorld {
         categories() -> Vec<guest::Category>;
         save_categories(&[guest::Category]) -> Vec<Answer<guest::Saved>>;
         read_image(&str, &str) -> Vec<u8>;
-        save_image(&str, &guest::Image, &[u8]) -> ();
-        set_stock(&[guest::StockLevel]) -> Vec<Answer<()>>;
+        save_image(&str, &guest::Image, &[u8]) -> guest::Saved;
+        set_stock(&[guest::StockLevel]) -> Vec<Answer<guest::Saved>>;
+        stock_levels(&[String], Option<&str>) -> Vec<Vec<guest::StockLevel>>;
         changed_stock(Option<&str>, u32) -> guest::StockPage;
         changed_partners(Option<&str>, u32) -> guest::PartnerPage;
-        set_balances(&[(guest::Key, guest::Money)]) -> Vec<Answer<()>>;
+        set_balances(&[(guest::Key, guest::Money)]) -> Vec<Answer<guest::Saved>>;
         changed_orders(guest::OrderDirection, Option<&str>, u32) -> guest::OrderPage;
-        annotate_order(&str, &[guest::LinkedDocument], Option<&str>) -> ();
-        attach_to_order(&str, &str, &[u8]) -> ();
+        annotate_order(&str, &[guest::LinkedDocument], Option<&guest::Reason>) -> guest::Saved;
+        attach_to_order(&str, &str, &[u8]) -> guest::Saved;
     }
 
     fn stored(&self, keys: &[String]) -> Vec<Option<Vec<u8>>> {
@@ -414,8 +418,23 @@ impl World for NativeWorld {
 
     fn cancel_timer(&self, _: &str) {}
 
-    fn is_preview(&self) -> bool {
-        false
+    fn mode(&self) -> guest::RunMode {
+        guest::RunMode::Live
+    }
+
+    fn context(&self) -> guest::RunContext {
+        guest::RunContext {
+            time_zone: "UTC".to_owned(),
+            language: "en".to_owned(),
+            currency: "UAH".to_owned(),
+            books: "bench".to_owned(),
+            account: Some("bench".to_owned()),
+            supports: guest::Capabilities::all(),
+        }
+    }
+
+    fn confirmed(&self, _: &guest::Question) -> bool {
+        true
     }
 
     fn settings(&self) -> String {
@@ -429,9 +448,13 @@ impl World for NativeWorld {
 
     fn wrote(&self, _: &[guest::Written]) {}
 
-    fn reject(&self, kind: &str, id: &str, reason: &str) {
-        panic!("{kind} {id} was rejected: {reason}");
+    fn reject(&self, rejections: &[guest::Rejection]) {
+        assert!(rejections.is_empty(), "{rejections:?}");
     }
 
-    fn log(&self, _: guest::Level, _: &str, _: Option<&str>) {}
+    fn settle(&self, _: &str, _: &[guest::Subject]) {}
+
+    fn log(&self, _: guest::Level, _: &guest::Reason, _: Option<&str>) {}
+
+    fn debug(&self, _: &str) {}
 }

@@ -369,6 +369,7 @@ fn delivery_and_other_charges_are_a_position_of_their_own_while_goods_are_wanted
         ..model::Delivery::default()
     });
     given.charges = vec![model::Charge {
+        origin: None,
         name: "Упаковка".to_owned(),
         amount: money("49.50"),
     }];
