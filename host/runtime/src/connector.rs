@@ -22,6 +22,7 @@ use wasmtime::component::{Component, Linker};
 use crate::capability::{self, RunState};
 use crate::compiler::{CompileError, Compiler};
 use crate::contract::ConnectorPre;
+use crate::engine;
 use crate::manifest::{BadManifest, Manifest, one_line};
 use crate::reason::Catalogue;
 
@@ -51,6 +52,16 @@ pub enum InstallError {
     /// It imports something that no connector gets; the first such imports.
     #[error("the component imports what no connector may use: {}", .0.join(", "))]
     ForbiddenImports(Vec<String>),
+    /// It is made of more than a run gets.
+    #[error("the component has {found} {what}; a run gets at most {most}")]
+    Excess {
+        /// What there is too much of.
+        what: &'static str,
+        /// How much it has.
+        found: usize,
+        /// How much it may have.
+        most: usize,
+    },
     /// It was written for another version of the contract.
     #[error(
         "the component speaks version {0} of the contract, this host {CONTRACT}: build it with the \
@@ -238,13 +249,51 @@ async fn compiled(
     }
     let code = compiler.compile(engine, wasm).await?;
     // SAFETY: the compiler that this host was given made the code a moment ago.
-    let component = unsafe { Component::deserialize(engine, &code) }
-        .map_err(|error| CompileError::foreign(&error))?;
+    let component = unsafe { Component::deserialize(engine, &code) }.map_err(|error| {
+        excess(&error.root_cause().to_string())
+            .unwrap_or_else(|| CompileError::foreign(&error).into())
+    })?;
     keep(cache, &file, &code).map_err(|source| InstallError::Cache {
         path: cache.to_owned(),
         source,
     })?;
     Ok(component)
+}
+
+/// What a component has too much of, by the engine's words: it has no types for that.
+fn excess(words: &str) -> Option<InstallError> {
+    let things = [
+        (
+            "core module instances",
+            "core instances",
+            engine::CORE_INSTANCES as usize,
+        ),
+        ("linear memories", "memories", engine::MEMORIES as usize),
+        (
+            "minimum element size",
+            "elements in a table",
+            engine::TABLE_ELEMENTS,
+        ),
+        ("tables", "tables", engine::TABLES as usize),
+        (
+            "minimum byte size",
+            "bytes of memory from the start",
+            engine::MAX_MEMORY,
+        ),
+        (
+            "VMComponentContext",
+            "bytes of descriptions of its parts",
+            engine::DESCRIPTIONS,
+        ),
+    ];
+    let (before, _) = words.split_once("exceeds")?;
+    let (_, what, most) = things.iter().find(|(thing, ..)| before.contains(thing))?;
+    let numbers = before.split(|c: char| !c.is_ascii_digit());
+    Some(InstallError::Excess {
+        what,
+        found: numbers.filter_map(|digits| digits.parse().ok()).last()?,
+        most: *most,
+    })
 }
 
 /// Loads code from the cache.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
 use wasmtime::component::{Linker, ResourceTable};
-use wasmtime::{Engine, Store, Trap, UpdateDeadline};
+use wasmtime::{Engine, FrameInfo, Store, Trap, UpdateDeadline, WasmBacktrace};
 
 use crate::account::{self, Asking, FoundAccount, Recognised};
 use crate::brake::Brake;
@@ -259,8 +259,9 @@ impl Host {
             place: self.place().await,
             threads: &self.threads,
         };
-        let (_, described) = export!(call, call_describe);
-        let manifest = described.map_err(|error| InstallError::crashed(crash(&limits, &error)))?;
+        let (left, described) = export!(call, call_describe);
+        let crashed = |error| InstallError::crashed(crash(&left, &error));
+        let manifest = described.map_err(crashed)?;
         let manifest = Manifest::try_from(manifest)?;
         let platforms = self.platform.catalogue();
         let catalogue = manifest.catalogue().with(&platforms).with(&reason::HOST);
@@ -414,8 +415,8 @@ impl Host {
             .open(connection, &limits, None, &looking("receive"), observer)
             .await?;
         let webhook = webhook.into();
-        let (_, answer) = export!(call, call_receive, &webhook);
-        let wanted = said(&limits, answer)?;
+        let (left, answer) = export!(call, call_receive, &webhook);
+        let wanted = said(&left, answer)?;
         admit(&connection.limits, &wanted)?;
         let jobs = &connection.connector.manifest.jobs;
         let is_unknown = |wanted: &&sync::Request| !jobs.iter().any(|job| job.id == wanted.job);
@@ -451,14 +452,16 @@ impl Host {
         }
         let callback = callback.to_owned();
         let (left, answer) = export!(call, call_enable, &callback);
-        settle(left, connection, said(&connection.limits, answer)).await
+        let ended = said(&left, answer);
+        settle(left, connection, ended).await
     }
 
     /// Lets the connector clean up the counterpart.
     pub async fn disable(&self, connection: &Connection) -> Result<(), CallError> {
         let call = self.act(connection, "disable").await?;
         let (left, answer) = export!(call, call_disable);
-        settle(left, connection, said(&connection.limits, answer)).await
+        let ended = said(&left, answer);
+        settle(left, connection, ended).await
     }
 
     /// Prepares a connection for a version that has just taken the place of another: keeps a
@@ -484,7 +487,8 @@ impl Host {
             run.work.snapshot(from_version).await?;
         }
         let (left, answer) = export!(call, call_migrate, from_version);
-        settle(left, connection, said(&connection.limits, answer)).await
+        let ended = said(&left, answer);
+        settle(left, connection, ended).await
     }
 
     /// Takes a connection back to what it kept before its last [`Host::migrate`], when that was of this
@@ -857,15 +861,15 @@ fn looked<T>(left: &RunState, answer: wasmtime::Result<Result<T, Fault>>) -> Res
             reason.tidy(left.limits.log_line);
             Err(CallError::Overstepped(reason))
         }
-        None => said(&left.limits, answer),
+        None => said(left, answer),
     }
 }
 
 /// What an export answered, or why it did not.
-fn said<T>(limits: &Limits, answer: wasmtime::Result<Result<T, Fault>>) -> Result<T, CallError> {
+fn said<T>(left: &RunState, answer: wasmtime::Result<Result<T, Fault>>) -> Result<T, CallError> {
     match answer {
-        Ok(answer) => answer.map_err(|fault| CallError::Fault(fault.tidied(limits.log_line))),
-        Err(error) => Err(crash(limits, &error)),
+        Ok(answer) => answer.map_err(|fault| CallError::Fault(fault.tidied(left.limits.log_line))),
+        Err(error) => Err(crash(left, &error)),
     }
 }
 
@@ -947,13 +951,13 @@ async fn finish(mut state: RunState, connection: &Connection, ending: Ending) ->
             state.commit().await
         };
     }
+    let committed = committed.map_err(|error| crash(&state, &error));
     state.count();
     let Some(Run { mut report, .. }) = state.run else {
         unreachable!("a run has its report until here");
     };
     if let Err(error) = committed {
-        let failed = Ending::Failed(crash(&connection.limits, &error));
-        conclude(&mut report, connection, failed);
+        conclude(&mut report, connection, Ending::Failed(error));
     }
     report
 }
@@ -1035,7 +1039,7 @@ fn conclude(report: &mut RunReport, connection: &Connection, ending: Ending) {
 }
 
 /// What a trap means to people.
-fn crash(limits: &Limits, error: &wasmtime::Error) -> CallError {
+fn crash(state: &RunState, error: &wasmtime::Error) -> CallError {
     if let Some(fault) = error.downcast_ref::<Fault>() {
         return CallError::Fault(fault.clone());
     }
@@ -1045,21 +1049,35 @@ fn crash(limits: &Limits, error: &wasmtime::Error) -> CallError {
     if let Some(breach) = error.downcast_ref::<Breach>() {
         return CallError::Crashed(breach.to_string());
     }
+    let limits = &state.limits;
     let cause = error.root_cause().to_string();
+    let last_words = state.stderr.last_words();
     CallError::Crashed(match error.downcast_ref::<Trap>() {
         Some(Trap::Interrupt) => format!(
             "the component computed for more than {} s without a checkpoint",
             limits.compute.as_secs_f64()
         ),
-        Some(Trap::StackOverflow) => "the component used up its stack".to_owned(),
-        Some(Trap::UnreachableCodeReached) => {
-            "the component panicked; its log tells where".to_owned()
+        Some(Trap::StackOverflow) => format!(
+            "the component recursed too deep: it used up its stack of {} MiB",
+            engine::STACK >> 20
+        ),
+        // The stack of what has an address lies in memory, with its end at the first one.
+        Some(Trap::MemoryOutOfBounds) if is_recursion(error) => {
+            "the component recursed too deep: it used up the stack in its memory".to_owned()
         }
+        Some(Trap::UnreachableCodeReached) => match last_words {
+            Some(words) => format!("the component panicked: {words}"),
+            None => "the component panicked without a word".to_owned(),
+        },
         Some(trap) => format!("the component trapped: {trap}"),
         // The engine has no types for these.
         None if cause.contains("growing memory") => {
             let mib = limits.memory >> 20;
             format!("the component wanted more than its {mib} MiB of memory")
+        }
+        None if cause.contains("growing table") => {
+            let most = engine::TABLE_ELEMENTS;
+            format!("the component wanted a table of more than {most} elements")
         }
         None if cause.contains("fuel allocated for hostcalls") => {
             let kib = limits.call >> 10;
@@ -1069,6 +1087,20 @@ fn crash(limits: &Limits, error: &wasmtime::Error) -> CallError {
             let handles = limits.handles;
             format!("the component has more than {handles} handles open")
         }
-        None => format!("the component was stopped: {}", one_line(&cause)),
+        None => {
+            let words = last_words.map(|words| format!("; it said: {words}"));
+            let words = words.unwrap_or_default();
+            format!("the component was stopped: {}{words}", one_line(&cause))
+        }
     })
+}
+
+/// Whether one function is under way several times among the innermost calls.
+fn is_recursion(error: &wasmtime::Error) -> bool {
+    const OFTEN: usize = 4;
+    let Some(backtrace) = error.downcast_ref::<WasmBacktrace>() else {
+        return false;
+    };
+    let functions = || backtrace.frames().iter().map(FrameInfo::func_index);
+    functions().any(|one| functions().filter(|other| *other == one).count() >= OFTEN)
 }

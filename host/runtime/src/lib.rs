@@ -53,6 +53,7 @@ pub mod observe;
 mod options;
 mod place;
 pub mod platform;
+pub mod proposals;
 pub mod reason;
 pub mod report;
 mod request;

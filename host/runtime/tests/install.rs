@@ -118,19 +118,19 @@ fn kept(cache: &Path) -> Vec<(PathBuf, Vec<u8>)> {
 async fn imports_outside_the_contract_are_refused_by_name() {
     let component = wat::parse_str(
         r#"(component
-            (import "wasi:sockets/tcp@0.2.3" (instance))
-            (import "wasi:filesystem/preopens@0.2.3" (instance))
+            (import "wasi:keyvalue/store@0.2.0" (instance))
+            (import "wasi:sockets/types@0.3.0" (instance))
             (import "wasi:clocks/wall-clock@0.2.3" (instance)))"#,
     );
     let error = install(&component.unwrap()).await;
     assert!(
         matches!(&error, InstallError::ForbiddenImports(names)
-            if names == &["wasi:sockets/tcp@0.2.3", "wasi:filesystem/preopens@0.2.3"]),
+            if names == &["wasi:keyvalue/store@0.2.0", "wasi:sockets/types@0.3.0"]),
         "{error}"
     );
     let text = error.to_string();
     assert!(
-        text.contains("wasi:sockets/tcp") && !text.contains("clocks"),
+        text.contains("wasi:sockets/types") && !text.contains("clocks"),
         "{text}"
     );
 }
@@ -139,7 +139,7 @@ async fn imports_outside_the_contract_are_refused_by_name() {
 async fn a_forbidden_component_is_not_compiled() {
     let component = wat::parse_str(
         r#"(component
-            (import "wasi:sockets/tcp@0.2.3" (instance))
+            (import "wasi:keyvalue/store@0.2.0" (instance))
             (core module (func (result i32) unreachable i64.const 0)))"#,
     );
     let error = install(&component.unwrap()).await;
@@ -154,7 +154,7 @@ async fn imports_of_a_nested_component_are_its_parents_to_give() {
     let component = wat::parse_str(
         r#"(component
             (component
-                (import "wasi:sockets/tcp@0.2.3" (instance))
+                (import "wasi:keyvalue/store@0.2.0" (instance))
                 (component $c)
                 (instance $i (instantiate $c))
                 (export "tenon:connector/sync@0.2.0" (instance $i))))"#,
@@ -217,6 +217,51 @@ async fn an_invalid_component_is_refused_by_the_child_in_one_line() {
         text.contains("type mismatch") && !text.contains('\n'),
         "{text}"
     );
+}
+
+/// A component that says it is a connector, and instantiates modules.
+fn made_of(modules: &[&str]) -> Vec<u8> {
+    let parts = modules.iter().enumerate().map(|(index, module)| {
+        format!("(core module {module}) (core instance (instantiate {index}))")
+    });
+    let parts: String = parts.collect();
+    let text = format!(
+        r#"(component
+            {parts}
+            (component $c)
+            (instance $i (instantiate $c))
+            (export "tenon:connector/sync@0.2.0" (instance $i)))"#
+    );
+    wat::parse_str(text).unwrap()
+}
+
+#[tokio::test]
+async fn a_component_of_more_parts_than_a_run_gets_is_told_of_what_and_how_many() {
+    let (none, table, memory) = ("", "(table 1 funcref)", "(memory 1)");
+    for (modules, words) in [
+        (
+            vec![none; 129],
+            "129 core instances; a run gets at most 128",
+        ),
+        (vec![memory; 2], "2 memories; a run gets at most 1"),
+        (vec![table; 9], "9 tables; a run gets at most 8"),
+        (
+            vec!["(table 20001 funcref)"],
+            "20001 elements in a table; a run gets at most 20000",
+        ),
+        (
+            vec!["(memory 4097)"],
+            "268500992 bytes of memory from the start; a run gets at most 268435456",
+        ),
+    ] {
+        let error = install(&made_of(&modules)).await;
+        assert_eq!(format!("the component has {words}"), error.to_string());
+    }
+    // What is just not too much differs from the contract only.
+    for modules in [vec![none; 128], vec![memory], vec![table; 8]] {
+        let error = install(&made_of(&modules)).await;
+        assert!(matches!(error, InstallError::Unusable(_)), "{error}");
+    }
 }
 
 #[tokio::test]

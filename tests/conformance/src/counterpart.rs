@@ -60,6 +60,7 @@ type Log = Arc<Mutex<Vec<Seen>>>;
 /// | `/silent` | nothing, for ever |
 /// | `/busy` | that it had too many requests, and that the next one may come in a minute |
 /// | `/down` | that it is down, and will be up in a minute |
+/// | `/headers` | more headers than an answer needs |
 /// | `/redirect?to=URL` | a redirect |
 /// | `/cookie` | a cookie |
 /// | `/token` | JSON with the [`TOKEN`] |
@@ -163,6 +164,10 @@ fn routes(log: Log) -> Router {
         .route(
             "/down",
             any(|| async { later(StatusCode::SERVICE_UNAVAILABLE) }),
+        )
+        .route(
+            "/headers",
+            get(|| async { [("large", "x".repeat(20 << 10))] }),
         )
         .route("/redirect", get(redirect))
         .route(

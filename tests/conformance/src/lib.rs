@@ -20,6 +20,7 @@ mod bystander;
 mod counterpart;
 pub mod memory;
 mod names;
+pub mod proposals;
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
@@ -112,7 +113,15 @@ impl Sandbox {
     /// # Errors
     /// Why it cannot; always in one line.
     pub fn install(&self, name: &str) -> Result<Arc<Connector>, InstallError> {
-        let installed = self.block_on(self.host.install(&hostile_component(name)));
+        self.install_bytes(&hostile_component(name))
+    }
+
+    /// Installs a component, if it can be.
+    ///
+    /// # Errors
+    /// Why it cannot; always in one line.
+    pub fn install_bytes(&self, component: &[u8]) -> Result<Arc<Connector>, InstallError> {
+        let installed = self.block_on(self.host.install(component));
         if let Err(error) = &installed {
             assert_readable(&error.to_string());
             self.neighbour_is_well();

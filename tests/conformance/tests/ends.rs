@@ -104,9 +104,10 @@ fn trap_in_run_leaves_what_was_committed_and_nothing_else() {
 }
 
 #[test]
-fn panic_in_run_is_told_with_its_place() {
+fn panic_in_run_is_told_with_its_message_and_its_place() {
     let run = ended_half_way("panic_in_run", json!({}));
-    run.assert_crashed(&["panicked", "log tells where"]);
+    let message = "the component panicked: the marble fell off the table, ";
+    run.assert_crashed(&[message, "panic_in_run.rs:"]);
     assert!(run.logged(&["panic_in_run.rs:"]), "{run:?}");
     assert!(run.logged(&["the marble fell off the table"]), "{run:?}");
 }
@@ -227,7 +228,11 @@ fn checkpoint_for_ever_is_told_to_stop_before_it_is_ended() {
 #[test]
 fn trap_in_check_is_told_to_who_asked() {
     let error = Sandbox::new().guest("trap_in_check").check().unwrap_err();
-    assert!(error.to_string().contains("panicked"), "{error}");
+    let error = error.to_string();
+    assert!(
+        error.contains("panicked: ") && error.contains("trap_in_check.rs:"),
+        "{error}"
+    );
 }
 
 #[test]

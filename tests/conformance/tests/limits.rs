@@ -40,9 +40,13 @@ fn hoard_answers_ends_at_the_limit_of_memory_too() {
 }
 
 #[test]
-fn recurse_ends_with_its_stack() {
-    let run = Sandbox::new().guest("recurse").run();
-    run.assert_crashed(&["used up its stack"]);
+fn recurse_ends_with_its_stack_and_is_told_so() {
+    let sandbox = Sandbox::new();
+    let guest = sandbox.guest("recurse");
+    let run = guest.run();
+    run.assert_crashed(&["recursed too deep", "used up its stack of 1 MiB"]);
+    let run = guest.argument("data").run();
+    run.assert_crashed(&["recursed too deep", "used up the stack in its memory"]);
 }
 
 // ---- the log and the report
@@ -369,4 +373,15 @@ fn fetch_of_an_answer_that_drips_for_ever_is_given_up() {
         run.assert_done();
         assert!(run.logged(&["no answer", "Timeout"]), "{path}: {run:?}");
     }
+}
+
+#[test]
+fn fetch_of_an_answer_with_endless_headers_is_refused() {
+    let (sandbox, counterpart) = (Sandbox::new(), Counterpart::start());
+    let guest = sandbox.guest("fetch").allowed(&counterpart.url("/headers"));
+    let run = guest.run();
+    run.assert_done();
+    let refused = "an answer was refused: its headers have more than 16384 bytes";
+    assert!(run.logged(&[refused]), "{run:?}");
+    assert!(run.logged(&["HttpResponseHeaderSectionSize"]), "{run:?}");
 }

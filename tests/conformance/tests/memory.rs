@@ -116,3 +116,12 @@ fn fetch_of_a_gzip_bomb_is_cut_at_the_limit() {
     run.assert_done();
     assert!(run.logged(&["HttpResponseBodySize"]), "{run:?}");
 }
+
+#[test]
+fn hold_headers_ends_at_the_limit_of_handles_before_it_fills_the_host() {
+    let _alone = alone();
+    let sandbox = Sandbox::new();
+    let guest = sandbox.guest("hold_headers");
+    let run = bounded(BOUND, || guest.run());
+    run.assert_crashed(&["more than 10000 handles"]);
+}

@@ -1,7 +1,8 @@
 //! A guest reaches its counterpart and nothing else, by whatever name, spelling or detour. It gets
 //! an error, the log names the rule, and nobody else sees a connection.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, UdpSocket};
+use std::path::Path;
 
 use serde_json::json;
 use tenon_conformance::{Bystander, Counterpart, NameServer, Run, Sandbox};
@@ -299,4 +300,39 @@ fn follow_redirect_within_the_endpoint_is_possible() {
     let run = sandbox.guest("follow_redirect").allowed(&url).run();
     assert!(run.logged(&["arrived: 200"]), "{run:?}");
     assert_eq!(2, counterpart.hits());
+}
+
+// ---- past HTTP
+
+/// Passes a run that tried ways into the system, and found none.
+fn assert_inert(run: &Run) {
+    run.assert_done();
+    assert!(run.logged(&["tried", "ways"]), "{run:?}");
+    assert_eq!(0, run.lines_with(&["got in"]), "{run:?}");
+}
+
+#[test]
+fn use_sockets_gets_none_and_nobody_hears_of_it() {
+    let sandbox = Sandbox::new();
+    let bystander = Bystander::on("127.0.0.1");
+    let datagrams = UdpSocket::bind(bystander.address()).unwrap();
+    datagrams.set_nonblocking(true).unwrap();
+    let listening = bystander.address().to_string();
+    let guest = sandbox.guest("use_sockets");
+    let run = guest.settings(json!({ "listening": listening })).run();
+    assert_inert(&run);
+    assert_eq!(0, bystander.connections());
+    assert!(datagrams.recv(&mut [0; 16]).is_err());
+}
+
+#[test]
+fn use_files_gets_none_and_leaves_none() {
+    let trace = Path::new("/tmp/trace");
+    assert!(
+        !trace.exists(),
+        "this test needs the name {}",
+        trace.display()
+    );
+    assert_inert(&Sandbox::new().guest("use_files").run());
+    assert!(!trace.exists());
 }

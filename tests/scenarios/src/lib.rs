@@ -120,6 +120,14 @@ impl Run {
 impl Shop {
     /// A shop without records, for a connector whose counterpart is at `base_url`.
     pub fn new(connector: &str, base_url: &str, key: &str) -> Shop {
+        Shop::with(&component(connector), base_url, key)
+    }
+
+    /// A shop without records, for the connector that this component is.
+    ///
+    /// # Panics
+    /// When it does not install.
+    pub fn with(component: &[u8], base_url: &str, key: &str) -> Shop {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -130,8 +138,8 @@ impl Shop {
         let cache = target().join("compiled");
         let options = HostOptions::new(cache, compiler());
         let host = Host::new(Arc::new(erp.clone()), options).expect("a host");
-        let connector = (runtime.block_on(host.install(&component(connector))))
-            .expect("a component that installs");
+        let connector = runtime.block_on(host.install(component));
+        let connector = connector.expect("a component that installs");
         Shop {
             runtime,
             folder,

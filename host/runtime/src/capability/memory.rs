@@ -2,6 +2,8 @@
 
 use wasmtime::{ResourceLimiter, Result, StoreLimits, StoreLimitsBuilder};
 
+use crate::engine;
+
 /// Stops a guest that wants more memory than it may have, and remembers the most that it had.
 pub(crate) struct GuestMemory {
     limits: StoreLimits,
@@ -14,6 +16,7 @@ impl GuestMemory {
     pub fn at_most(bytes: usize) -> GuestMemory {
         let limits = StoreLimitsBuilder::new()
             .memory_size(bytes)
+            .table_elements(engine::TABLE_ELEMENTS)
             .trap_on_grow_failure(true)
             .build();
         GuestMemory { limits, peak: 0 }

@@ -28,6 +28,7 @@ use crate::reason::Catalogue;
 use crate::report::RunReport;
 use crate::watch::Pulse;
 use memory::GuestMemory;
+use output::GuestOutput;
 
 /// All that one call into a guest can touch. Made fresh for each and dropped with its store.
 pub(crate) struct RunState {
@@ -42,6 +43,8 @@ pub(crate) struct RunState {
     pub settings: Arc<str>,
     pub observer: Arc<dyn Observer>,
     pub log: RunLog,
+    /// What it prints on standard error.
+    pub stderr: GuestOutput,
     /// Ticks that the guest computed since the last checkpoint.
     pub ticks: u64,
     /// For who watches the call from outside.
@@ -80,9 +83,13 @@ impl RunState {
         catalogue: Arc<Catalogue>,
     ) -> RunState {
         let log = RunLog::new(Arc::clone(&observer), limits, catalogue);
+        let stderr = GuestOutput::new(log.clone());
         let mut wasi = WasiCtx::builder();
-        wasi.stdout(output::GuestOutput::new(log.clone()))
-            .stderr(output::GuestOutput::new(log.clone()))
+        wasi.stdout(GuestOutput::new(log.clone()))
+            .stderr(stderr.clone())
+            .allow_tcp(false)
+            .allow_udp(false)
+            .allow_ip_name_lookup(false)
             .max_random_size(MOST_RANDOM);
         let mut table = ResourceTable::new();
         // What a guest holds is counted by its store. The table also keeps the options of every
@@ -112,6 +119,7 @@ impl RunState {
             settings,
             observer,
             log,
+            stderr,
             ticks: 0,
             pulse,
             told_to_stop: false,
@@ -164,8 +172,8 @@ fn admit_names<'a>(
 const LONGEST_NAME: usize = 1 << 10;
 /// Random bytes that a guest gets in one call.
 const MOST_RANDOM: u64 = 1 << 20;
-/// Bytes of one set of headers.
-const MOST_HEADERS: usize = 32 << 10;
+/// Bytes of one set of headers that a guest makes. It may keep as many as it has handles.
+const MOST_HEADERS: usize = 8 << 10;
 
 impl WasiView for RunState {
     fn ctx(&mut self) -> WasiCtxView<'_> {
@@ -176,12 +184,15 @@ impl WasiView for RunState {
     }
 }
 
-/// Links all capabilities: the contract, `wasi:http`, and of `wasi:cli` what a Rust guest links
-/// without using it. There are no arguments, no environment and no inherited standard streams.
+/// Links all capabilities: the contract, `wasi:http`, and of WASI what guests of some language link
+/// without using it. There are no arguments, no environment, no inherited standard streams, no
+/// folders and no network.
 pub(crate) fn link(linker: &mut Linker<RunState>) -> wasmtime::Result<()> {
     use wasmtime_wasi::cli::{WasiCli, WasiCliView as _};
-    use wasmtime_wasi::p2::bindings::{cli, random};
+    use wasmtime_wasi::filesystem::{WasiFilesystem, WasiFilesystemView as _};
+    use wasmtime_wasi::p2::bindings::{cli, filesystem, random, sockets};
     use wasmtime_wasi::random::{WasiRandom, WasiRandomView as _};
+    use wasmtime_wasi::sockets::{WasiSockets, WasiSocketsView as _};
 
     wasmtime_wasi_http::p2::add_to_linker_async(linker)?;
     cli::environment::add_to_linker::<RunState, WasiCli>(linker, RunState::cli)?;
@@ -194,6 +205,32 @@ pub(crate) fn link(linker: &mut Linker<RunState>) -> wasmtime::Result<()> {
 
     random::insecure::add_to_linker::<RunState, WasiRandom>(linker, RunState::random)?;
     random::insecure_seed::add_to_linker::<RunState, WasiRandom>(linker, RunState::random)?;
+
+    macro_rules! inert {
+        ($interfaces:ident, $all:ty, $view:expr, $($interface:ident),*) => { $(
+            $interfaces::$interface::add_to_linker::<RunState, $all>(linker, $view)?;
+        )* };
+    }
+    inert!(
+        filesystem,
+        WasiFilesystem,
+        RunState::filesystem,
+        types,
+        preopens
+    );
+    let options = sockets::network::LinkOptions::default();
+    sockets::network::add_to_linker::<RunState, WasiSockets>(linker, &options, RunState::sockets)?;
+    inert!(
+        sockets,
+        WasiSockets,
+        RunState::sockets,
+        instance_network,
+        tcp,
+        tcp_create_socket,
+        udp,
+        udp_create_socket,
+        ip_name_lookup
+    );
 
     crate::contract::model::add_to_linker::<RunState, HasSelf<RunState>>(linker, |state| state)?;
     macro_rules! capabilities {
@@ -251,6 +288,15 @@ pub(crate) const ALLOWED_IMPORTS: &[&str] = &[
     "wasi:cli/terminal-stdin@0.2",
     "wasi:cli/terminal-stdout@0.2",
     "wasi:cli/terminal-stderr@0.2",
+    "wasi:filesystem/types@0.2",
+    "wasi:filesystem/preopens@0.2",
+    "wasi:sockets/network@0.2",
+    "wasi:sockets/instance-network@0.2",
+    "wasi:sockets/tcp@0.2",
+    "wasi:sockets/tcp-create-socket@0.2",
+    "wasi:sockets/udp@0.2",
+    "wasi:sockets/udp-create-socket@0.2",
+    "wasi:sockets/ip-name-lookup@0.2",
 ];
 
 /// Whether a component may import this interface.
@@ -270,6 +316,8 @@ mod tests {
     #[test]
     fn only_the_contract_and_harmless_wasi_may_be_imported() {
         for good in [
+            "wasi:sockets/tcp@0.2.3",
+            "wasi:filesystem/preopens@0.2.9",
             "wasi:http/types@0.2.0",
             "wasi:http/types@0.2.12",
             "tenon:erp/orders@0.2.0",
@@ -277,8 +325,8 @@ mod tests {
             assert!(is_allowed(good), "{good}");
         }
         for bad in [
-            "wasi:sockets/tcp@0.2.3",
-            "wasi:filesystem/preopens@0.2.3",
+            "wasi:keyvalue/store@0.2.0",
+            "wasi:sockets/tcp@0.3.0",
             "wasi:http/types@0.20.0",
             "wasi:http/types@0.3.0",
             "tenon:erp/orders@0.1.0",

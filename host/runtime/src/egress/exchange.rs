@@ -22,6 +22,8 @@ use crate::watch::{Exhausted, Pulse};
 
 /// By this header a guest says that the counterpart recognises a repeated request.
 const REPEATABLE: HeaderName = HeaderName::from_static("tenon-repeatable");
+/// Most bytes of the headers of an answer. A guest may keep those of as many answers as it has handles.
+const MOST_HEADERS: usize = 16 << 10;
 const BUSY: retry::Failure = retry::Failure::Status(StatusCode::TOO_MANY_REQUESTS);
 
 /// The hooks of one run.
@@ -548,6 +550,16 @@ impl Exchange {
         })?;
         let status = response.status();
         let headers = std::mem::take(response.headers_mut());
+        let sizes = headers
+            .iter()
+            .map(|(name, value)| name.as_str().len() + value.len());
+        if sizes.sum::<usize>() > MOST_HEADERS {
+            let refused = "an answer was refused: its headers have more than";
+            self.run.warn(format!("{refused} {MOST_HEADERS} bytes"));
+            return Err(Error::HttpResponseHeaderSectionSize(Some(
+                MOST_HEADERS as u32,
+            )));
+        }
         let mut body = BytesMut::new();
         let mut held = Held::nothing(&self.run);
         let broken = |error: reqwest::Error| {

@@ -1,4 +1,5 @@
-//! Calls itself without end.
+//! Calls itself without end. With the argument `data` each call has much to keep, which lies in
+//! memory; else next to nothing, which lies on the stack of the engine.
 
 use std::hint::black_box;
 
@@ -17,8 +18,17 @@ fn descend(deeper: Deeper, depth: u64) -> u64 {
     (deeper.0)(deeper, depth + 1).rotate_left(1) ^ depth
 }
 
+fn descend_with_data(deeper: Deeper, depth: u64) -> u64 {
+    let data = black_box([depth; 512]);
+    (deeper.0)(deeper, depth + 1).rotate_left(1) ^ data[depth as usize % data.len()]
+}
+
 impl Attack for Guest {
-    fn run(_argument: &str) -> Result<(), Fault> {
+    fn run(argument: &str) -> Result<(), Fault> {
+        let descend = match argument {
+            "data" => descend_with_data,
+            _ => descend,
+        };
         black_box(descend(black_box(Deeper(descend)), 0));
         Ok(())
     }

@@ -1,0 +1,4 @@
+;; Names a module once for two imports.
+(component
+  (component
+    (core module (import "m" (item "a" (func)) (item "b" (func))))))

@@ -1,0 +1,2 @@
+;; Has a stream.
+(component (component (type (stream u8))))

@@ -1,0 +1,2 @@
+;; Imports an interface under a name of its own.
+(component (component (import "n" (implements "a:b/c") (instance))))

@@ -1,0 +1,2 @@
+;; Has a map.
+(component (component (type (map string u32))))

@@ -1,0 +1,2 @@
+;; Asks which of its threads runs.
+(component (component (core func (canon thread.index))))

@@ -1,0 +1,6 @@
+;; Describes its types by values.
+(component
+  (core module
+    (rec
+      (type $a (descriptor $b) (struct))
+      (type $b (describes $a) (struct)))))

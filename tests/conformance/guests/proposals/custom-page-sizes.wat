@@ -1,0 +1,2 @@
+;; Has a memory of one byte.
+(component (core module (memory 1 (pagesize 1))))

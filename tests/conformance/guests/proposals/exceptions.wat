@@ -1,0 +1,2 @@
+;; Throws.
+(component (core module (tag $thrown) (func (throw $thrown))))

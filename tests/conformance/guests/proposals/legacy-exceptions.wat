@@ -1,0 +1,2 @@
+;; Tries, as before exceptions were standard.
+(component (core module (func try end)))
