@@ -18,19 +18,14 @@ const SAMPLES: usize = 20;
 /// Whether to go ahead with records that seem to be gone, each as its id and its name for people: all
 /// of them or none. `total` is how many of the kind there are, with these; `reason` says what is about
 /// to happen and why that may be wrong.
-pub fn confirmed(
-    kind: &str,
-    reason: impl Into<Reason>,
-    gone: &mut [(String, String)],
-    total: u64,
-) -> bool {
+pub fn confirmed(kind: &str, reason: Reason, gone: &mut [(String, String)], total: u64) -> bool {
     if gone.is_empty() {
         return true;
     }
     gone.sort_unstable();
     let ids: Vec<&str> = gone.iter().map(|(id, _)| id.as_str()).collect();
     run::confirmed(&Question {
-        reason: reason.into(),
+        reason,
         record_kind: kind.to_owned(),
         affected: gone.len() as u64,
         total: total.max(gone.len() as u64),

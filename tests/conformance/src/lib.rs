@@ -32,7 +32,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tenon_erp::EmbeddedErp;
 use tenon_host::observe::{Exchange, LogLine, Observer, Progress, Stop, Written};
-use tenon_host::report::{Outcome, Question, RejectedRecord, RunReport};
+use tenon_host::report::{Outcome, RejectedRecord, RunReport};
 use tenon_host::{
     CallError, ConnectError, Connection, ConnectionSpec, Connector, EgressSettings, FoundAccount,
     Host, HostOptions, InstallError, JobRequest, Limits, Mode, NetworkOptions, Place, RetryPolicy,
@@ -159,7 +159,6 @@ impl Sandbox {
             },
             argument: None,
             mode: Mode::Live,
-            confirmed: Vec::new(),
             fence: None,
             place: Place::default(),
             confirmed: HashSet::new(),
@@ -258,7 +257,6 @@ pub struct Guest<'a> {
     egress: EgressSettings,
     argument: Option<String>,
     mode: Mode,
-    confirmed: Vec<String>,
     fence: Option<u64>,
     place: Place,
     confirmed: HashSet<String>,
@@ -352,15 +350,9 @@ impl Guest<'_> {
         self
     }
 
-    /// After somebody agreed to a question.
-    pub fn confirmed(mut self, question: &Question) -> Self {
-        self.confirmed.insert(question.id.clone());
-        self
-    }
-
     /// With what people agreed to.
     pub fn confirmed(mut self, question: &str) -> Self {
-        self.confirmed.push(question.to_owned());
+        self.confirmed.insert(question.to_owned());
         self
     }
 
@@ -438,7 +430,6 @@ impl Guest<'_> {
         let request = JobRequest {
             argument: self.argument.clone(),
             mode: self.mode,
-            confirmed: self.confirmed.iter().cloned().collect(),
             fence: self.fence,
             confirmed: self.confirmed.clone(),
             ..JobRequest::asked("run")

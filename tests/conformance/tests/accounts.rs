@@ -99,9 +99,9 @@ fn belong_to_somebody_else_ends_the_run_before_it_begins_until_people_have_agree
     assert!(right.logged(&["order-1 was bound: true"]), "{right:?}");
 
     // An answer counts for these two accounts alone.
-    let third = asked(&of(&sandbox, &told("c")).confirmed(&question).run());
+    let third = asked(&of(&sandbox, &told("c")).confirmed(&question.id).run());
     assert_ne!(question.id, third.id);
-    let agreed = other.confirmed(&question).run();
+    let agreed = other.confirmed(&question.id).run();
     assert_eq!("b", identity(&agreed));
     assert!(agreed.logged(&["order-1 was bound: false"]), "{agreed:?}");
     assert!(agreed.report.questions.is_empty());
@@ -110,7 +110,7 @@ fn belong_to_somebody_else_ends_the_run_before_it_begins_until_people_have_agree
     // Back again, it goes on with what it had.
     let back = of(&sandbox, &told("a")).argument("order-1");
     let back = back
-        .confirmed(&asked(&of(&sandbox, &told("a")).run()))
+        .confirmed(&asked(&of(&sandbox, &told("a")).run()).id)
         .run();
     assert_eq!("a", identity(&back));
     assert!(back.logged(&["order-1 was bound: true"]), "{back:?}");
@@ -135,7 +135,7 @@ fn belong_to_somebody_without_an_id_is_known_again_by_facts() {
     assert_eq!("host.unsure-account", unsure.why.code);
     assert_eq!(
         first,
-        identity(&of(&sandbox, &half).confirmed(&unsure).run())
+        identity(&of(&sandbox, &half).confirmed(&unsure.id).run())
     );
     assert_eq!(first, identity(&of(&sandbox, &half).run()));
 
@@ -144,7 +144,7 @@ fn belong_to_somebody_without_an_id_is_known_again_by_facts() {
     assert_eq!("host.other-account", other.why.code);
     assert_ne!(
         first,
-        identity(&of(&sandbox, &strange).confirmed(&other).run())
+        identity(&of(&sandbox, &strange).confirmed(&other.id).run())
     );
 }
 
@@ -158,7 +158,7 @@ fn belong_to_somebody_else_is_asked_for_when_switching_on_too() {
         panic!("it is switched on with another account");
     };
     assert_eq!(*question, asked(&other.run()));
-    other.clone().confirmed(&question).enable().unwrap();
+    other.clone().confirmed(&question.id).enable().unwrap();
     assert_eq!("b", identity(&other.run()));
 }
 
@@ -175,7 +175,7 @@ fn belong_to_somebody_else_in_a_preview_changes_nothing() {
     let before = sandbox.contents("shop");
     let other = of(&sandbox, &told("b")).argument("order-1").preview();
     let question = asked(&other.run());
-    let seen = other.confirmed(&question).run();
+    let seen = other.confirmed(&question.id).run();
     assert!(seen.logged(&["order-1 was bound: false"]), "{seen:?}");
     assert_eq!(before, sandbox.contents("shop"));
 }

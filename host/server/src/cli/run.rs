@@ -375,6 +375,7 @@ mod tests {
             requests: 0,
             memory: 0,
             error: None,
+            not_before: None,
             why: None,
             records: Vec::new(),
             questions: vec![question],

@@ -410,6 +410,7 @@ mod tests {
             requests: 0,
             memory: 0,
             error: None,
+            not_before: None,
             why: None,
             records: Vec::new(),
             questions: asked.iter().map(|id| question(id)).collect(),

@@ -30,7 +30,7 @@ use tenon_erp::EmbeddedErp;
 use tenon_host::ids::{ConnectionId, TenantId};
 use tenon_host::observe::Progress;
 use tenon_host::{Compiler, Connector, Host, HostOptions, NetworkOptions, Platform};
-use tokio::sync::{Notify, OnceCell, OwnedMutexGuard, OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore, watch};
 
 pub use connections::{ConnectionChange, NewConnection};
 pub use error::{Error, Violation, What};

@@ -1,8 +1,7 @@
 //! Asks question after question with samples, names and facts of any length; or removes all it can
 //! see in portions so small that nobody is asked.
 
-use tenon_hostile_guests::{Attack, guest};
-use tenon_sdk::info;
+use tenon_hostile_guests::{Attack, guest, info, said};
 use tenon_sdk::model::{Fault, Question};
 use tenon_sdk::runtime::run;
 
@@ -10,7 +9,7 @@ guest!(Guest);
 
 fn question(affected: u64, total: u64, facts: &[u8]) -> Question {
     Question {
-        reason: "they are gone".into(),
+        reason: said("they are gone"),
         record_kind: "product".to_owned(),
         affected,
         total,
@@ -51,7 +50,7 @@ impl Attack for Guest {
                     let facts = number.to_le_bytes();
                     let asked = if number < 50 {
                         Question {
-                            reason: long.as_str().into(),
+                            reason: said(long.as_str()),
                             samples: vec![long.clone(); 30],
                             ..question(u64::MAX, u64::MAX, &facts)
                         }

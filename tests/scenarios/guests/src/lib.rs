@@ -267,7 +267,7 @@ pub fn run<V: Version>(job: &str, argument: &str, cause: &Cause) -> Result<Outco
 /// Clears away what is lost, or asks whether to.
 fn clear() -> Result<(), Fault> {
     let lost: u64 = get(LOST).and_then(|lost| lost.parse().ok()).unwrap_or(0);
-    let reason = Reason::from(format!("{lost} entries of 200 are lost"));
+    let reason = said(format!("{lost} entries of 200 are lost"));
     let agreed = run::confirmed(&Question {
         reason: reason.clone(),
         record_kind: "entry".to_owned(),

@@ -222,11 +222,8 @@ impl Tree {
         if archived.is_empty() {
             return Ok(Vec::new());
         }
-        let reason = format!(
-            "MoySklad does not show {} of {of} categories any more; they would be archived in the \
-             shop. If they were not removed there, check the rights of the credential instead",
-            archived.len()
-        );
+        let reason =
+            reason!("categories.gone", number = archived.len(), total = of).credential(TOKEN);
         let mut names: Vec<(String, String)> = (archived.iter())
             .filter_map(|category| Some((category.key.clone()?, category.name.clone())))
             .collect();

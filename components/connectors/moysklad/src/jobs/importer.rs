@@ -17,6 +17,7 @@ use uuid::Uuid;
 
 use super::{CATEGORY, Context, MOST_REJECTED, PRODUCT};
 use crate::api::NAMED;
+use crate::api::TOKEN;
 use crate::api::meta::{self, Kind, origin};
 use crate::api::records::{self, Currency, Named};
 use crate::api::walk::Row;
@@ -384,11 +385,7 @@ pub fn archive(gone: &[Uuid], of: usize, tally: &mut Tally) -> Result<bool, Faul
         return Ok(true);
     }
     let mut live = live(&known)?;
-    let reason = format!(
-        "MoySklad does not show {} of {of} products any more; their cards in the shop would be \
-         archived. If they were not removed there, check the rights of the credential instead",
-        live.len()
-    );
+    let reason = reason!("products.gone", number = live.len(), total = of).credential(TOKEN);
     if !brake::confirmed(PRODUCT, reason, &mut live, of as u64) {
         return Ok(false);
     }

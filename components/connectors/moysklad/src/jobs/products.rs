@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 use tenon_sdk::erp::catalog;
 use tenon_sdk::import::Tally;
-use tenon_sdk::model::{Directive, Fault, Key, Outcome, Reason};
+use tenon_sdk::model::{Directive, Fault, Key, Outcome};
 use tenon_sdk::rejected::Retry;
 use tenon_sdk::runtime::bindings;
 use tenon_sdk::{info, reason, state};
@@ -12,7 +12,6 @@ use uuid::Uuid;
 
 use super::importer::{self, Importer};
 use super::{Context, PRODUCT, changes, images};
-use crate::api::TOKEN;
 use crate::api::meta::Kind;
 use crate::api::records::PRODUCTS;
 use crate::api::walk::Place;

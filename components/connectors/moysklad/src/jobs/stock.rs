@@ -446,11 +446,13 @@ fn zero(
         }
     }
     let name = names.get(&list.price_list).unwrap_or(&list.price_list);
-    let reason = format!(
-        "MoySklad's report on stock does not have {} of {of} products of the price list `{name}`; \
-         their stock would become zero. If that is wrong, check the rights of the credential",
-        stale.len()
-    );
+    let reason = reason!(
+        "stock.gone",
+        number = stale.len(),
+        total = of,
+        price_list = name
+    )
+    .credential(TOKEN);
     let mut products = cards(&list.price_list, &stale)?;
     if !brake::confirmed("stock", reason, &mut products, of) {
         return Ok(None);
