@@ -641,7 +641,7 @@ fn missing_products_are_made_as_goods_variants_or_services() {
     assert_eq!(vec!["TS-R", "TS-B"], skus);
     let characteristics = &shirt["variants"][0]["characteristics"];
     assert_eq!(
-        &json!([{ "name": "Колір", "value": "Червоний" }, { "name": "Розмір", "value": "M" }]),
+        &json!([{ "origin": null, "name": "Колір", "value": "Червоний" }, { "origin": null, "name": "Розмір", "value": "M" }]),
         characteristics
     );
     let line = &shop.order(order)["lines"][1];

@@ -215,7 +215,7 @@ fn close(db: &Connection, run: Heard<'_>, job: &str, cause: &str) -> rusqlite::R
     .map(drop)
 }
 
-/// What runs of a job may do because people said yes.
+/// What runs of a job may do because people said yes. Whose the account is concerns all jobs alike.
 pub fn agreed(
     db: &Connection,
     tenant: &TenantId,
@@ -224,7 +224,8 @@ pub fn agreed(
 ) -> rusqlite::Result<Vec<String>> {
     db.prepare_cached(
         "SELECT id FROM questions
-         WHERE tenant = ?1 AND connection = ?2 AND job = ?3 AND state = 'agreed'",
+         WHERE tenant = ?1 AND connection = ?2 AND (job = ?3 OR kind = 'account')
+             AND state = 'agreed'",
     )?
     .query_map([tenant.as_str(), connection.as_str(), job], |row| {
         row.get(0)

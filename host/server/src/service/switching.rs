@@ -22,7 +22,7 @@ use super::opening::Completeness;
 use super::{Alone, Error, Service, What, note, nothing};
 use crate::control::audit::HOST;
 use crate::control::connections::{State, Stored};
-use crate::control::{Failure, audit, connections, schedules, tenants, webhooks};
+use crate::control::{Failure, audit, connections, questions, schedules, tenants, webhooks};
 use crate::hooks;
 use crate::queue::{NewRequest, Priority};
 use crate::scheduler::next_run;
@@ -117,11 +117,8 @@ impl Service {
             self.host().disable(&opened).await?;
         }
         let (callback, hook) = self.new_hook(actor, stored).await?;
-        if let Err(error) = self
-            .host()
-            .enable(&opened, &callback, &HashSet::new())
-            .await
-        {
+        let agreed = self.agreed_to_switch_on(stored).await?;
+        if let Err(error) = self.host().enable(&opened, &callback, &agreed).await {
             // Nobody was told this address.
             let (tenant, connection) = (stored.tenant.clone(), stored.id.clone());
             self.control()
@@ -259,11 +256,22 @@ impl Service {
         let _room = self.room(tenant).await?;
         self.host().disable(&opened).await?;
         let (callback, _) = self.new_hook(actor, &stored).await?;
-        self.host()
-            .enable(&opened, &callback, &HashSet::new())
-            .await?;
+        let agreed = self.agreed_to_switch_on(&stored).await?;
+        self.host().enable(&opened, &callback, &agreed).await?;
         self.note_timers(tenant, connection).await;
         Ok(callback)
+    }
+
+    /// The questions that people have agreed to and that concern more than one job.
+    async fn agreed_to_switch_on(&self, stored: &Stored) -> Result<HashSet<String>, Error> {
+        const NO_JOB: &str = "";
+        let (tenant, connection) = (stored.tenant.clone(), stored.id.clone());
+        self.control()
+            .read(move |db| {
+                let agreed = questions::agreed(db, &tenant, &connection, NO_JOB)?;
+                Ok::<_, Error>(agreed.into_iter().collect())
+            })
+            .await
     }
 
     fn callback(&self, secret: &str) -> Result<String, Error> {

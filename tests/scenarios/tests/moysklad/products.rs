@@ -109,7 +109,7 @@ fn what_people_change_in_the_shop_is_overwritten_by_the_next_full_pass_and_the_r
     world.run("products", json!({})).clean();
     let before = world.record("products", "sku", "OC90");
     let key = before["key"].as_str().unwrap();
-    let colour = json!([{ "name": "Цвет", "value": "чёрный" }]);
+    let colour = json!([{ "origin": null, "name": "Цвет", "value": "чёрный" }]);
     world.edit(
         "products",
         key,
