@@ -23,8 +23,9 @@ use crate::capability::{self, RunState};
 use crate::compiler::{CompileError, Compiler};
 use crate::contract::ConnectorPre;
 use crate::engine;
+use crate::host::CallError;
 use crate::manifest::{BadManifest, Manifest, one_line};
-use crate::reason::Catalogue;
+use crate::reason::{Catalogue, LANGUAGES};
 
 /// The interface that every connector exports.
 const SYNC: &str = "tenon:connector/sync@0.2.0";
@@ -92,7 +93,7 @@ pub enum InstallError {
 
 impl InstallError {
     /// It did not even say what it is.
-    pub(crate) fn crashed(error: crate::host::CallError) -> InstallError {
+    pub(crate) fn crashed(error: CallError) -> InstallError {
         InstallError::Unusable(error.to_string())
     }
 
@@ -124,6 +125,11 @@ pub struct Connector {
 }
 
 impl Connector {
+    /// Why a call into it failed, in English.
+    pub fn told(&self, error: &CallError) -> String {
+        self.catalogue.text(&error.reason(), LANGUAGES[0])
+    }
+
     /// Name and version, e.g. `keycrm 0.1.0`.
     pub fn title(&self) -> String {
         format!("{} {}", self.manifest.name, self.manifest.version)

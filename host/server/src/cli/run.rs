@@ -13,8 +13,8 @@ use tenon_host::ids::TenantId;
 use tenon_host::observe::{Level, LogLine, Observer, Progress, Stop};
 use tenon_host::report::{Outcome, RejectedRecord, RunReport};
 use tenon_host::{
-    ConnectError, Connection, ConnectionSpec, EgressSettings, Host, JobRequest, Limits, Mode,
-    PlacePart,
+    CallError, ConnectError, Connection, ConnectionSpec, EgressSettings, Host, JobRequest, Limits,
+    Mend, Mode, PlacePart, Reason,
 };
 use tokio::sync::watch;
 
@@ -65,7 +65,7 @@ pub async fn run(args: args::Run) -> anyhow::Result<Exit> {
         print!("{}", questions(&report, &this_command()));
     }
     if let Some(error) = &report.error {
-        eprintln!("tenon: {error}");
+        eprintln!("tenon: {}", mendable(error, report.why.as_ref()));
     }
     Ok(match report.outcome {
         Outcome::Done if report.failed == 0 && report.questions.is_empty() => Exit::Done,
@@ -75,9 +75,27 @@ pub async fn run(args: args::Run) -> anyhow::Result<Exit> {
     })
 }
 
+/// Why a call into a component failed, with what puts it right.
+fn told(connection: &Connection, error: &CallError) -> anyhow::Error {
+    let text = connection.connector().told(error);
+    anyhow::anyhow!("{}", mendable(&text, Some(&error.reason())))
+}
+
+/// A text with the name of what puts it right.
+fn mendable(text: &str, why: Option<&Reason>) -> String {
+    match why.and_then(|why| why.mend.as_ref()) {
+        Some(Mend::Credential(name)) => format!("{text} (credential `{name}`)"),
+        Some(Mend::Setting(path)) => format!("{text} (settings.{path})"),
+        Some(Mend::Record(record)) => {
+            format!("{text} ({} `{}`)", record.kind.name(), record.key)
+        }
+        None => text.to_owned(),
+    }
+}
+
 pub async fn check(args: Connect) -> anyhow::Result<Exit> {
     let (host, connection) = open(&args).await?;
-    let account = host.check(&connection).await?;
+    let account = (host.check(&connection).await).map_err(|error| told(&connection, &error))?;
     if args.json {
         println!("{}", json!({ "account": account.name }));
     } else {
@@ -88,7 +106,8 @@ pub async fn check(args: Connect) -> anyhow::Result<Exit> {
 
 pub async fn choices(args: args::Choices) -> anyhow::Result<Exit> {
     let (host, connection) = open(&args.connect).await?;
-    let choices = host.choices(&connection, &args.option).await?;
+    let choices = host.choices(&connection, &args.option).await;
+    let choices = choices.map_err(|error| told(&connection, &error))?;
     if args.connect.json {
         let choices: Vec<_> = (choices.iter())
             .map(|(value, label)| json!({ "value": value, "label": label }))

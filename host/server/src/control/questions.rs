@@ -371,6 +371,8 @@ mod tests {
         crate::control::schema::MIGRATIONS
             .to_latest(&mut db)
             .unwrap();
+        // Questions are all that there is here.
+        db.execute_batch("PRAGMA foreign_keys = OFF").unwrap();
         Shop {
             db,
             tenant: "shop".parse().unwrap(),

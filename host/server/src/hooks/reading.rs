@@ -382,7 +382,7 @@ async fn ask(
         .await
         .map_err(|error| Trouble {
             passes: matches!(error, CallError::Fault(Fault::Transient(_))),
-            reason: error.to_string(),
+            reason: opened.connector().told(&error),
         })?;
     let requests = wanted.into_iter().map(|wanted| NewRequest {
         tenant: tenant.clone(),

@@ -496,6 +496,7 @@ mod tests {
             REQUESTS,
             REQUEST_SECONDS,
             BUDGET_WAIT,
+            BUDGET_UNITS,
             WEBHOOKS,
             WEBHOOKS_KEPT,
             HTTP_REQUESTS,

@@ -358,7 +358,9 @@ impl Service {
         let stored = self.stored(tenant, connection).await?;
         let opened = self.open_stored(&stored, Completeness::Begun).await?;
         let _room = self.room(tenant).await?;
-        Ok(self.host().check(&opened).await?.name)
+        let found = self.host().check(&opened).await;
+        let found = found.map_err(|error| Error::called(opened.connector(), &error))?;
+        Ok(found.name)
     }
 
     /// Values for a setting that only the counterpart knows, with their labels.
@@ -375,7 +377,8 @@ impl Service {
             return Err(Error::not_found(What::Choice, option));
         }
         let _room = self.room(tenant).await?;
-        Ok(self.host().choices(&opened, option).await?)
+        let choices = self.host().choices(&opened, option).await;
+        choices.map_err(|error| Error::called(opened.connector(), &error))
     }
 
     /// How much is spent of what the counterparts of a connection allow; nothing while it is not set

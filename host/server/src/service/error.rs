@@ -5,7 +5,7 @@ use std::fmt;
 use tenon_host::manifest::SettingsError;
 use tenon_host::model::Fault;
 use tenon_host::rules::Broken;
-use tenon_host::{CallError, CompileError, ConnectError, InstallError};
+use tenon_host::{CallError, CompileError, ConnectError, Connector, InstallError};
 
 use crate::control::Failure;
 use crate::queue::QueueFailure;
@@ -299,11 +299,13 @@ impl From<ConnectError> for Error {
     }
 }
 
-impl From<CallError> for Error {
-    fn from(error: CallError) -> Self {
+impl Error {
+    /// What it means that a call into a component failed.
+    pub(crate) fn called(connector: &Connector, error: &CallError) -> Error {
+        let told = connector.told(error);
         match error {
-            CallError::Fault(Fault::Transient(reason)) => Error::Unavailable(reason.to_string()),
-            error => Error::Refused(error.to_string()),
+            CallError::Fault(Fault::Transient(_)) => Error::Unavailable(told),
+            _ => Error::Refused(told),
         }
     }
 }
@@ -328,7 +330,11 @@ impl From<QueueFailure> for Error {
 
 impl From<Fault> for Error {
     fn from(fault: Fault) -> Self {
-        CallError::Fault(fault).into()
+        // The platform's own: no component has a text for it.
+        match fault {
+            Fault::Transient(reason) => Error::Unavailable(reason.to_string()),
+            fault => Error::Refused(fault.to_string()),
+        }
     }
 }
 

@@ -114,7 +114,8 @@ impl Service {
         let _room = self.room(&stored.tenant).await?;
         if stored.hook.is_some() {
             // Left by a process that died: its address must not stay there.
-            self.host().disable(&opened).await?;
+            let cleaned = self.host().disable(&opened).await;
+            cleaned.map_err(|error| Error::called(opened.connector(), &error))?;
         }
         let (callback, hook) = self.new_hook(actor, stored).await?;
         let agreed = self.agreed_to_switch_on(stored).await?;
@@ -129,7 +130,7 @@ impl Service {
                     })
                 })
                 .await?;
-            return Err(error.into());
+            return Err(Error::called(opened.connector(), &error));
         }
         Ok(hook)
     }
@@ -206,7 +207,7 @@ impl Service {
         let _room = self.room(tenant).await?;
         let disabling = self.host().disable(&opened);
         match tokio::time::timeout(CLEANING, disabling).await {
-            Ok(disabled) => Ok(disabled?),
+            Ok(disabled) => disabled.map_err(|error| Error::called(opened.connector(), &error)),
             Err(_) => Err(Error::Unavailable(format!(
                 "the counterpart was not cleaned up within {} s",
                 CLEANING.as_secs()
@@ -254,10 +255,12 @@ impl Service {
         }
         let opened = self.open_stored(&stored, Completeness::Whole).await?;
         let _room = self.room(tenant).await?;
-        self.host().disable(&opened).await?;
+        let cleaned = self.host().disable(&opened).await;
+        cleaned.map_err(|error| Error::called(opened.connector(), &error))?;
         let (callback, _) = self.new_hook(actor, &stored).await?;
         let agreed = self.agreed_to_switch_on(&stored).await?;
-        self.host().enable(&opened, &callback, &agreed).await?;
+        let set_up = self.host().enable(&opened, &callback, &agreed).await;
+        set_up.map_err(|error| Error::called(opened.connector(), &error))?;
         self.note_timers(tenant, connection).await;
         Ok(callback)
     }

@@ -227,7 +227,7 @@ impl Service {
             self.set_fallback(&stored, Some(fallback.clone())).await?;
             let moved = match self.host().migrate(&opened, kept).await {
                 Ok(()) => self.point(&stored, digest, done).await,
-                Err(error) => Err(error.into()),
+                Err(error) => Err(Error::called(opened.connector(), &error)),
             };
             if let Err(error) = moved {
                 if let Err(left) = self.fall_back(&stored, fallback).await {

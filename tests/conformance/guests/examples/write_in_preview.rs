@@ -30,7 +30,10 @@ impl Attack for Guest {
     }
 
     fn check() -> Result<String, Fault> {
-        send_all();
+        // The host asks whose the account is before a run, too.
+        if settings()["behaves_in_check"] != true {
+            send_all();
+        }
         Ok("nobody noticed".to_owned())
     }
 

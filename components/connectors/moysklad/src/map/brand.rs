@@ -61,7 +61,7 @@ fn mismatch(code: &str, article: &str) -> Reason {
             in_article = in_article
         );
     }
-    if ends(str::to_lowercase) {
+    if !glued && ends(str::to_lowercase) {
         return reason!("brand.case", code = code, article = article);
     }
     if glued || ends(bare) {
