@@ -299,7 +299,8 @@ impl Shop {
 }
 
 /// What an exchange of orders writes, by kind, without what depends on the clock: two exchanges
-/// that end in the same state have it equal. `records` reads all records of a kind.
+/// that end in the same state have it equal. `records` reads all records of a kind. The identity of an
+/// account that tells none is made up for each tenant, so it is left out, too.
 pub fn written(records: impl Fn(&str) -> Vec<Value>) -> Vec<(&'static str, Vec<Value>)> {
     const KINDS: [&str; 7] = [
         "orders",
@@ -311,13 +312,26 @@ pub fn written(records: impl Fn(&str) -> Vec<Value>) -> Vec<(&'static str, Vec<V
         "delivery-services",
     ];
     let without_clock = |kind| {
-        let mut records = records(kind);
+        let mut records = without_account(&records(kind));
         for fields in records.iter_mut().filter_map(Value::as_object_mut) {
             fields.remove("changed_at");
         }
         (kind, records)
     };
     KINDS.map(without_clock).into()
+}
+
+/// Records with the same word for the account in all origins of KeyCRM.
+fn without_account(records: &[Value]) -> Vec<Value> {
+    let json = serde_json::to_string(records).expect("JSON");
+    let mut parts = json.split("\"keycrm:");
+    let mut plain = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let (_, rest) = part.split_once(':').expect("an account");
+        plain += "\"keycrm:ACCOUNT:";
+        plain += rest;
+    }
+    serde_json::from_str(&plain).expect("JSON")
 }
 
 /// All records of a kind, in the order they were made.

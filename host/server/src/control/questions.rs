@@ -195,13 +195,15 @@ fn ask(
     .map(drop)
 }
 
-/// Closes what runs of a kind asked before, because one has come to its end without.
+/// Closes what runs of a kind asked before, because one has come to its end without. One that was told
+/// of a yes is through with it, whenever its work began.
 fn close(db: &Connection, run: Heard<'_>, job: &str, cause: &str) -> rusqlite::Result<()> {
     db.prepare_cached(
         "UPDATE questions
          SET state = iif(state = 'agreed' AND answered_at <= ?7, 'done', 'expired')
          WHERE tenant = ?1 AND connection = ?2 AND job = ?3 AND argument IS ?4 AND cause = ?5
-             AND seen_at < ?6 AND state IN ('open', 'agreed', 'declined')",
+             AND (seen_at < ?6 OR (state = 'agreed' AND answered_at <= ?7))
+             AND state IN ('open', 'agreed', 'declined')",
     )?
     .execute(params![
         run.tenant.as_str(),

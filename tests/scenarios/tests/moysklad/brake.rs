@@ -216,7 +216,7 @@ fn levels_that_a_report_does_not_have_become_zero_when_people_agree() {
         "{:?}",
         question.samples
     );
-    assert!(question.text.contains("`Центральный`"), "{}", question.text);
+    assert!(question.text.contains("“Центральный”"), "{}", question.text);
     assert_eq!(12, nines(&world));
     let again = world.asks(world.run("stock", list.clone()));
     assert_eq!(

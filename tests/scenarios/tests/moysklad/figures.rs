@@ -4,7 +4,7 @@ use serde_json::json;
 use tenon_simulators::moysklad::{Account, Config, Kind};
 
 use crate::orders::line;
-use crate::world::{World, config};
+use crate::world::{ACCOUNT, World, config};
 
 #[test]
 fn ten_thousand_products_take_at_most_twelve_requests_and_their_stock_three() {
@@ -20,7 +20,7 @@ fn ten_thousand_products_take_at_most_twelve_requests_and_their_stock_three() {
     assert!(pages <= 12, "{:?}", world.sim.requests());
     // Besides them only currencies, units, and the numbers of services, sets and modifications.
     assert!(
-        world.sim.total_requests() <= pages + 5,
+        world.sim.total_requests() <= pages + 5 + ACCOUNT,
         "{:?}",
         world.sim.requests()
     );

@@ -19,6 +19,9 @@ use tenon_host::{
 use tenon_scenarios::{all_records, compiler, component, target};
 use tenon_simulators::moysklad::{self, Account, Config, Id, Kind, NewProduct, Record, Simulator};
 
+/// Requests by which the host learns whose the credential is, before the first run with it.
+pub const ACCOUNT: u64 = 2;
+
 /// Everything of one scenario.
 pub struct World {
     runtime: tokio::runtime::Runtime,
