@@ -108,9 +108,16 @@ fn outside(root: &Path, folder: &Path) -> Result<()> {
     // The versions that everything here is tried with.
     fs::copy(root.join("Cargo.lock"), package.join("Cargo.lock"))?;
     run(cargo(&package)
-        .args(["build", "--quiet", "--target", WASM, "--target-dir"])
+        .args([
+            "build",
+            "--release",
+            "--quiet",
+            "--target",
+            WASM,
+            "--target-dir",
+        ])
         .arg(folder.join("built")))?;
-    let component = folder.join("built").join(WASM).join("debug/outside.wasm");
+    let component = folder.join("built").join(WASM).join("release/outside.wasm");
     run(Command::new(target(root).join("release/tenon"))
         .arg("inspect")
         .arg(component)
