@@ -19,6 +19,7 @@ const STEPS: &[M<'static>] = &[
     M::up(SERVING),
     M::up(OF_VERSION),
     M::up(IDENTITIES),
+    M::up(AGREED),
 ];
 const MIGRATIONS: Migrations<'static> = Migrations::from_slice(STEPS);
 
@@ -292,6 +293,15 @@ CREATE TABLE accounts (
     connection TEXT PRIMARY KEY,
     doc TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
+";
+
+/// What each account said last of a record, see `said.rs`. NULL in rows from before: nobody knows whose
+/// their parts are.
+const AGREED: &str = "
+ALTER TABLE categories ADD COLUMN said BLOB;
+ALTER TABLE products ADD COLUMN said BLOB;
+ALTER TABLE partners ADD COLUMN said BLOB;
+ALTER TABLE orders ADD COLUMN said BLOB;
 ";
 
 /// More than the statements of all modules, so that none is compiled twice.

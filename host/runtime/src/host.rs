@@ -609,6 +609,7 @@ impl Host {
             confirmed: request.confirmed.clone(),
             work,
             as_one: false,
+            told: Default::default(),
         };
         let state = RunState::new(
             limits,
@@ -749,6 +750,7 @@ async fn finish(
     let mut committed = Ok(());
     if let Some(run) = state.run.as_mut() {
         if ended.is_err() {
+            run.told = Default::default();
             committed = run.work.rollback().await.map_err(wasmtime::Error::from);
         }
         conclude(&mut run.report, connection, ended);

@@ -49,6 +49,7 @@ pub mod manifest;
 pub mod model;
 pub mod observe;
 mod options;
+pub mod parts;
 mod place;
 pub mod platform;
 pub mod reason;

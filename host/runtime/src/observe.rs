@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use http::Method;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::limits::Limits;
 pub use crate::model::FieldChange;
@@ -57,7 +57,7 @@ pub struct Progress {
 }
 
 /// Which side of an integration a record is on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Side {
     /// The platform's.
@@ -67,7 +67,7 @@ pub enum Side {
 }
 
 /// What happened to a record.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Change {
     /// It is new.
@@ -195,7 +195,9 @@ pub trait Observer: Send + Sync {
         let _ = (kind, key, origin);
     }
 
-    /// A record was written. What goes to the platform lasts from the next checkpoint on.
+    /// A record was written. Of the platform's this tells once they are committed, in a preview at its
+    /// checkpoints, and names them by kind: that of the contract, or the directory of an entry. Of the
+    /// counterpart's it tells what the connector says.
     fn wrote(&self, written: &Written) {
         let _ = written;
     }

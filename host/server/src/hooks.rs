@@ -23,7 +23,7 @@ use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest as _, Sha256};
 use tenon_host::ids::{ConnectionId, TenantId};
 use tenon_host::model::Fault;
-use tenon_host::{CallError, Cause, Webhook};
+use tenon_host::{CallError, Cause, Mode, Webhook};
 
 use crate::control::webhooks::{self, Due, Kept, Sameness};
 use crate::control::{Failure, connections};
@@ -366,7 +366,7 @@ async fn ask(service: &Service, due: &Due, webhook: Webhook) -> Result<(), Troub
         connection: ConnectionId::clone(connection),
         job: wanted.job,
         argument: wanted.argument,
-        preview: false,
+        mode: Mode::Live,
         cause: Cause::Webhook,
         priority: Priority::Webhook,
         due: None,

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use tenon_host::manifest::Manifest;
+use tenon_host::model::Keep;
 use tenon_host::observe::{Exchange, Level, LogLine, Observer, Progress, Written};
 use tenon_host::report::{Outcome, RejectedRecord, RunReport};
 use tenon_host::{Cause, Connection, JobRequest, Mode};
@@ -34,8 +35,11 @@ const LOOK: Duration = Duration::from_secs(1);
 /// Longest sleep without work: the clock of the machine may be set meanwhile.
 const SLEEP: Duration = Duration::from_secs(5);
 
-/// Changes of a run that are kept; a first exchange writes more than anybody reads.
+/// Changes of a run that are kept on each side; a first exchange writes more than anybody reads.
 const CHANGES: usize = 10_000;
+
+/// Bytes of their values.
+const CHANGED_BYTES: usize = 8 << 20;
 
 /// Runs requests until the service stops and its runs have ended, or have had their time for that.
 pub async fn run(service: Service) {
@@ -127,7 +131,7 @@ pub(crate) struct Work {
     pub run: String,
     pub job: String,
     pub argument: Option<String>,
-    pub preview: bool,
+    pub mode: Mode,
     pub cause: Cause,
     /// None for what did not have to wait.
     pub claim: Option<Claim>,
@@ -144,7 +148,7 @@ async fn perform(service: &Service, claim: Claim) {
         run: new_run(),
         job: claim.job.clone(),
         argument: claim.argument.clone(),
-        preview: claim.preview,
+        mode: claim.mode,
         cause: claim.cause.clone(),
         claim: Some(claim.clone()),
     };
@@ -246,7 +250,7 @@ async fn execute(
         // Switched off since the claim: the request waits until it is on again.
         return Ok(Ended::Suspended(Suspension::Interrupted));
     }
-    let watched = stored.trial.is_some() && !work.preview;
+    let watched = stored.trial.is_some() && work.mode.writes();
     let opened = service.open_stored(&stored, Completeness::Whole).await;
     let (ended, failed) = match opened {
         Ok(opened) => {
@@ -332,7 +336,7 @@ pub(crate) async fn go(
         job: work.job.clone(),
         argument: work.argument.clone(),
         cause: cause::serialize(&work.cause, serde_json::value::Serializer)?,
-        preview: work.preview,
+        mode: work.mode,
         digest: stored.digest.clone(),
         version: manifest.version.clone(),
         request: work.claim.as_ref().map_or(0, |claim| claim.id.0),
@@ -362,7 +366,7 @@ pub(crate) async fn go(
         service: service.clone(),
         watched,
         manifest: manifest.clone(),
-        preview: work.preview,
+        mode: work.mode,
         began: Instant::now(),
         others_wait: AtomicBool::new(false),
         stopped: OnceLock::new(),
@@ -378,11 +382,7 @@ pub(crate) async fn go(
         job: work.job,
         argument: work.argument,
         cause: work.cause,
-        mode: if work.preview {
-            Mode::Preview
-        } else {
-            Mode::Live
-        },
+        mode: work.mode,
         confirmed: std::collections::HashSet::new(),
         fence: (work.claim.as_ref()).map(|claim| claim.fence.0.unsigned_abs()),
     };
@@ -436,7 +436,7 @@ struct Recorder {
     service: Service,
     watched: Arc<Watched>,
     manifest: Manifest,
-    preview: bool,
+    mode: Mode,
     began: Instant,
     /// Whether something waits that can only go on when this run lets go.
     others_wait: AtomicBool,
@@ -453,8 +453,41 @@ struct Recorder {
 struct Heard {
     lines: Vec<log::Line>,
     written: Vec<Written>,
-    kept_changes: usize,
+    /// Of the platform, then of the counterpart.
+    room: [Room; 2],
     failures: Failures,
+}
+
+/// What more of a run's changes on a side is kept.
+struct Room {
+    changes: usize,
+    bytes: usize,
+}
+
+impl Default for Room {
+    fn default() -> Room {
+        Room {
+            changes: CHANGES,
+            bytes: CHANGED_BYTES,
+        }
+    }
+}
+
+impl Room {
+    /// Whether there is room for one more. The first that finds none ends it.
+    fn take(&mut self, written: &Written) -> bool {
+        let bytes: usize = written.changes.iter().map(Keep::weight).sum();
+        match (self.changes.checked_sub(1), self.bytes.checked_sub(bytes)) {
+            (Some(changes), Some(bytes)) => {
+                *self = Room { changes, bytes };
+                true
+            }
+            _ => {
+                self.changes = 0;
+                false
+            }
+        }
+    }
 }
 
 impl Recorder {
@@ -482,8 +515,6 @@ impl Recorder {
     async fn keep(&self, report: Option<RunReport>) -> Result<(), Error> {
         let (lines, written, news, named_all) = {
             let mut heard = self.heard();
-            let fresh = heard.written.len();
-            heard.kept_changes += fresh;
             (
                 std::mem::take(&mut heard.lines),
                 std::mem::take(&mut heard.written),
@@ -509,7 +540,7 @@ impl Recorder {
                 if let Some(report) = &report {
                     runs::finish(db, &begun.id, report)?;
                 }
-                if begun.preview {
+                if !begun.mode.writes() {
                     return Ok(());
                 }
                 note_failures(db, &begun, &told, now)?;
@@ -539,7 +570,7 @@ impl Recorder {
     /// Sees whether the run is to let go, once it has had its slice.
     async fn see_who_waits(&self) {
         let Some(claim) = &self.claim else { return };
-        if self.preview || self.began.elapsed() < self.service.options().slice {
+        if !self.mode.writes() || self.began.elapsed() < self.service.options().slice {
             return;
         }
         let (tenant, connection) = (&claim.tenant, &claim.connection);
@@ -614,7 +645,7 @@ impl Observer for Recorder {
 
     fn wrote(&self, written: &Written) {
         let mut heard = self.heard();
-        if heard.kept_changes + heard.written.len() < CHANGES {
+        if heard.room[written.side as usize].take(written) {
             heard.written.push(written.clone());
         }
     }
@@ -680,6 +711,30 @@ mod tests {
         }
         let preview = ended(report(Outcome::Suspended, true), None);
         assert_eq!(Ended::Done, preview);
+    }
+
+    #[test]
+    fn of_a_runs_changes_so_many_are_kept_and_so_much_of_them() {
+        let written = |bytes: usize| Written {
+            side: tenon_host::observe::Side::Platform,
+            record_kind: "order".to_owned(),
+            origin: String::new(),
+            key: None,
+            label: None,
+            change: tenon_host::observe::Change::Updated,
+            changes: vec![tenon_host::model::FieldChange {
+                field: "comment".to_owned(),
+                before: None,
+                after: Some("x".repeat(bytes)),
+            }],
+        };
+        let mut many = Room::default();
+        let kept = (0..20_000).filter(|_| many.take(&written(10))).count();
+        assert_eq!(CHANGES, kept);
+        let mut large = Room::default();
+        assert!(large.take(&written(CHANGED_BYTES / 2)));
+        assert!(!large.take(&written(CHANGED_BYTES)));
+        assert!(!large.take(&written(1)), "what is kept is the beginning");
     }
 
     #[test]

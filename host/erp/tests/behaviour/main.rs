@@ -1,5 +1,6 @@
 //! What connectors and people may rely on, shown on real files.
 
+mod agreed;
 mod changes;
 mod durability;
 mod fence;
@@ -7,6 +8,7 @@ mod finding;
 mod forgetting;
 mod loading;
 mod orders;
+mod owners;
 mod products;
 mod reading;
 mod saving;
@@ -15,4 +17,5 @@ mod snapshot;
 mod state;
 mod support;
 mod timers;
+mod told;
 mod units;

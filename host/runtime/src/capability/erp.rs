@@ -6,13 +6,14 @@
 
 use wasmtime::Result;
 
+use super::told::{Name, Named};
 use super::{RunState, admit_names};
 use crate::contract::tenon::erp::{catalog, directories, orders, partners, stock};
 use crate::model::{
     Category, Cursor, Directory, Entry, Fault, Image, Keep, Key, LinkedDocument, Money, Order,
     OrderDirection, OrderFields, OrderLookup, OrderPage, Origin, Partner, PartnerFields,
-    PartnerLookup, PartnerPage, Product, ProductFields, ProductLookup, ProductPage, Reason, Saved,
-    StockLevel, StockPage,
+    PartnerLookup, PartnerPage, Product, ProductFields, ProductLookup, ProductPage, Reason,
+    RecordKind, Saved, StockLevel, StockPage,
 };
 
 type Answer<T> = Result<std::result::Result<T, Fault>>;
@@ -94,14 +95,46 @@ macro_rules! find {
     }};
 }
 
-/// Saves the records that are not too large, and says so of the others.
+/// Saves the records that are not too large, page by page, and says so of the others. What the saves
+/// changed is no more in all than one call may answer.
 macro_rules! save {
-    ($state:ident, $save:ident, $records:ident $(, $owned:ident)?) => {{
+    ($state:ident, $save:ident, $record:ty, $records:ident $(, $owned:ident)?) => {{
         $state.admit(&$records)?;
         let most = $state.limits.record;
         let Weighed { fit, heavy } = weigh($records, most);
-        let saved = $state.work()?.$save(fit $(, $owned)?).await;
-        Ok(saved.map(|saved| merge(saved, &heavy, most)))
+        let mut saved = Vec::with_capacity(fit.len());
+        let mut weight = 0;
+        let mut left = fit.into_iter();
+        loop {
+            let page: Vec<$record> = left.by_ref().take(PAGE).collect();
+            if page.is_empty() {
+                return Ok(Ok(merge(saved, &heavy, most)));
+            }
+            let names: Vec<Name> = page.iter().map(Named::name).collect();
+            let answers = match $state.work()?.$save(page $(, $owned)?).await {
+                Ok(answers) => answers,
+                Err(fault) => return Ok(Err(fault)),
+            };
+            for (name, answer) in names.into_iter().zip(&answers) {
+                if let Ok(answer) = answer {
+                    weight += answer.weight();
+                    $state.tell(<$record as Named>::KIND.name(), name, answer);
+                }
+            }
+            saved.extend(answers);
+            $state.admit_answer(weight)?;
+        }
+    }};
+}
+
+/// Passes on what a single save answered, and takes note of it.
+macro_rules! tell {
+    ($state:ident, $kind:expr, $name:expr, $answer:expr) => {{
+        let answer = $answer;
+        if let Ok(saved) = &answer {
+            $state.tell($kind.name(), $name, saved);
+        }
+        weigh_answer!($state, answer)
     }};
 }
 
@@ -133,7 +166,12 @@ impl directories::Host for RunState {
         origin: Origin,
     ) -> Answer<Saved> {
         admit_names("directory entry", [&name, &origin])?;
-        Ok(self.work()?.ensure(directory, name, origin).await)
+        let known = Name {
+            origin: Some(origin.clone()),
+            label: Some(name.clone()),
+        };
+        let saved = self.work()?.ensure(directory, name, origin).await;
+        tell!(self, directory, known, saved)
     }
 }
 
@@ -143,7 +181,7 @@ impl catalog::Host for RunState {
     }
 
     async fn save(&mut self, products: Vec<Product>, owned: ProductFields) -> Each<Saved> {
-        save!(self, save_products, products, owned)
+        save!(self, save_products, Product, products, owned)
     }
 
     async fn changed(&mut self, after: Option<Cursor>, limit: u32) -> Answer<ProductPage> {
@@ -157,7 +195,7 @@ impl catalog::Host for RunState {
     }
 
     async fn save_categories(&mut self, categories: Vec<Category>) -> Each<Saved> {
-        save!(self, save_categories, categories)
+        save!(self, save_categories, Category, categories)
     }
 
     async fn read_image(&mut self, product: Key, digest: String) -> Answer<Vec<u8>> {
@@ -168,13 +206,14 @@ impl catalog::Host for RunState {
         if let Err(fault) = self.admit_weight(image.weight()) {
             return Ok(Err(fault));
         }
-        Ok(self.work()?.save_image(product, image, content).await)
+        let saved = self.work()?.save_image(product, image, content).await;
+        tell!(self, RecordKind::Product, Name::default(), saved)
     }
 }
 
 impl stock::Host for RunState {
     async fn set(&mut self, levels: Vec<StockLevel>) -> Each<Saved> {
-        save!(self, set_stock, levels)
+        save!(self, set_stock, StockLevel, levels)
     }
 
     async fn levels(
@@ -199,7 +238,7 @@ impl partners::Host for RunState {
     }
 
     async fn save(&mut self, partners: Vec<Partner>, owned: PartnerFields) -> Each<Saved> {
-        save!(self, save_partners, partners, owned)
+        save!(self, save_partners, Partner, partners, owned)
     }
 
     async fn changed(&mut self, after: Option<Cursor>, limit: u32) -> Answer<PartnerPage> {
@@ -209,7 +248,11 @@ impl partners::Host for RunState {
 
     async fn set_balances(&mut self, balances: Vec<(Key, Money)>) -> Each<Saved> {
         self.admit(&balances)?;
-        Ok(self.work()?.set_balances(balances).await)
+        let saved = self.work()?.set_balances(balances).await;
+        for answer in saved.iter().flatten().flatten() {
+            self.tell(RecordKind::Partner.name(), Name::default(), answer);
+        }
+        Ok(saved)
     }
 }
 
@@ -219,7 +262,7 @@ impl orders::Host for RunState {
     }
 
     async fn save(&mut self, orders: Vec<Order>, owned: OrderFields) -> Each<Saved> {
-        save!(self, save_orders, orders, owned)
+        save!(self, save_orders, Order, orders, owned)
     }
 
     async fn changed(
@@ -246,13 +289,15 @@ impl orders::Host for RunState {
         if let Some(error) = &mut error {
             error.tidy(self.limits.log_line);
         }
-        Ok(self.work()?.annotate_order(order, documents, error).await)
+        let saved = self.work()?.annotate_order(order, documents, error).await;
+        tell!(self, RecordKind::Order, Name::default(), saved)
     }
 
     async fn attach(&mut self, order: Key, file_name: String, content: Vec<u8>) -> Answer<Saved> {
         admit_names("file name", [&file_name])?;
         let work = self.work()?;
-        Ok(work.attach_to_order(order, file_name, content).await)
+        let saved = work.attach_to_order(order, file_name, content).await;
+        tell!(self, RecordKind::Order, Name::default(), saved)
     }
 }
 

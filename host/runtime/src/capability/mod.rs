@@ -9,6 +9,7 @@ mod output;
 mod run;
 mod schedule;
 mod storage;
+mod told;
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -27,6 +28,7 @@ use crate::platform::{Books, UnitOfWork};
 use crate::reason::Catalogue;
 use crate::report::RunReport;
 use memory::GuestMemory;
+use told::Told;
 
 /// All that one call into a guest can touch. Made fresh for each and dropped with its store.
 pub(crate) struct RunState {
@@ -80,6 +82,8 @@ pub(crate) struct Run {
     pub confirmed: HashSet<String>,
     /// Kept as a whole or not at all: checkpoints commit nothing.
     pub as_one: bool,
+    /// What it wrote at the platform since the last commit.
+    pub told: Told,
 }
 
 impl RunState {

@@ -84,6 +84,7 @@ impl RunState {
             run.work.keep_report(&run.report).await?;
             run.work.commit().await?;
         }
+        self.tell_all();
         Ok(())
     }
 

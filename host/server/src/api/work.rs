@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use tenon_host::Cause;
+use tenon_host::{Cause, Mode};
 use utoipa::{IntoParams, ToSchema};
 
 use super::access::{Operate, Read, ToConnection};
@@ -13,6 +13,7 @@ use super::extract::{Json, Path, Query};
 use super::page::{self, Page, PageQuery};
 use super::problem::{Problem, not_found};
 use super::records::RecordName;
+use super::runs::RunMode;
 use super::{Reply, reply};
 use crate::control::failed::{self, FailedRecord};
 use crate::queue::{Priority, RequestId, State as RequestStands, Waiting};
@@ -26,10 +27,27 @@ pub struct RunJob {
     #[serde(default)]
     #[schema(min_length = 1, max_length = 10_000)]
     argument: Option<String>,
-    /// Change nothing on either side; show what would be changed.
+    /// What the run is for; `live` unless it is said.
+    #[serde(default)]
+    mode: Option<RunMode>,
+    /// True is the mode `preview`.
     #[serde(default)]
     #[schema(required = false)]
     preview: bool,
+}
+
+impl RunJob {
+    fn mode(&self) -> Result<Mode, Error> {
+        match (self.mode, self.preview) {
+            (None, true) | (Some(RunMode::Preview), _) => Ok(Mode::Preview),
+            (None, false) => Ok(Mode::Live),
+            (Some(mode), false) => Ok(mode.into()),
+            (Some(_), true) => {
+                let reason = "it is true and `mode` says otherwise; leave it out";
+                Err(Error::invalid("/preview", reason))
+            }
+        }
+    }
 }
 
 /// What came of requesting a run: one of the two.
@@ -37,7 +55,8 @@ pub struct RunJob {
 pub struct Requested {
     /// The new request, or an equal one that was waiting already.
     request: Option<i64>,
-    /// The run that has begun: a preview of a connection that is not on does not wait for its turn.
+    /// The run that has begun: one that writes nothing, of a connection that is not on, does not wait
+    /// for its turn.
     run: Option<String>,
 }
 
@@ -69,6 +88,8 @@ pub struct RequestView {
     job: String,
     /// Its argument.
     argument: Option<String>,
+    /// What it is for.
+    mode: RunMode,
     /// Whether nothing is to be written.
     preview: bool,
     /// Why it was requested.
@@ -248,7 +269,8 @@ impl From<Waiting> for RequestView {
             id: waiting.id.0,
             job: waiting.job,
             argument: waiting.argument,
-            preview: waiting.preview,
+            mode: waiting.mode.into(),
+            preview: !waiting.mode.writes(),
             cause: waiting.cause.into(),
             state: waiting.state.into(),
             priority: match waiting.priority {
@@ -289,7 +311,7 @@ fn requested(asked: Asked) -> Accepted<Requested> {
     Ok((StatusCode::ACCEPTED, axum::Json(body)))
 }
 
-/// Requests a run of a job. A connection that is not on takes previews only.
+/// Requests a run of a job. A connection that is not on takes only runs that write nothing.
 #[utoipa::path(post, path = "/v1/tenants/{tenant}/connections/{connection}/jobs/{job}/run",
     tag = "work", request_body = RunJob,
     responses((status = 202, description = "It is requested", body = Requested)))]
@@ -300,9 +322,10 @@ pub async fn run_job(
     Json(body): Json<RunJob>,
 ) -> Accepted<Requested> {
     let (tenant, connection) = (&access.tenant, &access.connection);
-    let (job, argument, preview) = (&path.job, body.argument, body.preview);
+    let mode = body.mode()?;
+    let (job, argument) = (&path.job, body.argument);
     let asked = service
-        .run(access.actor(), tenant, connection, job, argument, preview)
+        .run(access.actor(), tenant, connection, job, argument, mode)
         .await?;
     requested(asked)
 }

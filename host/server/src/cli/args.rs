@@ -178,6 +178,10 @@ pub struct Run {
     /// Only find out what would be done; change nothing on either side.
     #[arg(long)]
     pub preview: bool,
+    /// Go over everything, whatever was exchanged before, and tell where the sides differ; change
+    /// nothing on either side.
+    #[arg(long, conflicts_with = "preview")]
+    pub compare: bool,
     /// Show the run's whole log, including the rule that matched each record.
     #[arg(short, long)]
     pub verbose: bool,

@@ -36,10 +36,10 @@ pub async fn run(args: args::Run) -> anyhow::Result<Exit> {
     );
     let request = JobRequest {
         argument: args.argument,
-        mode: if args.preview {
-            Mode::Preview
-        } else {
-            Mode::Live
+        mode: match (args.preview, args.compare) {
+            (_, true) => Mode::Compare,
+            (true, false) => Mode::Preview,
+            (false, false) => Mode::Live,
         },
         ..JobRequest::asked(args.job)
     };

@@ -6,7 +6,12 @@
 use rusqlite_migration::{M, Migrations};
 
 /// Steps are only ever added: databases stand at any of them.
-const STEPS: &[M<'static>] = &[M::up(CREDENTIALS), M::up(RUN_LOG), M::up(SERVER)];
+const STEPS: &[M<'static>] = &[
+    M::up(CREDENTIALS),
+    M::up(RUN_LOG),
+    M::up(SERVER),
+    M::up(MODES),
+];
 
 /// What brings a database up to date.
 pub const MIGRATIONS: Migrations<'static> = Migrations::from_slice(STEPS);
@@ -218,7 +223,7 @@ CREATE INDEX runs_by_connection ON runs (tenant, connection, id);
 CREATE INDEX runs_by_time ON runs (started_at);
 CREATE INDEX runs_under_way ON runs (tenant, connection) WHERE finished_at IS NULL;
 
--- What runs wrote, or in a preview would write, at the counterpart.
+-- What runs wrote, or in a preview would write.
 CREATE TABLE changes (
     run TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
     number INTEGER NOT NULL,
@@ -324,6 +329,22 @@ CREATE TABLE audit (
     detail TEXT NOT NULL
 ) STRICT;
 CREATE INDEX audit_by_tenant ON audit (tenant, id);
+";
+
+/// Three modes instead of two, and the changes of both sides. `key` is that of the platform's record.
+const MODES: &str = "
+ALTER TABLE requests ADD COLUMN mode TEXT NOT NULL DEFAULT 'live';
+UPDATE requests SET mode = 'preview' WHERE preview;
+ALTER TABLE requests DROP COLUMN preview;
+
+ALTER TABLE runs ADD COLUMN mode TEXT NOT NULL DEFAULT 'live';
+UPDATE runs SET mode = 'preview' WHERE preview;
+ALTER TABLE runs DROP COLUMN preview;
+
+ALTER TABLE changes ADD COLUMN side TEXT NOT NULL DEFAULT 'counterpart';
+ALTER TABLE changes ADD COLUMN key TEXT;
+ALTER TABLE changes ADD COLUMN label TEXT;
+ALTER TABLE changes ADD COLUMN change TEXT NOT NULL DEFAULT 'updated';
 ";
 
 #[cfg(test)]

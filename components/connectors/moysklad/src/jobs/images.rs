@@ -91,6 +91,8 @@ struct Gallery<'c> {
 struct Wall<'p> {
     /// The product in MoySklad.
     product: &'p str,
+    /// Its origin, which its pictures have, too.
+    origin: &'p str,
     key: &'p Key,
     card: &'p Product,
     wanted: &'p [Wanted],
@@ -145,7 +147,8 @@ impl Gallery<'_> {
             let Some(id) = row.id else { continue };
             let product = id.to_string();
             self.rejected.settle(&product);
-            let Some(binding) = known.get(&origin(PRODUCT, id)) else {
+            let origin = origin(PRODUCT, id);
+            let Some(binding) = known.get(&origin) else {
                 continue;
             };
             let key = &binding.key;
@@ -157,7 +160,10 @@ impl Gallery<'_> {
                 self.rejected.reject_as(&product, key, reason, tally);
                 continue;
             };
-            let wanted = self.wanted(id, &read)?;
+            let mut wanted = self.wanted(id, &read)?;
+            for picture in &mut wanted {
+                picture.image.origin = Some(origin.clone());
+            }
             let settled = picture::settled(&card.images, &wanted, &[]);
             if settled == card.images {
                 tally.count(Effect::Unchanged);
@@ -170,6 +176,7 @@ impl Gallery<'_> {
             }
             let wall = Wall {
                 product: &product,
+                origin: &origin,
                 key,
                 card,
                 wanted: &wanted,
@@ -202,6 +209,7 @@ impl Gallery<'_> {
     fn renew(&mut self, wall: &Wall<'_>, tally: &mut Tally) -> Result<(), Fault> {
         let &Wall {
             product,
+            origin,
             key,
             card,
             wanted,
@@ -237,6 +245,7 @@ impl Gallery<'_> {
         if settled != shown {
             let card = Product {
                 key: Some(key.clone()),
+                origin: Some(origin.to_owned()),
                 images: settled,
                 ..Product::default()
             };

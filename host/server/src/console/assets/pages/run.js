@@ -52,7 +52,8 @@ export const Rejected = ({ run, base }) => html`<${Table} caption=${t("run.rejec
 
 export function Changes({ path, turn, preview }) {
   return html`<${List} path=${path} turn=${turn} caption=${preview ? t("run.would_change") : t("run.changes")} empty=${preview ? t("run.no_change_wanted") : t("run.no_changes")} columns=${[
-    { title: t("record"), cell: (one) => html`${named("record_kind", one.record_kind)} <code>${one.origin}</code>` },
+    { title: t("run.side"), cell: (one) => named("side", one.side) },
+    { title: t("record"), cell: (one) => html`${named("record_kind", one.record_kind)} ${one.label} <code>${one.origin || one.key}</code> <span class="badge">${named("change", one.change)}</span>` },
     { title: t("run.fields"), kind: "wide", cell: (one) => html`<dl class="changes">${one.changes.map(
       (change) => html`<div><dt>${change.field}</dt><dd>${change.before !== null && change.before !== undefined && html`<del>${change.before}</del> `}${
         change.after === null || change.after === undefined ? html`<em>${t("run.gone")}</em>` : html`<ins>${change.after}</ins>`
