@@ -23,7 +23,7 @@ use crate::capability::{self, RunState};
 use crate::compiler::{CompileError, Compiler};
 use crate::contract::ConnectorPre;
 use crate::manifest::{BadManifest, Manifest, one_line};
-use crate::reason::Catalogue;
+use crate::reason::{Catalogue, Reason};
 
 /// The interface that every connector exports.
 const SYNC: &str = "tenon:connector/sync@0.2.0";
@@ -80,6 +80,26 @@ pub enum InstallError {
 }
 
 impl InstallError {
+    /// Why, for people. What its author needs to know, in the host's own words, is its detail.
+    pub fn reason(&self) -> Reason {
+        match self {
+            InstallError::TooLarge { size, most } => Reason::new("host.install.too-large")
+                .arg("bytes", size)
+                .arg("most", most),
+            InstallError::ForbiddenImports(imports) => {
+                Reason::new("host.install.forbidden-imports").arg("imports", imports.join(", "))
+            }
+            InstallError::OtherContract(version) => Reason::new("host.install.other-contract")
+                .arg("version", version)
+                .arg("own", CONTRACT),
+            InstallError::NotAConnector => Reason::new("host.install.not-a-connector"),
+            InstallError::Unusable(detail) => Reason::new("host.install.unusable").detail(detail),
+            InstallError::Compile(error) => Reason::new("host.install.not-compiled").detail(error),
+            InstallError::Manifest(error) => Reason::new("host.install.manifest").detail(error),
+            InstallError::Cache { .. } => Reason::new("host.install.no-cache").detail(self),
+        }
+    }
+
     /// It did not even say what it is.
     pub(crate) fn crashed(error: crate::host::CallError) -> InstallError {
         InstallError::Unusable(error.to_string())

@@ -26,7 +26,7 @@ use crate::observe::{NoObserver, Observer, tidy};
 use crate::options::HostOptions;
 use crate::place::Place;
 use crate::platform::{Binding, Platform, Timer};
-use crate::reason::{self, LANGUAGES, Reason};
+use crate::reason::{self, LANGUAGES, Mend, Reason};
 use crate::report::{Outcome, RunReport};
 use crate::request::{JobRequest, Mode, WantedJob, Webhook};
 use crate::secret::Secret;
@@ -102,6 +102,32 @@ pub enum ConnectError {
     Limit(#[from] BadLimit),
 }
 
+impl ConnectError {
+    /// Why, for people; of several settings, the first that is wrong.
+    pub fn reason(&self) -> Reason {
+        match self {
+            ConnectError::Settings(errors) => match errors.first() {
+                Some(error) => error.reason(),
+                None => Reason::new("host.settings.wrong"),
+            },
+            ConnectError::MissingCredential(names) => {
+                let reason = Reason::new("host.credential.missing");
+                let reason = reason.arg("names", names.join("`, `"));
+                match names.first() {
+                    Some(name) => reason.mend(Mend::Credential(name.clone())),
+                    None => reason,
+                }
+            }
+            ConnectError::UnknownCredential(name, known) => {
+                let reason = Reason::new("host.credential.unknown");
+                reason.arg("name", name).arg("known", known)
+            }
+            ConnectError::Egress(error) => error.reason(),
+            ConnectError::Limit(error) => error.reason(),
+        }
+    }
+}
+
 fn join(errors: &[SettingsError]) -> String {
     let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
     lines.join("; ")
@@ -133,7 +159,7 @@ pub enum CallError {
     Fault(#[from] Fault),
     /// The component trapped or broke a limit.
     #[error("{0}")]
-    Crashed(String),
+    Crashed(Reason),
 }
 
 impl CallError {
@@ -141,7 +167,7 @@ impl CallError {
     pub fn reason(&self) -> Reason {
         match self {
             CallError::Fault(fault) => fault.reason(),
-            CallError::Crashed(text) => Reason::new("host.said").arg("text", text),
+            CallError::Crashed(reason) => reason.clone(),
         }
     }
 }
@@ -379,7 +405,7 @@ impl Host {
         let is_unknown = |wanted: &&sync::Request| !jobs.iter().any(|job| job.id == wanted.job);
         if let Some(unknown) = wanted.iter().find(is_unknown) {
             let job = one_line(&unknown.job);
-            let reason = format!("the component asked for `{job}`, which is no job of its own");
+            let reason = Reason::new("host.crash.unknown-job").arg("job", job);
             return Err(CallError::Crashed(reason));
         }
         Ok(wanted.into_iter().map(WantedJob::from).collect())
@@ -720,7 +746,7 @@ fn said<T>(limits: &Limits, answer: wasmtime::Result<Result<T, Fault>>) -> Resul
 fn admit<T>(limits: &Limits, list: &[T]) -> Result<(), CallError> {
     if list.len() > limits.records {
         let breach = Breach::Returned(list.len(), limits.records);
-        return Err(CallError::Crashed(breach.to_string()));
+        return Err(CallError::Crashed(breach.reason()));
     }
     Ok(())
 }
@@ -734,8 +760,8 @@ async fn settle(
     let ended = said(&connection.limits, answer);
     let outcome = ended.clone().map(|()| Outcome::Done);
     let report = finish(left, connection, outcome).await;
-    match report.error {
-        Some(error) => ended.and(Err(CallError::Crashed(error))),
+    match report.why {
+        Some(why) => ended.and(Err(CallError::Crashed(why))),
         None => ended,
     }
 }
@@ -825,32 +851,26 @@ fn crash(limits: &Limits, error: &wasmtime::Error) -> CallError {
         return CallError::Fault(fault.clone());
     }
     if let Some(breach) = error.downcast_ref::<Breach>() {
-        return CallError::Crashed(breach.to_string());
+        return CallError::Crashed(breach.reason());
     }
     let cause = error.root_cause().to_string();
     CallError::Crashed(match error.downcast_ref::<Trap>() {
-        Some(Trap::Interrupt) => format!(
-            "the component computed for more than {} s without a checkpoint",
-            limits.compute.as_secs_f64()
-        ),
-        Some(Trap::StackOverflow) => "the component used up its stack".to_owned(),
-        Some(Trap::UnreachableCodeReached) => {
-            "the component panicked; its log tells where".to_owned()
+        Some(Trap::Interrupt) => {
+            Reason::new("host.limit.compute").arg("seconds", limits.compute.as_secs_f64())
         }
-        Some(trap) => format!("the component trapped: {trap}"),
+        Some(Trap::StackOverflow) => Reason::new("host.crash.stack"),
+        Some(Trap::UnreachableCodeReached) => Reason::new("host.crash.panicked"),
+        Some(trap) => Reason::new("host.crash.trapped").arg("trap", trap),
         // The engine has no types for these.
         None if cause.contains("growing memory") => {
-            let mib = limits.memory >> 20;
-            format!("the component wanted more than its {mib} MiB of memory")
+            Reason::new("host.limit.memory").arg("mib", limits.memory >> 20)
         }
         None if cause.contains("fuel allocated for hostcalls") => {
-            let kib = limits.call >> 10;
-            format!("the component passed more than {kib} KiB to the host in one call")
+            Reason::new("host.limit.call").arg("kib", limits.call >> 10)
         }
         None if cause.contains("handle limit") || cause.contains("no free keys") => {
-            let handles = limits.handles;
-            format!("the component has more than {handles} handles open")
+            Reason::new("host.limit.handles").arg("most", limits.handles)
         }
-        None => format!("the component was stopped: {}", one_line(&cause)),
+        None => Reason::new("host.crash.stopped").arg("cause", one_line(&cause)),
     })
 }

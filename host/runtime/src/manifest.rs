@@ -17,7 +17,7 @@ use url::Url;
 use crate::contract::exports::tenon::connector::sync;
 use crate::contract::tenon::connector::manifest as wire;
 use crate::model::RecordKind;
-use crate::reason::{self, Catalogue};
+use crate::reason::{self, Catalogue, Mend, Reason};
 use crate::rules::{self, Broken};
 use crate::schedule::{BadCron, Cron};
 
@@ -981,12 +981,32 @@ fn reason(error: &ValidationError<'_>) -> String {
     }
 }
 
+impl SettingsError {
+    /// Why, for people: the setting, and what the schema says of it for a technician.
+    pub fn reason(&self) -> Reason {
+        let setting = self.path.trim_start_matches('/').replace('/', ".");
+        if setting.is_empty() {
+            return Reason::new("host.settings.wrong").detail(&self.reason);
+        }
+        let reason = Reason::new("host.setting.wrong").arg("setting", &setting);
+        reason.mend(Mend::Setting(setting)).detail(&self.reason)
+    }
+}
+
 /// The endpoint has no usable origin with these settings.
 #[derive(Debug, thiserror::Error)]
 #[error("the endpoint {endpoint} has no usable address: {reason}")]
 pub struct BadOrigin {
     endpoint: String,
     reason: String,
+}
+
+impl BadOrigin {
+    /// Why, for people.
+    pub fn reason(&self) -> Reason {
+        let reason = Reason::new("host.endpoint.no-address").arg("endpoint", &self.endpoint);
+        reason.detail(&self.reason)
+    }
 }
 
 impl Endpoint {

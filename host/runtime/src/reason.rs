@@ -197,6 +197,20 @@ impl Catalogue {
         Some(self.0.get(language)?.get(code)?.as_str())
     }
 
+    /// A reason in one line, with what a technician wants to know in brackets.
+    pub fn told(&self, reason: &Reason, language: &str) -> String {
+        let text = self.text(reason, language);
+        match &reason.detail {
+            Some(detail) => format!("{text} ({detail})"),
+            None => text,
+        }
+    }
+
+    /// Whether it has the text of a code, at least in English.
+    pub fn knows(&self, code: &str) -> bool {
+        self.pattern(code, LANGUAGES[0]).is_some()
+    }
+
     /// The text of a reason in a language, else in English, else its code with its values.
     pub fn text(&self, reason: &Reason, language: &str) -> String {
         let pattern = [language, LANGUAGES[0]]

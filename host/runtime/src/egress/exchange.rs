@@ -104,9 +104,8 @@ impl Held {
         let before = self.run.bodies.fetch_add(bytes, Ordering::Relaxed);
         self.bytes += bytes;
         if before + bytes > most {
-            let refused = "a body was refused: the run holds others of";
-            self.run
-                .warn(format!("{refused} {most} bytes in all already"));
+            let reason = Reason::new("host.limit.bodies");
+            self.run.warn(reason.arg("most", most));
             return Err(Error::HttpResponseBodySize(Some(most as u64)));
         }
         Ok(())
@@ -197,7 +196,7 @@ impl Exchange {
         let endpoint = policy::admit(&self.egress.allowed, &url, &parts.headers)
             .map(|index| &self.egress.endpoints[index])
             .map_err(|refusal| {
-                self.run.warn(format!("request refused: {refusal}"));
+                self.run.warn(refusal.reason());
                 match refusal {
                     policy::Refusal::Address { .. } => Error::DestinationIpProhibited,
                     _ => Error::HttpRequestDenied,
@@ -245,8 +244,8 @@ impl Exchange {
             };
             let most = self.run.limits.request;
             if whole.len() + data.len() > most {
-                let refused = "request refused: its body has more than";
-                self.run.warn(format!("{refused} {most} bytes"));
+                let reason = Reason::new("host.limit.request-body");
+                self.run.warn(reason.arg("most", most));
                 return Err(Error::HttpRequestBodySize(Some(most as u64)));
             }
             held.more(data.len())?;
@@ -322,12 +321,10 @@ impl Exchange {
         let signature = token(&answer.body, member).and_then(Signature::bearer);
         let Some(signature) = signature.filter(|_| answer.status.is_success()) else {
             let origin = &endpoint.origin;
-            let reason = format!(
-                "{origin} answered {} without a token",
-                answer.status.as_u16()
-            );
+            let reason = Reason::new("host.request.no-token").arg("origin", origin);
+            let reason = reason.arg("status", answer.status.as_u16());
             self.run.warn(reason.clone());
-            return Err(Error::InternalError(Some(reason)));
+            return Err(Error::InternalError(Some(reason.to_string())));
         };
         *known = Some(signature.clone());
         Ok(Ok(signature))
@@ -350,9 +347,9 @@ impl Exchange {
             return Ok(answer);
         }
         let origin = &endpoint.origin;
-        let reason = format!("an answer of {origin} was withheld: it repeats the credential");
+        let reason = Reason::new("host.request.answer-withheld").arg("origin", origin);
         self.run.warn(reason.clone());
-        Err(Error::InternalError(Some(reason)))
+        Err(Error::InternalError(Some(reason.to_string())))
     }
 
     /// Sends as often as it takes and is safe.
@@ -377,7 +374,7 @@ impl Exchange {
             if self.run.requests.fetch_add(1, Ordering::Relaxed) >= self.run.limits.requests {
                 let most = self.run.limits.requests;
                 self.run
-                    .warn(format!("the run used up its {most} requests"));
+                    .warn(Reason::new("host.limit.requests").arg("most", most));
                 return Err(Error::HttpRequestDenied);
             }
             let mut under_way = UnderWay {
@@ -440,7 +437,7 @@ impl Exchange {
             drop(result);
             self.run
                 .log
-                .line(Level::Info, said(repetition(method, url, failure, wait)));
+                .line(Level::Info, repetition(method, url, failure, wait));
             if failure == BUSY && !self.egress.no_budget {
                 // Whoever shares the account would be answered the same.
                 account.budget.pause(wait);
@@ -453,8 +450,8 @@ impl Exchange {
 
     fn unsent(&self, endpoint: &Endpoint, open: Open) -> Error {
         let reason = open.explain(&endpoint.origin, jiff::Timestamp::now());
-        self.run.warn(format!("request refused: {reason}"));
-        Error::InternalError(Some(reason))
+        self.run.warn(reason.clone());
+        Error::InternalError(Some(reason.to_string()))
     }
 
     /// Sends once and reads the answer whole; counts its bytes as they come.
@@ -473,8 +470,7 @@ impl Exchange {
         let mut response = client.execute(request).await.map_err(|error| {
             if let Some(forbidden) = forbidden(&error) {
                 let name = outgoing.url.origin().ascii_serialization();
-                self.run
-                    .warn(format!("request refused: {name}: {forbidden}"));
+                self.run.warn(forbidden.reason(&name));
                 Error::DestinationIpProhibited
             } else if error.is_connect() {
                 Error::ConnectionRefused
@@ -501,8 +497,8 @@ impl Exchange {
             *received += chunk.len() as u64;
             let most = self.run.limits.response;
             if body.len() + chunk.len() > most {
-                let refused = "an answer was refused: it has more than";
-                self.run.warn(format!("{refused} {most} bytes"));
+                let reason = Reason::new("host.limit.response-body");
+                self.run.warn(reason.arg("most", most));
                 return Err(Error::HttpResponseBodySize(Some(most as u64)));
             }
             held.more(chunk.len())?;
@@ -518,14 +514,9 @@ impl Exchange {
 }
 
 impl RunShare {
-    fn warn(&self, message: String) {
-        self.log.line(Level::Warn, said(message));
+    fn warn(&self, reason: Reason) {
+        self.log.line(Level::Warn, reason);
     }
-}
-
-/// A sentence that has no code yet.
-fn said(text: String) -> Reason {
-    Reason::new("host.said").arg("text", text)
 }
 
 /// The address that the resolver refused, if that is what went wrong.
@@ -563,12 +554,12 @@ fn failure_of(error: &Error) -> Option<retry::Failure> {
 }
 
 /// A log line without the query, which may hold personal data.
-fn repetition(method: &Method, url: &Url, failure: retry::Failure, wait: Duration) -> String {
-    let what = match failure {
-        retry::Failure::NotSent => "found no connection".to_owned(),
-        retry::Failure::Broken => "broke off".to_owned(),
-        retry::Failure::Status(status) => format!("was answered {status}"),
+fn repetition(method: &Method, url: &Url, failure: retry::Failure, wait: Duration) -> Reason {
+    let reason = match failure {
+        retry::Failure::NotSent => Reason::new("host.again.no-connection"),
+        retry::Failure::Broken => Reason::new("host.again.broke-off"),
+        retry::Failure::Status(status) => Reason::new("host.again.answered").arg("status", status),
     };
-    let seconds = wait.as_secs_f64();
-    format!("{method} {} {what}; again in {seconds:.1} s", url.path())
+    let reason = reason.arg("method", method).arg("path", url.path());
+    reason.arg("seconds", format_args!("{:.1}", wait.as_secs_f64()))
 }

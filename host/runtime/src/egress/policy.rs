@@ -13,6 +13,7 @@ use http::{HeaderMap, HeaderName};
 use url::{Host, Origin, Url};
 
 use super::address::{self, Forbidden};
+use crate::reason::Reason;
 
 /// An endpoint of a connection, with its address known.
 #[derive(Clone, Debug)]
@@ -27,18 +28,13 @@ pub(super) struct AllowedOrigin {
 }
 
 /// The rule that a request broke.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refusal {
     /// Not an endpoint of the manifest.
-    #[error("{0} is not an endpoint of this connector")]
     NotAnEndpoint(String),
     /// Plain http without a grant.
-    #[error("{0} is not https; an admin can grant it (--grant {0})")]
     NotHttps(String),
     /// An address that is not dialled.
-    #[error(
-        "{origin}: {forbidden}; an admin can grant it unless it is a metadata service (--grant {origin})"
-    )]
     Address {
         /// The endpoint.
         origin: String,
@@ -46,14 +42,31 @@ pub enum Refusal {
         forbidden: Forbidden,
     },
     /// The guest set a header that carries credentials.
-    #[error("a connector may not set the header `{0}`: the host adds the credential")]
     OwnCredential(HeaderName),
     /// The guest put a login into the URL.
-    #[error("a connector may not put a login into a URL: the host adds the credential")]
     LoginInUrl,
     /// The guest asked for a token.
-    #[error("{0} is where the host gets tokens; a connector may not ask it")]
     TokenPath(String),
+}
+
+impl Refusal {
+    /// Why the request is refused, for people.
+    pub fn reason(&self) -> Reason {
+        match self {
+            Refusal::NotAnEndpoint(origin) => {
+                Reason::new("host.request.not-an-endpoint").arg("origin", origin)
+            }
+            Refusal::NotHttps(origin) => {
+                Reason::new("host.request.not-https").arg("origin", origin)
+            }
+            Refusal::Address { origin, forbidden } => forbidden.reason(origin),
+            Refusal::OwnCredential(header) => {
+                Reason::new("host.request.own-credential").arg("header", header)
+            }
+            Refusal::LoginInUrl => Reason::new("host.request.login-in-url"),
+            Refusal::TokenPath(path) => Reason::new("host.request.token-path").arg("path", path),
+        }
+    }
 }
 
 /// The index of the endpoint that the request belongs to, or the rule that it breaks.
