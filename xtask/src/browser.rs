@@ -1,9 +1,10 @@
 //! The browser that the tests of the console drive.
 
-use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Result, bail};
+
+use super::find;
 
 /// Its programs, and the Debian packages that hold them.
 const PROGRAMS: [(&str, &str); 2] = [
@@ -33,11 +34,4 @@ pub fn ensure_browser() -> Result<()> {
             .args(&missing)
             .env("DEBIAN_FRONTEND", "noninteractive"),
     )
-}
-
-fn find(program: &str) -> Option<PathBuf> {
-    let folders = std::env::var_os("PATH")?;
-    std::env::split_paths(&folders)
-        .map(|folder| folder.join(program))
-        .find(|file| file.is_file())
 }

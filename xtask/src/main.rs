@@ -1,6 +1,7 @@
 //! `cargo xtask`: builds the components, and everything that needs them built.
 
 mod browser;
+mod contract;
 mod schemathesis;
 
 use std::path::{Path, PathBuf};
@@ -98,6 +99,7 @@ fn execute(task: Task) -> Result<()> {
                 .args(["test", "--release", "--workspace"])
                 .args(arguments))?;
             if everything {
+                contract::check(&root)?;
                 schemathesis::check(&root)?;
             }
             Ok(())
@@ -204,6 +206,36 @@ fn cargo(root: &Path) -> Command {
         }
     }
     command
+}
+
+/// Where a program is, if it is installed.
+fn find(program: &str) -> Option<PathBuf> {
+    let folders = std::env::var_os("PATH")?;
+    std::env::split_paths(&folders)
+        .map(|folder| folder.join(program))
+        .find(|file| file.is_file())
+}
+
+/// The programs of a package for Python, in an environment of its own.
+fn venv(folder: &Path, package: &str) -> Result<PathBuf> {
+    let (programs, marker) = (folder.join("bin"), folder.join("package"));
+    if std::fs::read_to_string(&marker).is_ok_and(|installed| installed == package) {
+        return Ok(programs);
+    }
+    let environment = || {
+        let mut python = Command::new("python3");
+        python.args(["-m", "venv", "--clear"]).arg(folder);
+        python
+    };
+    if run(&mut environment()).is_err() {
+        // Debian and Ubuntu keep this part of Python in a package of its own.
+        run(Command::new("apt-get").args(["install", "-y", "python3-venv"]))
+            .context("Python has no `venv`; install python3-venv")?;
+        run(&mut environment())?;
+    }
+    run(Command::new(programs.join("pip")).args(["install", "--quiet", package]))?;
+    std::fs::write(&marker, package).with_context(|| marker.display().to_string())?;
+    Ok(programs)
 }
 
 fn run(command: &mut Command) -> Result<()> {

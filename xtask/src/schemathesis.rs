@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context as _, Result, ensure};
 
-use super::{run, target};
+use super::{run, target, venv};
 
 /// The release that the checks are known from; a later one may find more.
 const RELEASE: &str = "4.32.5";
@@ -32,12 +32,15 @@ impl Drop for Server {
 
 /// Serves an empty data folder and runs Schemathesis against it; fails when it finds something.
 pub fn check(root: &Path) -> Result<()> {
-    let tool = installed(root)?;
+    let programs = venv(
+        &target(root).join("schemathesis"),
+        &format!("schemathesis=={RELEASE}"),
+    )?;
     let data = tempfile::tempdir()?;
     let (_server, url, token) = serve(root, data.path())?;
     fill(root, &url, &token)?;
     let config = root.join("xtask/schemathesis.toml");
-    run(Command::new(tool)
+    run(Command::new(programs.join("schemathesis"))
         .current_dir(data.path())
         .arg("--config-file")
         .arg(config)
@@ -47,30 +50,6 @@ pub fn check(root: &Path) -> Result<()> {
         .args(["--generation-database", "none"])
         .args(["--url", &url])
         .arg(format!("{url}/openapi.json")))
-}
-
-/// The program of Schemathesis, in an environment of its own below `target`.
-fn installed(root: &Path) -> Result<std::path::PathBuf> {
-    let folder = target(root).join("schemathesis");
-    let (programs, marker) = (folder.join("bin"), folder.join("release"));
-    if fs::read_to_string(&marker).is_ok_and(|release| release == RELEASE) {
-        return Ok(programs.join("schemathesis"));
-    }
-    let environment = || {
-        let mut python = Command::new("python3");
-        python.args(["-m", "venv", "--clear"]).arg(&folder);
-        python
-    };
-    if run(&mut environment()).is_err() {
-        // Debian and Ubuntu keep this part of Python in a package of its own.
-        run(Command::new("apt-get").args(["install", "-y", "python3-venv"]))
-            .context("Python has no `venv`; install python3-venv")?;
-        run(&mut environment())?;
-    }
-    let package = format!("schemathesis=={RELEASE}");
-    run(Command::new(programs.join("pip")).args(["install", "--quiet", &package]))?;
-    fs::write(&marker, RELEASE).with_context(|| marker.display().to_string())?;
-    Ok(programs.join("schemathesis"))
 }
 
 /// A server on a port of its own, with its address and the token of its first start.

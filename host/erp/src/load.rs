@@ -117,7 +117,7 @@ async fn all<T: DeserializeOwned + Send>(
 /// record is read say nothing when it is written.
 fn without_computed(kind: Kind, mut records: Value) -> Value {
     let computed: &[&str] = match kind {
-        Kind::Orders => &["total", "error", "attachments"],
+        Kind::Orders => &["total", "error", "why", "attachments"],
         Kind::Partners => &["balance"],
         _ => &[],
     };

@@ -5,6 +5,7 @@ use tenon_host::model::{
     Directory, Effect, LinkedDocument, Order, OrderFields, OrderLine, OrderLookup, Payment, Reason,
     RecordKind, Saved,
 };
+use tenon_host::reason::Told;
 
 use crate::book::{Halt, Target, Writer, refuse};
 use crate::feed::Stream;
@@ -248,7 +249,7 @@ pub(crate) fn annotate(
     writer: &mut Writer<'_>,
     order: &str,
     given: Vec<LinkedDocument>,
-    error: Option<&Reason>,
+    error: Option<&Told>,
 ) -> Result<Saved, Halt> {
     let mut filed: Filed<Order> = record::existing(writer.db, order)?;
     let mut documents: Vec<LinkedDocument> = Vec::with_capacity(given.len());

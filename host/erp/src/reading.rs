@@ -4,7 +4,8 @@
 use rusqlite::{Connection, OptionalExtension};
 use serde::Serialize;
 use serde_json::{Value, json};
-use tenon_host::model::{Category, Money, Order, Partner, Product, Reason};
+use tenon_host::model::{Category, Money, Order, Partner, Product};
+use tenon_host::reason::{Reason, Told};
 
 use crate::book::{Halt, refuse};
 use crate::record::{self, Filed, Record};
@@ -93,8 +94,9 @@ fn order_value(db: &Connection, id: i64, order: Order) -> Result<Value, Halt> {
     let mut value = serde_json::to_value(order)?;
     value["total"] = json!(total);
     let error = record::value::<Option<String>>(db, sql::ORDER_ERROR, &[&id])?.flatten();
-    let error: Option<Reason> = error.map(|doc| serde_json::from_str(&doc)).transpose()?;
-    value["error"] = json!(error);
+    let told: Option<Told> = error.map(|doc| serde_json::from_str(&doc)).transpose()?;
+    value["error"] = json!(told.as_ref().map(|told| &told.text));
+    value["why"] = json!(told.map(|told| told.why));
     value["attachments"] = db
         .prepare_cached(sql::ATTACHMENTS)?
         .query_map([id], |row| row.get::<_, String>(0))?

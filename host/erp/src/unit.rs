@@ -9,10 +9,11 @@ use tenon_host::ids::ConnectionId;
 use tenon_host::model::{
     Capabilities, Category, Cursor, Directory, Entry, Fault, Image, Key, LinkedDocument, Money,
     Order, OrderDirection, OrderFields, OrderLookup, OrderPage, Origin, Partner, PartnerFields,
-    PartnerLookup, PartnerPage, Product, ProductFields, ProductLookup, ProductPage, Reason, Saved,
+    PartnerLookup, PartnerPage, Product, ProductFields, ProductLookup, ProductPage, Saved,
     StockLevel, StockPage,
 };
 use tenon_host::platform::{Account, Answer, Binding, Books, Each, Erp, State, Timer, UnitOfWork};
+use tenon_host::reason::{Reason, Told};
 use tenon_host::report::RunReport;
 
 use crate::book::{Book, Halt, Writer, each};
@@ -240,7 +241,7 @@ impl Erp for Unit {
         &mut self,
         order: Key,
         documents: Vec<LinkedDocument>,
-        error: Option<Reason>,
+        error: Option<Told>,
     ) -> Answer<Saved> {
         self.book
             .write(|writer| orders::annotate(writer, &order, documents, error.as_ref()))

@@ -30,6 +30,7 @@ use crate::reason::{self, LANGUAGES, Mend, Reason};
 use crate::report::{Outcome, RunReport};
 use crate::request::{JobRequest, Mode, WantedJob, Webhook};
 use crate::secret::Secret;
+use crate::signed;
 use crate::threads::Threads;
 
 /// Runs connectors for the tenants of a platform.
@@ -140,11 +141,33 @@ pub struct Connection {
     connector: Arc<Connector>,
     settings: Arc<str>,
     egress: Arc<Egress>,
+    /// By which the counterpart signs its webhooks.
+    webhook_secret: Option<Secret>,
     place: Place,
     limits: Limits,
 }
 
 impl Connection {
+    /// Passes a webhook that is taken and signed as the manifest says.
+    fn admit_webhook(&self, webhook: &Webhook) -> Result<(), Fault> {
+        let Some(webhooks) = &self.connector.manifest.webhooks else {
+            return Err(Fault::Rejected(Reason::new("host.no-webhooks")));
+        };
+        let Some(signature) = &webhooks.signature else {
+            return Ok(());
+        };
+        let is_signed = self.webhook_secret.as_ref().is_some_and(|secret| {
+            signed::is_signed(signature, secret, &webhook.headers, &webhook.body)
+        });
+        if is_signed {
+            return Ok(());
+        }
+        let mend = Mend::Credential(signature.credential.clone());
+        Err(Fault::Rejected(
+            Reason::new("host.webhook-not-signed").mend(mend),
+        ))
+    }
+
     /// The version that it runs.
     pub fn connector(&self) -> &Connector {
         &self.connector
@@ -336,6 +359,14 @@ impl Host {
             let known = declared().collect::<Vec<_>>().join(", ");
             return Err(ConnectError::UnknownCredential(name.clone(), known));
         }
+        let signature = (manifest.webhooks.as_ref()).and_then(|one| one.signature.as_ref());
+        let webhook_secret = match signature.map(|one| &one.credential) {
+            None => None,
+            Some(name) => match spec.credentials.get(name) {
+                Some(secret) => Some(secret.clone()),
+                None => return Err(ConnectError::MissingCredential(vec![name.clone()])),
+            },
+        };
         let egress = Egress::new(
             &spec.tenant,
             manifest,
@@ -348,6 +379,7 @@ impl Host {
         Ok(Connection {
             settings: Arc::from(spec.settings.to_string()),
             egress: Arc::new(egress),
+            webhook_secret,
             tenant: spec.tenant,
             id: spec.id,
             place: spec.place,
@@ -386,12 +418,14 @@ impl Host {
             .collect())
     }
 
-    /// Turns a message of the counterpart into jobs. The connector makes no request for that.
+    /// Turns a message of the counterpart into jobs. The connector makes no request for that. One
+    /// that is not signed as the manifest says does not reach it.
     pub async fn receive(
         &self,
         connection: &Connection,
         webhook: Webhook,
     ) -> Result<Vec<WantedJob>, CallError> {
+        connection.admit_webhook(&webhook)?;
         let limits = connection.limits.to_receive();
         let observer = Arc::new(NoObserver);
         let call = self

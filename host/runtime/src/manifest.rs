@@ -1439,6 +1439,7 @@ mod tests {
             (
                 |m| {
                     m.credentials[0].scheme = wire::AuthScheme::Webhook;
+                    m.endpoints.clear();
                     signed(m, "api_key", "a b");
                 },
                 "`a b` is not the name of a header",

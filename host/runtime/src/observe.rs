@@ -263,13 +263,13 @@ impl RunLog {
     /// A line for people that may be about a record.
     pub fn record_line(&self, level: Level, mut reason: Reason, record: Option<String>) {
         reason.tidy(self.longest);
-        let message = self.text(&reason);
+        let message = self.text(&reason, LANGUAGES[0]);
         self.put(level, message, Some(reason), record);
     }
 
-    /// In English.
-    pub fn text(&self, reason: &Reason) -> String {
-        self.catalogue.text(reason, LANGUAGES[0])
+    /// The text of a reason in a language.
+    pub fn text(&self, reason: &Reason, language: &str) -> String {
+        self.catalogue.text(reason, language)
     }
 
     fn put(

@@ -22,7 +22,7 @@ use crate::model::{
     PartnerLookup, PartnerPage, Product, ProductFields, ProductLookup, ProductPage, Reason, Saved,
     StockLevel, StockPage,
 };
-use crate::reason::Catalogue;
+use crate::reason::{Catalogue, Told};
 use crate::report::RunReport;
 
 /// The answer of a call on the whole.
@@ -198,7 +198,7 @@ pub trait Erp {
         &mut self,
         order: Key,
         documents: Vec<LinkedDocument>,
-        error: Option<Reason>,
+        error: Option<Told>,
     ) -> Answer<Saved> {
         let _ = (order, documents, error);
         unsupported("host.unsupported.notes")

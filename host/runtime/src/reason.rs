@@ -61,6 +61,16 @@ pub struct Reason {
     pub detail: Option<String>,
 }
 
+/// A reason with its text in one language, for a platform that shows it to its people and does not
+/// know the texts of components.
+#[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+pub struct Told {
+    /// In the language of the tenant's people.
+    pub text: String,
+    /// The same for every language.
+    pub why: Reason,
+}
+
 impl Reason {
     /// The reason of a code, without anything else.
     pub fn new(code: impl Into<String>) -> Reason {

@@ -51,6 +51,34 @@ fn keycrm() -> Vec<u8> {
         .unwrap_or_else(|error| panic!("{}: {error}; run `cargo xtask build`", file.display()))
 }
 
+/// A component that says it is a connector of this version of the contract.
+fn of_contract(version: &str) -> Vec<u8> {
+    let text = format!(
+        r#"(component
+            (component $c)
+            (instance $i (instantiate $c))
+            (export "tenon:connector/sync@{version}" (instance $i))
+        )"#
+    );
+    wat::parse_str(text).unwrap()
+}
+
+#[tokio::test]
+async fn a_component_of_another_contract_is_refused_with_both_versions() {
+    for version in ["0.1.0", "0.3.0", "1.0.0-rc.1"] {
+        let error = install(&of_contract(version)).await.to_string();
+        assert!(
+            error.contains(&format!("speaks version {version} ")),
+            "{error}"
+        );
+        assert!(error.contains("this host 0.2.0"), "{error}");
+        assert!(error.contains("build it with"), "{error}");
+    }
+    let importing = wat::parse_str(r#"(component (import "tenon:runtime/run@0.1.0" (instance)))"#);
+    let error = install(&importing.unwrap()).await.to_string();
+    assert!(error.contains("speaks version 0.1.0 "), "{error}");
+}
+
 /// A component that says it is a connector, and has a core module.
 fn claiming(module: &str) -> Vec<u8> {
     let text = format!(
@@ -58,7 +86,7 @@ fn claiming(module: &str) -> Vec<u8> {
             (core module {module})
             (component $c)
             (instance $i (instantiate $c))
-            (export "tenon:connector/sync@0.1.0" (instance $i)))"#
+            (export "tenon:connector/sync@0.2.0" (instance $i)))"#
     );
     wat::parse_str(text).unwrap()
 }
@@ -129,7 +157,7 @@ async fn imports_of_a_nested_component_are_its_parents_to_give() {
                 (import "wasi:sockets/tcp@0.2.3" (instance))
                 (component $c)
                 (instance $i (instantiate $c))
-                (export "tenon:connector/sync@0.1.0" (instance $i))))"#,
+                (export "tenon:connector/sync@0.2.0" (instance $i))))"#,
     );
     let error = install(&component.unwrap()).await;
     assert!(matches!(error, InstallError::NotAConnector), "{error}");

@@ -435,12 +435,26 @@ impl Guest<'_> {
     /// # Errors
     /// What came of it; always in one line.
     pub fn receive(&self, topic: &str) -> Result<Vec<WantedJob>, CallError> {
+        self.receive_signed(topic, &[], b"")
+    }
+
+    /// The same with headers and a body.
+    ///
+    /// # Errors
+    /// What came of it; always in one line.
+    pub fn receive_signed(
+        &self,
+        topic: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Result<Vec<WantedJob>, CallError> {
         let connection = self.connected();
+        let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
         let webhook = Webhook {
             topic: topic.to_owned(),
-            headers: Vec::new(),
+            headers: headers.iter().map(owned).collect(),
             query: String::new(),
-            body: Vec::new(),
+            body: body.to_vec(),
         };
         let received = self.sandbox.host.receive(&connection, webhook);
         self.after_a_question(self.sandbox.block_on(received))

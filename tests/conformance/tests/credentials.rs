@@ -3,6 +3,7 @@
 
 use serde_json::json;
 use tenon_conformance::{Counterpart, SECRET, Sandbox, TOKEN};
+use tenon_host::{CallError, Mend};
 
 /// A login and a password, as a credential that is exchanged for a token.
 const LOGIN: &str = "login:conformance-passw0rd";
@@ -137,4 +138,33 @@ fn look_around_prints_to_the_log_and_finds_nothing() {
     assert!(run.logged(&["printed to stdout"]) && run.logged(&["printed to stderr"]));
     assert!(run.logged(&["looked everywhere"]), "{run:?}");
     assert_eq!(0, run.lines_with(&["found"]), "{run:?}");
+}
+
+#[test]
+fn take_signed_webhooks_gets_none_that_another_signed_and_never_the_secret() {
+    // RFC 4231, test case 2.
+    const TAG: &str = "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843";
+    let body = b"what do ya want for nothing?";
+    let sandbox = Sandbox::new();
+    let guest = sandbox.guest("take_signed_webhooks").key("Jefe");
+    let wanted = guest.receive_signed("orders", &[("X-Signature", TAG)], body);
+    let wanted = wanted.expect("a webhook of the counterpart");
+    let repeated = wanted[0].argument.as_deref().expect("what it got");
+    assert!(
+        repeated.contains("orders") && !repeated.contains("Jefe"),
+        "{repeated}"
+    );
+    for (headers, body) in [
+        (&[("x-signature", TAG)][..], b"something else".as_slice()),
+        (&[("x-signature", "00")][..], body.as_slice()),
+        (&[][..], body.as_slice()),
+    ] {
+        let refused = guest.receive_signed("orders", headers, body);
+        let Err(CallError::Fault(fault)) = refused else {
+            panic!("{refused:?}");
+        };
+        let reason = fault.reason();
+        assert_eq!("host.webhook-not-signed", reason.code);
+        assert_eq!(Some(Mend::Credential("api_key".to_owned())), reason.mend);
+    }
 }

@@ -4,6 +4,7 @@ use tenon_host::model::{
     Charge, Decimal, Delivery, DocumentKind, Effect, Fault, LinkedDocument, Order, OrderLookup,
     Payment,
 };
+use tenon_host::reason::{Reason, Told};
 
 use crate::support::{Shop, effect, line, order, reason, tenant};
 
@@ -138,12 +139,17 @@ async fn an_annotation_replaces_the_documents_and_the_error() {
         document("d:2", "2"),
         document("d:1", "1"),
     ];
-    unit.annotate_order(saved.key.clone(), documents, Some("No such good".into()))
+    let error = Told {
+        text: "No such good".to_owned(),
+        why: Reason::new("order.no-good").arg("name", "Cup"),
+    };
+    unit.annotate_order(saved.key.clone(), documents, Some(error))
         .await
         .unwrap();
     unit.commit().await.unwrap();
     let shown = shop.all("orders").remove(0);
     assert_eq!(shown["error"], "No such good");
+    assert_eq!(shown["why"]["code"], "order.no-good");
     let numbers: Vec<_> = shown["documents"]
         .as_array()
         .unwrap()
@@ -160,7 +166,7 @@ async fn an_annotation_replaces_the_documents_and_the_error() {
         .unwrap();
     unit.commit().await.unwrap();
     let later = shop.all("orders").remove(0);
-    assert_eq!(later["error"], json!(null));
+    assert_eq!([&later["error"], &later["why"]], [&json!(null); 2]);
     assert_eq!(later["version"], shown["version"]);
 
     let unknown = unit.annotate_order("404".into(), Vec::new(), None).await;

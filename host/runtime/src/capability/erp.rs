@@ -14,6 +14,7 @@ use crate::model::{
     PartnerLookup, PartnerPage, Product, ProductFields, ProductLookup, ProductPage, Reason, Saved,
     StockLevel, StockPage,
 };
+use crate::reason::Told;
 
 type Answer<T> = Result<std::result::Result<T, Fault>>;
 type Each<T> = Answer<Vec<std::result::Result<T, Fault>>>;
@@ -237,15 +238,18 @@ impl orders::Host for RunState {
         &mut self,
         order: Key,
         documents: Vec<LinkedDocument>,
-        mut error: Option<Reason>,
+        error: Option<Reason>,
     ) -> Answer<Saved> {
         self.admit(&documents)?;
         if let Err(fault) = self.admit_weight(documents.weight()) {
             return Ok(Err(fault));
         }
-        if let Some(error) = &mut error {
-            error.tidy(self.limits.log_line);
-        }
+        let language = self.run()?.place.language.clone();
+        let error = error.map(|mut why| {
+            why.tidy(self.limits.log_line);
+            let text = self.log.text(&why, &language);
+            Told { text, why }
+        });
         Ok(self.work()?.annotate_order(order, documents, error).await)
     }
 

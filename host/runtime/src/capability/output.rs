@@ -7,7 +7,7 @@ use tokio::io::AsyncWrite;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
 
-use crate::observe::{Level, RunLog};
+use crate::observe::RunLog;
 
 #[derive(Clone)]
 pub(super) struct GuestOutput {

@@ -8,7 +8,7 @@ use crate::contract::tenon::runtime::run as wire;
 use crate::limits::{Breach, Limits};
 use crate::model::FieldChange;
 use crate::observe::{Change, Level, Progress, Side, Written, tidy};
-use crate::reason::Reason;
+use crate::reason::{LANGUAGES, Reason};
 use crate::report::{Question, RejectedRecord, Subject};
 use crate::request::Mode;
 
@@ -163,7 +163,7 @@ impl wire::Host for RunState {
         for sample in &mut question.samples {
             tidy(sample, most);
         }
-        let text = self.log.text(&question.reason);
+        let text = self.log.text(&question.reason, LANGUAGES[0]);
         let run = self.run()?;
         let id = question_id(&run.report.job, &question);
         if run.confirmed.contains(&id) {
@@ -221,7 +221,7 @@ impl wire::Host for RunState {
                 tidy(text, self.limits.log_line);
             }
             rejection.reason.tidy(self.limits.log_line);
-            let mut reason = self.log.text(&rejection.reason);
+            let mut reason = self.log.text(&rejection.reason, LANGUAGES[0]);
             tidy(&mut reason, self.limits.log_line);
             let record = RejectedRecord {
                 kind: rejection.record_kind,

@@ -81,7 +81,7 @@ impl Describing {
         let mut store = store(&engine, checks);
         let instance = linker.instantiate(&mut store, &component)?;
         let sync = instance
-            .get_export_index(&mut store, None, "tenon:connector/sync@0.1.0")
+            .get_export_index(&mut store, None, "tenon:connector/sync@0.2.0")
             .context("the connector's interface")?;
         let describe = instance
             .get_export_index(&mut store, Some(&sync), "describe")
