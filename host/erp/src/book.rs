@@ -223,9 +223,7 @@ impl Book {
             StoreError::Sqlite(error) if error.sqlite_error_code() == Some(ErrorCode::DiskFull) => {
                 Reason::new("platform.disk-full")
             }
-            StoreError::Sqlite(_) | StoreError::Document(_) => {
-                Reason::new("platform.file-failed")
-            }
+            StoreError::Sqlite(_) | StoreError::Document(_) => Reason::new("platform.file-failed"),
         }
     }
 

@@ -61,11 +61,19 @@ impl Record for Product {
             } else if let Some(key) = &variant.key {
                 if by == By::Connector {
                     let reason = Reason::new("platform.no-variant-of-product");
-                    return refuse(reason.arg("field", format_args!("variants[{i}]")).arg("key", key));
+                    return refuse(
+                        reason
+                            .arg("field", format_args!("variants[{i}]"))
+                            .arg("key", key),
+                    );
                 }
                 if key.is_empty() || variant_owner(writer.db, key)?.is_some() {
                     let reason = Reason::new("platform.key-taken");
-                    return refuse(reason.arg("field", format_args!("variants[{i}]")).arg("key", key));
+                    return refuse(
+                        reason
+                            .arg("field", format_args!("variants[{i}]"))
+                            .arg("key", key),
+                    );
                 }
             } else {
                 variant.key = Some(new_variant_key(writer)?);
@@ -304,7 +312,11 @@ pub(crate) fn read_image(db: &Connection, product: &str, digest: &str) -> Result
         Some(content) => Ok(content),
         None => {
             let reason = Reason::new("platform.no-such-picture").arg("product", product);
-            refuse(reason.arg("digest", digest).mend(reasons::mend(RecordKind::Product, filed.key())))
+            refuse(
+                reason
+                    .arg("digest", digest)
+                    .mend(reasons::mend(RecordKind::Product, filed.key())),
+            )
         }
     }
 }

@@ -3,9 +3,7 @@
 use std::collections::HashSet;
 
 use rusqlite::{Connection, params};
-use tenon_host::model::{
-    Effect, Money, Partner, PartnerFields, PartnerLookup, RecordKind, Saved,
-};
+use tenon_host::model::{Effect, Money, Partner, PartnerFields, PartnerLookup, RecordKind, Saved};
 
 use crate::book::{Halt, Target, Writer};
 use crate::feed::Stream;

@@ -31,12 +31,16 @@ pub(crate) fn empty(field: impl Display) -> Reason {
 
 /// A key that no record of that kind has.
 pub(crate) fn no_record(kind: &str, key: &str) -> Reason {
-    Reason::new("platform.no-record").arg("kind", kind).arg("key", key)
+    Reason::new("platform.no-record")
+        .arg("kind", kind)
+        .arg("key", key)
 }
 
 /// What must be there once only.
 pub(crate) fn twice(field: impl Display, key: &str) -> Reason {
-    Reason::new("platform.twice").arg("field", field).arg("key", key)
+    Reason::new("platform.twice")
+        .arg("field", field)
+        .arg("key", key)
 }
 
 /// A record of the ERP that is to be mended.

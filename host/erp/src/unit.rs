@@ -420,8 +420,9 @@ impl State for Unit {
     }
 
     async fn fence(&mut self, token: u64) -> Answer<()> {
-        let token = i64::try_from(token)
-            .map_err(|_| Fault::Rejected(Reason::new("platform.fence-too-large").arg("fence", token)))?;
+        let token = i64::try_from(token).map_err(|_| {
+            Fault::Rejected(Reason::new("platform.fence-too-large").arg("fence", token))
+        })?;
         // Kept even when it is refused: a unit that was told to stop commits nothing later either.
         self.fence = Some(token);
         let connection = &self.connection;

@@ -716,7 +716,7 @@ impl Manifest {
                 })
             };
             name("reason", code, ". _ -")?;
-            if ["host.", "platform."]
+            if ["host.", "platform.", "server."]
                 .iter()
                 .any(|taken| code.starts_with(taken))
             {

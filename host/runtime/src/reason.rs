@@ -120,18 +120,6 @@ impl Reason {
     }
 }
 
-impl From<String> for Reason {
-    fn from(text: String) -> Self {
-        Reason::new("host.said").arg("text", text)
-    }
-}
-
-impl From<&str> for Reason {
-    fn from(text: &str) -> Self {
-        text.to_owned().into()
-    }
-}
-
 /// In English, where the text is one of the host's own; else the code with its values.
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

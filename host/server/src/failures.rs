@@ -109,7 +109,7 @@ mod tests {
             id: id.to_owned(),
             subject: tenon_host::report::Subject::Origin(id.to_owned()),
             reason: "it has no partner".to_owned(),
-            why: "it has no partner".into(),
+            why: tenon_host::Reason::new("order.no-partner"),
         }
     }
 

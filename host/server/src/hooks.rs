@@ -23,6 +23,7 @@ use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest as _, Sha256};
 use tenon_host::ids::{ConnectionId, TenantId};
 use tenon_host::model::Fault;
+use tenon_host::reason::Reason;
 use tenon_host::{CallError, Cause, Webhook};
 
 use crate::control::webhooks::{self, Due, Kept, Sameness};
@@ -31,6 +32,7 @@ use crate::observe::{self, WebhookResult};
 use crate::one_each::OneEach;
 use crate::queue::{NewRequest, Priority};
 use crate::service::{Error, Service};
+use crate::told::Told;
 
 /// Longest body. What counterparts send names records and is small.
 const BODY: usize = 1 << 20;
@@ -310,8 +312,8 @@ fn begin_in(
 ) -> Result<Option<u32>, Failure> {
     match webhooks::begin(db, id)? {
         Some(attempt) if attempt > ATTEMPTS => {
-            let reason = "the server ended each time that the connector read it";
-            webhooks::give_up(db, id, reason)?;
+            let reason = Told::new(Reason::new("server.webhook-ends-server"));
+            webhooks::give_up(db, id, &reason)?;
             Ok(None)
         }
         // Should the process end once more, those that were read together come at different times,
@@ -335,7 +337,7 @@ fn pause(attempt: u32, chance: f64) -> SignedDuration {
 
 /// Why a webhook did not become requests.
 struct Trouble {
-    reason: String,
+    reason: Told,
     passes: bool,
 }
 
@@ -343,7 +345,7 @@ impl From<Error> for Trouble {
     fn from(error: Error) -> Self {
         Trouble {
             passes: true,
-            reason: error.for_people(),
+            reason: error.told(),
         }
     }
 }
@@ -359,7 +361,7 @@ async fn ask(service: &Service, due: &Due, webhook: Webhook) -> Result<(), Troub
         .await
         .map_err(|error| Trouble {
             passes: matches!(error, CallError::Fault(Fault::Transient(_))),
-            reason: error.to_string(),
+            reason: Error::of_call(error, opened.connector()).told(),
         })?;
     let requests = wanted.into_iter().map(|wanted| NewRequest {
         tenant: TenantId::clone(tenant),

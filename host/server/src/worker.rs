@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use tenon_host::manifest::Manifest;
 use tenon_host::observe::{Exchange, Level, LogLine, Observer, Progress, Written};
+use tenon_host::reason::Reason;
 use tenon_host::report::{Outcome, RejectedRecord, RunReport};
 use tenon_host::{Cause, Connection, JobRequest, Mode};
 use tokio::sync::Semaphore;
@@ -27,6 +28,7 @@ use crate::failures::{Failures, News};
 use crate::observe;
 use crate::queue::{Claim, Ended, Leases, Next, QueueFailure, Suspension, cause};
 use crate::service::{Alone, Completeness, Error, Service, Watched, What};
+use crate::told::Told;
 
 /// Between two looks at a run that is under way.
 const LOOK: Duration = Duration::from_secs(1);
@@ -224,7 +226,7 @@ async fn keep_lease<T>(
 
 /// A request whose run could not even be opened.
 fn ended_before_it_began(error: &Error) -> Ended {
-    let told = error.for_people();
+    let told = error.told();
     match error {
         Error::Failure(_) | Error::Unavailable(_) | Error::Busy => Ended::Failed {
             error: told,
@@ -283,7 +285,6 @@ async fn execute(
 
 /// What becomes of a request, by the report of its run.
 fn ended(report: RunReport, stopped: Option<Stopped>) -> Ended {
-    let error = |report: RunReport| report.error.unwrap_or_default();
     let is_over = stopped == Some(Stopped::ByPerson);
     match report.outcome {
         Outcome::Done => Ended::Done,
@@ -297,11 +298,11 @@ fn ended(report: RunReport, stopped: Option<Stopped>) -> Ended {
             Some(Stopped::ByPerson) | None => Suspension::Unasked,
         }),
         Outcome::Transient | Outcome::Crashed => Ended::Failed {
-            error: error(report),
+            error: Told::of(report),
             retry: !is_over,
         },
         Outcome::Configuration => Ended::Paused {
-            reason: error(report),
+            reason: Told::of(report),
         },
     }
 }
@@ -462,7 +463,7 @@ impl Recorder {
         self.heard.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn note(&self, level: Level, message: String, record: Option<String>) {
+    fn note(&self, level: Level, message: String, why: Option<Reason>, record: Option<String>) {
         if level < Level::Info {
             return;
         }
@@ -473,6 +474,7 @@ impl Recorder {
             level: log::level(level).to_owned(),
             record,
             message,
+            why,
             run: Some(self.begun.id.clone()),
         };
         self.heard().lines.push(line);
@@ -565,12 +567,19 @@ fn note_failures(
     for piece in news {
         match piece {
             News::Failed(RejectedRecord {
-                kind, id, reason, ..
+                kind,
+                id,
+                reason,
+                why,
+                ..
             }) => {
                 let record = failed::FailedRecord {
                     kind: kind.clone(),
                     id: id.clone(),
-                    reason: reason.clone(),
+                    reason: Told {
+                        text: reason.clone(),
+                        why: Some(why.clone()),
+                    },
                     job: begun.job.clone(),
                     run: begun.id.clone(),
                     at: now,
@@ -587,7 +596,7 @@ fn note_failures(
 
 impl Observer for Recorder {
     fn log(&self, line: LogLine) {
-        self.note(line.level, line.message, line.record);
+        self.note(line.level, line.message, line.why, line.record);
     }
 
     fn progress(&self, progress: Progress) {
@@ -601,10 +610,14 @@ impl Observer for Recorder {
 
     fn rejected(&self, record: &RejectedRecord) {
         let RejectedRecord {
-            kind, id, reason, ..
+            kind,
+            id,
+            reason,
+            why,
+            ..
         } = record;
         let message = format!("{kind} {id} was not taken: {reason}");
-        self.note(Level::Warn, message, Some(id.clone()));
+        self.note(Level::Warn, message, Some(why.clone()), Some(id.clone()));
         self.heard().failures.rejected(record);
     }
 
@@ -690,7 +703,10 @@ mod tests {
             (Some(Stopped::ByPerson), false),
         ] {
             let failed = Ended::Failed {
-                error: "the counterpart is down".to_owned(),
+                error: Told {
+                    text: "the counterpart is down".to_owned(),
+                    why: None,
+                },
                 retry: again,
             };
             assert_eq!(failed, ended(report(Outcome::Transient, false), why));

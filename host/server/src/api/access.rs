@@ -18,6 +18,7 @@ use jiff::Timestamp;
 use tenon_host::ids::{ConnectionId, TenantId};
 
 use super::problem::{Problem, Refused, not_found};
+use super::words::{Spoken, Words};
 use crate::control::tokens::{self, Scope, Token};
 use crate::service::{Service, What};
 
@@ -73,6 +74,8 @@ scopes! {
 pub struct Access<S> {
     /// Who asks.
     pub caller: Caller,
+    /// In which language.
+    pub spoken: Spoken,
     scope: PhantomData<S>,
 }
 
@@ -82,6 +85,8 @@ pub struct ToTenant<S> {
     pub caller: Caller,
     /// The tenant.
     pub tenant: TenantId,
+    /// The language of the answer.
+    pub spoken: Spoken,
     scope: PhantomData<S>,
 }
 
@@ -93,6 +98,10 @@ pub struct ToConnection<S> {
     pub tenant: TenantId,
     /// The connection.
     pub connection: ConnectionId,
+    /// The version that it runs.
+    pub digest: String,
+    /// The language of the answer.
+    pub spoken: Spoken,
     scope: PhantomData<S>,
 }
 
@@ -111,6 +120,11 @@ impl<S> ToTenant<S> {
 }
 
 impl<S> ToConnection<S> {
+    /// What tells things of the connection.
+    pub async fn words(&self, service: &Service) -> Result<Words, Problem> {
+        Ok(self.spoken.words(service.texts_of(&self.digest).await?))
+    }
+
     /// The name in the audit.
     pub fn actor(&self) -> &str {
         self.caller.name()
@@ -183,6 +197,7 @@ impl<S: Needs> FromRequestParts<Service> for Access<S> {
         caller.require(S::SCOPE)?;
         Ok(Access {
             caller,
+            spoken: Spoken::of(parts),
             scope: PhantomData,
         })
     }
@@ -194,10 +209,13 @@ impl<S: Needs> FromRequestParts<Service> for ToTenant<S> {
     async fn from_request_parts(parts: &mut Parts, service: &Service) -> Result<Self, Problem> {
         let (caller, tenant) = visible(parts, service).await?;
         caller.require(S::SCOPE)?;
-        service.tenant(&tenant).await?;
+        let found = service.tenant(&tenant).await?;
+        let spoken = Spoken::of(parts);
+        spoken.speak_of_tenant(&found.language);
         Ok(ToTenant {
             caller,
             tenant,
+            spoken,
             scope: PhantomData,
         })
     }
@@ -210,11 +228,17 @@ impl<S: Needs> FromRequestParts<Service> for ToConnection<S> {
         let (caller, tenant) = visible(parts, service).await?;
         caller.require(S::SCOPE)?;
         let connection: ConnectionId = from_path(parts, service, "connection").await?;
-        service.stored(&tenant, &connection).await?;
+        let stored = service.stored(&tenant, &connection).await?;
+        let spoken = Spoken::of(parts);
+        if !spoken.is_known() {
+            spoken.speak_of_tenant(&service.tenant(&tenant).await?.language);
+        }
         Ok(ToConnection {
             caller,
             tenant,
             connection,
+            digest: stored.digest,
+            spoken,
             scope: PhantomData,
         })
     }

@@ -11,6 +11,7 @@ use super::access::{Read, ToConnection};
 use super::extract::{Path, Query};
 use super::page::{self, Page, PageQuery};
 use super::problem::{Problem, not_found};
+use super::words::{Why, Words};
 use super::work::CauseView;
 use super::{Reply, reply};
 use crate::control::runs::{self, Change, Field, Run, Wanted};
@@ -55,6 +56,8 @@ pub struct RunView {
     requests: u64,
     /// Why it could not go on.
     error: Option<String>,
+    /// The same for programs and for who is to mend it.
+    why: Option<Why>,
 }
 
 /// A run with the records that failed in it.
@@ -77,6 +80,8 @@ pub struct RejectedView {
     id: String,
     /// What is wrong with it.
     reason: String,
+    /// The same for programs and for who is to mend it.
+    why: Why,
 }
 
 /// How a run ended.
@@ -169,8 +174,10 @@ impl From<RunOutcome> for Outcome {
     }
 }
 
-impl From<Run> for RunView {
-    fn from(run: Run) -> Self {
+impl RunView {
+    /// As it is told.
+    pub fn new(run: Run, words: &Words) -> Self {
+        let (error, why) = words.told(run.error);
         RunView {
             id: run.begun.id,
             job: run.begun.job,
@@ -188,7 +195,8 @@ impl From<Run> for RunView {
             unchanged: run.unchanged,
             failed: run.failed,
             requests: run.requests,
-            error: run.error,
+            error,
+            why,
         }
     }
 }
@@ -226,6 +234,7 @@ pub async fn list_runs(
 ) -> Reply<Page<RunView>> {
     let after: Option<String> = page::place(query.after.as_deref())?;
     let limit = query.limit;
+    let words = access.words(&service).await?;
     let rows = service
         .control()
         .read(move |db| {
@@ -245,7 +254,7 @@ pub async fn list_runs(
         limit,
         rows,
         |run| run.begun.id.clone(),
-        RunView::from,
+        |run| RunView::new(run, &words),
     ))
 }
 
@@ -259,15 +268,17 @@ pub async fn get_run(
     Path(path): Path<RunPath>,
 ) -> Reply<RunWithRecords> {
     let mut run = find(&service, &access, path.run).await?;
+    let words = access.words(&service).await?;
     let records = std::mem::take(&mut run.records).into_iter();
     let records = records.map(|record| RejectedView {
         kind: record.kind,
         id: record.id,
-        reason: record.reason,
+        reason: words.text(&record.reason, Some(&record.why)),
+        why: record.why.into(),
     });
     reply(RunWithRecords {
         records: records.collect(),
-        run: run.into(),
+        run: RunView::new(run, &words),
     })
 }
 

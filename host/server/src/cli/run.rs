@@ -9,17 +9,20 @@ use anyhow::Context as _;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 use tenon_host::observe::{Level, LogLine, Observer, Progress};
+use tenon_host::reason::{Catalogue, Reason};
 use tenon_host::report::{Outcome, RejectedRecord, RunReport};
 use tenon_host::{
-    ConnectError, Connection, ConnectionSpec, EgressSettings, Host, JobRequest, Limits, Mode,
+    CallError, ConnectError, Connection, ConnectionSpec, EgressSettings, Host, JobRequest, Limits,
+    Mode,
 };
 
 use super::args::{self, Connect, Place};
+use super::language::Language;
 use super::{Exit, site};
 use crate::journal::Journal;
-use crate::vault;
+use crate::{told, vault};
 
-pub async fn run(args: args::Run) -> anyhow::Result<Exit> {
+pub async fn run(args: args::Run, language: Language) -> anyhow::Result<Exit> {
     let (host, connection) = open(&args.connect).await?;
     let jobs = &connection.connector().manifest.jobs;
     if !jobs.iter().any(|job| job.id == args.job) {
@@ -43,7 +46,12 @@ pub async fn run(args: args::Run) -> anyhow::Result<Exit> {
         },
         ..JobRequest::asked(args.job)
     };
-    let watcher = Arc::new(Watcher::new(args.verbose, args.connect.json, journal));
+    let watcher = Arc::new(Watcher::new(
+        args.verbose,
+        args.connect.json,
+        journal,
+        Voice::of(&connection, language),
+    ));
     let listening = Arc::clone(&watcher);
     tokio::spawn(async move {
         if tokio::signal::ctrl_c().await.is_ok() {
@@ -56,10 +64,11 @@ pub async fn run(args: args::Run) -> anyhow::Result<Exit> {
     if args.connect.json {
         println!("{}", serde_json::to_string(&report)?);
     } else {
-        print!("{}", summary(&report));
+        print!("{}", summary(&report, &watcher.voice));
     }
     if let Some(error) = &report.error {
-        eprintln!("tenon: {error}");
+        let told = watcher.voice.text(error, report.why.as_ref());
+        eprintln!("tenon: {told}");
     }
     Ok(match report.outcome {
         Outcome::Done if report.failed == 0 => Exit::Done,
@@ -69,9 +78,10 @@ pub async fn run(args: args::Run) -> anyhow::Result<Exit> {
     })
 }
 
-pub async fn check(args: Connect) -> anyhow::Result<Exit> {
+pub async fn check(args: Connect, language: Language) -> anyhow::Result<Exit> {
     let (host, connection) = open(&args).await?;
-    let account = host.check(&connection).await?;
+    let voice = Voice::of(&connection, language);
+    let account = (host.check(&connection).await).map_err(|error| voice.error(error))?;
     if args.json {
         println!("{}", json!({ "account": account.name }));
     } else {
@@ -80,9 +90,11 @@ pub async fn check(args: Connect) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
-pub async fn choices(args: args::Choices) -> anyhow::Result<Exit> {
+pub async fn choices(args: args::Choices, language: Language) -> anyhow::Result<Exit> {
     let (host, connection) = open(&args.connect).await?;
-    let choices = host.choices(&connection, &args.option).await?;
+    let voice = Voice::of(&connection, language);
+    let choices = host.choices(&connection, &args.option).await;
+    let choices = choices.map_err(|error| voice.error(error))?;
     if args.connect.json {
         let choices: Vec<_> = (choices.iter())
             .map(|(value, label)| json!({ "value": value, "label": label }))
@@ -151,8 +163,32 @@ fn limits(given: &[(String, u64)]) -> anyhow::Result<Limits> {
     serde_json::from_value(given).context("--limit")
 }
 
+/// Tells in one language what a connector, the platform and the host have to say.
+struct Voice {
+    language: Language,
+    texts: Arc<Catalogue>,
+}
+
+impl Voice {
+    fn of(connection: &Connection, language: Language) -> Voice {
+        Voice {
+            language,
+            texts: Arc::clone(&connection.connector().catalogue),
+        }
+    }
+
+    fn text(&self, english: &str, why: Option<&Reason>) -> String {
+        told::kept(&self.texts, english, why, self.language)
+    }
+
+    fn error(&self, error: CallError) -> anyhow::Error {
+        anyhow::Error::msg(told::whole(&self.texts, &error.reason(), self.language))
+    }
+}
+
 /// Shows a run on the terminal, on standard error.
 struct Watcher {
+    voice: Voice,
     journal: Journal,
     bar: ProgressBar,
     lowest: Level,
@@ -160,13 +196,14 @@ struct Watcher {
 }
 
 impl Watcher {
-    fn new(verbose: bool, json: bool, journal: Journal) -> Watcher {
+    fn new(verbose: bool, json: bool, journal: Journal, voice: Voice) -> Watcher {
         let bar = if json || !std::io::stderr().is_terminal() {
             ProgressBar::hidden()
         } else {
             ProgressBar::no_length()
         };
         Watcher {
+            voice,
             journal,
             bar,
             lowest: if verbose { Level::Debug } else { Level::Warn },
@@ -187,14 +224,23 @@ impl Watcher {
 impl Observer for Watcher {
     fn rejected(&self, record: &RejectedRecord) {
         let RejectedRecord {
-            kind, id, reason, ..
+            kind,
+            id,
+            reason,
+            why,
+            ..
         } = record;
         let message = format!("{kind} {id} was not taken: {reason}");
-        self.journal.note(Level::Warn, &message, Some(id));
+        (self.journal).note(Level::Warn, &message, Some(why), Some(id));
     }
 
     fn log(&self, line: LogLine) {
-        (self.journal).note(line.level, &line.message, line.record.as_deref());
+        (self.journal).note(
+            line.level,
+            &line.message,
+            line.why.as_ref(),
+            line.record.as_deref(),
+        );
         if line.level < self.lowest {
             return;
         }
@@ -205,7 +251,8 @@ impl Observer for Watcher {
             Level::Error => "error",
         };
         let record = line.record.map(|key| format!(" [{key}]"));
-        let text = format!("{level}: {}{}", line.message, record.unwrap_or_default());
+        let message = self.voice.text(&line.message, line.why.as_ref());
+        let text = format!("{level}: {message}{}", record.unwrap_or_default());
         self.bar.suspend(|| eprintln!("{text}"));
     }
 
@@ -231,7 +278,7 @@ impl Observer for Watcher {
 }
 
 /// What people read at the end of a run.
-fn summary(report: &RunReport) -> String {
+fn summary(report: &RunReport, voice: &Voice) -> String {
     let outcome = match report.outcome {
         Outcome::Done => "done",
         Outcome::Suspended => "stopped at a checkpoint; run again to go on",
@@ -259,7 +306,8 @@ fn summary(report: &RunReport) -> String {
         report.requests,
     );
     for record in &report.records {
-        text += &format!("  {} {}: {}\n", record.kind, record.id, record.reason);
+        let reason = voice.text(&record.reason, Some(&record.why));
+        text += &format!("  {} {}: {reason}\n", record.kind, record.id);
     }
     text
 }

@@ -11,6 +11,7 @@ use rusqlite::{Connection, Row, params};
 use tenon_host::ids::{ConnectionId, TenantId};
 
 use super::columns;
+use crate::told::Told;
 
 /// A record that could not be taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,7 +21,7 @@ pub struct FailedRecord {
     /// Number or id that people know it by.
     pub id: String,
     /// What is wrong with it.
-    pub reason: String,
+    pub reason: Told,
     /// The job that met it.
     pub job: String,
     /// The run that met it.
@@ -38,20 +39,21 @@ pub fn put(
     record: &FailedRecord,
 ) -> rusqlite::Result<()> {
     db.prepare_cached(
-        "INSERT INTO failed_records (tenant, connection, kind, id, reason, job, run, at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
-         ON CONFLICT DO UPDATE SET reason = excluded.reason, job = excluded.job,
-             run = excluded.run, at = excluded.at, asked_at = NULL",
+        "INSERT INTO failed_records (tenant, connection, kind, id, reason, job, run, at, why)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+         ON CONFLICT DO UPDATE SET reason = excluded.reason, why = excluded.why,
+             job = excluded.job, run = excluded.run, at = excluded.at, asked_at = NULL",
     )?
     .execute(params![
         tenant.as_str(),
         connection.as_str(),
         record.kind,
         record.id,
-        record.reason,
+        record.reason.text,
         record.job,
         record.run,
         record.at.as_millisecond(),
+        record.reason.why_json()?,
     ])
     .map(drop)
 }
@@ -167,7 +169,7 @@ pub fn list(
 ) -> rusqlite::Result<Vec<FailedRecord>> {
     let (kind, id) = after.unwrap_or_default();
     db.prepare_cached(
-        "SELECT kind, id, reason, job, run, at FROM failed_records
+        "SELECT kind, id, reason, why, job, run, at FROM failed_records
          WHERE tenant = ?1 AND connection = ?2 AND (kind, id) > (?3, ?4)
          ORDER BY kind, id LIMIT ?5",
     )?
@@ -196,7 +198,7 @@ fn record(row: &Row<'_>) -> rusqlite::Result<FailedRecord> {
     Ok(FailedRecord {
         kind: row.get("kind")?,
         id: row.get("id")?,
-        reason: row.get("reason")?,
+        reason: Told::read(row, "reason", "why")?.unwrap_or_default(),
         job: row.get("job")?,
         run: row.get("run")?,
         at: columns::time(row, "at")?,
@@ -205,6 +207,8 @@ fn record(row: &Row<'_>) -> rusqlite::Result<FailedRecord> {
 
 #[cfg(test)]
 mod tests {
+    use tenon_host::reason::Reason;
+
     use super::*;
 
     struct List {
@@ -231,7 +235,7 @@ mod tests {
             let record = FailedRecord {
                 kind: "order".to_owned(),
                 id: id.to_owned(),
-                reason: "it has no partner".to_owned(),
+                reason: Told::new(Reason::new("order.no-partner")),
                 job: job.to_owned(),
                 run: "1".to_owned(),
                 at: at(second),

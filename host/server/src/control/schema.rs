@@ -6,7 +6,12 @@
 use rusqlite_migration::{M, Migrations};
 
 /// Steps are only ever added: databases stand at any of them.
-const STEPS: &[M<'static>] = &[M::up(CREDENTIALS), M::up(RUN_LOG), M::up(SERVER)];
+const STEPS: &[M<'static>] = &[
+    M::up(CREDENTIALS),
+    M::up(RUN_LOG),
+    M::up(SERVER),
+    M::up(REASONS),
+];
 
 /// What brings a database up to date.
 pub const MIGRATIONS: Migrations<'static> = Migrations::from_slice(STEPS);
@@ -324,6 +329,16 @@ CREATE TABLE audit (
     detail TEXT NOT NULL
 ) STRICT;
 CREATE INDEX audit_by_tenant ON audit (tenant, id);
+";
+
+/// Beside each English text the reason that says it in every language, as JSON.
+const REASONS: &str = "
+ALTER TABLE run_log ADD COLUMN why TEXT;
+ALTER TABLE connections ADD COLUMN paused_why TEXT;
+ALTER TABLE requests ADD COLUMN why TEXT;
+ALTER TABLE runs ADD COLUMN why TEXT;
+ALTER TABLE failed_records ADD COLUMN why TEXT;
+ALTER TABLE webhooks ADD COLUMN why TEXT;
 ";
 
 #[cfg(test)]

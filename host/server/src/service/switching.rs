@@ -17,7 +17,9 @@ use tenon_host::Cause;
 use tenon_host::ids::{ConnectionId, TenantId};
 use tenon_host::manifest::Manifest;
 use tenon_host::model::Fault;
+use tenon_host::reason::Reason;
 use tenon_host::schedule::Cron;
+use tenon_host::{CallError, Connection};
 
 use super::opening::Completeness;
 use super::{Alone, Error, Service, What, note, nothing};
@@ -100,7 +102,7 @@ impl Service {
         let _room = self.room(&stored.tenant).await?;
         if stored.hook.is_some() {
             // Left by a process that died: its address must not stay there.
-            self.host().disable(&opened).await?;
+            (self.host().disable(&opened).await).map_err(of_call(&opened))?;
         }
         let (callback, hook) = self.new_hook(actor, stored).await?;
         if let Err(error) = self.host().enable(&opened, &callback).await {
@@ -161,7 +163,8 @@ impl Service {
         let now = Timestamp::now();
         self.queue().switched(tenant, connection, now).await?;
         if let Err(error) = self.clean_up(tenant, connection).await {
-            let detail = json!({ "reason": error.for_people() });
+            let told = error.told();
+            let detail = json!({ "reason": told.text, "why": told.why });
             self.audit(note(actor, place, "connection.cleanup_failed", detail))
                 .await?;
         }
@@ -178,7 +181,7 @@ impl Service {
         }
         let opened = self.open_stored(&stored, Completeness::Whole).await?;
         let _room = self.room(tenant).await?;
-        Ok(self.host().disable(&opened).await?)
+        (self.host().disable(&opened).await).map_err(of_call(&opened))
     }
 
     /// Says in the audit why a connection was stopped until an admin has mended something.
@@ -194,7 +197,12 @@ impl Service {
                 // Who switched it off meanwhile did not want it paused.
                 if let Some(State::Paused { reason }) = stored.map(|stored| stored.state) {
                     let place = (Some(&owner), Some(&id));
-                    let note = note(HOST, place, "connection.pause", json!({ "reason": reason }));
+                    let note = note(
+                        HOST,
+                        place,
+                        "connection.pause",
+                        json!({ "reason": reason.text, "why": reason.why }),
+                    );
                     audit::note(db, &note, Timestamp::now())?;
                 }
                 Ok::<_, Error>(())
@@ -221,9 +229,9 @@ impl Service {
         }
         let opened = self.open_stored(&stored, Completeness::Whole).await?;
         let _room = self.room(tenant).await?;
-        self.host().disable(&opened).await?;
+        (self.host().disable(&opened).await).map_err(of_call(&opened))?;
         let (callback, _) = self.new_hook(actor, &stored).await?;
-        self.host().enable(&opened, &callback).await?;
+        (self.host().enable(&opened, &callback).await).map_err(of_call(&opened))?;
         self.note_timers(tenant, connection).await;
         Ok(callback)
     }
@@ -254,11 +262,12 @@ impl Service {
             if !jobs.iter().any(|known| known.id == *job) {
                 return Err(Error::invalid(
                     format!("/{}", pointer(job)),
-                    format!("the connector has no job `{job}`"),
+                    Reason::new("server.no-such-job").arg("job", job),
                 ));
             }
             if let Some(Err(error)) = cron.as_ref().map(|cron| cron.parse::<Cron>()) {
-                return Err(Error::invalid(format!("/{}", pointer(job)), error));
+                let reason = Reason::new("server.bad-schedule").detail(error);
+                return Err(Error::invalid(format!("/{}", pointer(job)), reason));
             }
         }
         let place = (Some(tenant), Some(connection));
@@ -506,4 +515,9 @@ fn new_secret() -> Result<(String, [u8; 32]), Error> {
 /// A member's name in a JSON Pointer.
 fn pointer(name: &str) -> String {
     name.replace('~', "~0").replace('/', "~1")
+}
+
+/// Why a call into the connector of a connection failed.
+fn of_call(opened: &Connection) -> impl FnOnce(CallError) -> Error {
+    |error| Error::of_call(error, opened.connector())
 }

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::json;
 use tenon_host::ids::{ConnectionId, TenantId};
+use tenon_host::reason::Reason;
 
 use super::{Error, Service, What, note, nothing};
 use crate::control::{audit, connections, tenants};
@@ -158,7 +159,7 @@ fn check_zone(zone: &str) -> Result<(), Error> {
     // A name that means another zone on another machine is none.
     let known = zone != "localtime" && TimeZone::get(zone).is_ok();
     known.then_some(()).ok_or_else(|| {
-        let reason = format!("`{zone}` is not a time zone; use a name such as Europe/Kyiv");
+        let reason = Reason::new("server.not-a-time-zone").arg("text", zone);
         Error::invalid("/time_zone", reason)
     })
 }
@@ -166,7 +167,8 @@ fn check_zone(zone: &str) -> Result<(), Error> {
 fn check_language(language: &str) -> Result<(), Error> {
     let known = LANGUAGES.contains(&language);
     known.then_some(()).ok_or_else(|| {
-        let reason = format!("`{language}` is not one of {}", LANGUAGES.join(", "));
+        let reason = Reason::new("server.not-a-language").arg("text", language);
+        let reason = reason.arg("languages", LANGUAGES.join(", "));
         Error::invalid("/language", reason)
     })
 }
