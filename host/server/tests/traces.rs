@@ -20,6 +20,7 @@ use serde_json::{Value, json};
 use tenon::observe::{self, LogFormat, Metrics, Tracing, TracingOptions, watched};
 use tenon_host::Mode;
 use tenon_host::manifest::{Job, Manifest, Text};
+use tenon_host::reason::Reason;
 use tenon_host::report::{Outcome, RunReport};
 use tower::ServiceExt as _;
 use tracing_subscriber::filter::LevelFilter;
@@ -89,7 +90,7 @@ fn report(outcome: Outcome) -> RunReport {
         requests: 0,
         memory: 0,
         error: Some("private-error".to_owned()),
-        why: Some("private-error".into()),
+        why: Some(Reason::new("crm.said").arg("text", "private-error")),
         records: Vec::new(),
         questions: Vec::new(),
     }
