@@ -22,7 +22,7 @@ use crate::ids::{ConnectionId, TenantId};
 use crate::limits::{BadLimit, Breach, Limits};
 use crate::manifest::{Manifest, SettingsError, check_settings, one_line};
 use crate::model::{Fault, Origin};
-use crate::observe::{NoObserver, Observer, tidy};
+use crate::observe::{Level, NoObserver, Observer, tidy};
 use crate::options::HostOptions;
 use crate::place::Place;
 use crate::platform::{Binding, Platform, Timer};
@@ -30,6 +30,7 @@ use crate::reason::{self, LANGUAGES, Reason};
 use crate::report::{Outcome, RunReport};
 use crate::request::{JobRequest, Mode, WantedJob, Webhook};
 use crate::secret::Secret;
+use crate::seen::Seen;
 use crate::threads::Threads;
 
 /// Runs connectors for the tenants of a platform.
@@ -603,6 +604,7 @@ impl Host {
             .await?;
         let run = Run {
             report: begin_report(connection, &request.job, request.mode),
+            seen: Seen::default(),
             place: connection.place.clone(),
             books: work.about().await?,
             account: work.account().await?.map(|account| account.id),
@@ -749,6 +751,7 @@ async fn finish(
     let mut committed = Ok(());
     if let Some(run) = state.run.as_mut() {
         if ended.is_err() {
+            run.seen.roll_back();
             committed = run.work.rollback().await.map_err(wasmtime::Error::from);
         }
         conclude(&mut run.report, connection, ended);
@@ -756,12 +759,17 @@ async fn finish(
     if committed.is_ok() {
         committed = state.commit().await;
     }
-    let Some(Run { mut report, .. }) = state.run else {
+    if let (Err(error), Some(run)) = (&committed, state.run.as_mut()) {
+        run.seen.roll_back();
+        let crashed = Err(crash(&connection.limits, error));
+        conclude(&mut run.report, connection, crashed);
+        run.count(&state.log);
+    }
+    let Some(Run { report, .. }) = state.run else {
         unreachable!("a run has its report until here");
     };
-    if let Err(error) = committed {
-        let crashed = Err(crash(&connection.limits, &error));
-        conclude(&mut report, connection, crashed);
+    for warning in &report.warnings {
+        state.log.line(Level::Warn, warning.why.clone());
     }
     report
 }
@@ -797,6 +805,8 @@ fn begin_report(connection: &Connection, job: &str, mode: Mode) -> RunReport {
         memory: 0,
         error: None,
         why: None,
+        written: Vec::new(),
+        warnings: Vec::new(),
         records: Vec::new(),
         questions: Vec::new(),
     }

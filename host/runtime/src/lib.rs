@@ -58,6 +58,7 @@ pub mod rules;
 pub mod schedule;
 pub mod seal;
 mod secret;
+mod seen;
 mod threads;
 
 pub use compiler::{CompileError, Compiler, CompilerProcess, compile_stdin};

@@ -90,6 +90,8 @@ fn report(outcome: Outcome) -> RunReport {
         memory: 0,
         error: Some("private-error".to_owned()),
         why: Some("private-error".into()),
+        written: Vec::new(),
+        warnings: Vec::new(),
         records: Vec::new(),
         questions: Vec::new(),
     }

@@ -33,6 +33,8 @@ fn report(connection: &ConnectionId) -> RunReport {
         memory: 0,
         error: None,
         why: None,
+        written: Vec::new(),
+        warnings: Vec::new(),
         records: Vec::new(),
         questions: Vec::new(),
     }

@@ -102,6 +102,8 @@ fn report(id: &str, outcome: Outcome) -> RunReport {
         memory: 0,
         error: None,
         why: None,
+        written: Vec::new(),
+        warnings: Vec::new(),
         records: Vec::new(),
         questions: Vec::new(),
     }

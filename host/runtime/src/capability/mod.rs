@@ -25,7 +25,8 @@ use crate::observe::{Observer, RunLog};
 use crate::place::Place;
 use crate::platform::{Books, UnitOfWork};
 use crate::reason::Catalogue;
-use crate::report::RunReport;
+use crate::report::{RunReport, Warning};
+use crate::seen::Seen;
 use memory::GuestMemory;
 
 /// All that one call into a guest can touch. Made fresh for each and dropped with its store.
@@ -72,6 +73,7 @@ impl Checkpoint {
 pub(crate) struct Run {
     pub work: Box<dyn UnitOfWork>,
     pub report: RunReport,
+    pub seen: Seen,
     pub place: Place,
     pub books: Books,
     /// Identity of the account at the counterpart.
@@ -80,6 +82,20 @@ pub(crate) struct Run {
     pub confirmed: HashSet<String>,
     /// Kept as a whole or not at all: checkpoints commit nothing.
     pub as_one: bool,
+}
+
+impl Run {
+    /// Brings the counts of the report up to date.
+    pub fn count(&mut self, log: &RunLog) {
+        let wrong = self.seen.count(&mut self.report);
+        // Whoever has said nothing yet may still do so.
+        let wrong = wrong.filter(|_| self.report.finished_at.is_some());
+        let warning = wrong.map(|why| Warning {
+            text: log.text(&why),
+            why,
+        });
+        self.report.warnings = warning.into_iter().collect();
+    }
 }
 
 impl RunState {

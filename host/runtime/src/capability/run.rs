@@ -77,13 +77,16 @@ impl RunState {
         self.renew();
         let requests = self.egress.requests();
         let memory = self.memory.peak();
+        let log = self.log.clone();
         let run = self.run()?;
+        run.count(&log);
         run.report.requests = requests;
         run.report.memory = memory;
         if run.report.mode.writes() {
             run.work.keep_report(&run.report).await?;
             run.work.commit().await?;
         }
+        run.seen.commit();
         Ok(())
     }
 
@@ -125,24 +128,27 @@ impl wire::Host for RunState {
         }
         let run = self.run()?;
         let as_one = run.as_one;
-        let report = &mut run.report;
-        report.created = progress.created;
-        report.updated = progress.updated;
-        report.unchanged = progress.unchanged;
-        let failed = report.failed;
-        if as_one {
-            self.renew();
-        } else {
-            self.commit().await?;
-        }
-        self.observer.progress(Progress {
+        let told = Progress {
             done: progress.done,
             total: progress.total,
             created: progress.created,
             updated: progress.updated,
             unchanged: progress.unchanged,
-            failed,
-        });
+            failed: run.report.failed,
+        };
+        run.seen.tell(told);
+        if as_one {
+            self.renew();
+        } else {
+            self.commit().await?;
+        }
+        let report = &self.run()?.report;
+        let progress = Progress {
+            created: report.created,
+            updated: report.updated,
+            ..told
+        };
+        self.observer.progress(progress);
         self.told_to_stop = self.observer.wants_stop();
         Ok(if self.told_to_stop {
             wire::Directive::Stop
@@ -191,13 +197,16 @@ impl wire::Host for RunState {
             text
         };
         for record in written {
+            let change = record.change.into();
+            let seen = &mut self.run()?.seen;
+            seen.wrote(&record.record_kind, &record.origin, change);
             self.observer.wrote(&Written {
                 side: Side::Counterpart,
                 record_kind: shown(record.record_kind),
                 origin: shown(record.origin),
                 key: record.key.map(shown),
                 label: record.label.map(shown),
-                change: record.change.into(),
+                change,
                 changes: record
                     .fields
                     .into_iter()

@@ -75,6 +75,8 @@ mod tests {
             memory: 3 << 20,
             error: Some("private-error at https://crm.example/buyers?phone=067".to_owned()),
             why: None,
+            written: Vec::new(),
+            warnings: Vec::new(),
             records: Vec::new(),
             questions: Vec::new(),
         }

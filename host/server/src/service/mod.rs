@@ -34,7 +34,7 @@ pub use connections::{ConnectionChange, NewConnection};
 pub use error::{Error, Violation, What};
 pub use events::Event;
 pub(crate) use opening::Completeness;
-pub use requests::Asked;
+pub use requests::{Asked, Named};
 pub use tenants::{LANGUAGES, NewTenant, TenantChange};
 pub use upgrading::{Component, Upgraded, Which};
 
