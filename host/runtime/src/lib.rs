@@ -59,10 +59,11 @@ pub mod schedule;
 pub mod seal;
 mod secret;
 mod seen;
+mod settings_schema;
 mod threads;
 
 pub use compiler::{CompileError, Compiler, CompilerProcess, compile_stdin};
-pub use connector::{Connector, InstallError};
+pub use connector::{CONTRACT, Connector, InstallError};
 pub use egress::{
     BreakerPolicy, EgressError, EgressSettings, Forbidden, Grants, NetworkError, Refusal,
     RetryPolicy,
