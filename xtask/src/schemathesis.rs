@@ -96,7 +96,7 @@ fn fill(root: &Path, url: &str, token: &str) -> Result<()> {
     let component = target(root).join("components/connectors/keycrm.wasm");
     let wasm = fs::read(&component).with_context(|| component.display().to_string())?;
     post("/v1/versions", "application/wasm", &wasm)?;
-    let tenant = br#"{"id": "shop", "name": "Shop", "time_zone": "UTC", "language": "en"}"#;
+    let tenant = br#"{"id": "shop", "name": "Shop", "time_zone": "UTC", "language": "en", "currency": "UAH"}"#;
     post("/v1/tenants", "application/json", tenant)?;
     let connection = br#"{"id": "crm", "connector": "keycrm"}"#;
     let connections = "/v1/tenants/shop/connections";
