@@ -115,7 +115,7 @@ pub(crate) enum Recognised {
     /// It is the connection's, as it is to be kept from now on.
     Own(Account),
     /// It is another one, or may be: people are asked. When they agree, it is kept like this.
-    Doubtful(Account, Question),
+    Doubtful(Box<(Account, Question)>),
 }
 
 /// Who asks whose account it is.
@@ -141,7 +141,7 @@ impl Asking<'_> {
     ) -> Recognised {
         let facts = self.facts(found);
         let Some(own) = own else {
-            return Recognised::Own(self.new(known, found, facts));
+            return Recognised::Own(self.taken(known, found, facts));
         };
         // What is not told any more may be told again.
         let same = |kept: BTreeMap<String, String>| Account {
@@ -154,18 +154,18 @@ impl Asking<'_> {
             Likeness::Same => Recognised::Own(same(own.facts.clone())),
             Likeness::Unsure => {
                 let question = self.question("host.unsure-account", own, found, &facts);
-                Recognised::Doubtful(same(BTreeMap::new()), question)
+                Recognised::Doubtful(Box::new((same(BTreeMap::new()), question)))
             }
             Likeness::Other => {
                 let question = self.question("host.other-account", own, found, &facts);
-                Recognised::Doubtful(self.new(known, found, facts), question)
+                Recognised::Doubtful(Box::new((self.taken(known, found, facts), question)))
             }
         }
     }
 
     /// An account that the connection did not have before. Connections of one account share its
     /// identity, and one that is connected again has the identity that it had.
-    fn new(
+    fn taken(
         &self,
         known: &[Account],
         found: &FoundAccount,
@@ -352,7 +352,7 @@ mod tests {
     fn doubtful(own: &Account, known: &[Account], found: &FoundAccount) -> (Account, Question) {
         match ASKING.recognise(Some(own), known, found) {
             Recognised::Own(account) => panic!("{account:?} is taken for {found:?}"),
-            Recognised::Doubtful(account, question) => (account, question),
+            Recognised::Doubtful(doubtful) => *doubtful,
         }
     }
 

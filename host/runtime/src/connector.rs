@@ -294,10 +294,10 @@ fn excess(words: &str) -> Option<InstallError> {
     ];
     let (before, _) = words.split_once("exceeds")?;
     let (_, what, most) = things.iter().find(|(thing, ..)| before.contains(thing))?;
-    let numbers = before.split(|c: char| !c.is_ascii_digit());
+    let mut numbers = before.rsplit(|c: char| !c.is_ascii_digit());
     Some(InstallError::Excess {
         what,
-        found: numbers.filter_map(|digits| digits.parse().ok()).last()?,
+        found: numbers.find_map(|digits| digits.parse().ok())?,
         most: *most,
     })
 }

@@ -805,12 +805,10 @@ impl Run {
         };
         let account = match asking.recognise(self.account.as_ref(), &known, found) {
             Recognised::Own(account) => account,
-            Recognised::Doubtful(account, question) if request.confirmed.contains(&question.id) => {
-                account
-            }
-            Recognised::Doubtful(_, question) => {
-                return Ok(Err(CallError::Question(Box::new(question))));
-            }
+            Recognised::Doubtful(doubtful) => match *doubtful {
+                (account, question) if request.confirmed.contains(&question.id) => account,
+                (_, question) => return Ok(Err(CallError::Question(Box::new(question)))),
+            },
         };
         let before = self.account.replace(account.clone());
         // A preview keeps nothing, but must not see what belongs to another account.

@@ -91,7 +91,8 @@ fn belong_to_somebody_else_ends_the_run_before_it_begins_until_people_have_agree
     let mut after = sandbox.contents("shop");
     let mut expected = before.clone();
     // But for the report of the run.
-    (after.remove("runs"), expected.remove("runs"));
+    after.remove("runs");
+    expected.remove("runs");
     assert_eq!(expected, after);
     assert_eq!(question, asked(&other.run()), "the question stays the same");
     // The right credential puts it right.
