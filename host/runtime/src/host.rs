@@ -984,29 +984,18 @@ fn looking(name: &str) -> JobRequest {
 fn begin_report(connection: &Connection, job: &str, mode: Mode) -> RunReport {
     let started_at = jiff::Timestamp::now();
     RunReport {
-        id: format!(
-            "{}-{:08x}",
-            started_at.strftime("%Y%m%dT%H%M%S.%3f"),
-            fastrand::u32(..)
-        ),
-        connection: connection.id.clone(),
-        connector: connection.connector.title(),
-        job: job.to_owned(),
         mode,
-        started_at,
-        finished_at: None,
-        outcome: Outcome::Running,
-        created: 0,
-        updated: 0,
-        unchanged: 0,
-        failed: 0,
-        requests: 0,
-        memory: 0,
-        error: None,
-        why: None,
-        not_before: None,
-        records: Vec::new(),
-        questions: Vec::new(),
+        ..RunReport::begun(
+            format!(
+                "{}-{:08x}",
+                started_at.strftime("%Y%m%dT%H%M%S.%3f"),
+                fastrand::u32(..)
+            ),
+            connection.id.clone(),
+            connection.connector.title(),
+            job,
+            started_at,
+        )
     }
 }
 

@@ -58,6 +58,39 @@ pub struct RunReport {
     pub questions: Vec<Question>,
 }
 
+impl RunReport {
+    /// That of a live run that has done nothing yet.
+    pub fn begun(
+        id: impl Into<String>,
+        connection: ConnectionId,
+        connector: impl Into<String>,
+        job: impl Into<String>,
+        started_at: jiff::Timestamp,
+    ) -> Self {
+        RunReport {
+            id: id.into(),
+            connection,
+            connector: connector.into(),
+            job: job.into(),
+            mode: Mode::Live,
+            started_at,
+            finished_at: None,
+            outcome: Outcome::Running,
+            created: 0,
+            updated: 0,
+            unchanged: 0,
+            failed: 0,
+            requests: 0,
+            memory: 0,
+            error: None,
+            why: None,
+            not_before: None,
+            records: Vec::new(),
+            questions: Vec::new(),
+        }
+    }
+}
+
 /// How a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -687,25 +687,17 @@ mod tests {
 
     fn report(outcome: Outcome, preview: bool) -> RunReport {
         RunReport {
-            id: "1".to_owned(),
-            connection: "crm".parse().unwrap(),
-            connector: "crm 1.0.0".to_owned(),
-            job: "orders".to_owned(),
             mode: if preview { Mode::Preview } else { Mode::Live },
-            started_at: Timestamp::UNIX_EPOCH,
             finished_at: Some(Timestamp::UNIX_EPOCH),
             outcome,
-            created: 0,
-            updated: 0,
-            unchanged: 0,
-            failed: 0,
-            requests: 0,
-            memory: 0,
             error: Some("the counterpart is down".to_owned()),
-            why: None,
-            not_before: None,
-            records: Vec::new(),
-            questions: Vec::new(),
+            ..RunReport::begun(
+                "1",
+                "crm".parse().unwrap(),
+                "crm 1.0.0",
+                "orders",
+                Timestamp::UNIX_EPOCH,
+            )
         }
     }
 

@@ -18,7 +18,6 @@ use opentelemetry_proto::tonic::trace::v1::{Span, status};
 use prost::Message as _;
 use serde_json::{Value, json};
 use tenon::observe::{self, LogFormat, Metrics, Tracing, TracingOptions, watched};
-use tenon_host::Mode;
 use tenon_host::manifest::{Job, Manifest, Text};
 use tenon_host::report::{Outcome, RunReport};
 use tower::ServiceExt as _;
@@ -74,25 +73,16 @@ fn manifest() -> Manifest {
 
 fn report(outcome: Outcome) -> RunReport {
     RunReport {
-        id: RUN.to_owned(),
-        connection: "private-connection".parse().unwrap(),
-        connector: "keycrm 0.1.0".to_owned(),
-        job: "orders".to_owned(),
-        mode: Mode::Live,
-        started_at: jiff::Timestamp::UNIX_EPOCH,
-        finished_at: None,
         outcome,
-        created: 0,
-        updated: 0,
-        unchanged: 0,
-        failed: 0,
-        requests: 0,
-        memory: 0,
         error: Some("private-error".to_owned()),
         why: Some("private-error".into()),
-        not_before: None,
-        records: Vec::new(),
-        questions: Vec::new(),
+        ..RunReport::begun(
+            RUN,
+            "private-connection".parse().unwrap(),
+            "keycrm 0.1.0",
+            "orders",
+            jiff::Timestamp::UNIX_EPOCH,
+        )
     }
 }
 

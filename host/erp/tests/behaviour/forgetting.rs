@@ -17,25 +17,14 @@ fn branch() -> ConnectionId {
 
 fn report(connection: &ConnectionId) -> RunReport {
     RunReport {
-        id: format!("run-{connection}"),
-        connection: connection.clone(),
-        connector: "crm 1.0.0".into(),
-        job: "orders".into(),
-        mode: tenon_host::Mode::Live,
-        started_at: jiff::Timestamp::UNIX_EPOCH,
-        finished_at: None,
         outcome: Outcome::Done,
-        created: 0,
-        updated: 0,
-        unchanged: 0,
-        failed: 0,
-        requests: 0,
-        memory: 0,
-        error: None,
-        why: None,
-        not_before: None,
-        records: Vec::new(),
-        questions: Vec::new(),
+        ..RunReport::begun(
+            format!("run-{connection}"),
+            connection.clone(),
+            "crm 1.0.0",
+            "orders",
+            jiff::Timestamp::UNIX_EPOCH,
+        )
     }
 }
 

@@ -86,25 +86,14 @@ async fn bindings_are_shown_with_their_connection() {
 
 fn report(id: &str, outcome: Outcome) -> RunReport {
     RunReport {
-        id: id.into(),
-        connection: connection(),
-        connector: "keycrm 0.1.0".into(),
-        job: "orders".into(),
-        mode: tenon_host::Mode::Live,
-        started_at: jiff::Timestamp::UNIX_EPOCH,
-        finished_at: None,
         outcome,
-        created: 0,
-        updated: 0,
-        unchanged: 0,
-        failed: 0,
-        requests: 0,
-        memory: 0,
-        error: None,
-        why: None,
-        not_before: None,
-        records: Vec::new(),
-        questions: Vec::new(),
+        ..RunReport::begun(
+            id,
+            connection(),
+            "keycrm 0.1.0",
+            "orders",
+            jiff::Timestamp::UNIX_EPOCH,
+        )
     }
 }
 

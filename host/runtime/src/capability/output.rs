@@ -202,9 +202,9 @@ mod tests {
         let stack = [
             "can't convert undefined to BigInt",
             "Stack:",
-            "  toInt64@/tmp/3e/sources/initializer.js:60:27",
+            "  toInt64@sources/initializer.js:60:27",
             "  run@connector.js:51:25",
-            "  export_sync$run@/tmp/3e/sources/initializer.js:15927:29",
+            "  export_sync$run@sources/initializer.js:15927:29",
             "",
             "Redirecting call to abort() to mozalloc_abort",
             "",

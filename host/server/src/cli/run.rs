@@ -379,25 +379,15 @@ mod tests {
             samples: vec!["Filter".to_owned()],
         };
         let report = RunReport {
-            id: "1".to_owned(),
-            connection: "crm".parse().unwrap(),
-            connector: "crm 1.0.0".to_owned(),
-            job: "products".to_owned(),
-            mode: Mode::Live,
-            started_at: jiff::Timestamp::UNIX_EPOCH,
-            finished_at: None,
             outcome: Outcome::Done,
-            created: 0,
-            updated: 0,
-            unchanged: 0,
-            failed: 0,
-            requests: 0,
-            memory: 0,
-            error: None,
-            not_before: None,
-            why: None,
-            records: Vec::new(),
             questions: vec![question],
+            ..RunReport::begun(
+                "1",
+                "crm".parse().unwrap(),
+                "crm 1.0.0",
+                "products",
+                jiff::Timestamp::UNIX_EPOCH,
+            )
         };
         let wanted = "not done, 180 of 200 (product): 180 cards would be archived\n    Filter\n    \
                       …\n  to have it done: tenon run crm products --confirm 0a1b\n";

@@ -356,7 +356,7 @@ fn stored(row: &Row<'_>) -> rusqlite::Result<Stored> {
 
 #[cfg(test)]
 mod tests {
-    use tenon_host::{Mode, Reason};
+    use tenon_host::Reason;
 
     use super::*;
 
@@ -400,25 +400,15 @@ mod tests {
 
     fn report(outcome: Outcome, asked: &[&str]) -> RunReport {
         RunReport {
-            id: "1".to_owned(),
-            connection: "crm".parse().unwrap(),
-            connector: "crm 1.0.0".to_owned(),
-            job: "products".to_owned(),
-            mode: Mode::Live,
-            started_at: Timestamp::UNIX_EPOCH,
-            finished_at: None,
             outcome,
-            created: 0,
-            updated: 0,
-            unchanged: 0,
-            failed: 0,
-            requests: 0,
-            memory: 0,
-            error: None,
-            not_before: None,
-            why: None,
-            records: Vec::new(),
             questions: asked.iter().map(|id| question(id)).collect(),
+            ..RunReport::begun(
+                "1",
+                "crm".parse().unwrap(),
+                "crm 1.0.0",
+                "products",
+                Timestamp::UNIX_EPOCH,
+            )
         }
     }
 

@@ -59,25 +59,17 @@ mod tests {
     /// A run of 90 seconds, with things in it that are nobody's business.
     pub fn report(job: &str, outcome: Outcome) -> RunReport {
         RunReport {
-            id: "20260101T000000.000-00000001".to_owned(),
-            connection: "private-connection".parse().unwrap(),
-            connector: "keycrm 0.1.0".to_owned(),
-            job: job.to_owned(),
-            mode: tenon_host::Mode::Live,
-            started_at: "2026-01-01T00:00:00Z".parse().unwrap(),
             finished_at: Some("2026-01-01T00:01:30Z".parse().unwrap()),
             outcome,
-            created: 0,
-            updated: 0,
-            unchanged: 0,
-            failed: 0,
-            requests: 0,
             memory: 3 << 20,
             error: Some("private-error at https://crm.example/buyers?phone=067".to_owned()),
-            why: None,
-            not_before: None,
-            records: Vec::new(),
-            questions: Vec::new(),
+            ..RunReport::begun(
+                "20260101T000000.000-00000001",
+                "private-connection".parse().unwrap(),
+                "keycrm 0.1.0",
+                job,
+                "2026-01-01T00:00:00Z".parse().unwrap(),
+            )
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Tries every way to a file or a folder of the host. It may link the interfaces for that, as guests
-//! of some languages do without using them; there is nothing behind them.
+//! of some languages do without using them; there is nothing behind them. The argument is a path on the
+//! host where nothing is and where the host itself might write.
 
 use std::fs;
 use std::io::Write as _;
@@ -11,7 +12,7 @@ use wasip2::filesystem::preopens;
 guest!(Guest);
 
 impl Attack for Guest {
-    fn run(_argument: &str) -> Result<(), Fault> {
+    fn run(argument: &str) -> Result<(), Fault> {
         let mut tries = 0;
         let mut tried = |way: &str, got_in: bool| {
             tries += 1;
@@ -35,7 +36,7 @@ impl Attack for Guest {
             tried(&format!("look at {path}"), fs::metadata(path).is_ok());
             tried(&format!("follow {path}"), fs::read_link(path).is_ok());
         }
-        for path in ["/tmp/trace", "trace", "../trace"] {
+        for path in [argument, "trace", "../trace"] {
             let written = fs::File::create(path).and_then(|mut file| file.write_all(b"trace"));
             tried(&format!("write {path}"), written.is_ok());
             tried(&format!("make {path}"), fs::create_dir(path).is_ok());
