@@ -101,7 +101,7 @@ fn execute(task: Task) -> Result<()> {
             browser::ensure_browser()?;
             let everything = arguments.is_empty();
             run(cargo(&root)
-                .args(["test", "--release"])
+                .args(["test", "--release", "--no-fail-fast"])
                 .args(tests())
                 .args(arguments))?;
             if everything {

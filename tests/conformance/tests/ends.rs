@@ -1,10 +1,14 @@
 //! However a run ends, what it committed stays, what it did not is gone, people are told why in one
 //! line, and everybody else goes on.
 
+use std::sync::{Arc, Once};
+use std::time::{Duration, Instant};
+
 use futures_util::future::join_all;
 use serde_json::json;
 use tenon_conformance::{Counterpart, Guest, Heard, Run, Sandbox};
 use tenon_host::report::Outcome;
+use tokio::sync::Semaphore;
 
 /// Where guests leave traces of what they write.
 const TRACES: [&str; 4] = ["bindings", "products", "storage", "timers"];
@@ -174,8 +178,8 @@ fn wait_for_answer_is_ended_at_once_while_it_waits_for_its_turn() {
     // Whoever shares the account is told to be silent for a minute.
     let refused = |heard: &Heard| !heard.exchanges.is_empty();
     guest("/busy").ended_when(refused).run().assert_ended("");
-    let began = std::time::Instant::now();
-    let for_a_moment = move |_: &Heard| began.elapsed().as_millis() > 300;
+    let began = Instant::now();
+    let for_a_moment = move |_: &Heard| began.elapsed() > Duration::from_secs(1);
     let run = guest("/")
         .connection("other")
         .ended_when(for_a_moment)
@@ -203,16 +207,29 @@ fn sleep_for_ever_is_ended_within_moments() {
 #[test]
 fn sleep_for_ever_in_every_place_keeps_no_run_waiting_that_is_to_end() {
     let sandbox = Sandbox::new();
-    let sleeper = |tenant: &str| sandbox.guest("sleep_for_ever").tenant(tenant);
+    let asleep = Arc::new(Semaphore::new(0));
     let sleepers: Vec<_> = (0..Sandbox::PLACES)
-        .map(|number| sleeper(&format!("sleeper-{number}")))
+        .map(|number| {
+            let (asleep, told) = (Arc::clone(&asleep), Once::new());
+            let guest = sandbox.guest("sleep_for_ever");
+            (guest.tenant(&format!("sleeper-{number}"))).ended_when(move |heard| {
+                if heard.passed > 0 {
+                    told.call_once(|| asleep.add_permits(1));
+                }
+                false
+            })
+        })
         .collect();
-    let late = sleeper("shop").ended_when(|_| true);
+    let late = sandbox.guest("sleep_for_ever").ended_when(|_| true);
+    let late = async {
+        let _ = asleep.acquire_many(Sandbox::PLACES).await;
+        late.start().await
+    };
     sandbox.block_on(async {
         tokio::select! {
             biased;
             runs = join_all(sleepers.iter().map(Guest::start)) => panic!("{runs:?}"),
-            run = late.start() => run.assert_ended("stopped by a person before it began"),
+            run = late => run.assert_ended("stopped by a person before it began"),
         }
     });
 }
