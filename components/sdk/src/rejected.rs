@@ -4,8 +4,9 @@
 //! back is often mended elsewhere: nobody will tell of it again. So its id is kept in storage.
 //!
 //! A scheduled run tries some of them again, those first that have waited longest: however many
-//! cannot be taken, none keeps another from its try. A run that people asked for tries all, or names
-//! them again, because the host takes it that what such a run does not name has been taken.
+//! cannot be taken, none keeps another from its try. A run that people asked for tries all. The host
+//! lists a record until it was taken or the job says that nothing is wanted of it any more, so a job
+//! that keeps one no longer says so.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -81,6 +82,8 @@ pub struct Rejected {
     since: Option<Instant>,
     waiting: BTreeMap<String, Waiting>,
     changed: BTreeSet<String>,
+    /// What the host is to be told with the next write.
+    settled: Vec<Subject>,
 }
 
 /// A record that waits for its next try.
@@ -121,6 +124,7 @@ impl Rejected {
             since: retry.since,
             waiting,
             changed: BTreeSet::new(),
+            settled: Vec::new(),
         }
     }
 
@@ -208,14 +212,15 @@ impl Rejected {
 
     /// Keeps a record no longer: it was taken, or is gone.
     pub fn settle(&mut self, id: &str) {
-        if self.waiting.remove(id).is_some() {
+        if let Some(waiting) = self.waiting.remove(id) {
             self.changed.insert(id.to_owned());
+            self.settled
+                .extend(waiting.listed.into_iter().map(|one| one.subject));
         }
     }
 
     /// At the end of a run that people asked for, names those again that this call has not tried:
-    /// calls before it have, or those of a run that was given up. Nothing says that they could be
-    /// taken by now, and silence would.
+    /// calls before it have, or those of a run that was given up. So its report names all of them.
     pub fn name_untried(&self) {
         for one in self.untried() {
             run::reject(&[Rejection {
@@ -234,11 +239,15 @@ impl Rejected {
             .flat_map(|one| &one.listed)
     }
 
-    /// Writes what has changed.
+    /// Writes what has changed, and tells the host what is settled.
     ///
     /// # Errors
     /// `configuration` when storage is full.
     pub fn save(&mut self) -> Result<(), Fault> {
+        let settled = std::mem::take(&mut self.settled);
+        if !settled.is_empty() {
+            run::settle(&self.kind, &settled);
+        }
         let mut writes = Vec::new();
         let mut deletes = Vec::new();
         for id in std::mem::take(&mut self.changed) {
@@ -288,6 +297,7 @@ mod tests {
             since,
             waiting: waiting.collect::<BTreeMap<_, _>>(),
             changed: BTreeSet::new(),
+            settled: Vec::new(),
         }
     }
 

@@ -30,8 +30,8 @@ use crate::reason::{Catalogue, LANGUAGES};
 /// The interface that every connector exports.
 const SYNC: &str = "tenon:connector/sync@0.2.0";
 
-/// The contract that this host speaks.
-pub(crate) const CONTRACT: &str = "0.2.0";
+/// The version of the contract that this host speaks.
+pub const CONTRACT: &str = "0.2.0";
 
 /// What a component exports or imports of the contract, whatever its version.
 const OWN: [&str; 3] = ["tenon:connector/", "tenon:erp/", "tenon:runtime/"];

@@ -25,7 +25,7 @@ use crate::ids::{ConnectionId, TenantId};
 use crate::limits::{BadLimit, Breach, Limits};
 use crate::manifest::{Manifest, SettingsError, check_settings, one_line};
 use crate::model::{Fault, Origin};
-use crate::observe::{NoObserver, Observer, tidy};
+use crate::observe::{Level, NoObserver, Observer, tidy};
 use crate::options::HostOptions;
 use crate::place::{BadPlace, Place};
 use crate::platform::{Binding, Platform, Timer};
@@ -33,6 +33,7 @@ use crate::reason::{self, LANGUAGES, Mend, Reason};
 use crate::report::{Outcome, Question, RunReport};
 use crate::request::{JobRequest, Mode, WantedJob, Webhook};
 use crate::secret::Secret;
+use crate::seen::Seen;
 use crate::signed;
 use crate::threads::Threads;
 use crate::watch::{Cut, Exhausted, Stage, Watch};
@@ -724,6 +725,7 @@ impl Host {
             .await?;
         let run = Run {
             report: begin_report(connection, &request.job, request.mode),
+            seen: Seen::default(),
             place: connection.place.clone(),
             books: work.about().await?,
             account: work.account().await?,
@@ -937,6 +939,7 @@ async fn finish(mut state: RunState, connection: &Connection, ending: Ending) ->
     let mut committed = Ok(());
     if let Some(run) = state.run.as_mut() {
         if !matches!(ending, Ending::Answered(_)) {
+            run.seen.roll_back();
             committed = run.work.rollback().await.map_err(wasmtime::Error::from);
         }
         conclude(&mut run.report, connection, ending);
@@ -949,13 +952,19 @@ async fn finish(mut state: RunState, connection: &Connection, ending: Ending) ->
             state.commit().await
         };
     }
-    let committed = committed.map_err(|error| crash(&state, &error));
+    if let Err(error) = committed {
+        let crashed = Ending::Failed(crash(&state, &error));
+        if let Some(run) = state.run.as_mut() {
+            run.seen.roll_back();
+            conclude(&mut run.report, connection, crashed);
+        }
+    }
     state.count();
-    let Some(Run { mut report, .. }) = state.run else {
+    let Some(Run { report, .. }) = state.run else {
         unreachable!("a run has its report until here");
     };
-    if let Err(error) = committed {
-        conclude(&mut report, connection, Ending::Failed(error));
+    for warning in &report.warnings {
+        state.log.line(Level::Warn, warning.why.clone());
     }
     report
 }

@@ -61,13 +61,15 @@ pub mod rules;
 pub mod schedule;
 pub mod seal;
 mod secret;
+mod seen;
+mod settings_schema;
 mod signed;
 mod threads;
 mod watch;
 
 pub use account::FoundAccount;
 pub use compiler::{CompileError, Compiler, CompilerProcess, compile_stdin};
-pub use connector::{Connector, InstallError};
+pub use connector::{CONTRACT, Connector, InstallError};
 pub use egress::{
     BreakerPolicy, BudgetUse, EgressError, EgressSettings, Forbidden, Grants, NetworkError,
     Refusal, RetryPolicy,

@@ -7,10 +7,12 @@
 //! that is not fit in each part and small in all is refused when the connector is installed.
 
 use std::collections::HashSet;
+use std::hash::Hash;
 
 use jsonschema::error::ValidationErrorKind;
 use jsonschema::{Draft, PatternOptions, ValidationError};
 use serde::Serialize;
+use serde::de::IgnoredAny;
 use serde_json::Value;
 use url::Url;
 
@@ -20,6 +22,8 @@ use crate::model::RecordKind;
 use crate::reason::{self, Catalogue};
 use crate::rules::{self, Broken};
 use crate::schedule::{BadCron, Cron};
+pub use crate::settings_schema::SettingsSchema;
+use crate::settings_schema::{self, check_words};
 
 /// Most bytes of a name or an id.
 const NAME: usize = 63;
@@ -177,7 +181,7 @@ pub struct Budget {
 }
 
 /// Requests that change nothing at the counterpart although their method could.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 pub struct Read {
     /// `POST`, mostly.
     pub method: String,
@@ -259,7 +263,7 @@ pub struct Manifest {
     /// Title for people.
     pub title: Text,
     /// JSON Schema of the settings.
-    pub settings_schema: Value,
+    pub settings_schema: SettingsSchema,
     /// The names that it has choices for.
     pub options: Vec<String>,
     /// Credentials it needs.
@@ -284,6 +288,14 @@ pub enum BadManifest {
     /// The schema is not JSON.
     #[error("its settings schema is not JSON: {0}")]
     SchemaNotJson(#[from] serde_json::Error),
+    /// Something in the schema of the settings is not as it should be.
+    #[error("{path}: {reason}")]
+    Schema {
+        /// Where, such as `settings_schema.properties.shop.x-options`.
+        path: String,
+        /// What is wrong there.
+        reason: String,
+    },
     /// The schema is not a JSON Schema that the host takes.
     #[error("its settings schema is not usable: {0}")]
     SchemaNotASchema(String),
@@ -372,6 +384,15 @@ pub enum BadManifest {
     },
 }
 
+impl From<settings_schema::Fault> for BadManifest {
+    fn from(fault: settings_schema::Fault) -> Self {
+        BadManifest::Schema {
+            path: one_line(&fault.path),
+            reason: one_line(&fault.reason),
+        }
+    }
+}
+
 /// Foreign text, fit to stand in one line of an error.
 pub(crate) fn one_line(text: &str) -> String {
     const MOST: usize = 300;
@@ -432,6 +453,12 @@ fn names<'a, N: AsRef<str> + ?Sized + 'a>(
         }
     }
     Ok(())
+}
+
+/// The first of several that was there before.
+fn twice<T: Eq + Hash>(all: &[T]) -> Option<&T> {
+    let mut seen = HashSet::new();
+    all.iter().find(|one| !seen.insert(*one))
 }
 
 impl Text {
@@ -536,6 +563,10 @@ impl Endpoint {
                 return Err(self.bad(format!("has a read by `{method}`, which is no method")));
             }
         }
+        if let Some(Read { method, path }) = twice(&self.reads) {
+            let path = one_line(path);
+            return Err(self.bad(format!("has a read by {method} of `{path}` twice")));
+        }
         few(
             self.credentials.len(),
             CREDENTIALS,
@@ -561,6 +592,11 @@ impl Endpoint {
             )));
         }
         few(self.costs.len(), COSTS, "costs at an endpoint")?;
+        let prefixes: Vec<&String> = self.costs.iter().map(|(prefix, _)| prefix).collect();
+        if let Some(prefix) = twice(&prefixes) {
+            let prefix = one_line(prefix);
+            return Err(self.bad(format!("has a cost for `{prefix}` twice")));
+        }
         for (prefix, cost) in &self.costs {
             few(prefix.len(), PHRASE, "bytes in a cost's prefix")?;
             let prefix = one_line(prefix);
@@ -615,7 +651,11 @@ impl Manifest {
             .map_err(|_| BadManifest::Version(one_line(&self.version)))?;
         self.title.check("connector")?;
         affordable(&self.settings_schema)?;
-        settings_validator(&self.settings_schema).map_err(BadManifest::SchemaNotASchema)?;
+        (self.settings_schema.validator(settings_validator).map(drop))
+            .map_err(BadManifest::SchemaNotASchema)?;
+        few(self.options.len(), OPTIONS, "choices")?;
+        names("choice", &self.options)?;
+        check_words(&self.settings_schema, &self.options)?;
 
         few(self.credentials.len(), CREDENTIALS, "credentials")?;
         names("credential", self.credentials.iter().map(|one| &one.name))?;
@@ -653,9 +693,8 @@ impl Manifest {
                 KINDS,
                 format!("record kinds for its job `{}`", job.id),
             )?;
-            let mut heard = HashSet::new();
-            if let Some(twice) = job.listens_to.iter().find(|one| !heard.insert(**one)) {
-                let (Subscription::Changed(kind) | Subscription::Visited(kind)) = twice;
+            if let Some(subscription) = twice(&job.listens_to) {
+                let (Subscription::Changed(kind) | Subscription::Visited(kind)) = subscription;
                 return Err(BadManifest::Twice {
                     what: "record kind",
                     name: kind.name().to_owned(),
@@ -667,8 +706,6 @@ impl Manifest {
         for action in &self.actions {
             action.title.check(format_args!("action `{}`", action.id))?;
         }
-        few(self.options.len(), OPTIONS, "choices")?;
-        names("choice", &self.options)?;
         self.check_webhooks()?;
         self.check_reasons()
     }
@@ -707,7 +744,6 @@ impl Manifest {
     }
 
     fn check_reasons(&self) -> Result<(), BadManifest> {
-        few(self.reasons.len(), REASONS, "reasons")?;
         for (code, text) in &self.reasons {
             let bad = |problem: String| {
                 Err(BadManifest::Reason {
@@ -827,7 +863,16 @@ impl TryFrom<sync::ConnectorManifest> for Manifest {
             SCHEMA,
             "bytes in its settings schema",
         )?;
-        let settings_schema: Value = serde_json::from_str(&raw.settings_schema)?;
+        let _: IgnoredAny = serde_json::from_str(&raw.settings_schema)?;
+        few(raw.reasons.len(), REASONS, "reasons")?;
+        let codes: Vec<&String> = raw.reasons.iter().map(|reason| &reason.code).collect();
+        if let Some(code) = twice(&codes) {
+            return Err(BadManifest::Twice {
+                what: "reason",
+                name: one_line(code),
+            });
+        }
+        let settings_schema = settings_schema::read(&raw.settings_schema)?;
         let manifest = Manifest {
             name: raw.name,
             version: raw.version,
@@ -936,7 +981,7 @@ pub struct SettingsError {
 
 /// All ways in which settings break the schema of a manifest, in the order of the settings.
 pub fn check_settings(manifest: &Manifest, settings: &Value) -> Vec<SettingsError> {
-    match settings_validator(&manifest.settings_schema) {
+    match manifest.settings_schema.validator(settings_validator) {
         Ok(validator) => validator
             .iter_errors(settings)
             .map(|error| SettingsError {
@@ -1185,6 +1230,40 @@ mod tests {
     }
 
     #[test]
+    fn words_of_the_settings_schema_mean_something() {
+        fn setting(manifest: &mut sync::ConnectorManifest, word: &str, value: &str) {
+            let schema = json!({ "properties": { "url": {}, "shop": { word: value } } });
+            manifest.settings_schema = schema.to_string();
+        }
+        every_one_is_refused(&[
+            (
+                |m| setting(m, "x-option", "statuses"),
+                "settings_schema.properties.shop.x-option: there is no such word",
+            ),
+            (
+                |m| setting(m, "x-options", "states"),
+                "settings_schema.properties.shop.x-options: there is no choice `states`; there are \
+                 `statuses`",
+            ),
+            (
+                |m| setting(m, "x-directory", "shops"),
+                "settings_schema.properties.shop.x-directory: there is no directory `shops`",
+            ),
+            (
+                |m| setting(m, "x-record", "buyer"),
+                "settings_schema.properties.shop.x-record: there is no kind of record `buyer`",
+            ),
+            (
+                |m| m.settings_schema = r#"{ "properties": { "url": {}, "url": {} } }"#.to_owned(),
+                "settings_schema.properties: `url` is there twice",
+            ),
+        ]);
+        let mut fit = fit();
+        setting(&mut fit, "x-options", "statuses");
+        assert!(Manifest::try_from(fit).is_ok());
+    }
+
+    #[test]
     fn a_version_can_be_compared() {
         every_one_is_refused(&[
             (|m| m.version.clear(), "its version ``"),
@@ -1369,6 +1448,31 @@ mod tests {
             (
                 |m| m.endpoints[0].credentials[0] = "token".to_owned(),
                 "names the credential `token`, which it does not declare",
+            ),
+        ]);
+    }
+
+    #[test]
+    fn nothing_is_declared_twice() {
+        every_one_is_refused(&[
+            (
+                |m| m.reasons.extend(m.reasons.clone()),
+                "the reason `order.no-buyer` twice",
+            ),
+            (
+                |m| m.options.extend(m.options.clone()),
+                "the choice `statuses` twice",
+            ),
+            (
+                |m| m.endpoints[0].costs.push(("/reports".to_owned(), 6)),
+                "has a cost for `/reports` twice",
+            ),
+            (
+                |m| {
+                    let reads = m.endpoints[0].reads.clone();
+                    m.endpoints[0].reads.extend(reads);
+                },
+                "has a read by POST of `/orders/*/search` twice",
             ),
         ]);
     }

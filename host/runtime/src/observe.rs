@@ -58,7 +58,9 @@ pub struct Progress {
 }
 
 /// Which side of an integration a record is on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, serde::Deserialize,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Side {
     /// The platform's.
@@ -204,8 +206,9 @@ pub trait Observer: Send + Sync {
         let _ = (kind, subjects);
     }
 
-    /// Both sides agree on a record: the connector bound the two with a fingerprint. It lasts from the
-    /// next checkpoint on.
+    /// Both sides agree on a record: the connector bound the two with a fingerprint, or the platform has
+    /// saved it; `key` or `origin` is empty where that side has none. It lasts from the next checkpoint
+    /// on.
     fn agreed(&self, kind: &str, key: &str, origin: &str) {
         let _ = (kind, key, origin);
     }

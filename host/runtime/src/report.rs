@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::ConnectionId;
 use crate::model::{Key, Origin};
+use crate::observe::Side;
 use crate::reason::Reason;
 use crate::request::Mode;
 
@@ -27,9 +28,10 @@ pub struct RunReport {
     pub finished_at: Option<jiff::Timestamp>,
     /// How it ended.
     pub outcome: Outcome,
-    /// New records.
+    /// New records: of the kinds that the job is about, as the connector counts them, as long as that
+    /// is what the host saw written; else all that it saw.
     pub created: u64,
-    /// Changed records.
+    /// Changed and removed records, counted in the same way.
     pub updated: u64,
     /// Records that were right already.
     pub unchanged: u64,
@@ -50,6 +52,12 @@ pub struct RunReport {
     /// more requests until then.
     #[serde(default)]
     pub not_before: Option<jiff::Timestamp>,
+    /// All that was written, as the host saw it, by side and kind.
+    #[serde(default)]
+    pub written: Vec<WrittenRecords>,
+    /// What people should know although the run went on.
+    #[serde(default)]
+    pub warnings: Vec<Warning>,
     /// The records that could not be taken.
     pub records: Vec<RejectedRecord>,
     /// What people have to agree to before it is done; none where they have. A run that ended as
@@ -85,9 +93,17 @@ impl RunReport {
             error: None,
             why: None,
             not_before: None,
+            written: Vec::new(),
+            warnings: Vec::new(),
             records: Vec::new(),
             questions: Vec::new(),
         }
+    }
+
+    /// Whether it cannot go on before people have agreed to this.
+    pub fn waits_for(&self, question: &Question) -> bool {
+        self.outcome == Outcome::Configuration
+            && (self.why.as_ref()).is_some_and(|why| why.code == question.why.code)
     }
 }
 
@@ -122,6 +138,31 @@ impl Outcome {
             Outcome::Crashed => "crashed",
         }
     }
+}
+
+/// How many records of a kind were written on one side, each counted once.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WrittenRecords {
+    /// Where.
+    pub side: Side,
+    /// Kind of record: on the platform `order`, `product` and such; at the counterpart as the connector
+    /// names it.
+    pub kind: String,
+    /// New ones.
+    pub created: u64,
+    /// Those that are other than before.
+    pub updated: u64,
+    /// Those that are gone.
+    pub removed: u64,
+}
+
+/// Something that people should know of a run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Warning {
+    /// In English.
+    pub text: String,
+    /// The same for every language.
+    pub why: Reason,
 }
 
 /// A record, as the side knows it that it comes from.
@@ -169,8 +210,19 @@ pub struct Question {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
+
+    /// The report of a run that has just begun.
+    pub fn report() -> RunReport {
+        let report = serde_json::json!({
+            "id": "1", "connection": "keycrm", "connector": "keycrm 0.1.0", "job": "orders",
+            "started_at": "2026-01-01T00:00:00Z", "finished_at": null,
+            "outcome": "running", "created": 0, "updated": 0, "unchanged": 0, "failed": 0,
+            "requests": 0, "error": null, "records": [],
+        });
+        serde_json::from_value(report).unwrap()
+    }
 
     #[test]
     fn an_outcome_has_one_name_everywhere() {
@@ -189,13 +241,7 @@ mod tests {
 
     #[test]
     fn a_report_from_before_memory_was_told_is_read() {
-        let report = serde_json::json!({
-            "id": "1", "connection": "keycrm", "connector": "keycrm 0.1.0", "job": "orders",
-            "started_at": "2026-01-01T00:00:00Z", "finished_at": null,
-            "outcome": "done", "created": 0, "updated": 0, "unchanged": 0, "failed": 0,
-            "requests": 0, "error": null, "records": [],
-        });
-        let report: RunReport = serde_json::from_value(report).unwrap();
+        let report = report();
         assert_eq!((0, Mode::Live), (report.memory, report.mode));
     }
 }

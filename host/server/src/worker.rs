@@ -16,7 +16,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use tenon_host::manifest::Manifest;
 use tenon_host::observe::{Exchange, Level, LogLine, Observer, Progress, Stop, Written};
-use tenon_host::report::{Outcome, RejectedRecord, RunReport};
+use tenon_host::report::{Outcome, RejectedRecord, RunReport, Subject};
 use tenon_host::{Cause, Connection, JobRequest, Mode};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
@@ -250,19 +250,24 @@ async fn execute(
     }
     let watched = stored.trial.is_some() && !work.preview;
     let opened = service.open_stored(&stored, Completeness::Whole).await;
-    let (ended, failed) = match opened {
+    let (ended, failed, for_one) = match opened {
         Ok(opened) => {
+            let for_one = is_for_one(&work);
             let (report, stopped) = go(service, alone, &stored, &opened, work).await?;
             let failed = matches!(report.outcome, Outcome::Crashed | Outcome::Configuration);
-            (ended(report, stopped), failed)
+            // What people have to be asked first is about the connection.
+            let for_one = for_one && !report.questions.iter().any(|one| report.waits_for(one));
+            (ended(report, stopped), failed, for_one)
         }
         // A version whose component or settings do not even open is a bad version, too. What the
         // machine lacks, or an admin took away, says nothing about the version.
-        Err(error) if watched && error.is_of_version() => (ended_before_it_began(&error), true),
+        Err(error) if watched && error.is_of_version() => {
+            (ended_before_it_began(&error), true, false)
+        }
         Err(error) => return Err(error),
     };
     if !watched {
-        return Ok(ended);
+        return Ok(alone_if(for_one, ended));
     }
     let after = match service.judge(alone, &stored, failed).await {
         Ok(after) => after,
@@ -279,8 +284,27 @@ async fn execute(
             error: reason,
             retry: true,
         },
-        ended => ended,
+        ended => alone_if(for_one, ended),
     })
+}
+
+/// Whether a run does one thing that somebody asked for, so that what cannot be done says nothing about
+/// the connection.
+fn is_for_one(work: &Work) -> bool {
+    let is_of_record = matches!(work.cause, Cause::Action { .. } | Cause::Visited(_));
+    work.preview || work.argument.is_some() || is_of_record
+}
+
+/// Lets a request that is for one thing fail by itself instead of pausing its connection, which would
+/// be paused again by the same request whenever it is switched on.
+fn alone_if(for_one: bool, ended: Ended) -> Ended {
+    match ended {
+        Ended::Paused { reason } if for_one => Ended::Failed {
+            error: reason,
+            retry: false,
+        },
+        ended => ended,
+    }
 }
 
 /// What becomes of a request, by the report of its run.
@@ -495,7 +519,7 @@ impl Recorder {
 
     /// Writes what was heard; with a report, also how the run ended.
     async fn keep(&self, report: Option<RunReport>) -> Result<(), Error> {
-        let (lines, written, news, named_all) = {
+        let (lines, written, news) = {
             let mut heard = self.heard();
             let fresh = heard.written.len();
             heard.kept_changes += fresh;
@@ -503,14 +527,12 @@ impl Recorder {
                 std::mem::take(&mut heard.lines),
                 std::mem::take(&mut heard.written),
                 heard.failures.take(),
-                heard.failures.named_all(),
             )
         };
         if lines.is_empty() && written.is_empty() && news.is_empty() && report.is_none() {
             return Ok(());
         }
         let begun = self.begun.clone();
-        let answered = report.as_ref().and_then(|report| self.answers(report));
         let cause = self.cause.clone();
         let began_at = (self.claim.as_ref()).map_or(begun.started_at, |claim| claim.began_at);
         let told = news.clone();
@@ -530,11 +552,10 @@ impl Recorder {
                     return Ok(());
                 }
                 note_failures(db, &begun, &told, now)?;
-                let (tenant, connection) = (&begun.tenant, &begun.connection);
                 if let Some(report) = &report {
                     let run = questions::Heard {
-                        tenant,
-                        connection,
+                        tenant: &begun.tenant,
+                        connection: &begun.connection,
                         run: &begun.id,
                         argument: begun.argument.as_deref(),
                         cause: &cause,
@@ -543,11 +564,6 @@ impl Recorder {
                     };
                     questions::heard(db, run, report, now)?;
                 }
-                if !named_all {
-                    failed::doubt(db, tenant, connection, &begun.job)?;
-                } else if let Some(answered) = answered {
-                    failed::settle(db, tenant, connection, &begun.job, answered)?;
-                }
                 Ok::<_, Error>(())
             })
             .await;
@@ -555,14 +571,6 @@ impl Recorder {
             self.heard().failures.put_back(news);
         }
         kept
-    }
-
-    /// When the work began that a run ended, if it was what people ask for who want failed records to
-    /// be tried again: a whole run of the job.
-    fn answers(&self, report: &RunReport) -> Option<Timestamp> {
-        let claim = self.claim.as_ref()?;
-        let whole = claim.cause == Cause::Asked && claim.argument.is_none();
-        (whole && report.outcome == Outcome::Done).then_some(claim.began_at)
     }
 
     /// Sees whether the run is to let go, once it has had its slice.
@@ -593,21 +601,20 @@ fn note_failures(
     let (tenant, connection) = (&begun.tenant, &begun.connection);
     for piece in news {
         match piece {
-            News::Failed(RejectedRecord {
-                kind, id, reason, ..
-            }) => {
+            News::Failed(rejected) => {
                 let record = failed::FailedRecord {
-                    kind: kind.clone(),
-                    id: id.clone(),
-                    reason: reason.clone(),
+                    kind: rejected.kind.clone(),
+                    subject: rejected.subject.clone(),
+                    label: rejected.id.clone(),
+                    reason: rejected.reason.clone(),
                     job: begun.job.clone(),
                     run: begun.id.clone(),
                     at: now,
                 };
                 failed::put(db, tenant, connection, &record)?;
             }
-            News::Taken((kind, id)) => {
-                failed::remove(db, tenant, connection, kind, id)?;
+            News::Settled((kind, subject)) => {
+                failed::remove(db, tenant, connection, kind, subject)?;
             }
         }
     }
@@ -640,6 +647,10 @@ impl Observer for Recorder {
 
     fn agreed(&self, kind: &str, key: &str, origin: &str) {
         self.heard().failures.agreed(kind, key, origin);
+    }
+
+    fn settled(&self, kind: &str, subjects: &[Subject]) {
+        self.heard().failures.settled(kind, subjects);
     }
 
     fn wrote(&self, written: &Written) {
@@ -714,6 +725,49 @@ mod tests {
         }
         let preview = ended(report(Outcome::Suspended, true), None);
         assert_eq!(Ended::Done, preview);
+    }
+
+    #[test]
+    fn what_cannot_be_done_for_one_request_pauses_nothing() {
+        let work = |argument: Option<&str>, preview, cause| Work {
+            run: "1".to_owned(),
+            job: "orders".to_owned(),
+            argument: argument.map(str::to_owned),
+            preview,
+            cause,
+            claim: None,
+        };
+        let target = tenon_host::RecordRef {
+            kind: tenon_host::model::RecordKind::Order,
+            key: "7".to_owned(),
+        };
+        let press = Cause::Action {
+            action: "stock".to_owned(),
+            target: target.clone(),
+        };
+        let paused = || Ended::Paused {
+            reason: "it has no store".to_owned(),
+        };
+        let failed = Ended::Failed {
+            error: "it has no store".to_owned(),
+            retry: false,
+        };
+        for work in [
+            work(Some("warehouse-1"), false, Cause::Asked),
+            work(Some("5"), false, Cause::Webhook),
+            work(None, false, press),
+            work(None, false, Cause::Visited(target.clone())),
+            work(None, true, Cause::Asked),
+        ] {
+            assert_eq!(failed, alone_if(is_for_one(&work), paused()));
+        }
+        for work in [
+            work(None, false, Cause::Scheduled),
+            work(None, false, Cause::Asked),
+            work(None, false, Cause::Changed(vec![target])),
+        ] {
+            assert_eq!(paused(), alone_if(is_for_one(&work), paused()));
+        }
     }
 
     #[test]

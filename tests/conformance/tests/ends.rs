@@ -54,6 +54,56 @@ fn a_well_behaved_guest_uses_the_whole_contract_and_is_done() {
     }
 }
 
+/// Lets the guest that makes four records count them in some way; answers with what is reported, and
+/// with the code of the warning.
+fn counted(argument: &str) -> ((u64, u64), Option<String>) {
+    let sandbox = Sandbox::new();
+    let run = sandbox.guest("count_wrongly").argument(argument).run();
+    let report = &run.report;
+    let written: Vec<(&str, u64)> = (report.written.iter())
+        .map(|written| (written.kind.as_str(), written.created))
+        .collect();
+    match argument {
+        // What was written to the platform was undone; the counterpart has what it has.
+        "fault" => assert_eq!(vec![("contact", 1)], written),
+        _ => assert_eq!(vec![("product", 3), ("contact", 1)], written),
+    }
+    // What is kept is what is reported, and people find the warning in the log.
+    let kept = &sandbox.contents("shop")["runs"];
+    let counts = format!(
+        "\"created\":{},\"updated\":{}",
+        report.created, report.updated
+    );
+    assert!(kept[0].contains(&counts), "{kept:?}");
+    let warning = report.warnings.first();
+    assert_eq!(warning.is_some(), run.logged(&["the connector counted"]));
+    if let Some(warning) = warning {
+        assert!(run.logged(&[&warning.text]), "{run:?}");
+    }
+    let code = warning.map(|warning| warning.why.code.clone());
+    ((report.created, report.updated), code)
+}
+
+#[test]
+fn count_wrongly_and_say_nothing_is_counted_by_the_host_with_a_warning() {
+    let silent = Some("host.not-counted".to_owned());
+    assert_eq!(((4, 0), silent.clone()), counted("silent"));
+    assert_eq!(((1, 0), silent), counted("fault"));
+    // What comes after its last word is added to that.
+    assert_eq!(((4, 0), None), counted("before"));
+}
+
+#[test]
+fn count_wrongly_gives_way_to_what_the_host_saw_with_a_warning() {
+    for argument in ["none", "less", "more"] {
+        let otherwise = Some("host.counted-otherwise".to_owned());
+        assert_eq!(((4, 0), otherwise), counted(argument), "{argument}");
+    }
+    // Its own way to count, as long as it adds up.
+    assert_eq!(((3, 0), None), counted("right"));
+    assert_eq!(((4, 0), None), counted("all"));
+}
+
 #[test]
 fn spin_for_ever_is_stopped_at_its_deadline() {
     let run = ended_half_way("spin_for_ever", json!({ "compute_ms": 200 }));

@@ -45,6 +45,15 @@ fn garbled_manifest_is_refused() {
 }
 
 #[test]
+fn mistype_settings_is_refused_with_the_place_in_the_schema() {
+    let refusal = refusal("mistype_settings");
+    let place = "settings_schema.properties.warehouse.x-directory: there is no directory \
+                 `warehouse`; there are ";
+    assert!(refusal.contains(place), "{refusal}");
+    assert!(refusal.contains("`warehouses`"), "{refusal}");
+}
+
+#[test]
 fn return_huge_manifest_is_refused() {
     memory::bounded(512 << 20, || refusal("return_huge_manifest"));
 }

@@ -280,6 +280,7 @@ impl Shop {
         let running = self.host.run(&connection, &request, observer.clone());
         let report = self.runtime.block_on(running);
         let log = std::mem::take(&mut *observer.log.lock().expect("no panic"));
+        assert!(report.warnings.is_empty(), "{:#?}", report.warnings);
         Run { report, log }
     }
 

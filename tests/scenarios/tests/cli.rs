@@ -403,6 +403,46 @@ fn inspect_tells_what_a_component_is_in_three_languages() {
     assert!(error.contains("/dev/null"), "{error}");
 }
 
+#[test]
+fn inspect_shows_all_that_a_component_says_about_itself() {
+    let shown = |name: &str| {
+        let file = target().join(format!("components/{name}.wasm"));
+        let output = tenon(&["inspect", file.to_str().unwrap()], &[]);
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let moysklad = shown("connectors/moysklad");
+    for part in [
+        "contract 0.2.0, state version ",
+        "price_lists — Price lists and stores (list of object",
+        "    store — Store (string, required, choice stores)",
+        "    price_list — Price list (string, required, directory warehouses)",
+        "site_category — Category on the site (string, record category)",
+        "\nchoices\n  ",
+        "token — Access token (bearer)",
+        "for `access_token`)",
+        "{settings.base_url}, signed with token, else login, 4 at once",
+        "  at most 11 in 3.1 s",
+        "/api/remap/1.2/report/stock/all… costs 5",
+        "\nactions\n  ",
+        "\nwebhooks\n  not signed",
+        "(on warehouse)",
+    ] {
+        assert!(moysklad.contains(part), "{part} is not in\n{moysklad}");
+    }
+    let ledger = shown("scenarios/ledger_1_0");
+    let heard = "heard — Job (when asked, changes of order, visits of partner)";
+    assert!(ledger.contains(heard), "{ledger}");
+}
+
+#[test]
+fn inspect_refuses_a_component_whose_settings_are_mistyped_in_one_line() {
+    let file = target().join("components/conformance/mistype_settings.wasm");
+    let error = refusal(&tenon(&["inspect", file.to_str().unwrap()], &[]));
+    let place = "settings_schema.properties.warehouse.x-directory: there is no directory";
+    assert!(error.contains(place), "{error}");
+}
+
 fn state(site: &Site) -> Vec<(&'static str, Vec<Value>)> {
     written(|kind| site.records(kind))
 }

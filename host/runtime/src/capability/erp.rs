@@ -11,8 +11,8 @@ use crate::contract::tenon::erp::{catalog, directories, orders, partners, stock}
 use crate::model::{
     Category, Cursor, Directory, Entry, Fault, Image, Keep, Key, LinkedDocument, Money, Order,
     OrderDirection, OrderFields, OrderLookup, OrderPage, Origin, Partner, PartnerFields,
-    PartnerLookup, PartnerPage, Product, ProductFields, ProductLookup, ProductPage, Reason, Saved,
-    StockLevel, StockPage,
+    PartnerLookup, PartnerPage, Product, ProductFields, ProductLookup, ProductPage, Reason,
+    RecordKind, Saved, StockLevel, StockPage,
 };
 use crate::reason::Told;
 
@@ -28,6 +28,51 @@ impl RunState {
         let most = self.limits.record;
         if weight > most {
             return Err(too_large(weight, most));
+        }
+        Ok(())
+    }
+}
+
+/// What the host notes of each record that is saved: its kind, and what tells it from all others of that
+/// kind beside its key.
+struct Noted {
+    kind: &'static str,
+    part: String,
+    origin: String,
+}
+
+impl Noted {
+    fn new(kind: &'static str) -> Noted {
+        Noted {
+            kind,
+            part: String::new(),
+            origin: String::new(),
+        }
+    }
+
+    /// A record of a kind.
+    fn record(kind: RecordKind, origin: Option<&Origin>) -> Noted {
+        Noted {
+            origin: origin.cloned().unwrap_or_default(),
+            ..Noted::new(kind.name())
+        }
+    }
+
+    /// One of several of a record.
+    fn part(self, part: impl Into<String>) -> Noted {
+        let part = part.into();
+        Noted { part, ..self }
+    }
+}
+
+impl RunState {
+    /// Notes what became of a record that was given to the platform.
+    fn note(&mut self, noted: &Noted, saved: &std::result::Result<Saved, Fault>) -> Result<()> {
+        if let Ok(saved) = saved {
+            let run = self.run()?;
+            run.seen
+                .saved(noted.kind, &[&saved.key, &noted.part], saved.effect);
+            self.observer.agreed(noted.kind, &saved.key, &noted.origin);
         }
         Ok(())
     }
@@ -95,14 +140,28 @@ macro_rules! find {
     }};
 }
 
-/// Saves the records that are not too large, and says so of the others.
+/// Saves the records that are not too large, and says so of the others. Notes what became of each.
 macro_rules! save {
-    ($state:ident, $save:ident, $records:ident $(, $owned:ident)?) => {{
+    ($state:ident, $save:ident, $records:ident $(, $owned:ident)?; $noted:expr) => {{
         $state.admit(&$records)?;
         let most = $state.limits.record;
+        let noted: Vec<Noted> = $records.iter().map($noted).collect();
         let Weighed { fit, heavy } = weigh($records, most);
         let saved = $state.work()?.$save(fit $(, $owned)?).await;
-        Ok(saved.map(|saved| merge(saved, &heavy, most)))
+        let saved = saved.map(|saved| merge(saved, &heavy, most));
+        for (noted, saved) in noted.iter().zip(saved.iter().flatten()) {
+            $state.note(noted, saved)?;
+        }
+        Ok(saved)
+    }};
+}
+
+/// Notes what became of one record, and passes that on.
+macro_rules! noted {
+    ($state:ident, $saved:expr, $noted:expr) => {{
+        let saved = $saved;
+        $state.note(&$noted, &saved)?;
+        Ok(saved)
     }};
 }
 
@@ -134,7 +193,12 @@ impl directories::Host for RunState {
         origin: Origin,
     ) -> Answer<Saved> {
         admit_names("directory entry", [&name, &origin])?;
-        Ok(self.work()?.ensure(directory, name, origin).await)
+        let noted = Noted::new("entry").part(directory.name());
+        noted!(
+            self,
+            self.work()?.ensure(directory, name, origin).await,
+            noted
+        )
     }
 }
 
@@ -144,7 +208,9 @@ impl catalog::Host for RunState {
     }
 
     async fn save(&mut self, products: Vec<Product>, owned: ProductFields) -> Each<Saved> {
-        save!(self, save_products, products, owned)
+        save!(self, save_products, products, owned; |product| {
+            Noted::record(RecordKind::Product, product.origin.as_ref())
+        })
     }
 
     async fn changed(&mut self, after: Option<Cursor>, limit: u32) -> Answer<ProductPage> {
@@ -158,7 +224,9 @@ impl catalog::Host for RunState {
     }
 
     async fn save_categories(&mut self, categories: Vec<Category>) -> Each<Saved> {
-        save!(self, save_categories, categories)
+        save!(self, save_categories, categories; |category| {
+            Noted::record(RecordKind::Category, category.origin.as_ref())
+        })
     }
 
     async fn read_image(&mut self, product: Key, digest: String) -> Answer<Vec<u8>> {
@@ -169,13 +237,21 @@ impl catalog::Host for RunState {
         if let Err(fault) = self.admit_weight(image.weight()) {
             return Ok(Err(fault));
         }
-        Ok(self.work()?.save_image(product, image, content).await)
+        let noted = Noted::new("image").part(&image.file_name);
+        noted!(
+            self,
+            self.work()?.save_image(product, image, content).await,
+            noted
+        )
     }
 }
 
 impl stock::Host for RunState {
     async fn set(&mut self, levels: Vec<StockLevel>) -> Each<Saved> {
-        save!(self, set_stock, levels)
+        save!(self, set_stock, levels; |level| {
+            let variant = level.product_variant.as_deref().unwrap_or_default();
+            Noted::record(RecordKind::Stock, None).part(format!("{} {variant}", level.warehouse))
+        })
     }
 
     async fn levels(
@@ -200,7 +276,9 @@ impl partners::Host for RunState {
     }
 
     async fn save(&mut self, partners: Vec<Partner>, owned: PartnerFields) -> Each<Saved> {
-        save!(self, save_partners, partners, owned)
+        save!(self, save_partners, partners, owned; |partner| {
+            Noted::record(RecordKind::Partner, partner.origin.as_ref())
+        })
     }
 
     async fn changed(&mut self, after: Option<Cursor>, limit: u32) -> Answer<PartnerPage> {
@@ -210,7 +288,11 @@ impl partners::Host for RunState {
 
     async fn set_balances(&mut self, balances: Vec<(Key, Money)>) -> Each<Saved> {
         self.admit(&balances)?;
-        Ok(self.work()?.set_balances(balances).await)
+        let saved = self.work()?.set_balances(balances).await;
+        for saved in saved.iter().flatten() {
+            self.note(&Noted::new("balance"), saved)?;
+        }
+        Ok(saved)
     }
 }
 
@@ -220,7 +302,9 @@ impl orders::Host for RunState {
     }
 
     async fn save(&mut self, orders: Vec<Order>, owned: OrderFields) -> Each<Saved> {
-        save!(self, save_orders, orders, owned)
+        save!(self, save_orders, orders, owned; |order| {
+            Noted::record(RecordKind::Order, order.origin.as_ref())
+        })
     }
 
     async fn changed(
@@ -250,13 +334,23 @@ impl orders::Host for RunState {
             let text = self.log.text(&why, &language);
             Told { text, why }
         });
-        Ok(self.work()?.annotate_order(order, documents, error).await)
+        let work = self.work()?;
+        noted!(
+            self,
+            work.annotate_order(order, documents, error).await,
+            Noted::new("note")
+        )
     }
 
     async fn attach(&mut self, order: Key, file_name: String, content: Vec<u8>) -> Answer<Saved> {
         admit_names("file name", [&file_name])?;
+        let noted = Noted::new("file").part(&file_name);
         let work = self.work()?;
-        Ok(work.attach_to_order(order, file_name, content).await)
+        noted!(
+            self,
+            work.attach_to_order(order, file_name, content).await,
+            noted
+        )
     }
 }
 

@@ -24,8 +24,9 @@ use crate::limits::{Breach, Limits};
 use crate::observe::{Observer, RunLog};
 use crate::place::Place;
 use crate::platform::{Account, Books, UnitOfWork};
-use crate::reason::Catalogue;
-use crate::report::RunReport;
+use crate::reason::{Catalogue, LANGUAGES};
+use crate::report::{RunReport, Warning};
+use crate::seen::Seen;
 use crate::watch::Pulse;
 use memory::GuestMemory;
 use output::GuestOutput;
@@ -57,6 +58,7 @@ pub(crate) struct RunState {
 pub(crate) struct Run {
     pub work: Box<dyn UnitOfWork>,
     pub report: RunReport,
+    pub seen: Seen,
     pub place: Place,
     pub books: Books,
     /// The account at the counterpart.
@@ -71,6 +73,20 @@ pub(crate) struct Run {
     pub requests_before: u64,
     /// Kept as a whole or not at all: checkpoints commit nothing.
     pub as_one: bool,
+}
+
+impl Run {
+    /// Brings the counts of the report up to date.
+    pub fn count(&mut self, log: &RunLog) {
+        let wrong = self.seen.count(&mut self.report);
+        // Whoever has said nothing yet may still do so.
+        let wrong = wrong.filter(|_| self.report.finished_at.is_some());
+        let warning = wrong.map(|why| Warning {
+            text: log.text(&why, LANGUAGES[0]),
+            why,
+        });
+        self.report.warnings = warning.into_iter().collect();
+    }
 }
 
 impl RunState {

@@ -65,12 +65,14 @@ impl RunState {
             let _committing = pulse.committing();
             run.work.commit().await?;
         }
+        run.seen.commit();
         Ok(())
     }
 
     /// Puts into the report what the host counts.
     pub fn count(&mut self) {
         if let Some(run) = &mut self.run {
+            run.count(&self.log);
             run.report.requests = run.requests_before + self.egress.requests();
             run.report.memory = self.memory.peak();
         }
@@ -114,24 +116,27 @@ impl wire::Host for RunState {
         }
         let run = self.run()?;
         let as_one = run.as_one;
-        let report = &mut run.report;
-        report.created = progress.created;
-        report.updated = progress.updated;
-        report.unchanged = progress.unchanged;
-        let failed = report.failed;
-        if as_one {
-            self.renew();
-        } else {
-            self.commit().await?;
-        }
-        self.observer.progress(Progress {
+        let told = Progress {
             done: progress.done,
             total: progress.total,
             created: progress.created,
             updated: progress.updated,
             unchanged: progress.unchanged,
-            failed,
-        });
+            failed: run.report.failed,
+        };
+        run.seen.tell(told);
+        if as_one {
+            self.renew();
+        } else {
+            self.commit().await?;
+        }
+        let report = &self.run()?.report;
+        let progress = Progress {
+            created: report.created,
+            updated: report.updated,
+            ..told
+        };
+        self.observer.progress(progress);
         self.told_to_stop = self.pulse.is_stopping() || self.observer.wants_stop();
         Ok(if self.told_to_stop {
             wire::Directive::Stop
@@ -199,13 +204,16 @@ impl wire::Host for RunState {
             text
         };
         for record in written {
+            let change = record.change.into();
+            let seen = &mut self.run()?.seen;
+            seen.wrote(&record.record_kind, &record.origin, change);
             self.observer.wrote(&Written {
                 side: Side::Counterpart,
                 record_kind: shown(record.record_kind),
                 origin: shown(record.origin),
                 key: record.key.map(shown),
                 label: record.label.map(shown),
-                change: record.change.into(),
+                change,
                 changes: record
                     .fields
                     .into_iter()

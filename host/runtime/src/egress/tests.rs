@@ -154,7 +154,7 @@ impl Plan<'_> {
             name: "test".to_owned(),
             version: "1.0.0".to_owned(),
             title: manifest::Text::default(),
-            settings_schema: serde_json::json!({}),
+            settings_schema: serde_json::json!({}).into(),
             credentials: vec![manifest::Credential {
                 name: "key".to_owned(),
                 title: manifest::Text::default(),

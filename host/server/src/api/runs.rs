@@ -4,7 +4,8 @@ use axum::extract::State;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use tenon_host::report::Outcome;
+use tenon_host::observe::Side;
+use tenon_host::report::{Outcome, WrittenRecords};
 use utoipa::{IntoParams, ToSchema};
 
 use super::access::{Read, ToConnection};
@@ -64,10 +65,51 @@ pub struct RunWithRecords {
     /// The run.
     #[serde(flatten)]
     run: RunView,
+    /// All that was written, as the host saw it, by side and kind.
+    written: Vec<WrittenView>,
+    /// What to know although the run went on.
+    warnings: Vec<WarningView>,
     /// Records that failed.
     records: Vec<RejectedView>,
     /// What it asked before it would have gone on, and did not do.
     questions: Vec<AskedView>,
+}
+
+/// How many records of a kind were written on one side, each counted once.
+#[derive(Serialize, ToSchema)]
+#[schema(as = WrittenRecords)]
+pub struct WrittenView {
+    /// On the platform or at the counterpart.
+    side: SideView,
+    /// Kind of record.
+    kind: String,
+    /// New ones.
+    created: u64,
+    /// Those that are other than before.
+    updated: u64,
+    /// Those that are gone.
+    removed: u64,
+}
+
+/// A side of an integration.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = Side)]
+pub enum SideView {
+    /// The platform.
+    Platform,
+    /// The other system.
+    Counterpart,
+}
+
+/// Something to know of a run.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Warning)]
+pub struct WarningView {
+    /// Names the text.
+    code: String,
+    /// For people.
+    text: String,
 }
 
 /// A record that failed in a run.
@@ -144,6 +186,27 @@ pub struct FieldView {
     before: Option<String>,
     /// Value after; null when the record is gone.
     after: Option<String>,
+}
+
+impl From<Side> for SideView {
+    fn from(side: Side) -> Self {
+        match side {
+            Side::Platform => SideView::Platform,
+            Side::Counterpart => SideView::Counterpart,
+        }
+    }
+}
+
+impl From<WrittenRecords> for WrittenView {
+    fn from(written: WrittenRecords) -> Self {
+        WrittenView {
+            side: written.side.into(),
+            kind: written.kind,
+            created: written.created,
+            updated: written.updated,
+            removed: written.removed,
+        }
+    }
 }
 
 impl From<Outcome> for RunOutcome {
@@ -269,7 +332,15 @@ pub async fn get_run(
         id: record.id,
         reason: record.reason,
     });
+    let warnings = std::mem::take(&mut run.warnings).into_iter();
+    let warnings = warnings.map(|warning| WarningView {
+        code: warning.why.code,
+        text: warning.text,
+    });
+    let written = std::mem::take(&mut run.written).into_iter();
     reply(RunWithRecords {
+        written: written.map(WrittenView::from).collect(),
+        warnings: warnings.collect(),
         records: records.collect(),
         questions: questions.map(AskedView::from).collect(),
         run: run.into(),

@@ -6,6 +6,7 @@ use axum::http::StatusCode;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tenon_host::Cause;
+use tenon_host::report::Subject;
 use utoipa::{IntoParams, ToSchema};
 
 use super::access::{Operate, Read, ToConnection};
@@ -13,10 +14,11 @@ use super::extract::{Json, Path, Query};
 use super::page::{self, Page, PageQuery};
 use super::problem::{Problem, not_found};
 use super::records::RecordName;
+use super::runs::SideView;
 use super::{Reply, reply};
 use crate::control::failed::{self, FailedRecord};
 use crate::queue::{Priority, RequestId, State as RequestStands, Waiting};
-use crate::service::{Asked, Error, Service, What};
+use crate::service::{Asked, Error, Named, Service, What};
 
 /// How a job is to run.
 #[derive(Deserialize, ToSchema)]
@@ -160,8 +162,12 @@ pub struct Stopping {
 pub struct FailedView {
     /// Kind of record, as the connector names it.
     kind: String,
-    /// Number or id that people know it by.
+    /// The side that it comes from.
+    side: SideView,
+    /// Its key on the platform, or its origin at the counterpart.
     id: String,
+    /// Number or name that people know it by.
+    label: String,
     /// What is wrong with it.
     reason: String,
     /// The job that processed it.
@@ -194,7 +200,11 @@ pub struct FailedName {
     #[schema(min_length = 1, max_length = 200)]
     #[param(min_length = 1, max_length = 200)]
     kind: String,
-    /// Number or id.
+    /// The side that it comes from; either where it is left out.
+    #[schema(nullable = false)]
+    #[param(inline, nullable = false)]
+    side: Option<SideView>,
+    /// Its key on the platform, or its origin at the counterpart.
     #[schema(min_length = 1, max_length = 500)]
     #[param(min_length = 1, max_length = 500)]
     id: String,
@@ -265,11 +275,28 @@ impl From<Waiting> for RequestView {
     }
 }
 
+impl From<FailedName> for Named {
+    fn from(name: FailedName) -> Self {
+        let sides = match name.side {
+            Some(SideView::Platform) => vec![Subject::Key(name.id)],
+            Some(SideView::Counterpart) => vec![Subject::Origin(name.id)],
+            None => vec![Subject::Key(name.id.clone()), Subject::Origin(name.id)],
+        };
+        Named {
+            kind: name.kind,
+            subjects: sides,
+        }
+    }
+}
+
 impl From<FailedRecord> for FailedView {
     fn from(record: FailedRecord) -> Self {
+        let (side, id) = failed::place(&record.subject);
         FailedView {
+            side: side.into(),
+            id: id.to_owned(),
             kind: record.kind,
-            id: record.id,
+            label: record.label,
             reason: record.reason,
             job: record.job,
             run: record.run,
@@ -423,13 +450,11 @@ pub async fn list_failed(
     access: ToConnection<Read>,
     Query(query): Query<PageQuery>,
 ) -> Reply<Page<FailedView>> {
-    let after: Option<(String, String)> = page::place(query.after.as_deref())?;
+    let after: Option<(String, Subject)> = page::place(query.after.as_deref())?;
     let rows = service
         .control()
         .read(move |db| {
-            let after = after
-                .as_ref()
-                .map(|(kind, id)| (kind.as_str(), id.as_str()));
+            let after = (after.as_ref()).map(|(kind, subject)| (kind.as_str(), subject));
             let rows = page::rows(query.limit);
             Ok::<_, Problem>(failed::list(
                 db,
@@ -443,7 +468,7 @@ pub async fn list_failed(
     reply(page::page(
         query.limit,
         rows,
-        |record| (record.kind.clone(), record.id.clone()),
+        |record| (record.kind.clone(), record.subject.clone()),
         FailedView::from,
     ))
 }
@@ -461,10 +486,7 @@ pub async fn retry_failed(
         RetryFailed {
             records: Some(records),
             ..
-        } => {
-            let names = records.into_iter().map(|record| (record.kind, record.id));
-            Some(names.collect())
-        }
+        } => Some(records.into_iter().map(Named::from).collect()),
         RetryFailed {
             all: Some(true), ..
         } => None,
@@ -490,7 +512,7 @@ pub async fn remove_failed(
 ) -> Result<StatusCode, Problem> {
     let (tenant, connection) = (&access.tenant, &access.connection);
     service
-        .remove_failed(access.actor(), tenant, connection, &name.kind, &name.id)
+        .remove_failed(access.actor(), tenant, connection, name.into())
         .await?;
     Ok(StatusCode::NO_CONTENT)
 }

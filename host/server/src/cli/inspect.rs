@@ -2,9 +2,11 @@
 
 use std::fmt::Write as _;
 use std::sync::Arc;
+use std::time::Duration;
 
-use serde_json::json;
-use tenon_host::{Connector, Host, HostOptions};
+use serde_json::{Value, json};
+use tenon_host::manifest::{AuthScheme, Endpoint, Subscription};
+use tenon_host::{CONTRACT, Connector, Host, HostOptions};
 
 use super::Exit;
 use super::{args, site};
@@ -23,6 +25,7 @@ pub async fn inspect(args: args::Inspect) -> anyhow::Result<Exit> {
         let object = json!({
             "digest": connector.digest,
             "size": wasm.len(),
+            "contract": CONTRACT,
             "manifest": connector.manifest,
             "imports": connector.imports,
         });
@@ -33,15 +36,17 @@ pub async fn inspect(args: args::Inspect) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
+/// All that a component says about itself, for people.
 fn describe(connector: &Connector, size: usize, language: &str) -> String {
     let manifest = &connector.manifest;
     let mut text = format!(
-        "{} {} — {}\nsha256 {}, {} KiB\n",
+        "{} {} — {}\nsha256 {}, {} KiB\ncontract {CONTRACT}, state version {}\n",
         manifest.name,
         manifest.version,
         manifest.title.get(language),
         connector.digest,
-        size.div_ceil(1024)
+        size.div_ceil(1024),
+        manifest.state_version,
     );
     let mut section = |title: &str, lines: Vec<String>| {
         if !lines.is_empty() {
@@ -51,9 +56,49 @@ fn describe(connector: &Connector, size: usize, language: &str) -> String {
             }
         }
     };
+    section("settings", settings(&manifest.settings_schema, language));
+    section("choices", manifest.options.clone());
+    let credentials = manifest.credentials.iter().map(|credential| {
+        let title = credential.title.get(language);
+        format!(
+            "{} — {title} ({})",
+            credential.name,
+            scheme(&credential.scheme)
+        )
+    });
+    section("credentials", credentials.collect());
+    section(
+        "endpoints",
+        manifest.endpoints.iter().flat_map(endpoint).collect(),
+    );
+    let webhooks = manifest
+        .webhooks
+        .iter()
+        .map(|webhooks| match &webhooks.signature {
+            Some(signature) => format!(
+                "signed in the header {} with {} ({})",
+                signature.header,
+                signature.credential,
+                word(&signature.scheme),
+            ),
+            None => "not signed".to_owned(),
+        });
+    section("webhooks", webhooks.collect());
     let jobs = manifest.jobs.iter().map(|job| {
+        let heard = job
+            .listens_to
+            .iter()
+            .map(|subscription| match subscription {
+                Subscription::Changed(kind) => format!(", changes of {}", kind.name()),
+                Subscription::Visited(kind) => format!(", visits of {}", kind.name()),
+            });
+        let heard: String = heard.collect();
         let schedule = job.schedule.as_deref().unwrap_or("when asked");
-        format!("{} — {} ({schedule})", job.id, job.title.get(language))
+        format!(
+            "{} — {} ({schedule}{heard})",
+            job.id,
+            job.title.get(language)
+        )
     });
     section("jobs", jobs.collect());
     let actions = manifest.actions.iter().map(|action| {
@@ -61,30 +106,102 @@ fn describe(connector: &Connector, size: usize, language: &str) -> String {
         format!("{} — {title} (on {})", action.id, action.record_kind.name())
     });
     section("actions", actions.collect());
-    let credentials = (manifest.credentials.iter())
-        .map(|credential| format!("{} — {}", credential.name, credential.title.get(language)));
-    section("credentials", credentials.collect());
-    let endpoints = manifest.endpoints.iter().map(|endpoint| {
-        let budgets = endpoint.budgets.iter().map(|budget| {
-            let window = std::time::Duration::from_millis(budget.window_ms);
-            format!("{} requests in {} s, ", budget.units, window.as_secs_f64())
-        });
-        let budgets: String = budgets.collect();
-        format!(
-            "{}: {budgets}{} at once",
-            endpoint.origin, endpoint.parallel
-        )
-    });
-    section("endpoints", endpoints.collect());
-    let settings = manifest.settings_schema.get("properties");
-    let settings = settings.and_then(|properties| properties.as_object());
-    let settings = settings.into_iter().flatten().map(|(name, schema)| {
-        let title = schema.pointer(&format!("/x-titles/{language}"));
-        let title = title.or_else(|| schema.get("title"));
-        let title = title.and_then(|title| title.as_str()).unwrap_or_default();
-        format!("{name} — {title}")
-    });
-    section("settings", settings.collect());
+    let reasons = manifest.reasons.iter();
+    let reasons = reasons.map(|(code, text)| format!("{code} — {}", text.get(language)));
+    section("reasons", reasons.collect());
     section("imports", connector.imports.clone());
     text
+}
+
+/// The settings, those inside others below them.
+fn settings(schema: &Value, language: &str) -> Vec<String> {
+    let required = schema["required"].as_array();
+    let is_required = |name: &str| required.is_some_and(|all| all.iter().any(|one| one == name));
+    let mut lines = Vec::new();
+    for (name, setting) in schema["properties"].as_object().into_iter().flatten() {
+        let titles = &setting["x-titles"];
+        let title = [&titles[language], &titles["en"], &setting["title"]]
+            .into_iter()
+            .find_map(Value::as_str);
+        let mut notes = vec![kind(setting)];
+        notes.extend(is_required(name).then(|| "required".to_owned()));
+        let default = setting.get("default");
+        notes.extend(default.map(|default| format!("{default} unless given")));
+        let sources = [("x-options", "choice"), ("x-directory", "directory")];
+        let sources = sources.into_iter().chain([("x-record", "record")]);
+        let items = setting.get("items").unwrap_or(&Value::Null);
+        notes.extend(sources.filter_map(|(word, what)| {
+            let name = setting[word].as_str().or(items[word].as_str())?;
+            Some(format!("{what} {name}"))
+        }));
+        lines.push(format!(
+            "{name} — {} ({})",
+            title.unwrap_or_default(),
+            notes.join(", ")
+        ));
+        for inner in [setting, items] {
+            let inner = settings(inner, language).into_iter();
+            lines.extend(inner.map(|line| format!("  {line}")));
+        }
+    }
+    lines
+}
+
+/// The type of a setting.
+fn kind(setting: &Value) -> String {
+    if let Some(values) = setting["enum"].as_array() {
+        let values: Vec<String> = values.iter().map(Value::to_string).collect();
+        return values.join(" | ");
+    }
+    match &setting["type"] {
+        Value::String(one) if one == "array" => format!("list of {}", kind(&setting["items"])),
+        Value::String(one) => one.clone(),
+        Value::Array(several) => {
+            let several: Vec<&str> = several.iter().filter_map(Value::as_str).collect();
+            several.join(" or ")
+        }
+        _ => "any".to_owned(),
+    }
+}
+
+fn scheme(scheme: &AuthScheme) -> String {
+    match scheme {
+        AuthScheme::Bearer => "bearer".to_owned(),
+        AuthScheme::Basic => "basic: login:password".to_owned(),
+        AuthScheme::Header(header) => format!("header {header}"),
+        AuthScheme::Token(exchange) => format!(
+            "login:password, exchanged at {} for `{}`",
+            exchange.path, exchange.member
+        ),
+        AuthScheme::Webhook => "secret of webhooks".to_owned(),
+    }
+}
+
+/// An endpoint, and what counts there.
+fn endpoint(endpoint: &Endpoint) -> Vec<String> {
+    let signed = match endpoint.credentials.as_slice() {
+        [] => "not signed".to_owned(),
+        names => format!("signed with {}", names.join(", else ")),
+    };
+    let mut lines = vec![format!(
+        "{}, {signed}, {} at once",
+        endpoint.origin, endpoint.parallel
+    )];
+    lines.extend(endpoint.budgets.iter().map(|budget| {
+        let window = Duration::from_millis(budget.window_ms).as_secs_f64();
+        let of = budget.credential.iter();
+        let of: String = of.map(|name| format!(" with {name}")).collect();
+        format!("  at most {} in {window} s{of}", budget.units)
+    }));
+    let costs = endpoint.costs.iter();
+    lines.extend(costs.map(|(prefix, cost)| format!("  {prefix}… costs {cost}")));
+    let reads = endpoint.reads.iter();
+    lines.extend(reads.map(|read| format!("  {} {} only reads", read.method, read.path)));
+    lines
+}
+
+/// The word of the contract.
+fn word(value: &impl serde::Serialize) -> String {
+    let word = serde_json::to_value(value).unwrap_or_default();
+    word.as_str().unwrap_or_default().to_owned()
 }

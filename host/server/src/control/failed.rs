@@ -1,14 +1,18 @@
 //! Records that could not be taken, until they are.
 //!
 //! Nothing but a reason takes a record off the list, because nobody else will tell of it: a run took
-//! it; people asked for it again, and the run that they asked for came to its end without naming it;
-//! people removed it; or it is so old that nobody will look at it any more. That a run came to its end
-//! is no reason. Most read only what changed since the last one, some no more than an argument says,
-//! and a long one is cut into several.
+//! it, or said that nothing is wanted of it any more; people removed it; or it is so old that nobody
+//! will look at it any more. That a run came to its end is no reason, whoever asked for it. Most read
+//! only what changed since the last one, some no more than an argument says, and a long one is cut
+//! into several.
+//!
+//! A record is known by its kind and by the name that it has on the side it comes from.
 
 use jiff::Timestamp;
 use rusqlite::{Connection, Row, params};
 use tenon_host::ids::{ConnectionId, TenantId};
+use tenon_host::observe::Side;
+use tenon_host::report::Subject;
 
 use super::columns;
 
@@ -17,8 +21,10 @@ use super::columns;
 pub struct FailedRecord {
     /// Kind of record, as the connector names it.
     pub kind: String,
-    /// Number or id that people know it by.
-    pub id: String,
+    /// Which record it is.
+    pub subject: Subject,
+    /// Number or name that people know it by.
+    pub label: String,
     /// What is wrong with it.
     pub reason: String,
     /// The job that met it.
@@ -29,25 +35,42 @@ pub struct FailedRecord {
     pub at: Timestamp,
 }
 
-/// Takes note of a failed record, in place of what is known of it. That people asked for it again is
-/// answered by that.
+/// The side that a record comes from, and its name there.
+pub fn place(subject: &Subject) -> (Side, &str) {
+    match subject {
+        Subject::Key(key) => (Side::Platform, key),
+        Subject::Origin(origin) => (Side::Counterpart, origin),
+    }
+}
+
+fn subject(side: Side, id: String) -> Subject {
+    match side {
+        Side::Platform => Subject::Key(id),
+        Side::Counterpart => Subject::Origin(id),
+    }
+}
+
+/// Takes note of a failed record, in place of what is known of it.
 pub fn put(
     db: &Connection,
     tenant: &TenantId,
     connection: &ConnectionId,
     record: &FailedRecord,
 ) -> rusqlite::Result<()> {
+    let (side, id) = place(&record.subject);
     db.prepare_cached(
-        "INSERT INTO failed_records (tenant, connection, kind, id, reason, job, run, at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
-         ON CONFLICT DO UPDATE SET reason = excluded.reason, job = excluded.job,
-             run = excluded.run, at = excluded.at, asked_at = NULL",
+        "INSERT INTO failed_records (tenant, connection, kind, side, id, label, reason, job, run, at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+         ON CONFLICT DO UPDATE SET label = excluded.label, reason = excluded.reason,
+             job = excluded.job, run = excluded.run, at = excluded.at",
     )?
     .execute(params![
         tenant.as_str(),
         connection.as_str(),
         record.kind,
-        record.id,
+        columns::to_word(&side)?,
+        id,
+        record.label,
         record.reason,
         record.job,
         record.run,
@@ -62,117 +85,67 @@ pub fn remove(
     tenant: &TenantId,
     connection: &ConnectionId,
     kind: &str,
-    id: &str,
+    subject: &Subject,
 ) -> rusqlite::Result<bool> {
+    let (side, id) = place(subject);
+    let side = columns::to_word(&side)?;
     let removed = db
         .prepare_cached(
             "DELETE FROM failed_records
-             WHERE tenant = ?1 AND connection = ?2 AND kind = ?3 AND id = ?4",
+             WHERE tenant = ?1 AND connection = ?2 AND kind = ?3 AND side = ?4 AND id = ?5",
         )?
-        .execute([tenant.as_str(), connection.as_str(), kind, id])?;
+        .execute([tenant.as_str(), connection.as_str(), kind, &side, id])?;
     Ok(removed > 0)
-}
-
-/// Takes note that people ask for records again, by kind and id.
-pub fn ask_again<'a>(
-    db: &Connection,
-    tenant: &TenantId,
-    connection: &ConnectionId,
-    names: impl IntoIterator<Item = (&'a str, &'a str)>,
-    now: Timestamp,
-) -> rusqlite::Result<()> {
-    let mut update = db.prepare_cached(
-        "UPDATE failed_records SET asked_at = ?5
-         WHERE tenant = ?1 AND connection = ?2 AND kind = ?3 AND id = ?4",
-    )?;
-    for (kind, id) in names {
-        update.execute(params![
-            tenant.as_str(),
-            connection.as_str(),
-            kind,
-            id,
-            now.as_millisecond()
-        ])?;
-    }
-    Ok(())
-}
-
-/// Forgets what a job met before and people asked for again, because what they asked for at
-/// `answered` has come to its end, and has not named it.
-pub fn settle(
-    db: &Connection,
-    tenant: &TenantId,
-    connection: &ConnectionId,
-    job: &str,
-    answered: Timestamp,
-) -> rusqlite::Result<usize> {
-    db.prepare_cached(
-        "DELETE FROM failed_records
-         WHERE tenant = ?1 AND connection = ?2 AND job = ?3 AND asked_at <= ?4",
-    )?
-    .execute(params![
-        tenant.as_str(),
-        connection.as_str(),
-        job,
-        answered.as_millisecond()
-    ])
-}
-
-/// Keeps what a job met before although people asked for it again: there were more records that it
-/// could not take than it could name.
-pub fn doubt(
-    db: &Connection,
-    tenant: &TenantId,
-    connection: &ConnectionId,
-    job: &str,
-) -> rusqlite::Result<()> {
-    db.prepare_cached(
-        "UPDATE failed_records SET asked_at = NULL
-         WHERE tenant = ?1 AND connection = ?2 AND job = ?3",
-    )?
-    .execute([tenant.as_str(), connection.as_str(), job])
-    .map(drop)
 }
 
 /// Forgets some of the records that were met before a moment and never since; tells how many.
 pub fn forget(db: &Connection, before: Timestamp, limit: u32) -> rusqlite::Result<usize> {
     db.prepare_cached(
-        "DELETE FROM failed_records WHERE (tenant, connection, kind, id) IN (
-             SELECT tenant, connection, kind, id FROM failed_records WHERE at < ?1
+        "DELETE FROM failed_records WHERE (tenant, connection, kind, side, id) IN (
+             SELECT tenant, connection, kind, side, id FROM failed_records WHERE at < ?1
              ORDER BY at LIMIT ?2)",
     )?
     .execute(params![before.as_millisecond(), limit])
 }
 
-/// The failed records of a connection, each by kind and id.
+/// The failed records of a connection, each by kind and name.
 pub fn names(
     db: &Connection,
     tenant: &TenantId,
     connection: &ConnectionId,
-) -> rusqlite::Result<Vec<(String, String)>> {
-    db.prepare_cached("SELECT kind, id FROM failed_records WHERE tenant = ?1 AND connection = ?2")?
-        .query_map([tenant.as_str(), connection.as_str()], |row| {
-            Ok((row.get(0)?, row.get(1)?))
-        })?
-        .collect()
+) -> rusqlite::Result<Vec<(String, Subject)>> {
+    db.prepare_cached(
+        "SELECT kind, side, id FROM failed_records WHERE tenant = ?1 AND connection = ?2",
+    )?
+    .query_map([tenant.as_str(), connection.as_str()], |row| {
+        let subject = subject(columns::word(row, "side")?, row.get("id")?);
+        Ok((row.get("kind")?, subject))
+    })?
+    .collect()
 }
 
-/// The failed records of a connection by kind and id, those after one.
+/// The failed records of a connection by kind and name, those after one.
 pub fn list(
     db: &Connection,
     tenant: &TenantId,
     connection: &ConnectionId,
-    after: Option<(&str, &str)>,
+    after: Option<(&str, &Subject)>,
     limit: u32,
 ) -> rusqlite::Result<Vec<FailedRecord>> {
-    let (kind, id) = after.unwrap_or_default();
+    let (kind, side, id) = match after {
+        Some((kind, subject)) => {
+            let (side, id) = place(subject);
+            (kind, columns::to_word(&side)?, id)
+        }
+        None => ("", String::new(), ""),
+    };
     db.prepare_cached(
-        "SELECT kind, id, reason, job, run, at FROM failed_records
-         WHERE tenant = ?1 AND connection = ?2 AND (kind, id) > (?3, ?4)
-         ORDER BY kind, id LIMIT ?5",
+        "SELECT kind, side, id, label, reason, job, run, at FROM failed_records
+         WHERE tenant = ?1 AND connection = ?2 AND (kind, side, id) > (?3, ?4, ?5)
+         ORDER BY kind, side, id LIMIT ?6",
     )?
     .query_map(
-        params![tenant.as_str(), connection.as_str(), kind, id, limit],
+        params![tenant.as_str(), connection.as_str(), kind, side, id, limit],
         record,
     )?
     .collect()
@@ -195,7 +168,8 @@ pub fn count(
 fn record(row: &Row<'_>) -> rusqlite::Result<FailedRecord> {
     Ok(FailedRecord {
         kind: row.get("kind")?,
-        id: row.get("id")?,
+        subject: subject(columns::word(row, "side")?, row.get("id")?),
+        label: row.get("label")?,
         reason: row.get("reason")?,
         job: row.get("job")?,
         run: row.get("run")?,
@@ -227,31 +201,35 @@ mod tests {
             }
         }
 
-        fn put(&self, id: &str, job: &str, second: i64) {
+        fn put(&self, subject: Subject, second: i64) {
             let record = FailedRecord {
                 kind: "order".to_owned(),
-                id: id.to_owned(),
+                subject,
+                label: "an order".to_owned(),
                 reason: "it has no partner".to_owned(),
-                job: job.to_owned(),
+                job: "orders".to_owned(),
                 run: "1".to_owned(),
                 at: at(second),
             };
             put(&self.db, &self.tenant, &self.connection, &record).unwrap();
         }
 
-        fn ask_again(&self, ids: &[&str], second: i64) {
-            let names = ids.iter().map(|id| ("order", *id));
-            ask_again(&self.db, &self.tenant, &self.connection, names, at(second)).unwrap();
+        fn remove(&self, subject: &Subject) -> bool {
+            remove(&self.db, &self.tenant, &self.connection, "order", subject).unwrap()
         }
 
-        fn settle(&self, job: &str, answered: i64) {
-            settle(&self.db, &self.tenant, &self.connection, job, at(answered)).unwrap();
-        }
-
-        fn ids(&self) -> Vec<String> {
+        fn subjects(&self) -> Vec<Subject> {
             let names = names(&self.db, &self.tenant, &self.connection).unwrap();
-            names.into_iter().map(|(_, id)| id).collect()
+            names.into_iter().map(|(_, subject)| subject).collect()
         }
+    }
+
+    fn origin(id: &str) -> Subject {
+        Subject::Origin(id.to_owned())
+    }
+
+    fn key(id: &str) -> Subject {
+        Subject::Key(id.to_owned())
     }
 
     fn at(second: i64) -> Timestamp {
@@ -259,43 +237,44 @@ mod tests {
     }
 
     #[test]
-    fn only_what_people_asked_for_leaves_with_the_run_that_they_asked_for() {
+    fn the_same_name_on_each_side_is_two_records() {
         let list = List::new();
-        for id in ["1", "2", "3"] {
-            list.put(id, "orders", 0);
-        }
-        list.put("4", "partners", 0);
-        list.ask_again(&["1", "2", "4"], 10);
-        // One that was asked for before: it may have been past them by then.
-        list.settle("orders", 9);
-        assert_eq!(vec!["1", "2", "3", "4"], list.ids());
-        // A slice of the run names one of them again.
-        list.put("2", "orders", 11);
-        list.settle("orders", 10);
-        assert_eq!(vec!["2", "3", "4"], list.ids());
-        list.settle("partners", 12);
-        assert_eq!(vec!["2", "3"], list.ids());
+        list.put(origin("1041"), 0);
+        list.put(key("1041"), 0);
+        list.put(key("1041"), 1);
+        assert_eq!(vec![origin("1041"), key("1041")], list.subjects());
+        assert!(list.remove(&key("1041")));
+        assert!(!list.remove(&key("1041")));
+        assert_eq!(vec![origin("1041")], list.subjects());
     }
 
     #[test]
-    fn a_run_that_could_not_name_all_settles_nothing() {
+    fn a_list_goes_on_behind_any_record() {
         let list = List::new();
-        list.put("1", "orders", 0);
-        list.ask_again(&["1"], 1);
-        doubt(&list.db, &list.tenant, &list.connection, "orders").unwrap();
-        list.settle("orders", 1);
-        assert_eq!(vec!["1"], list.ids());
+        for subject in [key("2"), origin("1"), key("1"), origin("2")] {
+            list.put(subject, 0);
+        }
+        let mut listed = Vec::new();
+        loop {
+            let after = listed.last().map(|last| ("order", last));
+            let page = super::list(&list.db, &list.tenant, &list.connection, after, 1).unwrap();
+            let Some(next) = page.into_iter().next() else {
+                break;
+            };
+            listed.push(next.subject);
+        }
+        assert_eq!(vec![origin("1"), origin("2"), key("1"), key("2")], listed);
     }
 
     #[test]
     fn old_records_are_forgotten_by_the_time_they_were_met_last() {
         let list = List::new();
         for id in ["1", "2", "3"] {
-            list.put(id, "orders", 0);
+            list.put(origin(id), 0);
         }
-        list.put("2", "orders", 10);
+        list.put(origin("2"), 10);
         assert_eq!(1, forget(&list.db, at(10), 1).unwrap());
         assert_eq!(1, forget(&list.db, at(10), 10).unwrap());
-        assert_eq!(vec!["2"], list.ids());
+        assert_eq!(vec![origin("2")], list.subjects());
     }
 }

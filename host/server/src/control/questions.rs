@@ -132,8 +132,7 @@ pub fn heard(
 ) -> rusqlite::Result<()> {
     let cause = columns::to_json(&cause::Json(alike(run.cause)))?;
     for question in &report.questions {
-        let pauses = report.outcome == Outcome::Configuration
-            && (report.why.as_ref()).is_some_and(|why| why.code == question.why.code);
+        let pauses = report.waits_for(question);
         ask(db, run, &report.job, &cause, question, pauses, now)?;
     }
     if report.outcome == Outcome::Done {

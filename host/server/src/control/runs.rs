@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tenon_host::ids::{ConnectionId, TenantId};
 use tenon_host::observe::Written;
-use tenon_host::report::{Outcome, Question, RejectedRecord, RunReport};
+use tenon_host::report::{Outcome, Question, RejectedRecord, RunReport, Warning, WrittenRecords};
 
 use super::columns;
 
@@ -63,6 +63,10 @@ pub struct Run {
     pub requests: u64,
     /// Why it could not go on.
     pub error: Option<String>,
+    /// All that was written, by side and kind.
+    pub written: Vec<WrittenRecords>,
+    /// What people should know although the run went on.
+    pub warnings: Vec<Warning>,
     /// The records that could not be taken.
     pub records: Vec<RejectedRecord>,
     /// What it asked people, and did not do.
@@ -161,7 +165,8 @@ pub fn finish(db: &Connection, id: &str, report: &RunReport) -> rusqlite::Result
     let finished_at = report.finished_at.unwrap_or_else(Timestamp::now);
     db.prepare_cached(
         "UPDATE runs SET finished_at = ?2, outcome = ?3, created = ?4, updated = ?5,
-             unchanged = ?6, failed = ?7, requests = ?8, error = ?9, records = ?10, questions = ?11
+             unchanged = ?6, failed = ?7, requests = ?8, error = ?9, records = ?10, questions = ?11,
+             written = ?12, warnings = ?13
          WHERE id = ?1",
     )?
     .execute(params![
@@ -176,6 +181,8 @@ pub fn finish(db: &Connection, id: &str, report: &RunReport) -> rusqlite::Result
         report.error,
         columns::to_json(&report.records)?,
         columns::to_json(&report.questions)?,
+        columns::to_json(&report.written)?,
+        columns::to_json(&report.warnings)?,
     ])
     .map(drop)
 }
@@ -331,6 +338,8 @@ fn run(row: &Row<'_>) -> rusqlite::Result<Run> {
         failed: count("failed")?,
         requests: count("requests")?,
         error: row.get("error")?,
+        written: columns::json(row, "written")?,
+        warnings: columns::json(row, "warnings")?,
         records: columns::json(row, "records")?,
         questions: columns::json(row, "questions")?,
     })

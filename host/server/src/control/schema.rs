@@ -12,6 +12,7 @@ const STEPS: &[M<'static>] = &[
     M::up(SERVER),
     M::up(QUESTIONS),
     M::up(HOME_CURRENCY),
+    M::up(SEEN),
 ];
 
 /// What brings a database up to date.
@@ -381,6 +382,35 @@ UPDATE tenants SET currency = 'RUB' WHERE time_zone IN (
     'Asia/Ust-Nera', 'Asia/Magadan', 'Asia/Sakhalin', 'Asia/Srednekolymsk', 'Asia/Kamchatka',
     'Asia/Anadyr'
 );
+";
+
+/// What the host saw of a run, and failed records by the name that they have on their side.
+const SEEN: &str = "
+ALTER TABLE runs ADD COLUMN written TEXT NOT NULL DEFAULT '[]';
+ALTER TABLE runs ADD COLUMN warnings TEXT NOT NULL DEFAULT '[]';
+
+ALTER TABLE failed_records RENAME TO failed_before;
+DROP INDEX failed_records_by_time;
+CREATE TABLE failed_records (
+    tenant TEXT NOT NULL,
+    connection TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    -- Where the record comes from, and its origin or key there.
+    side TEXT NOT NULL,
+    id TEXT NOT NULL,
+    -- What people know it by.
+    label TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    job TEXT NOT NULL,
+    run TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    PRIMARY KEY (tenant, connection, kind, side, id),
+    FOREIGN KEY (tenant, connection) REFERENCES connections (tenant, id) ON DELETE CASCADE
+) STRICT, WITHOUT ROWID;
+CREATE INDEX failed_records_by_time ON failed_records (at);
+INSERT INTO failed_records
+    SELECT tenant, connection, kind, 'counterpart', id, id, reason, job, run, at FROM failed_before;
+DROP TABLE failed_before;
 ";
 
 #[cfg(test)]

@@ -39,7 +39,7 @@ mod tests {
             name: "keycrm".to_owned(),
             version: "0.1.0".to_owned(),
             title: Text::default(),
-            settings_schema: json!({}),
+            settings_schema: json!({}).into(),
             credentials: Vec::new(),
             endpoints: Vec::new(),
             jobs: vec![Job {

@@ -372,8 +372,8 @@ impl Service {
     ) -> Result<Vec<(String, String)>, Error> {
         let stored = self.stored(tenant, connection).await?;
         let opened = self.open_stored(&stored, Completeness::Begun).await?;
-        let offered = &opened.connector().manifest.settings_schema;
-        if !offers(offered, option) {
+        let offered = &opened.connector().manifest.options;
+        if !offered.iter().any(|offered| offered == option) {
             return Err(Error::not_found(What::Choice, option));
         }
         let _room = self.room(tenant).await?;
@@ -443,17 +443,6 @@ impl Service {
     }
 }
 
-/// Whether the schema names a dynamic choice somewhere.
-fn offers(schema: &Value, option: &str) -> bool {
-    match schema {
-        Value::Object(members) => members
-            .iter()
-            .any(|(name, value)| (name == "x-options" && value == option) || offers(value, option)),
-        Value::Array(items) => items.iter().any(|item| offers(item, option)),
-        _ => false,
-    }
-}
-
 /// Names of the settings that differ. Their values may be personal.
 fn changed_names(before: &Value, after: &Value) -> Vec<String> {
     let names = |value: &Value| {
@@ -501,17 +490,5 @@ mod tests {
         assert_eq!("", checked("memory", most));
         assert_eq!("/limits/memory", checked("memory", most + 1));
         assert_eq!("/limits", checked("memmory", 1));
-    }
-
-    #[test]
-    fn a_dynamic_choice_is_found_wherever_the_schema_names_it() {
-        let schema = json!({
-            "properties": { "lists": { "items": { "properties": {
-                "store": { "type": "string", "x-options": "stores" }
-            } } } }
-        });
-        assert!(offers(&schema, "stores"));
-        assert!(!offers(&schema, "x-options"));
-        assert!(!offers(&schema, "organizations"));
     }
 }

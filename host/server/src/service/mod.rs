@@ -38,7 +38,7 @@ pub use events::Event;
 pub(crate) use opening::Completeness;
 pub(crate) use place::{Alone, Place};
 pub use questions::Answer;
-pub use requests::Asked;
+pub use requests::{Asked, Named};
 pub use tenants::{LANGUAGES, NewTenant, TenantChange};
 pub use upgrading::{Component, Upgraded, Which};
 

@@ -3,13 +3,15 @@
 use jiff::Timestamp;
 use serde_json::json;
 use tenon_host::ids::{ConnectionId, TenantId};
+use tenon_host::report::Subject;
 use tenon_host::{Cause, RecordRef};
 
 use super::opening::Completeness;
 use super::{Error, Service, What, note};
 use crate::control::audit::{self, Note};
 use crate::control::connections::{State, Stored};
-use crate::control::{Failure, failed, webhooks};
+use crate::control::failed::{self, FailedRecord};
+use crate::control::{Failure, webhooks};
 use crate::queue::{NewRequest, Priority, RequestId};
 use crate::worker::{self, Work};
 
@@ -247,13 +249,14 @@ impl Service {
 
     /// Asks anew for records that could not be taken: the jobs that met them run again, as a whole and
     /// because people asked, which is when connectors try again what they could not take. Answers how
-    /// many records that is about. They stay listed until that came to its end without naming them.
+    /// many records that is about. Each stays listed until a run takes it or says that nothing is wanted
+    /// of it any more.
     pub async fn retry_failed(
         &self,
         actor: &str,
         tenant: &TenantId,
         connection: &ConnectionId,
-        only: Option<Vec<(String, String)>>,
+        only: Option<Vec<Named>>,
     ) -> Result<u64, Error> {
         let stored = self.stored(tenant, connection).await?;
         if stored.state != State::On {
@@ -265,13 +268,13 @@ impl Service {
             .read(move |db| Ok::<_, Error>(failed::list(db, &owner, &id, None, u32::MAX)?))
             .await?;
         if let Some(only) = &only {
-            let wanted = |kind: &str, id: &str| only.iter().any(|(k, i)| k == kind && i == id);
-            records.retain(|record| wanted(&record.kind, &record.id));
-            if let Some((_, missing)) = only.iter().find(|(kind, id)| {
-                !(records.iter()).any(|record| record.kind == *kind && record.id == *id)
-            }) {
-                return Err(Error::not_found(What::Record, missing));
+            if let Some(missing) = only
+                .iter()
+                .find(|one| !records.iter().any(|r| one.names(r)))
+            {
+                return Err(Error::not_found(What::Record, missing.id()));
             }
+            records.retain(|record| only.iter().any(|one| one.names(record)));
         }
         let mut jobs: Vec<&str> = records.iter().map(|record| record.job.as_str()).collect();
         jobs.sort_unstable();
@@ -286,19 +289,8 @@ impl Service {
             priority: Priority::Action,
             due: None,
         });
-        let now = Timestamp::now();
-        let (owner, id) = (tenant.clone(), connection.clone());
-        let named = records.clone();
-        // First, so that no run can come to its end in between.
-        self.control()
-            .write(move |db| {
-                let names = named
-                    .iter()
-                    .map(|record| (record.kind.as_str(), record.id.as_str()));
-                Ok::<_, Error>(failed::ask_again(db, &owner, &id, names, now)?)
-            })
-            .await?;
-        self.queue().ask(requests.collect(), now).await?;
+        let requests = requests.collect();
+        self.queue().ask(requests, Timestamp::now()).await?;
         let detail = json!({ "records": records.len(), "jobs": jobs });
         let place = (Some(tenant), Some(connection));
         self.audit(note(actor, place, "record.retry", detail))
@@ -312,22 +304,44 @@ impl Service {
         actor: &str,
         tenant: &TenantId,
         connection: &ConnectionId,
-        kind: &str,
-        id: &str,
+        record: Named,
     ) -> Result<(), Error> {
         self.stored(tenant, connection).await?;
-        let detail = json!({ "kind": kind, "id": id });
+        let detail = json!({ "kind": record.kind, "id": record.id() });
         let place = (Some(tenant), Some(connection));
         let note = note(actor, place, "record.remove", detail);
         let (owner, own) = (tenant.clone(), connection.clone());
-        let (kind, id) = (kind.to_owned(), id.to_owned());
         self.control()
             .write(move |db| {
-                if !failed::remove(db, &owner, &own, &kind, &id)? {
-                    return Err(Error::not_found(What::Record, &id));
+                let mut removed = false;
+                for subject in &record.subjects {
+                    removed |= failed::remove(db, &owner, &own, &record.kind, subject)?;
+                }
+                if !removed {
+                    return Err(Error::not_found(What::Record, record.id()));
                 }
                 Ok(audit::note(db, &note, Timestamp::now())?)
             })
             .await
+    }
+}
+
+/// Names a failed record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Named {
+    /// Kind of record, as the connector names it.
+    pub kind: String,
+    /// Which one it is; several where its side is not said.
+    pub subjects: Vec<Subject>,
+}
+
+impl Named {
+    fn names(&self, record: &FailedRecord) -> bool {
+        record.kind == self.kind && self.subjects.contains(&record.subject)
+    }
+
+    fn id(&self) -> &str {
+        let first = self.subjects.first();
+        first.map_or("", |subject| failed::place(subject).1)
     }
 }

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use tenon::control::tokens::Scope;
 use tenon_simulators::registry::{self, Access, Config, Login, WASM};
 
-use super::support::{Server, component};
+use super::support::{Server, component, hostile};
 
 const CRM: &str = "/v1/tenants/shop/connections/crm";
 const SECRET: &str = "correct-horse-battery-staple";
@@ -49,6 +49,15 @@ fn an_installed_component_is_listed_with_what_it_says_about_itself() {
     let asking = server.ask("POST", "/v1/versions");
     let broken = asking.body("application/wasm", b"not wasm".to_vec()).send();
     broken.problem(422, "bad_component");
+    let mistyped = hostile("mistype_settings");
+    let asking = server.ask("POST", "/v1/versions");
+    let refused = asking.body("application/wasm", mistyped).send();
+    let problem = refused.problem(422, "bad_component");
+    let detail = problem["detail"].as_str().unwrap();
+    assert!(
+        detail.contains("settings_schema.properties.warehouse.x-directory: "),
+        "{detail}"
+    );
     let missing = server.post("/v1/versions", &json!({ "source": "/nowhere/at/all.wasm" }));
     assert_eq!(
         "/source",

@@ -292,7 +292,16 @@ impl Answer {
 
 /// A built connector.
 pub fn component(name: &str) -> Vec<u8> {
-    let file = target().join(format!("components/connectors/{name}.wasm"));
+    built(&format!("connectors/{name}.wasm"))
+}
+
+/// A built component that no host is to take.
+pub fn hostile(name: &str) -> Vec<u8> {
+    built(&format!("conformance/{name}.wasm"))
+}
+
+fn built(file: &str) -> Vec<u8> {
+    let file = target().join("components").join(file);
     std::fs::read(&file)
         .unwrap_or_else(|error| panic!("{}: {error}; run `cargo xtask build`", file.display()))
 }

@@ -3,11 +3,13 @@
 //! It keeps a ledger in its storage: the job `add` enters its argument, and `tell` logs all entries.
 //! So a test sees what was lost or doubled, whatever happened to the process in between. An argument
 //! may say more: `slow:N` makes N checkpoints with a wait before each, `busy:MS` computes for so long,
-//! `reject:ID` reports a record, `take:ID` takes it, `later:MS` sets a timer that adds an entry,
-//! `refuse` needs an admin, `fail` passes by itself, `lose:N` loses N entries of 200, which the job
-//! `heard` clears away when people ask for it and agree; after `hold:N` it does not go on before. A webhook `nap:MS` takes so long to be read. Two
-//! entries mean something: `stays` cannot be brought over to a later version, and with `slow-hooks`
-//! switching on takes a while.
+//! `reject:ID` reports a record, `take:ID` takes it, `drop:ID` wants nothing of it any more, `made:ID`
+//! takes another one that gets the key ID, `later:MS` sets a timer that adds an entry, `refuse` needs an
+//! admin, `fail` passes by itself, `lose:N` loses N entries of 200, which the job `heard` clears away
+//! when people ask for it and agree; after `hold:N` it does not go on before. A webhook `nap:MS` takes
+//! so long to be read. Two entries mean something: `stays` cannot be brought over to a later version,
+//! and with `slow-hooks` switching on takes a while. While the setting `note` is `wrong`, a run of the
+//! whole job needs an admin.
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -229,20 +231,15 @@ pub fn run<V: Version>(job: &str, argument: &str, cause: &Cause) -> Result<Outco
         ("heard", _) => add(&heard(cause))?,
         (_, Some(("slow", checkpoints))) => return slow(checkpoints),
         (_, Some(("busy", ms))) => return Ok(busy(ms)),
-        (_, Some(("reject", id))) => {
-            run::reject(&[Rejection {
-                record_kind: "order".to_owned(),
-                subject: Subject::Origin(format!("ledger:order:{id}")),
-                label: id.to_owned(),
-                reason: said("it was meant to be rejected"),
-            }]);
-        }
-        (_, Some(("take", id))) => bindings::bind(&[Binding {
-            kind: "order".to_owned(),
-            key: format!("erp-{id}"),
-            origin: format!("ledger:order:{id}"),
-            fingerprint: Some(vec![1]),
+        (_, Some(("reject", id))) => run::reject(&[Rejection {
+            record_kind: "order".to_owned(),
+            subject: Subject::Origin(origin(id)),
+            label: id.to_owned(),
+            reason: said("it was meant to be rejected"),
         }]),
+        (_, Some(("take", id))) => bindings::bind(&[pair(&format!("erp-{id}"), &origin(id))]),
+        (_, Some(("made", key))) => bindings::bind(&[pair(key, &origin("another"))]),
+        (_, Some(("drop", id))) => run::settle("order", &[Subject::Origin(origin(id))]),
         (_, Some(("later", ms))) => {
             let delay = ms.parse().unwrap_or(0);
             schedule::after("later", "add", delay, Some("timer"));
@@ -254,6 +251,12 @@ pub fn run<V: Version>(job: &str, argument: &str, cause: &Cause) -> Result<Outco
         }
         _ => match (argument, cause) {
             ("refuse", _) => {
+                return Err(Fault::Configuration(said("a setting is wrong")));
+            }
+            (_, Cause::Action(call)) if call.target.key == "refuse" => {
+                return Err(Fault::Configuration(said("it cannot be done")));
+            }
+            ("", Cause::Asked | Cause::Scheduled) if run::settings().contains("wrong") => {
                 return Err(Fault::Configuration(said("a setting is wrong")));
             }
             ("fail", _) => return Err(Fault::Transient(said("try later"))),
@@ -283,6 +286,21 @@ fn clear() -> Result<(), Fault> {
         }
         false if get(HOLD).is_some() => Err(Fault::Configuration(reason)),
         _ => Ok(()),
+    }
+}
+
+/// The name of a record at the counterpart that there is not.
+fn origin(id: &str) -> String {
+    format!("ledger:books:order:{id}")
+}
+
+/// A record that both sides agree on.
+fn pair(key: &str, origin: &str) -> Binding {
+    Binding {
+        kind: "order".to_owned(),
+        key: key.to_owned(),
+        origin: origin.to_owned(),
+        fingerprint: Some(vec![1]),
     }
 }
 

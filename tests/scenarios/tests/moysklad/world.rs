@@ -282,6 +282,8 @@ impl World {
         };
         let running = self.host.run(&connection, &request, observer.clone());
         let report = self.runtime.block_on(running);
+        // It counts what the host sees.
+        assert!(report.warnings.is_empty(), "{:#?}", report.warnings);
         let take = |list: &Mutex<Vec<LogLine>>| std::mem::take(&mut *list.lock().expect("a list"));
         Run {
             report,

@@ -146,7 +146,9 @@ async fn a_second_server_on_the_same_folder_is_refused_in_one_line() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_connection_that_needs_an_admin_is_paused_with_the_reason_and_goes_on_afterwards() {
     let server = server(&[]).await;
-    add(&server, LEDGER, "refuse").await;
+    note(&server, "wrong").await;
+    let whole = format!("{LEDGER}/jobs/add/run");
+    server.post(&whole, json!({})).await;
     let paused = server
         .until(LEDGER, |connection| connection["state"] == "paused")
         .await;
@@ -159,8 +161,51 @@ async fn a_connection_that_needs_an_admin_is_paused_with_the_reason_and_goes_on_
     let request = waiting["items"][0]["id"].as_i64().expect("a request");
     let path = format!("{LEDGER}/requests/{request}");
     server.api("DELETE", &path, serde_json::Value::Null).await;
+    note(&server, "right").await;
     server.post(&format!("{LEDGER}/enable"), json!(null)).await;
     add(&server, LEDGER, "after").await;
     idle(&server, LEDGER).await;
     assert_eq!(vec!["after"], entries(&server, LEDGER).await.1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_press_or_an_argument_that_cannot_be_done_fails_alone_and_stops_nothing_else() {
+    let server = server(&[]).await;
+    add(&server, LEDGER, "refuse").await;
+    let press = format!("{LEDGER}/actions/add");
+    let target = json!({ "kind": "order", "key": "refuse" });
+    server.post(&press, target).await;
+    add(&server, LEDGER, "after").await;
+    let connection = idle(&server, LEDGER).await;
+    assert_eq!("on", connection["state"], "{connection:#}");
+    let requests = server.get(&format!("{LEDGER}/requests")).await;
+    let given_up = requests["items"].as_array().expect("requests").iter();
+    let mut reasons: Vec<&str> = given_up
+        .map(|request| {
+            assert_eq!("dead", request["state"], "{request:#}");
+            request["error"].as_str().expect("a reason")
+        })
+        .collect();
+    reasons.sort_unstable();
+    assert_eq!(2, reasons.len(), "{requests:#}");
+    assert!(reasons[0].contains("a setting is wrong"), "{reasons:?}");
+    assert!(reasons[1].contains("it cannot be done"), "{reasons:?}");
+    assert_eq!(vec!["after"], entries(&server, LEDGER).await.1);
+    // Switching on again finds nothing that would pause it.
+    for way in ["disable", "enable"] {
+        server.post(&format!("{LEDGER}/{way}"), json!(null)).await;
+    }
+    assert_eq!("on", idle(&server, LEDGER).await["state"]);
+}
+
+/// Puts a note into the settings.
+async fn note(server: &Server, text: &str) {
+    let url = format!("{}/v1{LEDGER}/settings", server.url());
+    let put = (server.client().put(url))
+        .bearer_auth(server.token())
+        .header("if-match", "*")
+        .header("content-type", "application/json")
+        .body(json!({ "note": text }).to_string());
+    let answer = put.send().await.expect("an answer");
+    assert_eq!(200, answer.status().as_u16());
 }

@@ -127,18 +127,18 @@ export function Failed({ tenant, connection, may }) {
   return html`<${ConnectionPage} ...${{ tenant, connection, of }} title=${t("tab.failed")}>${({ manifest, connection: shown }) => html`
     <${Section} title=${t("failed_records")} lead=${t("failed.lead")}
       actions=${may.operate && shown.state === "on" && shown.failed_records > 0 && html`<${Act} on=${() => retry({ all: true })} done=${t("failed.asked")}>${t("failed.retry_all")}<//>`}>
-      <${List} path=${`${base}/failed`} turn=${turn} every=${4000} caption=${t("failed_records")} keyOf=${(one) => `${one.kind} ${one.id}`} empty=${t("failed.none")} columns=${[
-        { title: t("record"), cell: (one) => html`<a href=${`#${base}/log?${new URLSearchParams({ record: one.id })}`}>${recordText(one.kind, one.id)}</a>` },
+      <${List} path=${`${base}/failed`} turn=${turn} every=${4000} caption=${t("failed_records")} keyOf=${(one) => `${one.kind} ${one.side} ${one.id}`} empty=${t("failed.none")} columns=${[
+        { title: t("record"), cell: (one) => html`<a href=${`#${base}/log?${new URLSearchParams({ record: one.label })}`}>${recordText(one.kind, one.label)}</a>` },
         { title: t("reason"), kind: "wide", cell: (one) => one.reason },
         { title: t("job"), cell: (one) => jobTitle(manifest, one.job) },
         { title: t("at"), cell: (one) => html`<a href=${`#${base}/runs/${one.run}`}>${moment(one.at)}</a>` },
         ...(may.operate
           ? [{ title: "", kind: "buttons", cell: (one) => html`
-              ${shown.state === "on" && html`<${Act} on=${() => retry({ records: [{ kind: one.kind, id: one.id }] })} done=${t("failed.asked")}
-                label=${t("failed.retry_label", { record: recordText(one.kind, one.id) })}>${t("retry")}<//>`}
-              <${Asks} kind="quiet" label=${t("remove")} question=${t("failed.remove_question", { record: recordText(one.kind, one.id) })} detail=${t("failed.remove_detail")} done=${t("removed")}
+              ${shown.state === "on" && html`<${Act} on=${() => retry({ records: [{ kind: one.kind, side: one.side, id: one.id }] })} done=${t("failed.asked")}
+                label=${t("failed.retry_label", { record: recordText(one.kind, one.label) })}>${t("retry")}<//>`}
+              <${Asks} kind="quiet" label=${t("remove")} question=${t("failed.remove_question", { record: recordText(one.kind, one.label) })} detail=${t("failed.remove_detail")} done=${t("removed")}
                 on=${async () => {
-                  await remove(`${base}/failed`, { kind: one.kind, id: one.id });
+                  await remove(`${base}/failed`, { kind: one.kind, side: one.side, id: one.id });
                   again();
                 }} />` }]
           : []),

@@ -25,6 +25,7 @@ function Outcome({ run, base }) {
   return html`
     <${Section} title=${t("outcome")} actions=${html`<a href=${`#${base}/log?${new URLSearchParams({ run: run.id })}`}>${t("run.log")}</a>`}>
       ${run.error && html`<div class="note bad"><p>${run.error}</p></div>`}
+      ${run.warnings?.map((warning) => html`<div class="note warn"><p>${warning.text}</p></div>`)}
       ${run.preview && html`<div class="note"><p>${t("run.preview")}</p></div>`}
       <${Facts} of=${[
         [t("outcome"), html`<${Badge} group="outcome" name=${run.outcome} />`],
@@ -42,10 +43,21 @@ function Outcome({ run, base }) {
     <//>
     ${run.questions?.length > 0 &&
     html`<${Section} title=${t("run.questions")} lead=${t("run.questions_lead")}>${run.questions.map((one) => html`<div class="note warn" key=${one.id}><${What} question=${one} /></div>`)}<//>`}
+    ${run.written?.length > 0 &&
+    html`<${Section} title=${run.preview ? t("run.would_write") : t("run.written")}><${WrittenRecords} run=${run} /><//>`}
     ${run.records?.length > 0 &&
     html`<${Section} title=${t("run.rejected")}><${Rejected} run=${run} base=${base} /><//>`}
     <${Section} title=${run.preview ? t("run.would_change") : t("run.changes")}><${Changes} path=${`${base}/runs/${encodeURIComponent(run.id)}/changes`} turn=${run.finished_at ? 1 : 0} preview=${run.preview} /><//>`;
 }
+
+/** How many records of each kind were written on each side. */
+const WrittenRecords = ({ run }) => html`<${Table} caption=${t("run.written")} items=${run.written} columns=${[
+  { title: t("run.side"), cell: (one) => t(`side.${one.side}`) },
+  { title: t("record"), cell: (one) => named("record_kind", one.kind) },
+  { title: t("created"), kind: "number", cell: (one) => number(one.created) },
+  { title: t("updated"), kind: "number", cell: (one) => number(one.updated) },
+  { title: t("run.removed"), kind: "number", cell: (one) => number(one.removed) },
+]} />`;
 
 /** Records that a run could not take, each with its reason. */
 export const Rejected = ({ run, base }) => html`<${Table} caption=${t("run.rejected")} items=${run.records} columns=${[
