@@ -17,7 +17,7 @@ use std::hash::{Hash, Hasher};
 use siphasher::sip128::SipHasher13;
 
 use crate::model::{
-    Binding, Directive, Effect, Fault, Key, Origin, Progress, Reason, Rejection, Saved, Subject,
+    Binding, Directive, Effect, Fault, Origin, Progress, Reason, Rejection, Saved, Subject,
 };
 use crate::reason;
 use crate::runtime::{bindings, run};
@@ -179,13 +179,13 @@ pub fn verdict(outcome: Result<Saved, Fault>) -> Result<Verdict, Fault> {
     }
 }
 
-/// The key of a record that was saved where no concurrent edit is possible.
+/// What saving a record did where no concurrent edit is possible.
 ///
 /// # Errors
 /// A fault of the run; the inner error is the reason why this record cannot be taken.
-pub fn saved_key(outcome: Result<Saved, Fault>) -> Result<Result<Key, Reason>, Fault> {
+pub fn saved(outcome: Result<Saved, Fault>) -> Result<Result<Saved, Reason>, Fault> {
     Ok(match verdict(outcome)? {
-        Verdict::Saved(saved) => Ok(saved.key),
+        Verdict::Saved(saved) => Ok(saved),
         Verdict::Refused(reason) => Err(reason),
         Verdict::Changed => Err(reason!("sdk.changed-meanwhile")),
     })

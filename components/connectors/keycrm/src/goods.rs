@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use tenon_sdk::erp::catalog;
-use tenon_sdk::import::{bound, match_by, pair, saved_key, split_rivals};
+use tenon_sdk::import::{bound, match_by, pair, saved, split_rivals};
 use tenon_sdk::model::{
     Binding, Fault, Key, Product, ProductFields, ProductKind, ProductLookup, ProductVariant, Reason,
 };
@@ -314,11 +314,11 @@ impl Goods {
                 product
             })
             .collect();
-        let saved = catalog::save(&extended, ProductFields::VARIANTS)?;
+        let outcomes = catalog::save(&extended, ProductFields::VARIANTS)?;
         let mut written = Vec::new();
-        for (addition, outcome) in additions.into_iter().zip(saved) {
-            match saved_key(outcome)? {
-                Ok(key) => written.push((key, addition.offers)),
+        for (addition, outcome) in additions.into_iter().zip(outcomes) {
+            match saved(outcome)? {
+                Ok(saved) => written.push((saved.key, addition.offers)),
                 Err(reason) => self.refuse(
                     addition.offers.iter().map(|offer| Item::Offer(offer.id)),
                     &reason,
@@ -388,11 +388,11 @@ impl Goods {
             .map(|creation| creation.product.clone())
             .collect();
         // Nothing is owned: a card that stands there already keeps what people have written.
-        let saved = catalog::save(&products, ProductFields::empty())?;
+        let outcomes = catalog::save(&products, ProductFields::empty())?;
         let mut with_variants = Vec::new();
-        for (creation, outcome) in creations.into_iter().zip(saved) {
-            let key = match saved_key(outcome)? {
-                Ok(key) => key,
+        for (creation, outcome) in creations.into_iter().zip(outcomes) {
+            let key = match saved(outcome)? {
+                Ok(saved) => saved.key,
                 Err(reason) => {
                     let items = creation.wanted.into_iter().map(|wanted| wanted.item);
                     self.refuse(items, &reason);

@@ -4,7 +4,7 @@
 use std::collections::{HashMap, HashSet};
 
 use tenon_sdk::erp::partners;
-use tenon_sdk::import::{bound, match_by, pair, saved_key, split_rivals};
+use tenon_sdk::import::{bound, match_by, pair, saved, split_rivals};
 use tenon_sdk::lenient::Text;
 use tenon_sdk::model::{
     Binding, Fault, Key, Partner, PartnerFields, PartnerLookup, PartnerRole, Reason,
@@ -137,9 +137,9 @@ impl Partners {
         }
         let cards: Vec<Partner> = new.iter().map(Wanted::card).collect();
         // Nothing is owned: a card that stands there already keeps what people have written.
-        let saved = partners::save(&cards, PartnerFields::empty())?;
-        for (wanted, outcome) in new.into_iter().zip(saved) {
-            let key = saved_key(outcome)?;
+        let outcomes = partners::save(&cards, PartnerFields::empty())?;
+        for (wanted, outcome) in new.into_iter().zip(outcomes) {
+            let key = saved(outcome)?.map(|saved| saved.key);
             if let Ok(key) = &key {
                 pairs.push(pair(PARTNER, key, &wanted.origin));
             }

@@ -101,7 +101,7 @@ async fn a_rejected_record_is_listed_until_a_run_takes_it() {
     idle(&server, LEDGER).await;
     let path = format!("{LEDGER}/failed");
     let failed = server.get(&path).await;
-    assert_eq!("77", failed["items"][0]["id"]);
+    assert_eq!("77", failed["items"][0]["label"]);
     assert_eq!("it was meant to be rejected", failed["items"][0]["reason"]);
     let log = server.get(&format!("{LEDGER}/log?record=77")).await;
     let line = log["items"][0]["message"].as_str().expect("a line");

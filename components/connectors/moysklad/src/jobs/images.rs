@@ -226,8 +226,10 @@ impl Gallery<'_> {
             }
         }
         let mut shown = card.images.clone();
+        let mut effect = Effect::Unchanged;
         for (image, content) in fetched {
             catalog::save_image(key, image, &content)?;
+            effect = Effect::Updated;
             match shown
                 .iter_mut()
                 .find(|one| one.file_name == image.file_name)
@@ -246,8 +248,12 @@ impl Gallery<'_> {
             for outcome in catalog::save(&[card], ProductFields::IMAGES)? {
                 outcome?;
             }
+            effect = Effect::Updated;
         }
-        tally.count(Effect::Updated);
+        // What is no more than rejected is counted as that.
+        if failed.is_empty() || effect == Effect::Updated {
+            tally.count(effect);
+        }
         Ok(())
     }
 }

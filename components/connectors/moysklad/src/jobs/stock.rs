@@ -10,7 +10,7 @@ use std::collections::{HashMap, HashSet};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use tenon_sdk::erp::{catalog, directories, stock};
-use tenon_sdk::import::{Tally, bound, saved_key};
+use tenon_sdk::import::{Tally, bound, saved};
 use tenon_sdk::model::{
     self, Cause, Directive, Directory, Fault, Instant, Key, Outcome, ProductLookup, Reason,
     StockLevel, Subject,
@@ -151,7 +151,7 @@ pub fn run(
         seen.insert(&list.price_list, products);
         let mut agreed = true;
         if reading.whole {
-            let zeroed = zero(list, &names, &seen[list.price_list.as_str()])?;
+            let zeroed = zero(list, &names, &seen[list.price_list.as_str()], &mut tally)?;
             agreed = zeroed.is_some();
             let zeroed = zeroed.unwrap_or(0);
             if zeroed > 0 {
@@ -361,10 +361,10 @@ fn write(
             products.insert(binding.key.clone());
         }
         for (level, outcome) in levels.iter().zip(stock::set(&levels)?) {
-            match saved_key(outcome)? {
-                Ok(_) => {
+            match saved(outcome)? {
+                Ok(saved) => {
                     written += 1;
-                    tally.passed();
+                    tally.count(saved.effect);
                 }
                 Err(reason) => reject(&level.product, reason, tally),
             }
@@ -417,6 +417,7 @@ fn zero(
     list: &PriceList,
     names: &HashMap<Key, String>,
     reported: &HashSet<Key>,
+    tally: &mut Tally,
 ) -> Result<Option<u64>, Fault> {
     let nothing = model::Decimal::default();
     let is_nothing = |level: &StockLevel| {
@@ -459,7 +460,7 @@ fn zero(
     }
     for some in stale.chunks(BATCH) {
         for outcome in stock::set(some)? {
-            outcome?;
+            tally.count(outcome?.effect);
         }
     }
     Ok(Some(stale.len() as u64))
