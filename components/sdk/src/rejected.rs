@@ -168,6 +168,8 @@ impl Rejected {
         tally: &mut Tally,
     ) {
         tally.reject(&self.kind, subject.clone(), label, reason.clone());
+        // It was settled while it was tried.
+        self.settled.retain(|settled| *settled != subject);
         if let Some(waiting) = self.keep(id) {
             waiting.listed.retain(|known| known.subject != subject);
             waiting.listed.push(Listed {

@@ -12,7 +12,7 @@ use std::hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher};
 use crate::model::Effect;
 use crate::observe::{Change, Progress, Side};
 use crate::reason::Reason;
-use crate::report::{RunReport, WrittenRecords};
+use crate::report::{RunReport, Subject, WrittenRecords};
 
 /// Most records that are known by name, so that each is counted once.
 const KNOWN: usize = 100_000;
@@ -104,6 +104,14 @@ impl Seen {
             Change::Created => effects.created += 1,
             Change::Updated => effects.updated += 1,
             Change::Removed => effects.removed += 1,
+        }
+    }
+
+    /// A record could not be taken. Tells whether it is the first time in this run.
+    pub fn rejected(&mut self, kind: &str, subject: &Subject) -> bool {
+        match subject {
+            Subject::Key(key) => self.is_new(Side::Platform, kind, &[key, "rejected"]),
+            Subject::Origin(origin) => self.is_new(Side::Counterpart, kind, &[origin, "rejected"]),
         }
     }
 

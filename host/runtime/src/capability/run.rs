@@ -248,10 +248,19 @@ impl wire::Host for RunState {
             };
             self.observer.rejected(&record);
             let most = self.limits.listed_rejects;
-            let report = &mut self.run()?.report;
-            report.failed += 1;
-            if report.records.len() < most {
-                report.records.push(record);
+            let run = self.run()?;
+            let report = &mut run.report;
+            if run.seen.rejected(&record.kind, &record.subject) {
+                report.failed += 1;
+                if report.records.len() < most {
+                    report.records.push(record);
+                }
+            } else if let Some(known) = report
+                .records
+                .iter_mut()
+                .find(|known| (&known.kind, &known.subject) == (&record.kind, &record.subject))
+            {
+                *known = record;
             }
         }
         Ok(())

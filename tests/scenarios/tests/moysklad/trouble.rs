@@ -182,9 +182,15 @@ fn one_bad_order_among_many_spoils_no_other() {
             }]),
         );
     }
-    let run = world.run("orders", settings);
+    let run = world.run("orders", settings.clone());
     assert_eq!((4, 1), (run.report.created, run.report.failed), "{run:#?}");
     assert!(run.reason("12").contains("quantity"), "{run:#?}");
+    // However often it is tried, it is not said to be right.
+    for _ in 0..2 {
+        let run = world.asked("orders", settings.clone());
+        assert_eq!(1, run.report.failed, "{run:#?}");
+        assert!(run.settled.is_empty(), "{:?}", run.settled);
+    }
 }
 
 #[test]

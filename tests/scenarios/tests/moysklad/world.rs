@@ -41,6 +41,8 @@ pub struct Run {
     pub report: RunReport,
     pub log: Vec<LogLine>,
     pub written: Vec<Written>,
+    /// Failed records of which it said that nothing is wrong with them any more, by kind.
+    pub settled: Vec<(String, Subject)>,
 }
 
 impl Run {
@@ -289,6 +291,7 @@ impl World {
             report,
             log: take(&observer.log),
             written: std::mem::take(&mut *observer.written.lock().expect("a list")),
+            settled: std::mem::take(&mut *observer.settled.lock().expect("a list")),
         }
     }
 
@@ -465,6 +468,7 @@ pub fn timeless(mut records: Vec<Value>) -> Vec<Value> {
 struct Recorder {
     log: Mutex<Vec<LogLine>>,
     written: Mutex<Vec<Written>>,
+    settled: Mutex<Vec<(String, Subject)>>,
     passed: AtomicU64,
     most: u64,
 }
@@ -476,6 +480,11 @@ impl Observer for Recorder {
 
     fn wrote(&self, written: &Written) {
         self.written.lock().expect("a list").push(written.clone());
+    }
+
+    fn settled(&self, kind: &str, subjects: &[Subject]) {
+        let mut settled = self.settled.lock().expect("a list");
+        settled.extend(subjects.iter().map(|one| (kind.to_owned(), one.clone())));
     }
 
     fn progress(&self, _: Progress) {

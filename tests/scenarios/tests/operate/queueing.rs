@@ -111,6 +111,11 @@ async fn a_rejected_record_is_listed_until_a_run_takes_it() {
         .await;
     assert_eq!(1, retried["retried"]);
     idle(&server, LEDGER).await;
+    // Nobody has tried it.
+    let failed = server.get(&path).await;
+    assert_eq!("77", failed["items"][0]["label"]);
+    add(&server, LEDGER, "take:77").await;
+    idle(&server, LEDGER).await;
     assert_eq!(json!([]), server.get(&path).await["items"]);
 }
 
