@@ -129,9 +129,10 @@ impl CompileError {
             CompileError::Refused(detail) => {
                 Reason::new("host.install.not-compiled").detail(detail)
             }
-            CompileError::NotStarted { .. }
-            | CompileError::Failed(_)
-            | CompileError::Foreign(_) => Reason::new("host.install.no-compiler").detail(self),
+            CompileError::Failed(_) => Reason::new("host.install.not-compiled").detail(self),
+            CompileError::NotStarted { .. } | CompileError::Foreign(_) => {
+                Reason::new("host.install.no-compiler").detail(self)
+            }
         }
     }
 

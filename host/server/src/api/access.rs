@@ -231,11 +231,10 @@ impl<S: Needs> FromRequestParts<Service> for ToConnection<S> {
         let (caller, tenant) = visible(parts, service).await?;
         caller.require(S::SCOPE)?;
         let connection: ConnectionId = from_path(parts, service, "connection").await?;
-        let stored = service.stored(&tenant, &connection).await?;
+        let found = service.stored_with_language(&tenant, &connection);
+        let (stored, language) = found.await?;
         let spoken = Spoken::of(parts);
-        if !spoken.is_known() {
-            spoken.speak_of_tenant(&service.tenant(&tenant).await?.language);
-        }
+        spoken.speak_of_tenant(&language);
         Ok(ToConnection {
             caller,
             tenant,

@@ -346,9 +346,9 @@ mod tests {
                 Error::QuestionExpired,
                 Error::QuestionAnswered,
                 Error::MissingCredential(vec![vec!["x".to_owned()]]),
-                Error::BadComponent(Reason::new("host.crash.stack").into()),
-                Error::Refused(Reason::new("host.crash.stack").into()),
-                Error::Unavailable(Reason::new("host.crash.stack").into()),
+                Error::BadComponent(Reason::new("host.crash.stack-in-memory").into()),
+                Error::Refused(Reason::new("host.crash.stack-in-memory").into()),
+                Error::Unavailable(Reason::new("host.crash.stack-in-memory").into()),
                 Error::Failure(Failure::new("x")),
             ]
         };

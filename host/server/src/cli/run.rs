@@ -242,7 +242,9 @@ impl Voice {
     }
 
     fn error(&self, error: CallError) -> anyhow::Error {
-        anyhow::Error::msg(told::whole(&self.texts, &error.reason(), self.language))
+        let why = error.reason();
+        let text = told::whole(&self.texts, &why, self.language);
+        anyhow::Error::msg(mendable(&text, Some(&why)))
     }
 }
 

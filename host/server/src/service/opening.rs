@@ -35,6 +35,23 @@ impl Service {
             .await
     }
 
+    /// The same, with the language of the tenant's people.
+    pub async fn stored_with_language(
+        &self,
+        tenant: &TenantId,
+        connection: &ConnectionId,
+    ) -> Result<(Stored, String), Error> {
+        let (tenant, connection) = (tenant.clone(), connection.clone());
+        self.control()
+            .read(move |db| {
+                let stored = stored_in(db, &tenant, &connection)?;
+                let tenant = tenants::get(db, &tenant)?;
+                let language = tenant.map(|tenant| tenant.language);
+                Ok((stored, language.unwrap_or_default()))
+            })
+            .await
+    }
+
     /// An installed component, ready to run.
     pub async fn connector(&self, digest: &str) -> Result<Arc<Connector>, Error> {
         let loaded = Arc::clone(self.connectors().entry(digest.to_owned()).or_default());

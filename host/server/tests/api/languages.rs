@@ -97,3 +97,102 @@ fn a_component_that_is_none_is_refused_in_three_languages() {
         assert!(problem["why"]["detail"].is_string(), "{problem}");
     }
 }
+
+/// A paused connection with a run that ended with an error, a warning, a failed record and a question,
+/// a request that waits, and the record in the list of failed ones. All of it is kept in English as
+/// `kept then`, with one reason.
+fn with_trouble(why: &Reason) -> Server {
+    let server = with_lines(&[]);
+    let db = rusqlite::Connection::open(server.data().join("control.sqlite")).unwrap();
+    let why = serde_json::to_value(why).unwrap();
+    let record = json!({ "kind": "order", "id": "7", "subject": { "origin": "7" },
+        "reason": "kept then", "why": why });
+    let question = json!({ "id": "q", "text": "kept then", "why": why, "kind": "product",
+        "affected": 18, "total": 20, "samples": ["Filter"] });
+    let warning = json!({ "text": "kept then", "why": why });
+    let list = |one: Value| Value::Array(vec![one]).to_string();
+    // The version is of no matter here.
+    db.execute_batch("PRAGMA foreign_keys = OFF").unwrap();
+    db.execute(
+        "INSERT INTO connections (tenant, id, title, connector, digest, state, paused_reason,
+             paused_why, settings, created_at)
+         VALUES ('shop', 'crm', 'CRM', 'crm', 'd', 'paused', 'kept then', ?1, '{}', 0)",
+        [why.to_string()],
+    )
+    .unwrap();
+    db.execute(
+        "INSERT INTO runs (id, tenant, connection, job, cause, preview, digest, version, request,
+             fence, started_at, finished_at, outcome, error, why, records, warnings, questions)
+         VALUES ('1', 'shop', 'crm', 'orders', '{\"type\":\"asked\"}', 0, 'd', '1.0.0', 0, 0, 0, 1,
+             'configuration', 'kept then', ?1, ?2, ?3, ?4)",
+        [why.to_string(), list(record), list(warning), list(question)],
+    )
+    .unwrap();
+    db.execute(
+        "INSERT INTO failed_records (tenant, connection, kind, side, id, label, reason, why, job, run,
+             at)
+         VALUES ('shop', 'crm', 'order', 'counterpart', '7', '7', 'kept then', ?1, 'orders', '1', 0)",
+        [why.to_string()],
+    )
+    .unwrap();
+    db.execute(
+        "INSERT INTO questions (tenant, connection, id, job, cause, run, kind, affected, total,
+             samples, text, why, asked_at, seen_at, pauses, state)
+         VALUES ('shop', 'crm', 'q', 'orders', '{\"type\":\"asked\"}', '1', 'product', 18, 20, '[]',
+             'kept then', ?1, 0, 0, 0, 'open')",
+        [why.to_string()],
+    )
+    .unwrap();
+    server
+}
+
+#[test]
+fn errors_warnings_questions_and_failed_records_are_told_in_the_language_of_who_asks() {
+    let why = Reason::new("host.limit.requests")
+        .arg("most", 20)
+        .mend(Mend::Credential("token".to_owned()));
+    let server = with_trouble(&why);
+    for (accepted, text) in [
+        ("en", "kept then"),
+        ("uk", "запуск вичерпав свої 20 запитів"),
+        ("ru", "запуск исчерпал свои 20 запросов"),
+        ("de", "запуск вичерпав свої 20 запитів"),
+    ] {
+        let get = |path: &str| {
+            let asking = server.ask("GET", path);
+            let mut body = asking
+                .header("accept-language", accepted)
+                .send()
+                .expect(200);
+            match body["items"].as_array_mut() {
+                Some(items) => items.remove(0),
+                None => body,
+            }
+        };
+        const CONNECTION: &str = "/v1/tenants/shop/connections/crm";
+        let run = get(&format!("{CONNECTION}/runs/1"));
+        let tellings = [
+            (&run, "error", "why"),
+            (&run["warnings"][0], "text", "why"),
+            (&run["questions"][0], "text", "why"),
+            (&run["records"][0], "reason", "why"),
+            (&get(&format!("{CONNECTION}/runs")), "error", "why"),
+            (&get(&format!("{CONNECTION}/failed")), "reason", "why"),
+            (&get(&format!("{CONNECTION}/questions")), "text", "why"),
+            (&get(&format!("{CONNECTION}/questions/q")), "text", "why"),
+            (&get("/v1/tenants/shop/questions"), "text", "why"),
+            (
+                &get("/v1/tenants/shop/connections"),
+                "paused_reason",
+                "paused_why",
+            ),
+            (&get(CONNECTION), "paused_reason", "paused_why"),
+        ];
+        for (told, in_words, as_code) in tellings {
+            assert_eq!(text, told[in_words], "{accepted}: {told:#}");
+            assert_eq!("host.limit.requests", told[as_code]["code"]);
+            assert_eq!(json!({ "most": "20" }), told[as_code]["args"]);
+            assert_eq!(json!({ "credential": "token" }), told[as_code]["mend"]);
+        }
+    }
+}

@@ -42,7 +42,7 @@ function Outcome({ run, base }) {
       ]} />
     <//>
     ${run.questions?.length > 0 &&
-    html`<${Section} title=${t("run.questions")} lead=${t("run.questions_lead")}>${run.questions.map((one) => html`<div class="note warn" key=${one.id}><${What} question=${one} /></div>`)}<//>`}
+    html`<${Section} title=${t("run.questions")} lead=${t("run.questions_lead")}>${run.questions.map((one) => html`<div class="note warn" key=${one.id}><${What} question=${one} base=${base} /></div>`)}<//>`}
     ${run.written?.length > 0 &&
     html`<${Section} title=${run.preview ? t("run.would_write") : t("run.written")}><${WrittenRecords} run=${run} /><//>`}
     ${run.records?.length > 0 &&
