@@ -379,12 +379,6 @@ pub enum BadManifest {
     },
 }
 
-impl From<settings_schema::Fault> for BadManifest {
-    fn from(fault: settings_schema::Fault) -> Self {
-        BadManifest::Schema(fault.reason.arg("path", one_line(&fault.path)))
-    }
-}
-
 impl BadManifest {
     /// Why, for people. What only the author of a connector can mend is told in the host's own words,
     /// as detail.
@@ -658,7 +652,7 @@ impl Manifest {
             .map_err(BadManifest::SchemaNotASchema)?;
         few(self.options.len(), OPTIONS, "choices")?;
         names("choice", &self.options)?;
-        check_words(&self.settings_schema, &self.options)?;
+        check_words(&self.settings_schema, &self.options).map_err(BadManifest::Schema)?;
 
         few(self.credentials.len(), CREDENTIALS, "credentials")?;
         names("credential", self.credentials.iter().map(|one| &one.name))?;
@@ -875,7 +869,8 @@ impl TryFrom<sync::ConnectorManifest> for Manifest {
                 name: one_line(code),
             });
         }
-        let settings_schema = settings_schema::read(&raw.settings_schema)?;
+        let settings_schema =
+            settings_schema::read(&raw.settings_schema).map_err(BadManifest::Schema)?;
         let manifest = Manifest {
             name: raw.name,
             version: raw.version,

@@ -67,15 +67,6 @@ impl fmt::Debug for SettingsSchema {
     }
 }
 
-/// What is wrong at a place in the schema.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Fault {
-    /// Such as `settings_schema.properties.shop.x-options`.
-    pub path: String,
-    /// What is wrong there, but for the place.
-    pub reason: Reason,
-}
-
 /// Where every path begins.
 const ROOT: &str = "settings_schema";
 
@@ -90,7 +81,7 @@ fn member(path: &str, name: &str) -> String {
 }
 
 /// Reads a schema in which no object has a member twice.
-pub(crate) fn read(json: &str) -> Result<SettingsSchema, Fault> {
+pub(crate) fn read(json: &str) -> Result<SettingsSchema, Reason> {
     let mut reader = serde_json::Deserializer::from_str(json);
     let mut track = serde_path_to_error::Track::new();
     let tracked = serde_path_to_error::Deserializer::new(&mut reader, &mut track);
@@ -100,18 +91,17 @@ pub(crate) fn read(json: &str) -> Result<SettingsSchema, Fault> {
     });
     read.map(SettingsSchema::from).map_err(|error| {
         let place = track.path();
-        Fault {
-            path: place.iter().fold(ROOT.to_owned(), |path, segment| {
-                use serde_path_to_error::Segment;
-                match segment {
-                    Segment::Map { key } => member(&path, key),
-                    Segment::Seq { index } => format!("{path}[{index}]"),
-                    Segment::Enum { variant } => member(&path, variant),
-                    Segment::Unknown => path,
-                }
-            }),
-            reason: Reason::new("host.schema.unreadable").detail(one_line(&error.to_string())),
-        }
+        let path = place.iter().fold(ROOT.to_owned(), |path, segment| {
+            use serde_path_to_error::Segment;
+            match segment {
+                Segment::Map { key } => member(&path, key),
+                Segment::Seq { index } => format!("{path}[{index}]"),
+                Segment::Enum { variant } => member(&path, variant),
+                Segment::Unknown => path,
+            }
+        });
+        let reason = Reason::new("host.schema.unreadable").arg("path", one_line(&path));
+        reason.detail(one_line(&error.to_string()))
     })
 }
 
@@ -218,11 +208,11 @@ const LISTS: [&str; 4] = ["prefixItems", "allOf", "anyOf", "oneOf"];
 
 /// Passes a schema whose words `x-…` all mean something. `options` are the choices that the connector
 /// serves.
-pub(crate) fn check_words(schema: &Value, options: &[String]) -> Result<(), Fault> {
+pub(crate) fn check_words(schema: &Value, options: &[String]) -> Result<(), Reason> {
     walk(schema, ROOT, options)
 }
 
-fn walk(schema: &Value, path: &str, options: &[String]) -> Result<(), Fault> {
+fn walk(schema: &Value, path: &str, options: &[String]) -> Result<(), Reason> {
     let Value::Object(words) = schema else {
         return Ok(());
     };
@@ -230,10 +220,7 @@ fn walk(schema: &Value, path: &str, options: &[String]) -> Result<(), Fault> {
     for (word, value) in words {
         let path = member(path, word);
         if word.starts_with("x-") {
-            let bad = |reason: Reason| Fault {
-                path: path.clone(),
-                reason,
-            };
+            let bad = |reason: Reason| reason.arg("path", one_line(&path));
             check_word(word, value, options).map_err(bad)?;
             if matches!(word.as_str(), "x-options" | "x-directory" | "x-record")
                 && let Some(first) = source.replace(word)
@@ -337,17 +324,13 @@ mod tests {
 
     use super::*;
 
-    fn told(Fault { path, reason }: Fault) -> String {
-        reason.arg("path", path).to_string()
-    }
-
     /// What is wrong with a schema of one setting, `shop`, as one line.
     fn wrong(setting: Value) -> String {
         let schema = json!({ "type": "object", "properties": { "shop": setting } });
         let options = ["stores".to_owned(), "states".to_owned()];
         match check_words(&schema, &options) {
             Ok(()) => String::new(),
-            Err(fault) => told(fault),
+            Err(reason) => reason.to_string(),
         }
     }
 
@@ -427,7 +410,7 @@ mod tests {
         let none = check_words(&json!({ "x-options": "a" }), &[]).unwrap_err();
         assert_eq!(
             "settings_schema.x-options: there is no choice `a`; there are –",
-            told(none)
+            none.to_string()
         );
     }
 
@@ -467,12 +450,15 @@ mod tests {
     #[test]
     fn a_member_that_is_there_twice_is_refused_with_its_place() {
         let json = r#"{ "properties": { "shop": { "type": "string", "type": "integer" } } }"#;
-        let fault = read(json).unwrap_err();
-        assert_eq!("settings_schema.properties.shop", fault.path);
-        let detail = fault.reason.detail.unwrap_or_default();
+        let reason = read(json).unwrap_err();
+        let text = "settings_schema.properties.shop: it cannot be read";
+        assert_eq!(text, reason.to_string());
+        let detail = reason.detail.unwrap_or_default();
         assert!(detail.starts_with("`type` is there twice"), "{detail}");
         let json = r#"{ "anyOf": [{ "a": 1 }, { "b": 1, "b": 2 }] }"#;
-        assert_eq!("settings_schema.anyOf[1]", read(json).unwrap_err().path);
+        let reason = read(json).unwrap_err();
+        let text = "settings_schema.anyOf[1]: it cannot be read";
+        assert_eq!(text, reason.to_string());
         for broken in ["", "{", "{} {}", "{\"a\": }"] {
             assert!(read(broken).is_err(), "{broken}");
         }

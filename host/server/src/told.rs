@@ -149,7 +149,7 @@ pub fn read_why(row: &Row<'_>, column: &str) -> rusqlite::Result<Option<Reason>>
 #[derive(Clone, Debug)]
 pub struct Explained {
     /// Why.
-    pub why: Reason,
+    pub why: Box<Reason>,
     texts: Arc<Catalogue>,
 }
 
@@ -157,7 +157,7 @@ impl Explained {
     /// A reason that a connector may have given.
     pub fn new(why: Reason, texts: &Arc<Catalogue>) -> Explained {
         Explained {
-            why,
+            why: Box::new(why),
             texts: Arc::clone(texts),
         }
     }

@@ -34,7 +34,7 @@ pub const PROBLEM_JSON: &str = "application/problem+json";
 pub struct Problem {
     /// Its stable name.
     pub code: &'static str,
-    why: Reason,
+    why: Box<Reason>,
     /// What a connector, the platform or the host says about it.
     cause: Option<Explained>,
     errors: Vec<Refused>,
@@ -98,7 +98,7 @@ impl Problem {
     pub fn new(code: &'static str) -> Problem {
         Problem {
             code,
-            why: Reason::new(format!("server.{code}")),
+            why: Box::new(Reason::new(format!("server.{code}"))),
             cause: None,
             errors: Vec::new(),
             headers: Vec::new(),
@@ -107,7 +107,7 @@ impl Problem {
 
     /// With a parameter of its texts.
     pub fn with(mut self, name: &'static str, value: impl ToString) -> Problem {
-        self.why = self.why.arg(name, value.to_string());
+        self.why = Box::new(self.why.arg(name, value.to_string()));
         self
     }
 
@@ -154,7 +154,7 @@ impl Problem {
     }
 
     fn body(&self, language: Language) -> ProblemBody {
-        let mut why = self.why.clone();
+        let mut why = Reason::clone(&self.why);
         if let Some(cause) = &self.cause {
             // Who installs a component is its author, or knows one.
             let text = match self.code {
@@ -171,7 +171,7 @@ impl Problem {
             status: texts::status(self.code).as_u16(),
             detail,
             code: self.code,
-            why: told.clone().into(),
+            why: Reason::clone(told).into(),
             errors: self
                 .errors
                 .iter()
@@ -233,7 +233,7 @@ impl From<Error> for Problem {
             }
             Error::Failure(_) => Problem::new(code),
             other => Problem {
-                why: other.reason(),
+                why: Box::new(other.reason()),
                 ..Problem::new(code)
             },
         }

@@ -209,7 +209,7 @@ impl Error {
     pub fn reason(&self) -> Reason {
         match self {
             Error::BadComponent(why) | Error::Refused(why) | Error::Unavailable(why) => {
-                why.why.clone()
+                Reason::clone(&why.why)
             }
             Error::NotFound { what, name } => {
                 let reason = Reason::new("server.not_found").arg("what", what);

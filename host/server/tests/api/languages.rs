@@ -5,6 +5,7 @@ use tenon_host::reason::{Mend, Reason};
 
 use super::support::Server;
 
+const RUN: &str = "01890000-0000-7000-8000-000000000001";
 const LOG: &str = "/v1/tenants/shop/log";
 
 /// A server whose tenant `shop`, which speaks Ukrainian, has some lines in its log.
@@ -123,9 +124,15 @@ fn with_trouble(why: &Reason) -> Server {
     db.execute(
         "INSERT INTO runs (id, tenant, connection, job, cause, preview, digest, version, request,
              fence, started_at, finished_at, outcome, error, why, records, warnings, questions)
-         VALUES ('1', 'shop', 'crm', 'orders', '{\"type\":\"asked\"}', 0, 'd', '1.0.0', 0, 0, 0, 1,
+         VALUES (?5, 'shop', 'crm', 'orders', '{\"type\":\"asked\"}', 0, 'd', '1.0.0', 0, 0, 0, 1,
              'configuration', 'kept then', ?1, ?2, ?3, ?4)",
-        [why.to_string(), list(record), list(warning), list(question)],
+        [
+            why.to_string(),
+            list(record),
+            list(warning),
+            list(question),
+            RUN.to_owned(),
+        ],
     )
     .unwrap();
     db.execute(
@@ -170,7 +177,7 @@ fn errors_warnings_questions_and_failed_records_are_told_in_the_language_of_who_
             }
         };
         const CONNECTION: &str = "/v1/tenants/shop/connections/crm";
-        let run = get(&format!("{CONNECTION}/runs/1"));
+        let run = get(&format!("{CONNECTION}/runs/{RUN}"));
         let tellings = [
             (&run, "error", "why"),
             (&run["warnings"][0], "text", "why"),
