@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use phonenumber::country::Id as Country;
 use rusqlite::{Connection, ErrorCode, OptionalExtension};
-use tenon_host::model::{Directory, Fault};
+use tenon_host::model::{Directory, Fault, Reason, RecordKind};
 use tenon_host::platform::Answer;
 use tokio::sync::OwnedMutexGuard;
 
@@ -64,8 +64,8 @@ impl From<serde_json::Error> for Halt {
 }
 
 /// What cannot be taken as it is.
-pub(crate) fn refuse<T>(reason: impl Display) -> Result<T, Halt> {
-    Err(Halt::Refused(Fault::Rejected(reason.to_string().into())))
+pub(crate) fn refuse<T>(reason: Reason) -> Result<T, Halt> {
+    Err(Halt::Refused(Fault::Rejected(reason)))
 }
 
 /// Does `act` with each of a list: a refused one leaves the others alone, a failing file ends all.
@@ -92,7 +92,7 @@ enum Phase {
     Reading,
     Writing(Transaction),
     /// Nothing of the unit is left, and it has not been told to forget yet.
-    Failed(String),
+    Failed(Reason),
 }
 
 /// What a write transaction holds and remembers.
@@ -136,14 +136,14 @@ impl Book {
         act: impl FnOnce(&Connection) -> Result<T, Halt>,
     ) -> Answer<T> {
         match &self.phase {
-            Phase::Failed(why) => Err(Fault::Transient(why.clone().into())),
+            Phase::Failed(why) => Err(Fault::Transient(why.clone())),
             Phase::Writing(_) => {
                 let outcome = act(&self.lease);
                 self.settle(outcome)
             }
             Phase::Reading => snapshot(&self.lease, act).map_err(|halt| match halt {
                 Halt::Refused(fault) => fault,
-                Halt::Store(error) => Fault::Transient(self.told(&error).into()),
+                Halt::Store(error) => Fault::Transient(self.told(&error)),
             }),
         }
     }
@@ -157,7 +157,7 @@ impl Book {
             let transaction = self
                 .begin()
                 .await
-                .map_err(|error| Fault::Transient(self.told(&error).into()))?;
+                .map_err(|error| Fault::Transient(self.told(&error)))?;
             self.phase = Phase::Writing(transaction);
         }
         match &mut self.phase {
@@ -169,7 +169,7 @@ impl Book {
                 });
                 self.settle(outcome)
             }
-            Phase::Failed(why) => Err(Fault::Transient(why.clone().into())),
+            Phase::Failed(why) => Err(Fault::Transient(why.clone())),
             Phase::Reading => unreachable!("the transaction has begun"),
         }
     }
@@ -177,7 +177,7 @@ impl Book {
     /// Makes all since the last commit durable and visible, as one.
     pub(crate) fn commit(&mut self) -> Answer<()> {
         match &self.phase {
-            Phase::Failed(why) => Err(Fault::Transient(why.clone().into())),
+            Phase::Failed(why) => Err(Fault::Transient(why.clone())),
             Phase::Reading => Ok(()),
             Phase::Writing(transaction) => {
                 let outcome = end(&self.lease, transaction);
@@ -192,7 +192,7 @@ impl Book {
     /// Forgets all since the last commit.
     pub(crate) fn rollback(&mut self) -> Answer<()> {
         self.undo()
-            .map_err(|error| Fault::Transient(self.told(&error.into()).into()))?;
+            .map_err(|error| Fault::Transient(self.told(&error.into())))?;
         self.phase = Phase::Reading;
         Ok(())
     }
@@ -206,24 +206,24 @@ impl Book {
                     tracing::error!("what is left of the transaction stays: {error}");
                 }
                 self.phase = Phase::Failed(why.clone());
-                Fault::Transient(why.into())
+                Fault::Transient(why)
             }
         })
     }
 
     /// What the tenant's people are told of a failure of its file. What SQLite says of it, and where it
     /// lies, is for the log of who runs the host.
-    fn told(&self, error: &StoreError) -> String {
+    fn told(&self, error: &StoreError) -> Reason {
         let file = self.lease.tenant.path.display();
         tracing::error!(%file, "{error}");
         match error {
-            StoreError::Locked(_) => error.to_string(),
+            StoreError::Locked(time) => {
+                Reason::new("platform.locked").arg("time", format_args!("{time:?}"))
+            }
             StoreError::Sqlite(error) if error.sqlite_error_code() == Some(ErrorCode::DiskFull) => {
-                "the disk of the host is full".to_owned()
+                Reason::new("platform.disk-full")
             }
-            StoreError::Sqlite(_) | StoreError::Document(_) => {
-                "the tenant's file failed; the log of the host tells why".to_owned()
-            }
+            StoreError::Sqlite(_) | StoreError::Document(_) => Reason::new("platform.file-failed"),
         }
     }
 
@@ -364,10 +364,7 @@ impl Writer<'_> {
                 rows.insert(key.to_owned(), row);
                 Ok(row)
             }
-            None => refuse(format_args!(
-                "{field}: there is no {} with key `{key}`",
-                target.noun()
-            )),
+            None => refuse(target.missing(key).arg("field", field)),
         }
     }
 
@@ -384,16 +381,16 @@ impl Writer<'_> {
             None => match variant_owner(self.db, key)? {
                 Some(owner) => *variants.entry(key.to_owned()).or_insert(owner),
                 None => {
-                    return refuse(format_args!(
-                        "{field}: there is no variant with key `{key}`"
-                    ));
+                    let reason = Reason::new("platform.no-such-variant");
+                    return refuse(reason.arg("field", field).arg("key", key));
                 }
             },
         };
         match product {
-            Some(product) if product != owner => refuse(format_args!(
-                "{field}: the variant `{key}` belongs to another product"
-            )),
+            Some(product) if product != owner => {
+                let reason = Reason::new("platform.variant-of-another");
+                refuse(reason.arg("field", field).arg("key", key))
+            }
             _ => Ok(()),
         }
     }
@@ -412,13 +409,19 @@ pub(crate) fn variant_owner(db: &Connection, key: &str) -> rusqlite::Result<Opti
 }
 
 impl Target {
-    fn noun(self) -> String {
-        match self {
-            Target::Product => "product".to_owned(),
-            Target::Category => "category".to_owned(),
-            Target::Partner => "partner".to_owned(),
-            Target::Entry(directory) => format!("entry of `{}`", directory.name()),
-        }
+    /// Why nothing can point at a key that is not there; the field is to be added.
+    fn missing(self, key: &str) -> Reason {
+        let kind = match self {
+            Target::Product => RecordKind::Product,
+            Target::Category => RecordKind::Category,
+            Target::Partner => RecordKind::Partner,
+            Target::Entry(directory) => {
+                let reason = Reason::new("platform.no-such-entry");
+                return reason.arg("directory", directory.name()).arg("key", key);
+            }
+        };
+        let reason = Reason::new("platform.no-such-record");
+        reason.arg("kind", kind.name()).arg("key", key)
     }
 
     fn find(self, db: &Connection, key: &str) -> rusqlite::Result<Option<i64>> {
@@ -492,7 +495,7 @@ mod tests {
         book.write(store("small", 10)).await.unwrap();
         let full = book.write(store("big", 1 << 20)).await;
         assert!(
-            matches!(&full, Err(Fault::Transient(why)) if why.to_string().contains("full")),
+            matches!(&full, Err(Fault::Transient(why)) if why.code == "platform.disk-full"),
             "{full:?}"
         );
         // Half of the unit must not get through.

@@ -6,16 +6,16 @@ use std::fmt::Display;
 use rusqlite::{Connection, params};
 use tenon_host::model::{
     Category, Directory, Effect, Image, Key, Price, Product, ProductFields, ProductLookup,
-    ProductVariant, Saved,
+    ProductVariant, Reason, RecordKind, Saved,
 };
 
 use crate::book::{Halt, Target, Writer, refuse, variant_owner};
 use crate::feed::Stream;
 use crate::record::{self, By, Filed, Head, Identity, Lookups, Record};
-use crate::{check, normal, sql};
+use crate::{check, normal, reasons, sql};
 
 impl Record for Product {
-    const NOUN: &'static str = "product";
+    const KIND: RecordKind = RecordKind::Product;
     const LOOKUPS: Lookups = Lookups {
         row: sql::PRODUCT_ROW,
         by_id: sql::PRODUCT_BY_ID,
@@ -60,12 +60,20 @@ impl Record for Product {
                 }
             } else if let Some(key) = &variant.key {
                 if by == By::Connector {
-                    return refuse(format_args!(
-                        "variants[{i}]: this product has no variant with key `{key}`"
-                    ));
+                    let reason = Reason::new("platform.no-variant-of-product");
+                    return refuse(
+                        reason
+                            .arg("field", format_args!("variants[{i}]"))
+                            .arg("key", key),
+                    );
                 }
                 if key.is_empty() || variant_owner(writer.db, key)?.is_some() {
-                    return refuse(format_args!("variants[{i}]: the key `{key}` is not free"));
+                    let reason = Reason::new("platform.key-taken");
+                    return refuse(
+                        reason
+                            .arg("field", format_args!("variants[{i}]"))
+                            .arg("key", key),
+                    );
                 }
             } else {
                 variant.key = Some(new_variant_key(writer)?);
@@ -74,7 +82,7 @@ impl Record for Product {
         let mut keys: Vec<&Key> = self.variants.iter().flat_map(|v| &v.key).collect();
         keys.sort_unstable();
         match keys.windows(2).find(|pair| pair[0] == pair[1]) {
-            Some(pair) => refuse(format_args!("variants: two have the key `{}`", pair[0])),
+            Some(pair) => refuse(reasons::twice("variants", pair[0])),
             None => Ok(()),
         }
     }
@@ -302,9 +310,14 @@ pub(crate) fn read_image(db: &Connection, product: &str, digest: &str) -> Result
     let filed: Filed<Product> = record::existing(db, product)?;
     match record::value(db, sql::IMAGE, &[&filed.id, &digest])? {
         Some(content) => Ok(content),
-        None => refuse(format_args!(
-            "the product `{product}` has no picture with digest `{digest}`"
-        )),
+        None => {
+            let reason = Reason::new("platform.no-such-picture").arg("product", product);
+            refuse(
+                reason
+                    .arg("digest", digest)
+                    .mend(reasons::mend(RecordKind::Product, filed.key())),
+            )
+        }
     }
 }
 
@@ -316,7 +329,7 @@ pub(crate) fn save_image(
     content: &[u8],
 ) -> Result<Saved, Halt> {
     if image.file_name.is_empty() {
-        return refuse("file_name: it is empty");
+        return refuse(reasons::empty("file_name"));
     }
     let mut filed: Filed<Product> = record::existing(writer.db, product)?;
     writer
@@ -337,7 +350,7 @@ pub(crate) fn save_image(
 }
 
 impl Record for Category {
-    const NOUN: &'static str = "category";
+    const KIND: RecordKind = RecordKind::Category;
     const LOOKUPS: Lookups = Lookups {
         row: sql::CATEGORY_ROW,
         by_id: sql::CATEGORY_BY_ID,
@@ -420,7 +433,7 @@ fn refuse_loop(db: &Connection, category: &Category) -> Result<(), Halt> {
     let mut above = category.parent.clone();
     while let Some(key) = above {
         if key == own {
-            return refuse("parent: the category would lie under itself");
+            return refuse(Reason::new("platform.category-under-itself").arg("field", "parent"));
         }
         above = record::by_key::<Category>(db, &key)?.and_then(|filed| filed.record.parent);
     }

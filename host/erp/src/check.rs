@@ -2,14 +2,15 @@
 
 use std::fmt::Display;
 
-use tenon_host::model::{Decimal, Instant, Money, Price};
+use tenon_host::model::{Decimal, Instant, Money, Price, Reason};
 
 use crate::book::{Halt, refuse};
+use crate::reasons;
 
 /// Names are what people choose by.
 pub(crate) fn name(name: &str) -> Result<(), Halt> {
     if name.trim().is_empty() {
-        return refuse("name: it is empty");
+        return refuse(reasons::empty("name"));
     }
     Ok(())
 }
@@ -17,19 +18,22 @@ pub(crate) fn name(name: &str) -> Result<(), Halt> {
 /// Beyond this scale a number can be neither computed with nor written as text.
 pub(crate) fn decimal(value: Decimal, field: impl Display) -> Result<(), Halt> {
     if value.exact().is_none() {
-        return refuse(format_args!(
-            "{field}: {} digits after the decimal point are more than 28",
-            value.scale
-        ));
+        return refuse(
+            Reason::new("platform.too-many-digits")
+                .arg("field", field)
+                .arg("digits", value.scale),
+        );
     }
     Ok(())
 }
 
 pub(crate) fn currency(code: &str, field: impl Display) -> Result<(), Halt> {
     if code.len() != 3 || !code.bytes().all(|b| b.is_ascii_uppercase()) {
-        return refuse(format_args!(
-            "{field}: `{code}` is not an ISO 4217 code of three capital letters"
-        ));
+        return refuse(
+            Reason::new("platform.not-a-currency")
+                .arg("field", field)
+                .arg("code", code),
+        );
     }
     Ok(())
 }
@@ -49,7 +53,7 @@ pub(crate) fn prices(prices: &[Price], field: impl Display) -> Result<(), Halt> 
 /// Instants beyond the years that a calendar can write would be lost in the document.
 pub(crate) fn instant(at: Option<Instant>, field: impl Display) -> Result<(), Halt> {
     match at.map(jiff::Timestamp::from_millisecond) {
-        Some(Err(_)) => refuse(format_args!("{field}: no calendar has such an instant")),
+        Some(Err(_)) => refuse(Reason::new("platform.no-such-instant").arg("field", field)),
         _ => Ok(()),
     }
 }

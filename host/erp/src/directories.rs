@@ -1,10 +1,10 @@
 //! Directories: short lists that other records point at. Keys are unique within a directory.
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
-use tenon_host::model::{Directory, Effect, Entry, Key, Saved};
+use tenon_host::model::{Directory, Effect, Entry, Key, Reason, Saved};
 
 use crate::book::{Halt, Writer, refuse};
-use crate::{check, normal, record, sql};
+use crate::{check, normal, reasons, record, sql};
 
 /// An entry as it is known by.
 struct Known {
@@ -87,7 +87,7 @@ pub(crate) fn ensured(
     origin: &str,
 ) -> Result<Option<Saved>, Halt> {
     if origin.is_empty() {
-        return refuse("origin: it is empty");
+        return refuse(reasons::empty("origin"));
     }
     if let Some(known) = find(db, sql::ENTRY_BY_ORIGIN, directory, origin)? {
         return Ok(Some(saved(known.key, Effect::Unchanged)));
@@ -133,7 +133,7 @@ pub(crate) fn save(
     check::name(&given.name)?;
     let db = writer.db;
     let by_origin = match given.origin.as_deref() {
-        Some("") => return refuse("origin: it is empty"),
+        Some("") => return refuse(reasons::empty("origin")),
         Some(origin) => find(db, sql::ENTRY_BY_ORIGIN, directory, origin)?,
         None => None,
     };
@@ -144,10 +144,7 @@ pub(crate) fn save(
         if let Some(other) = by_origin
             && known.as_ref().is_none_or(|known| known.id != other.id)
         {
-            return refuse(format_args!(
-                "origin: it belongs to the entry `{}`",
-                other.key
-            ));
+            return refuse(Reason::new("platform.origin-of-entry").arg("key", other.key));
         }
         known
     };
@@ -209,7 +206,11 @@ pub(crate) fn remove(writer: &mut Writer<'_>, directory: Directory, key: &str) -
         .prepare_cached(sql::REMOVE_ENTRY)?
         .execute([directory.name(), key])?;
     if removed == 0 {
-        return refuse(format_args!("there is no entry with key `{key}`"));
+        return refuse(
+            Reason::new("platform.no-entry")
+                .arg("directory", directory.name())
+                .arg("key", key),
+        );
     }
     Ok(())
 }

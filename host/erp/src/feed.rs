@@ -1,7 +1,7 @@
 //! Streams of changes: what changed after a position, oldest change first.
 
 use rusqlite::{Connection, params};
-use tenon_host::model::{Cursor, Key, OrderDirection};
+use tenon_host::model::{Cursor, Key, OrderDirection, Reason};
 
 use crate::book::{Halt, refuse};
 use crate::record::{self, Record};
@@ -92,10 +92,10 @@ pub(crate) fn position(cursor: Option<&str>) -> Result<i64, Halt> {
     match cursor.map(str::parse) {
         None => Ok(0),
         Some(Ok(position)) if position >= 0 => Ok(position),
-        Some(_) => refuse(format_args!(
-            "`{}` is not a cursor of this platform",
-            cursor.unwrap_or_default()
-        )),
+        Some(_) => {
+            let cursor = cursor.unwrap_or_default();
+            refuse(Reason::new("platform.not-a-cursor").arg("cursor", cursor))
+        }
     }
 }
 

@@ -18,6 +18,7 @@ mod normal;
 mod orders;
 mod partners;
 mod reading;
+mod reasons;
 mod record;
 mod schema;
 mod settings;
@@ -35,13 +36,15 @@ use std::time::Duration;
 use async_trait::async_trait;
 use serde_json::Value;
 use tenon_host::ids::{ConnectionId, TenantId};
-use tenon_host::model::{Category, Fault, Order, Partner, Product};
+use tenon_host::model::{Category, Fault, Order, Partner, Product, Reason};
 use tenon_host::platform::{Answer, Platform, UnitOfWork};
+use tenon_host::reason::Catalogue;
 
 use book::{Book, refuse};
 pub use kind::Kind;
 pub use load::Loaded;
 pub use reading::Page;
+pub use reasons::TEXTS;
 use tenant::Folder;
 use unit::Unit;
 
@@ -91,16 +94,41 @@ pub enum Error {
     #[error("`{0}` is no country; use two capital letters of ISO 3166, such as UA")]
     UnknownCountry(String),
     /// A record of a load; nothing of the load was written.
-    #[error("record {number}: {reason}")]
+    #[error("record {number}: {}", reasons::english(reason))]
     Record {
         /// Its place, counted from 1.
         number: usize,
         /// What is wrong with it.
-        reason: String,
+        reason: Reason,
     },
     /// What a connector would be answered.
-    #[error(transparent)]
+    #[error("{}", reasons::english(&.0.reason()))]
     Fault(#[from] Fault),
+}
+
+impl Error {
+    /// Why, for people. Where a tenant's file lies, and what the system says of it, is for the log of
+    /// who runs the host, and not in it.
+    pub fn reason(&self) -> Reason {
+        match self {
+            Error::Folder { .. } | Error::File { .. } | Error::Migration { .. } => {
+                Reason::new("platform.file-unusable")
+            }
+            Error::Newer(_) => Reason::new("platform.newer"),
+            Error::NoTenant(tenant) => Reason::new("platform.no-tenant").arg("tenant", tenant),
+            Error::InUse(tenant) => Reason::new("platform.in-use").arg("tenant", tenant),
+            Error::UnknownKind(name) => {
+                let reason = Reason::new("platform.unknown-kind").arg("name", name);
+                reason.arg("kinds", kinds())
+            }
+            Error::NotForPeople(kind) => Reason::new("platform.not-for-people").arg("kind", kind),
+            Error::UnknownCountry(code) => {
+                Reason::new("platform.unknown-country").arg("code", code)
+            }
+            Error::Record { reason, .. } => reason.clone(),
+            Error::Fault(fault) => fault.reason(),
+        }
+    }
 }
 
 fn kinds() -> String {
@@ -108,28 +136,26 @@ fn kinds() -> String {
     names.join(", ")
 }
 
-/// A fault reaches the tenant's people. Where its file lies, and what the system says of it, is for the
-/// log of who runs the host.
+/// A fault reaches the tenant's people; the log gets what is not for them.
 impl From<Error> for Fault {
     fn from(error: Error) -> Fault {
+        let reason = error.reason();
         match error {
             Error::Fault(fault) => fault,
             Error::Folder { .. } | Error::File { .. } | Error::Migration { .. } => {
                 tracing::error!("{error}");
-                let told = "the tenant's file cannot be used now; the log of the host tells why";
-                Fault::Transient(told.to_owned().into())
+                Fault::Transient(reason)
             }
             Error::Newer(_) => {
                 tracing::error!("{error}");
-                let told = "the tenant's file is of a newer version of the host; update the host";
-                Fault::Configuration(told.to_owned().into())
+                Fault::Configuration(reason)
             }
-            Error::InUse(_) => Fault::Transient(error.to_string().into()),
-            Error::NoTenant(_) => Fault::Configuration(error.to_string().into()),
+            Error::InUse(_) => Fault::Transient(reason),
+            Error::NoTenant(_) => Fault::Configuration(reason),
             Error::UnknownKind(_)
             | Error::NotForPeople(_)
             | Error::UnknownCountry(_)
-            | Error::Record { .. } => Fault::Rejected(error.to_string().into()),
+            | Error::Record { .. } => Fault::Rejected(reason),
         }
     }
 }
@@ -200,8 +226,8 @@ impl EmbeddedErp {
             Kind::Partners => record::remove::<Partner>(writer, key, sql::REMOVE_PARTNER),
             Kind::Categories => record::remove::<Category>(writer, key, sql::REMOVE_CATEGORY),
             Kind::Entries(directory) => directories::remove(writer, directory, key),
-            Kind::Stock => refuse("a level of stock has no key; set it to zero"),
-            Kind::Bindings | Kind::Runs => refuse(Error::NotForPeople(kind)),
+            Kind::Stock => refuse(Reason::new("platform.stock-stays")),
+            Kind::Bindings | Kind::Runs => refuse(Error::NotForPeople(kind).reason()),
         })
         .await?;
         Ok(book.commit()?)
@@ -269,6 +295,10 @@ impl Platform for EmbeddedErp {
     ) -> Answer<Box<dyn UnitOfWork>> {
         let book = Book::new(self.folder.lease(tenant)?);
         Ok(Box::new(Unit::new(book, connection)))
+    }
+
+    fn catalogue(&self) -> Catalogue {
+        reasons::TEXTS.clone()
     }
 
     /// The file of a tenant is removed once no unit of this process uses it; no other process may.

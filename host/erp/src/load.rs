@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tenon_host::model::{
     Category, Effect, Entry, Fault, Order, OrderFields, Partner, PartnerFields, Product,
-    ProductFields, StockLevel,
+    ProductFields, Reason, StockLevel,
 };
 
 use crate::book::{Book, Halt, Writer};
@@ -106,7 +106,7 @@ async fn all<T: DeserializeOwned + Send>(
                 Fault::Transient(_) => Error::Fault(fault),
                 refused => Error::Record {
                     number,
-                    reason: refused.to_string(),
+                    reason: refused.reason(),
                 },
             })
         }
@@ -143,13 +143,11 @@ fn parse<T: DeserializeOwned>(records: Value) -> Result<Vec<T>, Error> {
         .map(|(record, number)| {
             serde_path_to_error::deserialize(record).map_err(|error| {
                 let path = error.path().to_string();
-                let reason = error.into_inner().to_string();
+                let field = if path == "." { "record" } else { &path };
+                let reason = Reason::new("platform.unreadable").arg("field", field);
                 Error::Record {
                     number,
-                    reason: match path.as_str() {
-                        "." => reason,
-                        path => format!("{path}: {reason}"),
-                    },
+                    reason: reason.detail(error.into_inner()),
                 }
             })
         })

@@ -2,17 +2,18 @@
 
 use rusqlite::{Connection, params};
 use tenon_host::model::{
-    Directory, Effect, LinkedDocument, Order, OrderFields, OrderLine, OrderLookup, Payment, Saved,
+    Directory, Effect, LinkedDocument, Order, OrderFields, OrderLine, OrderLookup, Payment, Reason,
+    RecordKind, Saved,
 };
 use tenon_host::reason::Told;
 
 use crate::book::{Halt, Target, Writer, refuse};
 use crate::feed::Stream;
 use crate::record::{self, Filed, Head, Identity, Lookups, Record};
-use crate::{check, normal, sql};
+use crate::{check, normal, reasons, sql};
 
 impl Record for Order {
-    const NOUN: &'static str = "order";
+    const KIND: RecordKind = RecordKind::Order;
     const LOOKUPS: Lookups = Lookups {
         row: sql::ORDER_ROW,
         by_id: sql::ORDER_BY_ID,
@@ -43,10 +44,8 @@ impl Record for Order {
         if self.direction == given.direction {
             Ok(false)
         } else {
-            refuse(format_args!(
-                "direction: the order is a {} and stays one",
-                self.direction.name()
-            ))
+            let reason = Reason::new("platform.direction-stays").arg("field", "direction");
+            refuse(reason.arg("direction", self.direction.name()))
         }
     }
 
@@ -84,7 +83,7 @@ fn check_shape(order: &Order) -> Result<(), Halt> {
         check_line(line, i)?;
         // Orders are short: comparing all pairs costs less than a set.
         if order.lines[..i].iter().any(|other| other.id == line.id) {
-            return refuse(format_args!("lines[{i}].id: `{}` is there twice", line.id));
+            return refuse(reasons::twice(format_args!("lines[{i}].id"), &line.id));
         }
     }
     for (i, charge) in order.charges.iter().enumerate() {
@@ -98,13 +97,13 @@ fn check_shape(order: &Order) -> Result<(), Halt> {
     }
     match order.total() {
         Some(_) => Ok(()),
-        None => refuse("total: it does not fit a number of 64 bits"),
+        None => refuse(Reason::new("platform.total-too-large").arg("field", "total")),
     }
 }
 
 fn check_line(line: &OrderLine, i: usize) -> Result<(), Halt> {
     if line.id.is_empty() {
-        return refuse(format_args!("lines[{i}].id: it is empty"));
+        return refuse(reasons::empty(format_args!("lines[{i}].id")));
     }
     for (value, field) in [
         (line.quantity, "quantity"),
@@ -284,7 +283,7 @@ pub(crate) fn attach(
     content: &[u8],
 ) -> Result<Saved, Halt> {
     if file_name.is_empty() {
-        return refuse("file_name: it is empty");
+        return refuse(reasons::empty("file_name"));
     }
     let filed: Filed<Order> = record::existing(writer.db, order)?;
     writer

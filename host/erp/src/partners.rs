@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use rusqlite::{Connection, params};
-use tenon_host::model::{Effect, Money, Partner, PartnerFields, PartnerLookup, Saved};
+use tenon_host::model::{Effect, Money, Partner, PartnerFields, PartnerLookup, RecordKind, Saved};
 
 use crate::book::{Halt, Target, Writer};
 use crate::feed::Stream;
@@ -14,7 +14,7 @@ const EMAIL: &str = "email";
 const PHONE: &str = "phone";
 
 impl Record for Partner {
-    const NOUN: &'static str = "partner";
+    const KIND: RecordKind = RecordKind::Partner;
     const LOOKUPS: Lookups = Lookups {
         row: sql::PARTNER_ROW,
         by_id: sql::PARTNER_BY_ID,

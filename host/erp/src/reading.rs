@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension};
 use serde::Serialize;
 use serde_json::{Value, json};
 use tenon_host::model::{Category, Money, Order, Partner, Product};
-use tenon_host::reason::Told;
+use tenon_host::reason::{Reason, Told};
 
 use crate::book::{Halt, refuse};
 use crate::record::{self, Filed, Record};
@@ -64,7 +64,7 @@ fn place(after: Option<&str>) -> Result<i64, Halt> {
     match after.map(str::parse) {
         None => Ok(0),
         Some(Ok(place)) => Ok(place),
-        Some(Err(_)) => refuse("this is not a place where a page ended"),
+        Some(Err(_)) => refuse(Reason::new("platform.not-a-page")),
     }
 }
 
@@ -159,8 +159,9 @@ pub(crate) fn attachment(db: &Connection, order: &str, file_name: &str) -> Resul
     let filed: Filed<Order> = record::existing(db, order)?;
     match record::value(db, sql::ATTACHMENT, &[&filed.id, &file_name])? {
         Some(content) => Ok(content),
-        None => refuse(format_args!(
-            "the order `{order}` has no file `{file_name}`"
-        )),
+        None => {
+            let reason = Reason::new("platform.no-such-file");
+            refuse(reason.arg("order", order).arg("file", file_name))
+        }
     }
 }

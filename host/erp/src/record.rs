@@ -2,15 +2,18 @@
 
 use rusqlite::{Connection, OptionalExtension, Row, ToSql};
 use serde::de::DeserializeOwned;
-use tenon_host::model::{Compact, Effect, Fault, Instant, Keep, Key, Origin, Saved};
+use tenon_host::model::{
+    Compact, Effect, Fault, Instant, Keep, Key, Origin, Reason, RecordKind, Saved,
+};
 
 use crate::book::{Halt, Writer, number, refuse};
 use crate::feed::{self, Stream};
+use crate::reasons;
 
 /// A kind of record.
 pub(crate) trait Record: Keep + DeserializeOwned {
-    /// What people call one.
-    const NOUN: &'static str;
+    /// Which.
+    const KIND: RecordKind;
     /// How it is looked up by what all records have.
     const LOOKUPS: Lookups;
     /// The fields that a connector may speak for.
@@ -197,7 +200,7 @@ pub(crate) fn by_origin<R: Record>(
 pub(crate) fn existing<R: Record>(db: &Connection, key: &str) -> Result<Filed<R>, Halt> {
     match by_key(db, key)? {
         Some(filed) => Ok(filed),
-        None => refuse(format_args!("there is no {} with key `{key}`", R::NOUN)),
+        None => refuse(reasons::no_record(R::KIND.name(), key)),
     }
 }
 
@@ -215,12 +218,12 @@ pub(crate) fn save<R: Record>(
         version.take()
     });
     if key.as_deref() == Some("") || origin.as_deref() == Some("") {
-        return refuse("an empty text is neither a key nor an origin");
+        return refuse(Reason::new("platform.empty-identity"));
     }
     let filed = match (&key, &origin) {
         (Some(key), _) => match by_key(writer.db, key)? {
             None if by == By::Connector => {
-                return refuse(format_args!("there is no {} with key `{key}`", R::NOUN));
+                return refuse(reasons::no_record(R::KIND.name(), key));
             }
             filed => filed,
         },
@@ -335,20 +338,21 @@ pub(crate) fn chosen_number(key: &str) -> Result<Option<i64>, Halt> {
     /// The next keys follow the highest one, so the last numbers are not for choosing.
     const HIGHEST: i64 = 1_000_000_000_000_000;
     match number(key) {
-        Some(number) if number > HIGHEST => refuse(format_args!(
-            "`{key}` cannot be a key: a key of digits goes up to {HIGHEST}"
-        )),
+        Some(number) if number > HIGHEST => {
+            let reason = Reason::new("platform.key-too-large");
+            refuse(reason.arg("key", key).arg("most", HIGHEST))
+        }
         number => Ok(number),
     }
 }
 
 fn check_origin_is_free<R: Record>(db: &Connection, origin: &str) -> Result<(), Halt> {
     match by_origin::<R>(db, origin)? {
-        Some(filed) => refuse(format_args!(
-            "the origin `{origin}` belongs to the {} `{}`",
-            R::NOUN,
-            filed.key()
-        )),
+        Some(filed) => {
+            let reason = Reason::new("platform.origin-taken").arg("origin", origin);
+            let reason = reason.arg("kind", R::KIND.name()).arg("key", filed.key());
+            refuse(reason.mend(reasons::mend(R::KIND, filed.key())))
+        }
         None => Ok(()),
     }
 }

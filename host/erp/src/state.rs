@@ -2,7 +2,7 @@
 
 use jiff::SignedDuration;
 use rusqlite::{Connection, OptionalExtension, Row, params};
-use tenon_host::model::{Fault, Key, Origin};
+use tenon_host::model::{Fault, Key, Origin, Reason};
 use tenon_host::platform::{Account, Binding, Timer};
 use tenon_host::report::RunReport;
 
@@ -230,7 +230,7 @@ pub(crate) fn search_bindings(
     let (from_kind, from_origin) = match search.after.as_deref().map(serde_json::from_str) {
         None => (String::new(), String::new()),
         Some(Ok(place)) => place,
-        Some(Err(_)) => return refuse("this is not a place where a page of bindings ended"),
+        Some(Err(_)) => return refuse(Reason::new("platform.not-a-page")),
     };
     let (sql, kind) = match &search.kind {
         Some(kind) => (sql::SEARCH_BINDINGS_OF_KIND, kind),
@@ -353,12 +353,7 @@ pub(crate) fn fence(db: &Connection, connection: &str) -> Result<Option<i64>, Ha
 
 /// Why somebody whose token is not the one that is kept changes nothing.
 pub(crate) fn taken_over() -> Fault {
-    Fault::Transient(
-        "another host has taken over the work of this connection, so this run may change nothing; \
-         nothing needs to be done"
-            .to_owned()
-            .into(),
-    )
+    Fault::Transient(Reason::new("platform.taken-over"))
 }
 
 /// Does these with the connection, in their order.

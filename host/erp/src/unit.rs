@@ -13,7 +13,7 @@ use tenon_host::model::{
     StockLevel, StockPage,
 };
 use tenon_host::platform::{Account, Answer, Binding, Books, Each, Erp, State, Timer, UnitOfWork};
-use tenon_host::reason::Told;
+use tenon_host::reason::{Reason, Told};
 use tenon_host::report::RunReport;
 
 use crate::book::{Book, Halt, Writer, each};
@@ -424,8 +424,9 @@ impl State for Unit {
     }
 
     async fn fence(&mut self, token: u64) -> Answer<()> {
-        let token = i64::try_from(token)
-            .map_err(|_| Fault::Rejected(format!("the fence {token} is beyond 63 bits").into()))?;
+        let token = i64::try_from(token).map_err(|_| {
+            Fault::Rejected(Reason::new("platform.fence-too-large").arg("fence", token))
+        })?;
         // Kept even when it is refused: a unit that was told to stop commits nothing later either.
         self.fence = Some(token);
         let connection = &self.connection;

@@ -75,7 +75,7 @@ macro_rules! shelves {
             async fn $save(&mut self, given: Vec<$record>, owned: $fields) -> Each<Saved> {
                 let save = |mut record: $record| {
                     let key = record.key.take().or(record.origin.clone());
-                    let key = key.ok_or_else(|| Fault::Rejected("it has no origin".into()))?;
+                    let key = key.ok_or_else(|| Fault::Rejected(Reason::new("platform.no-origin")))?;
                     let effect = if let Some(known) = self.1.$shelf.get_mut(&key) {
                         if known.adopt(record, owned) { Effect::Updated } else { Effect::Unchanged }
                     } else {

@@ -46,19 +46,17 @@ pub struct FoundAccount {
 impl FoundAccount {
     /// What a guest said, with every text fit for people and at most so many bytes long.
     pub(crate) fn read(account: sync::Account, most: usize) -> Result<FoundAccount, CallError> {
-        let crashed = |reason: &str| Err(CallError::Crashed(format!("the component {reason}")));
         let fits = |id: &String| {
             let allowed = |c: char| c.is_ascii_alphanumeric() || "-_.@".contains(c);
             (1..=LONGEST_ID).contains(&id.len()) && id.chars().all(allowed)
         };
         if account.id.as_ref().is_some_and(|id| !fits(id)) {
-            return crashed(
-                "gave an id of its account that cannot be part of origins: up to 100 letters, \
-                 digits, `-`, `_`, `.` and `@` can",
-            );
+            let reason = Reason::new("host.crash.account-id").arg("most", LONGEST_ID);
+            return Err(CallError::Crashed(reason));
         }
         if account.facts.len() > MOST_FACTS {
-            return crashed("told more than 50 facts of its account");
+            let reason = Reason::new("host.crash.account-facts").arg("most", MOST_FACTS);
+            return Err(CallError::Crashed(reason));
         }
         let shown = |mut text: String| {
             tidy(&mut text, most);

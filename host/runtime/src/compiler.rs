@@ -19,6 +19,7 @@ use wasmtime::Engine;
 use crate::engine;
 use crate::manifest::one_line;
 use crate::proposals;
+use crate::reason::Reason;
 
 /// Most bytes of native code that the host takes from its compiler. A connector in Rust is about a
 /// megabyte and becomes three of code.
@@ -78,16 +79,16 @@ pub enum CompileError {
     Refused(String),
     /// It uses WebAssembly proposals that are off, by their names in
     /// [`PROPOSALS`](crate::proposals::PROPOSALS).
-    #[error("the component uses {}, which this host does not run; build it without", named(.0))]
+    #[error("{}", self.reason())]
     Proposals(Vec<&'static str>),
     /// It would take longer than it may.
-    #[error("compiling the component took longer than {} s", .0.as_secs_f64())]
+    #[error("{}", self.reason())]
     TooLong(Duration),
     /// It would take more memory than it may.
-    #[error("compiling the component needed more than {} MiB of memory", .0 >> 20)]
+    #[error("{}", self.reason())]
     TooMuchMemory(u64),
     /// Its native code is larger than the host takes.
-    #[error("the component compiles to more than {} MiB of code", MOST_CODE >> 20)]
+    #[error("{}", self.reason())]
     TooMuchCode,
     /// The compiler's program cannot be started.
     #[error("the compiler {program} cannot be started: {source}")]
@@ -105,13 +106,36 @@ pub enum CompileError {
     Foreign(String),
 }
 
-fn named(proposals: &[&str]) -> String {
-    let plural = if proposals.len() == 1 { "" } else { "s" };
-    let names = proposals.join("`, `");
-    format!("the WebAssembly proposal{plural} `{names}`")
-}
-
 impl CompileError {
+    /// Why, for people.
+    pub fn reason(&self) -> Reason {
+        match self {
+            CompileError::Proposals(names) => {
+                let code = match names.len() {
+                    1 => "host.install.proposal",
+                    _ => "host.install.proposals",
+                };
+                Reason::new(code).arg("names", names.join("`, `"))
+            }
+            CompileError::TooLong(most) => {
+                Reason::new("host.install.compiles-too-long").arg("seconds", most.as_secs_f64())
+            }
+            CompileError::TooMuchMemory(most) => {
+                Reason::new("host.install.compiles-in-too-much").arg("mib", most >> 20)
+            }
+            CompileError::TooMuchCode => {
+                Reason::new("host.install.compiles-to-too-much").arg("mib", MOST_CODE >> 20)
+            }
+            CompileError::Refused(detail) => {
+                Reason::new("host.install.not-compiled").detail(detail)
+            }
+            CompileError::Failed(_) => Reason::new("host.install.not-compiled").detail(self),
+            CompileError::NotStarted { .. } | CompileError::Foreign(_) => {
+                Reason::new("host.install.no-compiler").detail(self)
+            }
+        }
+    }
+
     pub(crate) fn foreign(error: &wasmtime::Error) -> CompileError {
         CompileError::Foreign(one_line(&format!("{error:#}")))
     }

@@ -25,7 +25,7 @@ use crate::contract::ConnectorPre;
 use crate::engine;
 use crate::host::CallError;
 use crate::manifest::{BadManifest, Manifest, one_line};
-use crate::reason::{Catalogue, LANGUAGES};
+use crate::reason::{Catalogue, Reason};
 
 /// The interface that every connector exports.
 const SYNC: &str = "tenon:connector/sync@0.2.0";
@@ -54,10 +54,10 @@ pub enum InstallError {
     #[error("the component imports what no connector may use: {}", .0.join(", "))]
     ForbiddenImports(Vec<String>),
     /// It is made of more than a run gets.
-    #[error("the component has {found} {what}; a run gets at most {most}")]
+    #[error("{}", self.reason())]
     Excess {
-        /// What there is too much of.
-        what: &'static str,
+        /// The code of the reason, which says of what.
+        code: &'static str,
         /// How much it has.
         found: usize,
         /// How much it may have.
@@ -75,6 +75,9 @@ pub enum InstallError {
     /// It is not a WebAssembly component, or its interfaces differ from the contract's.
     #[error("the component cannot be used: {0}")]
     Unusable(String),
+    /// It did not even say what it is.
+    #[error("the component cannot be used: {0}")]
+    Crashed(#[from] CallError),
     /// It could not be compiled.
     #[error(transparent)]
     Compile(#[from] CompileError),
@@ -92,9 +95,28 @@ pub enum InstallError {
 }
 
 impl InstallError {
-    /// It did not even say what it is.
-    pub(crate) fn crashed(error: CallError) -> InstallError {
-        InstallError::Unusable(error.to_string())
+    /// Why, for people. What its author needs to know, in the host's own words, is its detail.
+    pub fn reason(&self) -> Reason {
+        match self {
+            InstallError::TooLarge { size, most } => Reason::new("host.install.too-large")
+                .arg("bytes", size)
+                .arg("most", most),
+            InstallError::ForbiddenImports(imports) => {
+                Reason::new("host.install.forbidden-imports").arg("imports", imports.join(", "))
+            }
+            InstallError::OtherContract(version) => Reason::new("host.install.other-contract")
+                .arg("version", version)
+                .arg("own", CONTRACT),
+            InstallError::NotAConnector => Reason::new("host.install.not-a-connector"),
+            InstallError::Unusable(detail) => Reason::new("host.install.unusable").detail(detail),
+            InstallError::Excess { code, found, most } => {
+                Reason::new(*code).arg("found", found).arg("most", most)
+            }
+            InstallError::Crashed(error) => error.reason(),
+            InstallError::Compile(error) => error.reason(),
+            InstallError::Manifest(error) => error.reason(),
+            InstallError::Cache { .. } => Reason::new("host.install.no-cache").detail(self),
+        }
     }
 
     pub(crate) fn unusable(error: wasmtime::Error) -> InstallError {
@@ -125,11 +147,6 @@ pub struct Connector {
 }
 
 impl Connector {
-    /// Why a call into it failed, in English.
-    pub fn told(&self, error: &CallError) -> String {
-        self.catalogue.text(&error.reason(), LANGUAGES[0])
-    }
-
     /// Name and version, e.g. `keycrm 0.1.0`.
     pub fn title(&self) -> String {
         format!("{} {}", self.manifest.name, self.manifest.version)
@@ -271,32 +288,40 @@ fn excess(words: &str) -> Option<InstallError> {
     let things = [
         (
             "core module instances",
-            "core instances",
+            "host.install.excess.core-instances",
             engine::CORE_INSTANCES as usize,
         ),
-        ("linear memories", "memories", engine::MEMORIES as usize),
+        (
+            "linear memories",
+            "host.install.excess.memories",
+            engine::MEMORIES as usize,
+        ),
         (
             "minimum element size",
-            "elements in a table",
+            "host.install.excess.table-elements",
             engine::TABLE_ELEMENTS,
         ),
-        ("tables", "tables", engine::TABLES as usize),
+        (
+            "tables",
+            "host.install.excess.tables",
+            engine::TABLES as usize,
+        ),
         (
             "minimum byte size",
-            "bytes of memory from the start",
+            "host.install.excess.first-memory",
             engine::MAX_MEMORY,
         ),
         (
             "VMComponentContext",
-            "bytes of descriptions of its parts",
+            "host.install.excess.descriptions",
             engine::DESCRIPTIONS,
         ),
     ];
     let (before, _) = words.split_once("exceeds")?;
-    let (_, what, most) = things.iter().find(|(thing, ..)| before.contains(thing))?;
+    let (_, code, most) = things.iter().find(|(thing, ..)| before.contains(thing))?;
     let mut numbers = before.rsplit(|c: char| !c.is_ascii_digit());
     Some(InstallError::Excess {
-        what,
+        code,
         found: numbers.find_map(|digits| digits.parse().ok())?,
         most: *most,
     })

@@ -111,6 +111,33 @@ pub enum ConnectError {
     Place(#[from] BadPlace),
 }
 
+impl ConnectError {
+    /// Why, for people; of several settings, the first that is wrong.
+    pub fn reason(&self) -> Reason {
+        match self {
+            ConnectError::Settings(errors) => match errors.first() {
+                Some(error) => error.reason(),
+                None => Reason::new("host.settings.wrong"),
+            },
+            ConnectError::MissingCredential(names) => {
+                let reason = Reason::new("host.credential.missing");
+                let reason = reason.arg("names", names.join("`, `"));
+                match names.first() {
+                    Some(name) => reason.mend(Mend::Credential(name.clone())),
+                    None => reason,
+                }
+            }
+            ConnectError::UnknownCredential(name, known) => {
+                let reason = Reason::new("host.credential.unknown");
+                reason.arg("name", name).arg("known", known)
+            }
+            ConnectError::Egress(error) => error.reason(),
+            ConnectError::Limit(error) => error.reason(),
+            ConnectError::Place(error) => error.reason(),
+        }
+    }
+}
+
 fn join(errors: &[SettingsError]) -> String {
     let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
     lines.join("; ")
@@ -168,7 +195,7 @@ pub enum CallError {
     Fault(#[from] Fault),
     /// The component trapped or broke a limit.
     #[error("{0}")]
-    Crashed(String),
+    Crashed(Reason),
     /// People have to agree first.
     #[error("{}", .0.text)]
     Question(Box<Question>),
@@ -182,9 +209,8 @@ impl CallError {
     pub fn reason(&self) -> Reason {
         match self {
             CallError::Fault(fault) => fault.reason(),
-            CallError::Crashed(text) => Reason::new("host.said").arg("text", text),
+            CallError::Crashed(reason) | CallError::Overstepped(reason) => reason.clone(),
             CallError::Question(question) => question.why.clone(),
-            CallError::Overstepped(reason) => reason.clone(),
         }
     }
 }
@@ -261,7 +287,7 @@ impl Host {
             threads: &self.threads,
         };
         let (left, described) = export!(call, call_describe);
-        let crashed = |error| InstallError::crashed(crash(&left, &error));
+        let crashed = |error| InstallError::Crashed(crash(&left, &error));
         let manifest = described.map_err(crashed)?;
         let manifest = Manifest::try_from(manifest)?;
         let platforms = self.platform.catalogue();
@@ -423,7 +449,7 @@ impl Host {
         let is_unknown = |wanted: &&sync::Request| !jobs.iter().any(|job| job.id == wanted.job);
         if let Some(unknown) = wanted.iter().find(is_unknown) {
             let job = one_line(&unknown.job);
-            let reason = format!("the component asked for `{job}`, which is no job of its own");
+            let reason = Reason::new("host.crash.unknown-job").arg("job", job);
             return Err(CallError::Crashed(reason));
         }
         Ok(wanted.into_iter().map(WantedJob::from).collect())
@@ -877,7 +903,7 @@ fn said<T>(left: &RunState, answer: wasmtime::Result<Result<T, Fault>>) -> Resul
 fn admit<T>(limits: &Limits, list: &[T]) -> Result<(), CallError> {
     if list.len() > limits.records {
         let breach = Breach::Returned(list.len(), limits.records);
-        return Err(CallError::Crashed(breach.to_string()));
+        return Err(CallError::Crashed(breach.reason()));
     }
     Ok(())
 }
@@ -893,8 +919,8 @@ async fn settle(
         Err(error) => Ending::Failed(error),
     };
     let report = finish(left, connection, ending).await;
-    match report.error {
-        Some(error) => ended.and(Err(CallError::Crashed(error))),
+    match report.why {
+        Some(why) => ended.and(Err(CallError::Crashed(why))),
         None => ended,
     }
 }
@@ -1043,50 +1069,46 @@ fn crash(state: &RunState, error: &wasmtime::Error) -> CallError {
         return CallError::Fault(Fault::Transient(exhausted.reason()));
     }
     if let Some(breach) = error.downcast_ref::<Breach>() {
-        return CallError::Crashed(breach.to_string());
+        return CallError::Crashed(breach.reason());
     }
     let limits = &state.limits;
     let cause = error.root_cause().to_string();
     let last_words = state.stderr.last_words();
     CallError::Crashed(match error.downcast_ref::<Trap>() {
-        Some(Trap::Interrupt) => format!(
-            "the component computed for more than {} s without a checkpoint",
-            limits.compute.as_secs_f64()
-        ),
-        Some(Trap::StackOverflow) => format!(
-            "the component recursed too deep: it used up its stack of {} MiB",
-            engine::STACK >> 20
-        ),
+        Some(Trap::Interrupt) => {
+            Reason::new("host.limit.compute").arg("seconds", limits.compute.as_secs_f64())
+        }
+        Some(Trap::StackOverflow) => {
+            Reason::new("host.crash.stack").arg("mib", engine::STACK >> 20)
+        }
         // The stack of what has an address lies in memory, with its end at the first one.
         Some(Trap::MemoryOutOfBounds) if is_recursion(error) => {
-            "the component recursed too deep: it used up the stack in its memory".to_owned()
+            Reason::new("host.crash.stack-in-memory")
         }
         Some(Trap::UnreachableCodeReached) => match last_words {
-            Some(words) => format!("the component panicked: {words}"),
-            None => "the component panicked without a word".to_owned(),
+            Some(words) => Reason::new("host.crash.panicked").arg("words", words),
+            None => Reason::new("host.crash.panicked-silently"),
         },
-        Some(trap) => format!("the component trapped: {trap}"),
+        Some(trap) => Reason::new("host.crash.trapped").arg("trap", trap),
         // The engine has no types for these.
         None if cause.contains("growing memory") => {
-            let mib = limits.memory >> 20;
-            format!("the component wanted more than its {mib} MiB of memory")
+            Reason::new("host.limit.memory").arg("mib", limits.memory >> 20)
         }
         None if cause.contains("growing table") => {
-            let most = engine::TABLE_ELEMENTS;
-            format!("the component wanted a table of more than {most} elements")
+            Reason::new("host.limit.table").arg("most", engine::TABLE_ELEMENTS)
         }
         None if cause.contains("fuel allocated for hostcalls") => {
-            let kib = limits.call >> 10;
-            format!("the component passed more than {kib} KiB to the host in one call")
+            Reason::new("host.limit.call").arg("kib", limits.call >> 10)
         }
         None if cause.contains("handle limit") || cause.contains("no free keys") => {
-            let handles = limits.handles;
-            format!("the component has more than {handles} handles open")
+            Reason::new("host.limit.handles").arg("most", limits.handles)
         }
         None => {
-            let words = last_words.map(|words| format!("; it said: {words}"));
-            let words = words.unwrap_or_default();
-            format!("the component was stopped: {}{words}", one_line(&cause))
+            let stopped = match last_words {
+                Some(words) => Reason::new("host.crash.stopped-saying").arg("words", words),
+                None => Reason::new("host.crash.stopped"),
+            };
+            stopped.arg("cause", one_line(&cause))
         }
     })
 }

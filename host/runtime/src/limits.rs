@@ -10,6 +10,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::engine;
+use crate::reason::Reason;
 
 /// Limits of a run. As JSON, sizes are bytes and times milliseconds; an absent one is the default.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -94,8 +95,16 @@ impl Default for Limits {
 
 /// A limit that cannot be.
 #[derive(Debug, thiserror::Error)]
-#[error("the limit `memory` is {0} bytes; a guest can have at most {most}", most = engine::MAX_MEMORY)]
+#[error("{}", self.reason())]
 pub struct BadLimit(usize);
+
+impl BadLimit {
+    /// Why, for people.
+    pub fn reason(&self) -> Reason {
+        let reason = Reason::new("host.limit.too-much-memory").arg("bytes", self.0);
+        reason.arg("most", engine::MAX_MEMORY)
+    }
+}
 
 impl Limits {
     /// What a component gets while it only says what it is: nobody waits longer for that.
@@ -131,28 +140,45 @@ impl Limits {
 
 /// A limit that a guest broke in a call to the host. It ends the run.
 #[derive(Debug, thiserror::Error)]
+#[error("{}", self.reason())]
 pub(crate) enum Breach {
     /// Too many elements.
-    #[error("the component put {0} records into one call; {1} are allowed")]
     Records(usize, usize),
     /// Too many elements in an answer of the component.
-    #[error("the component answered with {0} entries; {1} are allowed")]
     Returned(usize, usize),
     /// The guest asked for more than it may be given at once.
-    #[error("the component asked for more than {} KiB in one call", .0 >> 10)]
     Answer(usize),
-    /// A key, an origin or a name that is none.
-    #[error("the component passed a {0} of {1} bytes; {2} are allowed")]
+    /// A key, an origin or a name that is none; the code of the reason says what it names.
     Name(&'static str, usize, usize),
     /// Too many timers.
-    #[error("the component set more than {0} timers")]
     Timers(u64),
     /// Too long without a checkpoint.
-    #[error("the component took more than {} s without a checkpoint", .0.as_secs_f64())]
     Elapsed(Duration),
     /// It did not stop at a checkpoint that told it to.
-    #[error("the component went on after it was asked to stop")]
     WentOn,
+}
+
+impl Breach {
+    /// Why the run ended, for people.
+    pub fn reason(&self) -> Reason {
+        match self {
+            Breach::Records(count, most) => Reason::new("host.limit.records")
+                .arg("count", count)
+                .arg("most", most),
+            Breach::Returned(count, most) => Reason::new("host.limit.entries")
+                .arg("count", count)
+                .arg("most", most),
+            Breach::Answer(most) => Reason::new("host.limit.answer").arg("kib", most >> 10),
+            Breach::Name(code, bytes, most) => {
+                Reason::new(*code).arg("bytes", bytes).arg("most", most)
+            }
+            Breach::Timers(most) => Reason::new("host.limit.timers").arg("most", most),
+            Breach::Elapsed(most) => {
+                Reason::new("host.limit.elapsed").arg("seconds", most.as_secs_f64())
+            }
+            Breach::WentOn => Reason::new("host.crash.went-on"),
+        }
+    }
 }
 
 /// Durations as whole milliseconds.

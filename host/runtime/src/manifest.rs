@@ -19,7 +19,7 @@ use url::Url;
 use crate::contract::exports::tenon::connector::sync;
 use crate::contract::tenon::connector::manifest as wire;
 use crate::model::RecordKind;
-use crate::reason::{self, Catalogue};
+use crate::reason::{self, Catalogue, HOST, Mend, Reason};
 use crate::rules::{self, Broken};
 use crate::schedule::{BadCron, Cron};
 pub use crate::settings_schema::SettingsSchema;
@@ -289,13 +289,8 @@ pub enum BadManifest {
     #[error("its settings schema is not JSON: {0}")]
     SchemaNotJson(#[from] serde_json::Error),
     /// Something in the schema of the settings is not as it should be.
-    #[error("{path}: {reason}")]
-    Schema {
-        /// Where, such as `settings_schema.properties.shop.x-options`.
-        path: String,
-        /// What is wrong there.
-        reason: String,
-    },
+    #[error("{}", HOST.told(.0, reason::LANGUAGES[0]))]
+    Schema(Reason),
     /// The schema is not a JSON Schema that the host takes.
     #[error("its settings schema is not usable: {0}")]
     SchemaNotASchema(String),
@@ -384,11 +379,13 @@ pub enum BadManifest {
     },
 }
 
-impl From<settings_schema::Fault> for BadManifest {
-    fn from(fault: settings_schema::Fault) -> Self {
-        BadManifest::Schema {
-            path: one_line(&fault.path),
-            reason: one_line(&fault.reason),
+impl BadManifest {
+    /// Why, for people. What only the author of a connector can mend is told in the host's own words,
+    /// as detail.
+    pub fn reason(&self) -> Reason {
+        match self {
+            BadManifest::Schema(reason) => reason.clone(),
+            other => Reason::new("host.install.manifest").detail(other),
         }
     }
 }
@@ -655,7 +652,7 @@ impl Manifest {
             .map_err(BadManifest::SchemaNotASchema)?;
         few(self.options.len(), OPTIONS, "choices")?;
         names("choice", &self.options)?;
-        check_words(&self.settings_schema, &self.options)?;
+        check_words(&self.settings_schema, &self.options).map_err(BadManifest::Schema)?;
 
         few(self.credentials.len(), CREDENTIALS, "credentials")?;
         names("credential", self.credentials.iter().map(|one| &one.name))?;
@@ -752,7 +749,7 @@ impl Manifest {
                 })
             };
             name("reason", code, ". _ -")?;
-            if ["host.", "platform."]
+            if ["host.", "platform.", "server."]
                 .iter()
                 .any(|taken| code.starts_with(taken))
             {
@@ -872,7 +869,8 @@ impl TryFrom<sync::ConnectorManifest> for Manifest {
                 name: one_line(code),
             });
         }
-        let settings_schema = settings_schema::read(&raw.settings_schema)?;
+        let settings_schema =
+            settings_schema::read(&raw.settings_schema).map_err(BadManifest::Schema)?;
         let manifest = Manifest {
             name: raw.name,
             version: raw.version,
@@ -1026,12 +1024,32 @@ fn reason(error: &ValidationError<'_>) -> String {
     }
 }
 
+impl SettingsError {
+    /// Why, for people: the setting, and what the schema says of it for a technician.
+    pub fn reason(&self) -> Reason {
+        let setting = self.path.trim_start_matches('/').replace('/', ".");
+        if setting.is_empty() {
+            return Reason::new("host.settings.wrong").detail(&self.reason);
+        }
+        let reason = Reason::new("host.setting.wrong").arg("setting", &setting);
+        reason.mend(Mend::Setting(setting)).detail(&self.reason)
+    }
+}
+
 /// The endpoint has no usable origin with these settings.
 #[derive(Debug, thiserror::Error)]
 #[error("the endpoint {endpoint} has no usable address: {reason}")]
 pub struct BadOrigin {
     endpoint: String,
     reason: String,
+}
+
+impl BadOrigin {
+    /// Why, for people.
+    pub fn reason(&self) -> Reason {
+        let reason = Reason::new("host.endpoint.no-address").arg("endpoint", &self.endpoint);
+        reason.detail(&self.reason)
+    }
 }
 
 impl Endpoint {
@@ -1255,7 +1273,7 @@ mod tests {
             ),
             (
                 |m| m.settings_schema = r#"{ "properties": { "url": {}, "url": {} } }"#.to_owned(),
-                "settings_schema.properties: `url` is there twice",
+                "settings_schema.properties: it cannot be read (`url` is there twice",
             ),
         ]);
         let mut fit = fit();

@@ -1,10 +1,8 @@
 //! Where and for whom a connection works.
 
-use std::fmt;
-
 use jiff::tz::TimeZone;
 
-use crate::reason::LANGUAGES;
+use crate::reason::{LANGUAGES, Reason};
 
 /// What a tenant's people take for granted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,31 +37,27 @@ pub enum PlacePart {
 }
 
 /// A part of a place means nothing.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}", self.reason())]
 pub struct BadPlace {
     /// Which part.
     pub part: PlacePart,
     value: String,
 }
 
-impl fmt::Display for BadPlace {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let value = &self.value;
-        match self.part {
-            PlacePart::TimeZone => write!(
-                f,
-                "`{value}` is not a time zone; use a name such as Europe/Kyiv"
-            ),
-            PlacePart::Language => write!(f, "`{value}` is not one of {}", LANGUAGES.join(", ")),
-            PlacePart::Currency => write!(
-                f,
-                "`{value}` is not a currency; use a code of ISO 4217 such as UAH"
-            ),
-        }
+impl BadPlace {
+    /// Why, for people.
+    pub fn reason(&self) -> Reason {
+        let reason = match self.part {
+            PlacePart::TimeZone => Reason::new("host.place.not-a-time-zone"),
+            PlacePart::Language => {
+                Reason::new("host.place.not-a-language").arg("languages", LANGUAGES.join(", "))
+            }
+            PlacePart::Currency => Reason::new("host.place.not-a-currency"),
+        };
+        reason.arg("text", &self.value)
     }
 }
-
-impl std::error::Error for BadPlace {}
 
 impl Place {
     /// Passes a place of which every part means something.

@@ -52,7 +52,7 @@ pub trait Platform: Send + Sync {
     /// given. Their runs are over by then; what is not there counts as removed.
     async fn forget(&self, tenant: &TenantId, connection: Option<&ConnectionId>) -> Answer<()> {
         let _ = (tenant, connection);
-        unsupported("removing connections and tenants")
+        unsupported("host.unsupported.forgetting")
     }
 }
 
@@ -84,7 +84,7 @@ pub trait Erp {
     /// All entries of a directory, in the order they were made.
     async fn list(&mut self, directory: Directory) -> Answer<Vec<Entry>> {
         let _ = directory;
-        unsupported("directories")
+        unsupported("host.unsupported.directories")
     }
     /// Finds the entry by origin, then by name ignoring case; makes it when neither is there.
     async fn ensure(
@@ -94,24 +94,24 @@ pub trait Erp {
         origin: Origin,
     ) -> Answer<Saved> {
         let _ = (directory, name, origin);
-        unsupported("directories")
+        unsupported("host.unsupported.directories")
     }
 
     /// Of several matches, the one made first.
     async fn find_products(&mut self, lookups: Vec<ProductLookup>) -> Answer<Vec<Option<Product>>> {
         let _ = lookups;
-        unsupported("products")
+        unsupported("host.unsupported.products")
     }
     /// Writes the owned fields only; a new record takes all that is given. The record is found by
     /// its key, else by its origin.
     async fn save_products(&mut self, products: Vec<Product>, owned: ProductFields) -> Each<Saved> {
         let _ = (products, owned);
-        unsupported("products")
+        unsupported("host.unsupported.products")
     }
     /// Products changed after the cursor, oldest change first; none reads from the start.
     async fn changed_products(&mut self, after: Option<Cursor>, limit: u32) -> Answer<ProductPage> {
         let _ = (after, limit);
-        unsupported("products")
+        unsupported("host.unsupported.products")
     }
     /// All categories.
     async fn categories(&mut self) -> Answer<Vec<Category>> {
@@ -125,18 +125,18 @@ pub trait Erp {
     /// The content of a picture.
     async fn read_image(&mut self, product: Key, digest: String) -> Answer<Vec<u8>> {
         let _ = (product, digest);
-        unsupported("pictures")
+        unsupported("host.unsupported.pictures")
     }
     /// Adds a picture to a product, or replaces the one of the same file name.
     async fn save_image(&mut self, product: Key, image: Image, content: Vec<u8>) -> Answer<Saved> {
         let _ = (product, image, content);
-        unsupported("pictures")
+        unsupported("host.unsupported.pictures")
     }
 
     /// Replaces levels by absolute ones.
     async fn set_stock(&mut self, levels: Vec<StockLevel>) -> Each<Saved> {
         let _ = levels;
-        unsupported("stock")
+        unsupported("host.unsupported.stock")
     }
     /// The levels of products and of their variants, in one warehouse or in all; a list for each
     /// product.
@@ -146,45 +146,45 @@ pub trait Erp {
         warehouse: Option<Key>,
     ) -> Answer<Vec<Vec<StockLevel>>> {
         let _ = (products, warehouse);
-        unsupported("stock")
+        unsupported("host.unsupported.stock")
     }
     /// Levels changed after the cursor, oldest change first.
     async fn changed_stock(&mut self, after: Option<Cursor>, limit: u32) -> Answer<StockPage> {
         let _ = (after, limit);
-        unsupported("stock")
+        unsupported("host.unsupported.stock")
     }
 
     /// Of several matches, the one made first.
     async fn find_partners(&mut self, lookups: Vec<PartnerLookup>) -> Answer<Vec<Option<Partner>>> {
         let _ = lookups;
-        unsupported("partners")
+        unsupported("host.unsupported.partners")
     }
     /// Writes the owned fields only; a new record takes all that is given.
     async fn save_partners(&mut self, partners: Vec<Partner>, owned: PartnerFields) -> Each<Saved> {
         let _ = (partners, owned);
-        unsupported("partners")
+        unsupported("host.unsupported.partners")
     }
     /// Partners changed after the cursor, oldest change first.
     async fn changed_partners(&mut self, after: Option<Cursor>, limit: u32) -> Answer<PartnerPage> {
         let _ = (after, limit);
-        unsupported("partners")
+        unsupported("host.unsupported.partners")
     }
     /// What a partner owes (negative) or has paid ahead (positive).
     async fn set_balances(&mut self, balances: Vec<(Key, Money)>) -> Each<Saved> {
         let _ = balances;
-        unsupported("balances of partners")
+        unsupported("host.unsupported.balances")
     }
 
     /// Of several matches, the one made first.
     async fn find_orders(&mut self, lookups: Vec<OrderLookup>) -> Answer<Vec<Option<Order>>> {
         let _ = lookups;
-        unsupported("orders")
+        unsupported("host.unsupported.orders")
     }
     /// Writes the owned fields only; an order that carries a `version` is saved only while that is
     /// still its version, else it answers [`Fault::Conflict`].
     async fn save_orders(&mut self, orders: Vec<Order>, owned: OrderFields) -> Each<Saved> {
         let _ = (orders, owned);
-        unsupported("orders")
+        unsupported("host.unsupported.orders")
     }
     /// Orders changed after the cursor, oldest change first.
     async fn changed_orders(
@@ -194,7 +194,7 @@ pub trait Erp {
         limit: u32,
     ) -> Answer<OrderPage> {
         let _ = (direction, after, limit);
-        unsupported("orders")
+        unsupported("host.unsupported.orders")
     }
     /// What people see on the order: the documents, and the last error or none.
     async fn annotate_order(
@@ -204,7 +204,7 @@ pub trait Erp {
         error: Option<Told>,
     ) -> Answer<Saved> {
         let _ = (order, documents, error);
-        unsupported("notes on orders")
+        unsupported("host.unsupported.notes")
     }
     /// Puts a file on the order.
     async fn attach_to_order(
@@ -214,7 +214,7 @@ pub trait Erp {
         content: Vec<u8>,
     ) -> Answer<Saved> {
         let _ = (order, file_name, content);
-        unsupported("files on orders")
+        unsupported("host.unsupported.files")
     }
 }
 
@@ -335,48 +335,48 @@ pub trait State {
         limit: u32,
     ) -> Answer<(Vec<Binding>, Option<String>)> {
         let _ = (kind, text, after, limit);
-        unsupported("searching bindings")
+        unsupported("host.unsupported.searching-bindings")
     }
     /// Removes the bindings of the origins.
     async fn unbind_origins(&mut self, kind: String, origins: Vec<Origin>) -> Answer<()> {
         let _ = (kind, origins);
-        unsupported("removing bindings by hand")
+        unsupported("host.unsupported.removing-bindings")
     }
 
     /// Sets a timer.
     async fn set_timer(&mut self, timer: Timer) -> Answer<()> {
         let _ = timer;
-        unsupported(TIMERS)
+        unsupported("host.unsupported.timers")
     }
     /// How many timers the connection has set.
     async fn timers(&mut self) -> Answer<u64> {
-        unsupported(TIMERS)
+        unsupported("host.unsupported.timers")
     }
     /// Removes a timer.
     async fn cancel_timer(&mut self, name: String) -> Answer<()> {
         let _ = name;
-        unsupported(TIMERS)
+        unsupported("host.unsupported.timers")
     }
     /// Timers that have come due, the earliest first.
     async fn due_timers(&mut self, now: jiff::Timestamp, limit: u32) -> Answer<Vec<Timer>> {
         let _ = (now, limit);
-        unsupported(TIMERS)
+        unsupported("host.unsupported.timers")
     }
     /// When the earliest timer comes due; none without timers.
     async fn next_timer(&mut self) -> Answer<Option<jiff::Timestamp>> {
-        unsupported(TIMERS)
+        unsupported("host.unsupported.timers")
     }
     /// Removes timers that are still exactly these: one that was set anew meanwhile stays.
     async fn drop_timers(&mut self, timers: Vec<Timer>) -> Answer<()> {
         let _ = timers;
-        unsupported(TIMERS)
+        unsupported("host.unsupported.timers")
     }
 
     /// Keeps a copy of storage, bindings and timers as they stand, instead of an older one: all of
     /// them are of this state version.
     async fn snapshot(&mut self, state_version: u32) -> Answer<()> {
         let _ = state_version;
-        unsupported(SNAPSHOTS)
+        unsupported("host.unsupported.snapshots")
     }
     /// Goes back to the snapshot if it is of this state version, which uses it up; answers whether it
     /// was. One of another version stays as it is.
@@ -394,7 +394,7 @@ pub trait State {
     /// keys; and a new state version goes on using the kinds and origins of the one before.
     async fn restore(&mut self, state_version: u32) -> Answer<bool> {
         let _ = state_version;
-        unsupported(SNAPSHOTS)
+        unsupported("host.unsupported.snapshots")
     }
     /// Called first, before the unit reads or writes: from now on the work of the connection belongs
     /// to who holds `token`, a number that only grows. It is kept durably at once, and refused with
@@ -403,15 +403,10 @@ pub trait State {
     /// so a host whose lease ran out, and which does not know it yet, changes nothing any more.
     async fn fence(&mut self, token: u64) -> Answer<()> {
         let _ = token;
-        unsupported("fencing, which several hosts of one platform need")
+        unsupported("host.unsupported.fencing")
     }
 }
 
-const TIMERS: &str = "timers";
-const SNAPSHOTS: &str = "snapshots of what a connection keeps, which upgrades need";
-
-fn unsupported<T>(what: &str) -> Answer<T> {
-    Err(Fault::Unsupported(
-        Reason::new("host.unsupported").arg("what", what),
-    ))
+fn unsupported<T>(code: &str) -> Answer<T> {
+    Err(Fault::Unsupported(Reason::new(code)))
 }

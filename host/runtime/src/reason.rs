@@ -120,18 +120,6 @@ impl Reason {
     }
 }
 
-impl From<String> for Reason {
-    fn from(text: String) -> Self {
-        Reason::new("host.said").arg("text", text)
-    }
-}
-
-impl From<&str> for Reason {
-    fn from(text: &str) -> Self {
-        text.to_owned().into()
-    }
-}
-
 /// In English, where the text is one of the host's own; else the code with its values.
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -205,6 +193,20 @@ impl Catalogue {
     /// The text of a code as it stands there, with its placeholders.
     pub fn pattern(&self, code: &str, language: &str) -> Option<&str> {
         Some(self.0.get(language)?.get(code)?.as_str())
+    }
+
+    /// A reason in one line, with what a technician wants to know in brackets.
+    pub fn told(&self, reason: &Reason, language: &str) -> String {
+        let text = self.text(reason, language);
+        match &reason.detail {
+            Some(detail) => format!("{text} ({detail})"),
+            None => text,
+        }
+    }
+
+    /// Whether it has the text of a code, at least in English.
+    pub fn knows(&self, code: &str) -> bool {
+        self.pattern(code, LANGUAGES[0]).is_some()
     }
 
     /// The text of a reason in a language, else in English, else its code with its values.

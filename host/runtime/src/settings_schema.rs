@@ -14,7 +14,9 @@ use serde::de::{self, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Number, Value};
 
+use crate::manifest::one_line;
 use crate::model::{Directory, RecordKind};
+use crate::reason::Reason;
 
 /// A settings schema.
 #[derive(Clone, Default, Serialize)]
@@ -65,15 +67,6 @@ impl fmt::Debug for SettingsSchema {
     }
 }
 
-/// What is wrong at a place in the schema.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Fault {
-    /// Such as `settings_schema.properties.shop.x-options`.
-    pub path: String,
-    /// In words.
-    pub reason: String,
-}
-
 /// Where every path begins.
 const ROOT: &str = "settings_schema";
 
@@ -88,7 +81,7 @@ fn member(path: &str, name: &str) -> String {
 }
 
 /// Reads a schema in which no object has a member twice.
-pub(crate) fn read(json: &str) -> Result<SettingsSchema, Fault> {
+pub(crate) fn read(json: &str) -> Result<SettingsSchema, Reason> {
     let mut reader = serde_json::Deserializer::from_str(json);
     let mut track = serde_path_to_error::Track::new();
     let tracked = serde_path_to_error::Deserializer::new(&mut reader, &mut track);
@@ -98,18 +91,17 @@ pub(crate) fn read(json: &str) -> Result<SettingsSchema, Fault> {
     });
     read.map(SettingsSchema::from).map_err(|error| {
         let place = track.path();
-        Fault {
-            path: place.iter().fold(ROOT.to_owned(), |path, segment| {
-                use serde_path_to_error::Segment;
-                match segment {
-                    Segment::Map { key } => member(&path, key),
-                    Segment::Seq { index } => format!("{path}[{index}]"),
-                    Segment::Enum { variant } => member(&path, variant),
-                    Segment::Unknown => path,
-                }
-            }),
-            reason: error.to_string(),
-        }
+        let path = place.iter().fold(ROOT.to_owned(), |path, segment| {
+            use serde_path_to_error::Segment;
+            match segment {
+                Segment::Map { key } => member(&path, key),
+                Segment::Seq { index } => format!("{path}[{index}]"),
+                Segment::Enum { variant } => member(&path, variant),
+                Segment::Unknown => path,
+            }
+        });
+        let reason = Reason::new("host.schema.unreadable").arg("path", one_line(&path));
+        reason.detail(one_line(&error.to_string()))
     })
 }
 
@@ -216,11 +208,11 @@ const LISTS: [&str; 4] = ["prefixItems", "allOf", "anyOf", "oneOf"];
 
 /// Passes a schema whose words `x-…` all mean something. `options` are the choices that the connector
 /// serves.
-pub(crate) fn check_words(schema: &Value, options: &[String]) -> Result<(), Fault> {
+pub(crate) fn check_words(schema: &Value, options: &[String]) -> Result<(), Reason> {
     walk(schema, ROOT, options)
 }
 
-fn walk(schema: &Value, path: &str, options: &[String]) -> Result<(), Fault> {
+fn walk(schema: &Value, path: &str, options: &[String]) -> Result<(), Reason> {
     let Value::Object(words) = schema else {
         return Ok(());
     };
@@ -228,15 +220,13 @@ fn walk(schema: &Value, path: &str, options: &[String]) -> Result<(), Fault> {
     for (word, value) in words {
         let path = member(path, word);
         if word.starts_with("x-") {
-            let bad = |reason: String| Fault {
-                path: path.clone(),
-                reason,
-            };
+            let bad = |reason: Reason| reason.arg("path", one_line(&path));
             check_word(word, value, options).map_err(bad)?;
             if matches!(word.as_str(), "x-options" | "x-directory" | "x-record")
                 && let Some(first) = source.replace(word)
             {
-                return Err(bad(format!("its values come from `{first}` already")));
+                let reason = Reason::new("host.schema.two-sources");
+                return Err(bad(reason.arg("first", first)));
             }
         }
         match value {
@@ -259,23 +249,23 @@ fn walk(schema: &Value, path: &str, options: &[String]) -> Result<(), Fault> {
 }
 
 /// What is wrong with the value of a word.
-fn check_word(word: &str, value: &Value, options: &[String]) -> Result<(), String> {
+fn check_word(word: &str, value: &Value, options: &[String]) -> Result<(), Reason> {
     match word {
         "x-titles" | "x-descriptions" => check_text(value),
         "x-enum-titles" => match value {
             Value::Object(titles) => titles.values().try_for_each(check_text),
-            _ => Err("it is not an object of titles by value".to_owned()),
+            _ => Err(Reason::new("host.schema.titles-no-object")),
         },
-        "x-options" => one_of(value, options.iter().map(String::as_str), "choice"),
+        "x-options" => {
+            let options = options.iter().map(String::as_str);
+            one_of(value, options, "host.schema.no-such-choice")
+        }
         "x-directory" => {
             let directories = Directory::ALL.iter().map(|directory| directory.name());
-            one_of(value, directories, "directory")
+            one_of(value, directories, "host.schema.no-such-directory")
         }
-        "x-record" => one_of(value, choosable(), "kind of record"),
-        _ => Err(format!(
-            "there is no such word; there are {}",
-            listed(WORDS.into_iter())
-        )),
+        "x-record" => one_of(value, choosable(), "host.schema.no-such-kind"),
+        _ => Err(Reason::new("host.schema.no-such-word").arg("known", listed(WORDS))),
     }
 }
 
@@ -290,38 +280,41 @@ fn choosable() -> impl Iterator<Item = &'static str> {
 fn one_of<'a>(
     value: &Value,
     known: impl IntoIterator<Item = &'a str>,
-    what: &str,
-) -> Result<(), String> {
+    code: &str,
+) -> Result<(), Reason> {
     let known: Vec<&str> = known.into_iter().collect();
     let Some(name) = value.as_str() else {
-        return Err(format!("it is not the name of a {what}"));
+        return Err(Reason::new("host.schema.no-name"));
     };
     if known.contains(&name) {
         return Ok(());
     }
-    let known = match known.is_empty() {
-        true => "none".to_owned(),
-        false => listed(known.into_iter()),
-    };
-    Err(format!("there is no {what} `{name}`; there are {known}"))
+    let reason = Reason::new(code).arg("name", one_line(name));
+    Err(reason.arg("known", listed(known)))
 }
 
-fn listed<'a>(names: impl Iterator<Item = &'a str>) -> String {
-    let quoted: Vec<String> = names.map(|name| format!("`{name}`")).collect();
-    quoted.join(", ")
+fn listed<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+    let quoted: Vec<String> = (names.into_iter())
+        .map(|name| format!("`{name}`"))
+        .collect();
+    match quoted.is_empty() {
+        true => "–".to_owned(),
+        false => quoted.join(", "),
+    }
 }
 
 /// A text by language, which English stands in for.
-fn check_text(value: &Value) -> Result<(), String> {
+fn check_text(value: &Value) -> Result<(), Reason> {
     let Value::Object(texts) = value else {
-        return Err("it is not an object of texts by language".to_owned());
+        return Err(Reason::new("host.schema.texts-no-object"));
     };
     if let Some((language, _)) = texts.iter().find(|(_, text)| !text.is_string()) {
-        return Err(format!("its text in `{language}` is not text"));
+        let reason = Reason::new("host.schema.no-text");
+        return Err(reason.arg("language", one_line(language)));
     }
     match texts.get("en").and_then(Value::as_str) {
         Some(text) if !text.trim().is_empty() => Ok(()),
-        _ => Err("it is missing in English (`en`)".to_owned()),
+        _ => Err(Reason::new("host.schema.no-english")),
     }
 }
 
@@ -337,7 +330,7 @@ mod tests {
         let options = ["stores".to_owned(), "states".to_owned()];
         match check_words(&schema, &options) {
             Ok(()) => String::new(),
-            Err(Fault { path, reason }) => format!("{path}: {reason}"),
+            Err(reason) => reason.to_string(),
         }
     }
 
@@ -413,9 +406,12 @@ mod tests {
             said.contains("x-record: there is no kind of record `stock`"),
             "{said}"
         );
-        assert!(wrong(json!({ "x-record": 7 })).contains("it is not the name of a kind"));
+        assert!(wrong(json!({ "x-record": 7 })).contains("x-record: it is not a name"));
         let none = check_words(&json!({ "x-options": "a" }), &[]).unwrap_err();
-        assert_eq!("there is no choice `a`; there are none", none.reason);
+        assert_eq!(
+            "settings_schema.x-options: there is no choice `a`; there are –",
+            none.to_string()
+        );
     }
 
     #[test]
@@ -454,15 +450,15 @@ mod tests {
     #[test]
     fn a_member_that_is_there_twice_is_refused_with_its_place() {
         let json = r#"{ "properties": { "shop": { "type": "string", "type": "integer" } } }"#;
-        let fault = read(json).unwrap_err();
-        assert_eq!("settings_schema.properties.shop", fault.path);
-        assert!(
-            fault.reason.starts_with("`type` is there twice"),
-            "{}",
-            fault.reason
-        );
+        let reason = read(json).unwrap_err();
+        let text = "settings_schema.properties.shop: it cannot be read";
+        assert_eq!(text, reason.to_string());
+        let detail = reason.detail.unwrap_or_default();
+        assert!(detail.starts_with("`type` is there twice"), "{detail}");
         let json = r#"{ "anyOf": [{ "a": 1 }, { "b": 1, "b": 2 }] }"#;
-        assert_eq!("settings_schema.anyOf[1]", read(json).unwrap_err().path);
+        let reason = read(json).unwrap_err();
+        let text = "settings_schema.anyOf[1]: it cannot be read";
+        assert_eq!(text, reason.to_string());
         for broken in ["", "{", "{} {}", "{\"a\": }"] {
             assert!(read(broken).is_err(), "{broken}");
         }

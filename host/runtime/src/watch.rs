@@ -149,17 +149,17 @@ pub(crate) struct Cut {
 impl Cut {
     /// Why it ended, for people.
     pub fn reason(self) -> Reason {
-        let stop = match self.stop {
-            Stop::Person => "person",
-            Stop::Change => "change",
-            Stop::Shutdown => "shutdown",
-        };
-        let stage = match self.stage {
-            Stage::Waiting => "waiting",
-            Stage::Exchanging => "exchanging",
-            Stage::Working => "working",
-        };
-        Reason::new(format!("host.stopped.{stop}.{stage}"))
+        Reason::new(match (self.stop, self.stage) {
+            (Stop::Person, Stage::Waiting) => "host.stopped.person.waiting",
+            (Stop::Person, Stage::Exchanging) => "host.stopped.person.exchanging",
+            (Stop::Person, Stage::Working) => "host.stopped.person.working",
+            (Stop::Change, Stage::Waiting) => "host.stopped.change.waiting",
+            (Stop::Change, Stage::Exchanging) => "host.stopped.change.exchanging",
+            (Stop::Change, Stage::Working) => "host.stopped.change.working",
+            (Stop::Shutdown, Stage::Waiting) => "host.stopped.shutdown.waiting",
+            (Stop::Shutdown, Stage::Exchanging) => "host.stopped.shutdown.exchanging",
+            (Stop::Shutdown, Stage::Working) => "host.stopped.shutdown.working",
+        })
     }
 }
 

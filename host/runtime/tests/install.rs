@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use tenon_host::ids::{ConnectionId, TenantId};
-use tenon_host::model::Fault;
+use tenon_host::model::{Fault, Reason};
 use tenon_host::platform::{Answer, UnitOfWork};
 use tenon_host::{
     CompileError, Compiler, CompilerProcess, Connector, Host, HostOptions, InstallError, Platform,
@@ -18,7 +18,7 @@ struct NoPlatform;
 #[async_trait]
 impl Platform for NoPlatform {
     async fn begin(&self, _: &TenantId, _: &ConnectionId) -> Answer<Box<dyn UnitOfWork>> {
-        Err(Fault::Unsupported("no platform".to_owned().into()))
+        Err(Fault::Unsupported(Reason::new("platform.none")))
     }
 }
 

@@ -121,7 +121,7 @@ mod tests {
             id: "7".to_owned(),
             subject: Subject::Origin(origin.to_owned()),
             reason: "it has no partner".to_owned(),
-            why: "it has no partner".into(),
+            why: tenon_host::Reason::new("order.no-partner"),
         }
     }
 

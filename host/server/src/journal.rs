@@ -6,6 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use jiff::Timestamp;
 use tenon_host::ids::{ConnectionId, TenantId};
 use tenon_host::observe::Level;
+use tenon_host::reason::Reason;
 
 use crate::control::Control;
 use crate::control::log::{self, Line};
@@ -39,7 +40,7 @@ impl Journal {
     }
 
     /// Takes note of a line. What is for who looks for a fault in the connector is not kept.
-    pub fn note(&self, level: Level, message: &str, record: Option<&str>) {
+    pub fn note(&self, level: Level, message: &str, why: Option<&Reason>, record: Option<&str>) {
         if level < Level::Info {
             return;
         }
@@ -50,6 +51,7 @@ impl Journal {
             level: log::level(level).to_owned(),
             record: record.map(str::to_owned),
             message: message.to_owned(),
+            why: why.cloned(),
             run: None,
         });
     }

@@ -16,6 +16,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use tenon_host::manifest::Manifest;
 use tenon_host::observe::{Exchange, Level, LogLine, Observer, Progress, Stop, Written};
+use tenon_host::reason::Reason;
 use tenon_host::report::{Outcome, RejectedRecord, RunReport, Subject};
 use tenon_host::{Cause, Connection, JobRequest, Mode};
 use tokio::sync::{Semaphore, watch};
@@ -29,6 +30,7 @@ use crate::failures::{Failures, News};
 use crate::observe;
 use crate::queue::{Claim, Ended, Leases, Next, QueueFailure, Suspension, cause};
 use crate::service::{Alone, Completeness, Error, Place, Service, Watched, What};
+use crate::told::Told;
 
 /// Between two looks at a run that is under way.
 const LOOK: Duration = Duration::from_secs(1);
@@ -226,7 +228,7 @@ async fn keep_lease<T>(
 
 /// A request whose run could not even be opened.
 fn ended_before_it_began(error: &Error) -> Ended {
-    let told = error.for_people();
+    let told = error.told();
     match error {
         Error::Failure(_) | Error::Unavailable(_) | Error::Busy => Ended::Failed {
             error: told,
@@ -309,7 +311,6 @@ fn alone_if(for_one: bool, ended: Ended) -> Ended {
 
 /// What becomes of a request, by the report of its run.
 fn ended(report: RunReport, stopped: Option<Stopped>) -> Ended {
-    let error = |report: RunReport| report.error.unwrap_or_default();
     let is_over = stopped == Some(Stopped::ByPerson);
     match report.outcome {
         Outcome::Done => Ended::Done,
@@ -326,14 +327,14 @@ fn ended(report: RunReport, stopped: Option<Stopped>) -> Ended {
         }),
         Outcome::Transient if !is_over && report.not_before.is_some() => Ended::Deferred {
             until: report.not_before.unwrap_or_default(),
-            error: error(report),
+            error: Told::of(report),
         },
         Outcome::Transient | Outcome::Crashed => Ended::Failed {
-            error: error(report),
+            error: Told::of(report),
             retry: !is_over,
         },
         Outcome::Configuration => Ended::Paused {
-            reason: error(report),
+            reason: Told::of(report),
         },
     }
 }
@@ -501,7 +502,7 @@ impl Recorder {
         self.heard.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn note(&self, level: Level, message: String, record: Option<String>) {
+    fn note(&self, level: Level, message: String, why: Option<Reason>, record: Option<String>) {
         if level < Level::Info {
             return;
         }
@@ -512,6 +513,7 @@ impl Recorder {
             level: log::level(level).to_owned(),
             record,
             message,
+            why,
             run: Some(self.begun.id.clone()),
         };
         self.heard().lines.push(line);
@@ -606,7 +608,10 @@ fn note_failures(
                     kind: rejected.kind.clone(),
                     subject: rejected.subject.clone(),
                     label: rejected.id.clone(),
-                    reason: rejected.reason.clone(),
+                    reason: Told {
+                        text: rejected.reason.clone(),
+                        why: Some(rejected.why.clone()),
+                    },
                     job: begun.job.clone(),
                     run: begun.id.clone(),
                     at: now,
@@ -624,7 +629,7 @@ fn note_failures(
 #[async_trait]
 impl Observer for Recorder {
     fn log(&self, line: LogLine) {
-        self.note(line.level, line.message, line.record);
+        self.note(line.level, line.message, line.why, line.record);
     }
 
     fn progress(&self, progress: Progress) {
@@ -638,10 +643,14 @@ impl Observer for Recorder {
 
     fn rejected(&self, record: &RejectedRecord) {
         let RejectedRecord {
-            kind, id, reason, ..
+            kind,
+            id,
+            reason,
+            why,
+            ..
         } = record;
         let message = format!("{kind} {id} was not taken: {reason}");
-        self.note(Level::Warn, message, Some(id.clone()));
+        self.note(Level::Warn, message, Some(why.clone()), Some(id.clone()));
         self.heard().failures.rejected(record);
     }
 
@@ -746,10 +755,10 @@ mod tests {
             target: target.clone(),
         };
         let paused = || Ended::Paused {
-            reason: "it has no store".to_owned(),
+            reason: Told::by_connector("it has no store"),
         };
         let failed = Ended::Failed {
-            error: "it has no store".to_owned(),
+            error: Told::by_connector("it has no store"),
             retry: false,
         };
         for work in [
@@ -778,7 +787,10 @@ mod tests {
             (Some(Stopped::ByPerson), false),
         ] {
             let failed = Ended::Failed {
-                error: "the counterpart is down".to_owned(),
+                error: Told {
+                    text: "the counterpart is down".to_owned(),
+                    why: None,
+                },
                 retry: again,
             };
             assert_eq!(failed, ended(report(Outcome::Transient, false), why));

@@ -19,6 +19,7 @@ use prost::Message as _;
 use serde_json::{Value, json};
 use tenon::observe::{self, LogFormat, Metrics, Tracing, TracingOptions, watched};
 use tenon_host::manifest::{Job, Manifest, Text};
+use tenon_host::reason::Reason;
 use tenon_host::report::{Outcome, RunReport};
 use tower::ServiceExt as _;
 use tracing_subscriber::filter::LevelFilter;
@@ -75,7 +76,7 @@ fn report(outcome: Outcome) -> RunReport {
     RunReport {
         outcome,
         error: Some("private-error".to_owned()),
-        why: Some("private-error".into()),
+        why: Some(Reason::new("crm.said").arg("text", "private-error")),
         ..RunReport::begun(
             RUN,
             "private-connection".parse().unwrap(),

@@ -10,7 +10,7 @@ fn assert_refused<T: std::fmt::Debug>(answer: Result<T, CallError>, words: &str)
     let Err(CallError::Crashed(reason)) = &answer else {
         panic!("{answer:?}");
     };
-    assert!(reason.contains(words), "{reason}");
+    assert!(reason.to_string().contains(words), "{reason}");
 }
 
 /// What the host says of a text or a list that is not where it is said to be. A guest that reads

@@ -146,6 +146,7 @@ impl Server {
             .request(method.parse().expect("a method"), url)
             .bearer_auth(&self.token)
             .header("content-type", kind)
+            .header("accept-language", "en")
             .body(body);
         let answer = request.send().await.expect("an answer");
         let status = answer.status().as_u16();

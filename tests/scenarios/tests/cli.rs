@@ -109,6 +109,10 @@ impl Site {
 
 fn program() -> Command {
     let mut command = Command::new(target().join("release/tenon"));
+    command
+        .env_remove("LC_ALL")
+        .env_remove("LC_MESSAGES")
+        .env("LANG", "C");
     command.env("TENON_COMPONENTS", target().join("components"));
     command
 }
@@ -401,6 +405,17 @@ fn inspect_tells_what_a_component_is_in_three_languages() {
     }
     let error = refusal(&tenon(&["inspect", "/dev/null"], &[]));
     assert!(error.contains("/dev/null"), "{error}");
+    for (language, text) in [
+        ("en", "the component cannot be used"),
+        ("uk", "компонент непридатний"),
+        ("ru", "компонент непригоден"),
+    ] {
+        let error = refusal(&tenon(&["inspect", "/dev/null", "--lang", language], &[]));
+        assert!(
+            error.contains("/dev/null") && error.contains(text),
+            "{error}"
+        );
+    }
 }
 
 #[test]

@@ -79,6 +79,10 @@ impl Site {
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(target().join("release/tenon"));
         command
+            .env_remove("LC_ALL")
+            .env_remove("LC_MESSAGES")
+            .env("LANG", "C");
+        command
             .env("TENON_COMPONENTS", target().join("components"))
             .env_remove("TENON_KEY")
             .args(arguments)

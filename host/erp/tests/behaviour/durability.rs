@@ -6,7 +6,7 @@ use tenon_erp::{EmbeddedErp, Error};
 use tenon_host::model::{Fault, OrderFields};
 use tenon_host::platform::Platform;
 
-use crate::support::{Shop, connection, order, tenant};
+use crate::support::{Shop, connection, english, order, tenant};
 
 /// Tells the test that it is the process to be killed, and where it works.
 const VICTIM: &str = "TENON_ERP_VICTIM";
@@ -99,7 +99,7 @@ async fn a_file_of_a_newer_version_is_refused_and_left_alone() {
     let erp = EmbeddedErp::open(shop.dir.path()).unwrap();
     let error = erp.begin(&tenant(), &connection()).await.err().unwrap();
     assert!(
-        matches!(&error, Fault::Configuration(why) if why.to_string().contains("newer")),
+        matches!(&error, Fault::Configuration(why) if english(why).contains("newer")),
         "{error:?}"
     );
     let error = erp
@@ -123,7 +123,7 @@ async fn what_is_no_database_is_a_passing_failure_and_no_panic() {
         .err()
         .unwrap();
     assert!(
-        matches!(&error, Fault::Transient(why) if why.to_string().contains("cannot be used")),
+        matches!(&error, Fault::Transient(why) if english(why).contains("cannot be used")),
         "{error:?}"
     );
 }

@@ -3,7 +3,7 @@
 use tenon_host::model::{Fault, OrderFields};
 use tenon_host::platform::{Answer, Platform, Timer, UnitOfWork};
 
-use crate::support::{Shop, connection, order, tenant};
+use crate::support::{Shop, connection, english, order, tenant};
 
 async fn write_all_kinds(unit: &mut Box<dyn UnitOfWork>) {
     let saved = unit
@@ -22,7 +22,7 @@ async fn write_all_kinds(unit: &mut Box<dyn UnitOfWork>) {
 
 fn assert_taken_over(answer: Answer<()>) {
     match answer {
-        Err(Fault::Transient(why)) => assert!(why.to_string().contains("taken over"), "{why}"),
+        Err(Fault::Transient(why)) => assert!(english(&why).contains("taken over"), "{why}"),
         other => panic!("{other:?}"),
     }
 }

@@ -9,7 +9,7 @@ use tenon_host::model::Fault;
 use tenon_host::platform::{Binding, Platform, Timer};
 use tenon_host::report::{Outcome, RunReport};
 
-use crate::support::{Shop, connection, order, tenant};
+use crate::support::{Shop, connection, english, order, tenant};
 
 fn branch() -> ConnectionId {
     "branch".parse().unwrap()
@@ -144,7 +144,7 @@ async fn a_tenant_whose_file_is_in_use_is_waited_for_and_then_left_alone() {
     let erp = EmbeddedErp::open_with_patience(shop.dir.path(), patience).unwrap();
     let mut unit = erp.begin(&tenant(), &connection()).await.unwrap();
     match erp.forget(&tenant(), None).await {
-        Err(Fault::Transient(why)) => assert!(why.to_string().contains("in use"), "{why}"),
+        Err(Fault::Transient(why)) => assert!(english(&why).contains("in use"), "{why}"),
         other => panic!("{other:?}"),
     }
     assert_eq!(unit.get(vec!["a".into()]).await, Ok(vec![Some(vec![1])]));

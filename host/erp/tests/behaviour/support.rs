@@ -8,7 +8,7 @@ use tenon_erp::{EmbeddedErp, Kind, Loaded};
 use tenon_host::ids::{ConnectionId, TenantId};
 use tenon_host::model::{
     Directory, Effect, Fault, Order, OrderFields, OrderLine, Partner, PartnerFields, Product,
-    ProductFields, Saved,
+    ProductFields, Reason, Saved,
 };
 use tenon_host::platform::{Each, Platform, UnitOfWork};
 use tenon_host::{Compiler, CompilerProcess, Host, HostOptions};
@@ -122,10 +122,15 @@ pub fn only<T: std::fmt::Debug>(each: Each<T>) -> Result<T, Fault> {
     results.remove(0)
 }
 
+/// As people read it.
+pub fn english(reason: &Reason) -> String {
+    tenon_erp::TEXTS.text(reason, "en")
+}
+
 /// Why a record was refused.
 pub fn reason<T: std::fmt::Debug>(result: Result<T, Fault>) -> String {
     match result {
-        Err(Fault::Rejected(reason)) => reason.to_string(),
+        Err(Fault::Rejected(reason)) => english(&reason),
         other => panic!("expected a refusal, got {other:?}"),
     }
 }

@@ -4,7 +4,7 @@ use tenon_erp::EmbeddedErp;
 use tenon_host::model::{Directory, Fault, OrderFields, OrderLookup};
 use tenon_host::platform::{Binding, Platform, UnitOfWork};
 
-use crate::support::{Shop, connection, order, tenant};
+use crate::support::{Shop, connection, english, order, tenant};
 
 async fn sees(unit: &mut Box<dyn UnitOfWork>, origin: &str) -> bool {
     let found = unit
@@ -152,7 +152,7 @@ async fn a_file_locked_by_another_process_is_waited_for_and_then_a_passing_failu
         .save_orders(vec![order("o:1")], OrderFields::all())
         .await;
     match locked {
-        Err(Fault::Transient(why)) => assert!(why.to_string().contains("locked"), "{why}"),
+        Err(Fault::Transient(why)) => assert!(english(&why).contains("locked"), "{why}"),
         other => panic!("{other:?}"),
     }
 

@@ -62,14 +62,16 @@ impl Host for RunState {
             kind, key, origin, ..
         } in &bindings
         {
-            admit_names("binding", [kind, key, origin])?;
+            admit_names("host.limit.name.binding", [kind, key, origin])?;
         }
         let long = (bindings.iter())
             .filter_map(|binding| binding.fingerprint.as_ref())
             .find(|fingerprint| fingerprint.len() > LONGEST_FINGERPRINT);
         if let Some(fingerprint) = long {
             let length = fingerprint.len();
-            return Err(Breach::Name("fingerprint", length, LONGEST_FINGERPRINT).into());
+            return Err(
+                Breach::Name("host.limit.name.fingerprint", length, LONGEST_FINGERPRINT).into(),
+            );
         }
         for binding in bindings.iter().filter(|one| one.fingerprint.is_some()) {
             self.observer

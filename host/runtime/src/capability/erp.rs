@@ -192,7 +192,7 @@ impl directories::Host for RunState {
         name: String,
         origin: Origin,
     ) -> Answer<Saved> {
-        admit_names("directory entry", [&name, &origin])?;
+        admit_names("host.limit.name.directory-entry", [&name, &origin])?;
         let noted = Noted::new("entry").part(directory.name());
         noted!(
             self,
@@ -343,7 +343,7 @@ impl orders::Host for RunState {
     }
 
     async fn attach(&mut self, order: Key, file_name: String, content: Vec<u8>) -> Answer<Saved> {
-        admit_names("file name", [&file_name])?;
+        admit_names("host.limit.name.file-name", [&file_name])?;
         let noted = Noted::new("file").part(&file_name);
         let work = self.work()?;
         noted!(

@@ -173,13 +173,14 @@ fn no_run() -> wasmtime::Error {
     wasmtime::format_err!("a connector has no platform while it describes itself")
 }
 
-/// Passes keys, origins and other names that are no longer than names are.
+/// Passes keys, origins and other names that are no longer than names are. The code is that of the
+/// reason why others do not pass.
 fn admit_names<'a>(
-    what: &'static str,
+    code: &'static str,
     names: impl IntoIterator<Item = &'a String>,
 ) -> Result<(), Breach> {
     match names.into_iter().find(|name| name.len() > LONGEST_NAME) {
-        Some(name) => Err(Breach::Name(what, name.len(), LONGEST_NAME)),
+        Some(name) => Err(Breach::Name(code, name.len(), LONGEST_NAME)),
         None => Ok(()),
     }
 }

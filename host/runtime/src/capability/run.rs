@@ -154,7 +154,7 @@ impl wire::Host for RunState {
             mut samples,
             facts,
         } = question;
-        admit_names("kind of record", [&kind])?;
+        admit_names("host.limit.name.kind", [&kind])?;
         self.admit(&samples)?;
         let most = self.limits.log_line;
         reason.tidy(most);
@@ -232,7 +232,7 @@ impl wire::Host for RunState {
         self.admit(&rejections)?;
         for mut rejection in rejections {
             let (wire::Subject::Origin(name) | wire::Subject::Key(name)) = &rejection.subject;
-            admit_names("record", [name])?;
+            admit_names("host.limit.name.record", [name])?;
             for text in [&mut rejection.record_kind, &mut rejection.label] {
                 tidy(text, self.limits.log_line);
             }

@@ -17,7 +17,10 @@ impl Host for RunState {
         delay_ms: u64,
         argument: Option<String>,
     ) -> Result<()> {
-        admit_names("timer", [&name, &job].into_iter().chain(&argument))?;
+        admit_names(
+            "host.limit.name.timer",
+            [&name, &job].into_iter().chain(&argument),
+        )?;
         let most = self.limits.timers;
         let due = jiff::Timestamp::now()
             .checked_add(Duration::from_millis(delay_ms))

@@ -29,7 +29,10 @@ impl Host for RunState {
 
     async fn set(&mut self, entries: Vec<(String, Vec<u8>)>) -> Result<Result<(), Quota>> {
         self.admit(&entries)?;
-        admit_names("storage key", entries.iter().map(|(key, _)| key))?;
+        admit_names(
+            "host.limit.name.storage-key",
+            entries.iter().map(|(key, _)| key),
+        )?;
         let limit = self.limits.storage;
         let work = self.work()?;
         let used = work.stored_bytes().await?;

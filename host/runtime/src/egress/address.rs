@@ -9,12 +9,33 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use crate::reason::Reason;
+
 /// An address that is not dialled, and why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{address} is {range}")]
 pub struct Forbidden {
     address: IpAddr,
     range: Range,
+}
+
+impl Forbidden {
+    /// Why a request to `origin` is refused, for people.
+    pub fn reason(&self, origin: &str) -> Reason {
+        let code = match self.range {
+            Range::Metadata => "host.address.metadata",
+            Range::Loopback => "host.address.loopback",
+            Range::Private => "host.address.private",
+            Range::LinkLocal => "host.address.link-local",
+            Range::CarrierNat => "host.address.carrier-nat",
+            Range::Multicast => "host.address.multicast",
+            Range::Documentation => "host.address.documentation",
+            Range::Tunnel => "host.address.tunnel",
+            Range::Reserved => "host.address.reserved",
+        };
+        let reason = Reason::new(code).arg("origin", origin);
+        reason.arg("address", self.address)
+    }
 }
 
 /// What is wrong with an address.

@@ -7,7 +7,6 @@
 //! asks is told until when and why. Then one request tries; if it fails in the same way, the
 //! silence doubles.
 
-use std::fmt;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -15,6 +14,8 @@ use std::time::Duration;
 use http::{Method, StatusCode};
 use tokio::time::Instant;
 use url::Url;
+
+use crate::reason::Reason;
 
 /// When the breaker opens and for how long.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,18 +66,6 @@ impl Trouble {
     }
 }
 
-impl fmt::Display for Trouble {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Trouble::NoAnswer => write!(f, "gave no answer"),
-            Trouble::Refused(status) => write!(f, "answered {}", status.as_u16()),
-            Trouble::Mistake(status, _) => {
-                write!(f, "answered {} to the same request", status.as_u16())
-            }
-        }
-    }
-}
-
 /// Nothing is sent for now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Open {
@@ -88,13 +77,23 @@ pub(super) struct Open {
 
 impl Open {
     /// For people; `now` is the moment that `wait` counts from.
-    pub fn explain(&self, origin: &str, now: jiff::Timestamp) -> String {
+    pub fn explain(&self, origin: &str, now: jiff::Timestamp) -> Reason {
         let until = now.checked_add(self.wait).unwrap_or(now);
         let until = until.strftime("%Y-%m-%d %H:%M:%S UTC");
         let Open {
             trouble, failures, ..
         } = self;
-        format!("nothing is sent to {origin} until {until}: it {trouble} {failures} times in a row")
+        let reason = match trouble {
+            Trouble::NoAnswer => Reason::new("host.silence.no-answer"),
+            Trouble::Refused(status) => {
+                Reason::new("host.silence.answered").arg("status", status.as_u16())
+            }
+            Trouble::Mistake(status, _) => {
+                Reason::new("host.silence.same-request").arg("status", status.as_u16())
+            }
+        };
+        let reason = reason.arg("origin", origin).arg("until", until);
+        reason.arg("failures", failures)
     }
 }
 
@@ -246,7 +245,7 @@ mod tests {
         assert_eq!(
             "nothing is sent to https://api.example until 2026-03-01 10:00:50 UTC: it answered 401 \
              3 times in a row",
-            text
+            text.to_string()
         );
     }
 

@@ -125,9 +125,8 @@ impl Held {
         let before = self.run.bodies.fetch_add(bytes, Ordering::Relaxed);
         self.bytes += bytes;
         if before + bytes > most {
-            let refused = "a body was refused: the run holds others of";
-            self.run
-                .warn(format!("{refused} {most} bytes in all already"));
+            let reason = Reason::new("host.limit.bodies");
+            self.run.warn(reason.arg("most", most));
             return Err(Error::HttpResponseBodySize(Some(most as u64)));
         }
         Ok(())
@@ -267,8 +266,8 @@ impl Exchange {
             };
             let most = self.run.limits.request;
             if whole.len() + data.len() > most {
-                let refused = "request refused: its body has more than";
-                self.run.warn(format!("{refused} {most} bytes"));
+                let reason = Reason::new("host.limit.request-body");
+                self.run.warn(reason.arg("most", most));
                 return Err(Error::HttpRequestBodySize(Some(most as u64)));
             }
             held.more(data.len())?;
@@ -344,12 +343,10 @@ impl Exchange {
         let signature = token(&answer.body, member).and_then(Signature::bearer);
         let Some(signature) = signature.filter(|_| answer.status.is_success()) else {
             let origin = &endpoint.origin;
-            let reason = format!(
-                "{origin} answered {} without a token",
-                answer.status.as_u16()
-            );
+            let reason = Reason::new("host.request.no-token").arg("origin", origin);
+            let reason = reason.arg("status", answer.status.as_u16());
             self.run.warn(reason.clone());
-            return Err(Error::InternalError(Some(reason)));
+            return Err(Error::InternalError(Some(reason.to_string())));
         };
         *known = Some(signature.clone());
         Ok(Ok(signature))
@@ -372,9 +369,9 @@ impl Exchange {
             return Ok(answer);
         }
         let origin = &endpoint.origin;
-        let reason = format!("an answer of {origin} was withheld: it repeats the credential");
+        let reason = Reason::new("host.request.answer-withheld").arg("origin", origin);
         self.run.warn(reason.clone());
-        Err(Error::InternalError(Some(reason)))
+        Err(Error::InternalError(Some(reason.to_string())))
     }
 
     /// Sends as often as it takes and is safe.
@@ -405,7 +402,7 @@ impl Exchange {
             if self.run.requests.fetch_add(1, Ordering::Relaxed) >= self.run.limits.requests {
                 let most = self.run.limits.requests;
                 self.run
-                    .warn(format!("the run used up its {most} requests"));
+                    .warn(Reason::new("host.limit.requests").arg("most", most));
                 return Err(Error::HttpRequestDenied);
             }
             let mut under_way = UnderWay {
@@ -495,7 +492,7 @@ impl Exchange {
             drop(result);
             self.run
                 .log
-                .line(Level::Info, said(repetition(method, url, failure, wait)));
+                .line(Level::Info, repetition(method, url, failure, wait));
             if paced {
                 account.budget.pause(wait);
             } else {
@@ -515,8 +512,8 @@ impl Exchange {
 
     fn unsent(&self, endpoint: &Endpoint, open: Open) -> Error {
         let reason = open.explain(&endpoint.origin, jiff::Timestamp::now());
-        self.run.warn(format!("request refused: {reason}"));
-        Error::InternalError(Some(reason))
+        self.run.warn(reason.clone());
+        Error::InternalError(Some(reason.to_string()))
     }
 
     /// Sends once and reads the answer whole; counts its bytes as they come.
@@ -535,8 +532,7 @@ impl Exchange {
         let mut response = client.execute(request).await.map_err(|error| {
             if let Some(forbidden) = forbidden(&error) {
                 let name = outgoing.url.origin().ascii_serialization();
-                self.run
-                    .warn(format!("request refused: {name}: {forbidden}"));
+                self.run.warn(forbidden.reason(&name));
                 Error::DestinationIpProhibited
             } else if error.is_connect() {
                 Error::ConnectionRefused
@@ -554,8 +550,8 @@ impl Exchange {
             .iter()
             .map(|(name, value)| name.as_str().len() + value.len());
         if sizes.sum::<usize>() > MOST_HEADERS {
-            let refused = "an answer was refused: its headers have more than";
-            self.run.warn(format!("{refused} {MOST_HEADERS} bytes"));
+            let reason = Reason::new("host.limit.response-headers");
+            self.run.warn(reason.arg("most", MOST_HEADERS));
             return Err(Error::HttpResponseHeaderSectionSize(Some(
                 MOST_HEADERS as u32,
             )));
@@ -573,8 +569,8 @@ impl Exchange {
             *received += chunk.len() as u64;
             let most = self.run.limits.response;
             if body.len() + chunk.len() > most {
-                let refused = "an answer was refused: it has more than";
-                self.run.warn(format!("{refused} {most} bytes"));
+                let reason = Reason::new("host.limit.response-body");
+                self.run.warn(reason.arg("most", most));
                 return Err(Error::HttpResponseBodySize(Some(most as u64)));
             }
             held.more(chunk.len())?;
@@ -592,25 +588,21 @@ impl Exchange {
 impl RunShare {
     /// What a guest is told of a request that breaks a rule.
     fn refuse(&self, refusal: Refusal) -> Error {
-        self.warn(format!("request refused: {refusal}"));
-        if let Some(reason) = refusal.ends_run() {
+        let reason = refusal.reason();
+        if refusal.ends_run() {
             // The first one tells enough.
-            let _ = self.overstepped.set(reason);
+            let _ = self.overstepped.set(reason.clone());
         }
+        self.warn(reason);
         match refusal {
             Refusal::Address { .. } => Error::DestinationIpProhibited,
             _ => Error::HttpRequestDenied,
         }
     }
 
-    fn warn(&self, message: String) {
-        self.log.line(Level::Warn, said(message));
+    fn warn(&self, reason: Reason) {
+        self.log.line(Level::Warn, reason);
     }
-}
-
-/// A sentence that has no code yet.
-fn said(text: String) -> Reason {
-    Reason::new("host.said").arg("text", text)
 }
 
 /// The address that the resolver refused, if that is what went wrong.
@@ -648,12 +640,12 @@ fn failure_of(error: &Error) -> Option<retry::Failure> {
 }
 
 /// A log line without the query, which may hold personal data.
-fn repetition(method: &Method, url: &Url, failure: retry::Failure, wait: Duration) -> String {
-    let what = match failure {
-        retry::Failure::NotSent => "found no connection".to_owned(),
-        retry::Failure::Broken => "broke off".to_owned(),
-        retry::Failure::Status(status) => format!("was answered {status}"),
+fn repetition(method: &Method, url: &Url, failure: retry::Failure, wait: Duration) -> Reason {
+    let reason = match failure {
+        retry::Failure::NotSent => Reason::new("host.again.no-connection"),
+        retry::Failure::Broken => Reason::new("host.again.broke-off"),
+        retry::Failure::Status(status) => Reason::new("host.again.answered").arg("status", status),
     };
-    let seconds = wait.as_secs_f64();
-    format!("{method} {} {what}; again in {seconds:.1} s", url.path())
+    let reason = reason.arg("method", method).arg("path", url.path());
+    reason.arg("seconds", format_args!("{:.1}", wait.as_secs_f64()))
 }

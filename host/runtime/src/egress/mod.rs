@@ -29,6 +29,7 @@ use serde::Serialize;
 
 use crate::ids::TenantId;
 use crate::manifest::{self, BadOrigin, Manifest};
+use crate::reason::{Mend, Reason};
 use crate::secret::Secret;
 
 pub(crate) use account::Accounts;
@@ -74,6 +75,25 @@ pub enum EgressError {
     /// The HTTP client could not be made.
     #[error("the HTTP client could not be made: {0}")]
     Client(#[from] reqwest::Error),
+}
+
+impl EgressError {
+    /// Why, for people.
+    pub fn reason(&self) -> Reason {
+        match self {
+            EgressError::BadOrigin(error) => error.reason(),
+            EgressError::UnsendableCredential(name) => Reason::new("host.credential.unsendable")
+                .arg("name", name)
+                .mend(Mend::Credential(name.clone())),
+            EgressError::BadHeaderName(name) => {
+                Reason::new("host.credential.bad-header").arg("name", name)
+            }
+            EgressError::BadTokenPath(path) => {
+                Reason::new("host.credential.bad-token-path").arg("path", path)
+            }
+            EgressError::Client(error) => Reason::new("host.no-http-client").detail(error),
+        }
+    }
 }
 
 /// An endpoint with all that the host needs to talk to it.

@@ -28,18 +28,13 @@ pub(super) struct AllowedOrigin {
 }
 
 /// The rule that a request broke.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refusal {
     /// Not an endpoint of the manifest.
-    #[error("{0} is not an endpoint of this connector")]
     NotAnEndpoint(String),
     /// Plain http without a grant.
-    #[error("{0} is not https; an admin can grant it (--grant {0})")]
     NotHttps(String),
     /// An address that is not dialled.
-    #[error(
-        "{origin}: {forbidden}; an admin can grant it unless it is a metadata service (--grant {origin})"
-    )]
     Address {
         /// The endpoint.
         origin: String,
@@ -47,19 +42,12 @@ pub enum Refusal {
         forbidden: Forbidden,
     },
     /// The guest set a header that carries credentials.
-    #[error("a connector may not set the header `{0}`: the host adds the credential")]
     OwnCredential(HeaderName),
     /// The guest put a login into the URL.
-    #[error("a connector may not put a login into a URL: the host adds the credential")]
     LoginInUrl,
     /// The guest asked for a token.
-    #[error("{0} is where the host gets tokens; a connector may not ask it")]
     TokenPath(String),
     /// Nothing is to be changed now, and this request is not known to change nothing.
-    #[error(
-        "{method} {path}: nothing is to be changed now, and the endpoint does not declare this as a \
-         read"
-    )]
     NotARead {
         /// Its method.
         method: String,
@@ -67,21 +55,35 @@ pub enum Refusal {
         path: String,
     },
     /// Nothing is to be changed now, and a server may take this request for another one.
-    #[error("nothing is to be changed now, and `{0}` may stand for another request")]
     Replaces(String),
 }
 
 impl Refusal {
-    /// Why a run ends that tried to change the counterpart although nothing was to be changed; none
-    /// for other rules, which only the request suffers from.
-    pub(super) fn ends_run(&self) -> Option<Reason> {
+    /// Whether a run ends that sent such a request: it tried to change the counterpart although nothing
+    /// was to be changed. From other rules only the request suffers.
+    pub(super) fn ends_run(&self) -> bool {
+        matches!(self, Refusal::NotARead { .. } | Refusal::Replaces(_))
+    }
+
+    /// Why the request is refused, for people.
+    pub fn reason(&self) -> Reason {
         match self {
-            Refusal::NotARead { method, path } => {
-                let reason = Reason::new("host.not-a-read").arg("method", method);
-                Some(reason.arg("path", path))
+            Refusal::NotAnEndpoint(origin) => {
+                Reason::new("host.request.not-an-endpoint").arg("origin", origin)
             }
-            Refusal::Replaces(name) => Some(Reason::new("host.replaces-request").arg("name", name)),
-            _ => None,
+            Refusal::NotHttps(origin) => {
+                Reason::new("host.request.not-https").arg("origin", origin)
+            }
+            Refusal::Address { origin, forbidden } => forbidden.reason(origin),
+            Refusal::OwnCredential(header) => {
+                Reason::new("host.request.own-credential").arg("header", header)
+            }
+            Refusal::LoginInUrl => Reason::new("host.request.login-in-url"),
+            Refusal::TokenPath(path) => Reason::new("host.request.token-path").arg("path", path),
+            Refusal::NotARead { method, path } => Reason::new("host.not-a-read")
+                .arg("method", method)
+                .arg("path", path),
+            Refusal::Replaces(name) => Reason::new("host.replaces-request").arg("name", name),
         }
     }
 }

@@ -20,6 +20,7 @@ use crate::limits::Limits;
 use crate::manifest::{self, AuthScheme};
 use crate::observe::{Ending, Exchange, LogLine, Observer, RunLog};
 use crate::options::NetworkOptions;
+use crate::reason::HOST;
 use crate::watch::{Exhausted, Pulse};
 
 /// A request as the counterpart saw it.
@@ -209,7 +210,7 @@ impl Way {
     }
 
     fn run(&self) -> RunEgress {
-        let log = RunLog::new(self.heard.clone(), &self.limits, Arc::default());
+        let log = RunLog::new(self.heard.clone(), &self.limits, Arc::new(HOST.clone()));
         let egress = Some(Arc::clone(&self.egress));
         RunEgress::new(
             egress,

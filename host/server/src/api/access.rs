@@ -18,6 +18,7 @@ use jiff::Timestamp;
 use tenon_host::ids::{ConnectionId, TenantId};
 
 use super::problem::{Problem, Refused, not_found};
+use super::words::{Spoken, Words};
 use crate::control::connections::Stored;
 use crate::control::tokens::{self, Scope, Token};
 use crate::service::{Service, What};
@@ -74,6 +75,8 @@ scopes! {
 pub struct Access<S> {
     /// Who asks.
     pub caller: Caller,
+    /// In which language.
+    pub spoken: Spoken,
     scope: PhantomData<S>,
 }
 
@@ -83,6 +86,8 @@ pub struct ToTenant<S> {
     pub caller: Caller,
     /// The tenant.
     pub tenant: TenantId,
+    /// The language of the answer.
+    pub spoken: Spoken,
     scope: PhantomData<S>,
 }
 
@@ -96,6 +101,8 @@ pub struct ToConnection<S> {
     pub connection: ConnectionId,
     /// The same as it is stored, so that no handler reads it again.
     pub stored: Stored,
+    /// The language of the answer.
+    pub spoken: Spoken,
     scope: PhantomData<S>,
 }
 
@@ -114,6 +121,13 @@ impl<S> ToTenant<S> {
 }
 
 impl<S> ToConnection<S> {
+    /// What tells things of the connection.
+    pub async fn words(&self, service: &Service) -> Result<Words, Problem> {
+        Ok(self
+            .spoken
+            .words(service.texts_of(&self.stored.digest).await?))
+    }
+
     /// The name in the audit.
     pub fn actor(&self) -> &str {
         self.caller.name()
@@ -186,6 +200,7 @@ impl<S: Needs> FromRequestParts<Service> for Access<S> {
         caller.require(S::SCOPE)?;
         Ok(Access {
             caller,
+            spoken: Spoken::of(parts),
             scope: PhantomData,
         })
     }
@@ -197,10 +212,13 @@ impl<S: Needs> FromRequestParts<Service> for ToTenant<S> {
     async fn from_request_parts(parts: &mut Parts, service: &Service) -> Result<Self, Problem> {
         let (caller, tenant) = visible(parts, service).await?;
         caller.require(S::SCOPE)?;
-        service.tenant(&tenant).await?;
+        let found = service.tenant(&tenant).await?;
+        let spoken = Spoken::of(parts);
+        spoken.speak_of_tenant(&found.language);
         Ok(ToTenant {
             caller,
             tenant,
+            spoken,
             scope: PhantomData,
         })
     }
@@ -213,12 +231,16 @@ impl<S: Needs> FromRequestParts<Service> for ToConnection<S> {
         let (caller, tenant) = visible(parts, service).await?;
         caller.require(S::SCOPE)?;
         let connection: ConnectionId = from_path(parts, service, "connection").await?;
-        let stored = service.stored(&tenant, &connection).await?;
+        let found = service.stored_with_language(&tenant, &connection);
+        let (stored, language) = found.await?;
+        let spoken = Spoken::of(parts);
+        spoken.speak_of_tenant(&language);
         Ok(ToConnection {
             caller,
             tenant,
             connection,
             stored,
+            spoken,
             scope: PhantomData,
         })
     }

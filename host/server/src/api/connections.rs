@@ -18,6 +18,7 @@ use super::problem::{Problem, Refused, not_found};
 use super::repeats::HoldsSecret;
 use super::runs::RunView;
 use super::settings::unfit;
+use super::words::{Spoken, Why};
 use super::{Created, Reply, created, reply};
 use crate::control::connections::{
     self, State as Switched, Stored, Wanted, Window, time_of_day, time_of_day_text,
@@ -52,6 +53,8 @@ pub struct ConnectionView {
     state: ConnectionState,
     /// Why the host paused it.
     paused_reason: Option<String>,
+    /// The same for programs and for who is to mend it.
+    paused_why: Option<Why>,
     /// When it was created.
     created_at: Timestamp,
     /// When it was last switched on.
@@ -335,7 +338,8 @@ impl From<Window> for WindowView {
 impl WindowView {
     fn read(&self) -> Result<Window, Error> {
         let time = |name, text| {
-            time_of_day(text).map_err(|error| Error::invalid(format!("/window/{name}"), error))
+            time_of_day(text)
+                .map_err(|error| Error::invalid(format!("/window/{name}"), error.reason()))
         };
         Ok(Window {
             from: time("from", &self.from)?,
@@ -431,15 +435,21 @@ fn name_of(version: Version) -> VersionName {
     }
 }
 
-async fn fill(service: &Service, sketch: Sketch) -> Result<ConnectionView, Problem> {
+async fn fill(
+    service: &Service,
+    sketch: Sketch,
+    spoken: &Spoken,
+) -> Result<ConnectionView, Problem> {
     let stored = sketch.stored;
+    let words = spoken.words(service.texts_of(&stored.digest).await?);
+    let (paused_reason, paused_why) = words.told(stored.state.reason().cloned());
     let counts = service.queue().counts(&stored.tenant, &stored.id).await;
     let counts = counts.map_err(Error::from)?;
     Ok(ConnectionView {
         running: service
             .running(&stored.tenant, &stored.id)
             .map(RunningView::from),
-        last_run: sketch.last_run.map(RunView::from),
+        last_run: sketch.last_run.map(|run| RunView::new(run, &words)),
         waiting: counts.ready + counts.later,
         dead: counts.dead,
         failed_records: sketch.failed_records,
@@ -457,7 +467,8 @@ async fn fill(service: &Service, sketch: Sketch) -> Result<ConnectionView, Probl
             left: trial.left,
             failed: trial.failed,
         }),
-        paused_reason: stored.state.reason().map(str::to_owned),
+        paused_reason,
+        paused_why,
         state: match stored.state {
             Switched::Off => ConnectionState::Off,
             Switched::On => ConnectionState::On,
@@ -480,6 +491,7 @@ async fn show(
     service: &Service,
     tenant: &TenantId,
     id: &ConnectionId,
+    spoken: &Spoken,
 ) -> Result<ConnectionView, Problem> {
     let (owner, connection) = (tenant.clone(), id.clone());
     let found = service
@@ -490,13 +502,17 @@ async fn show(
             sketch(db, stored)
         })
         .await?;
-    fill(service, found).await
+    fill(service, found, spoken).await
 }
 
-async fn show_page(service: &Service, page: Page<Sketch>) -> Reply<Page<ConnectionView>> {
+async fn show_page(
+    service: &Service,
+    page: Page<Sketch>,
+    spoken: &Spoken,
+) -> Reply<Page<ConnectionView>> {
     let mut items = Vec::with_capacity(page.items.len());
     for sketch in page.items {
-        items.push(fill(service, sketch).await?);
+        items.push(fill(service, sketch, spoken).await?);
     }
     let next = page.next;
     reply(Page { items, next })
@@ -518,7 +534,8 @@ fn only_platform(caller: &Caller, members: [(&'static str, bool); 3]) -> Result<
 }
 
 async fn answer<S>(service: &Service, access: &ToConnection<S>) -> Reply<ConnectionView> {
-    reply(show(service, &access.tenant, &access.connection).await?)
+    let spoken = &access.spoken;
+    reply(show(service, &access.tenant, &access.connection, spoken).await?)
 }
 
 /// The connections of a tenant, ordered by identifier.
@@ -548,7 +565,7 @@ pub async fn list_connections(
         })
         .await?;
     let page = page::page(limit, rows, |one| one.stored.id.clone(), |one| one);
-    show_page(&service, page).await
+    show_page(&service, page, &access.spoken).await
 }
 
 /// The connections of all tenants, ordered by tenant and identifier.
@@ -557,7 +574,7 @@ pub async fn list_connections(
     responses((status = 200, description = "Connections", body = Page<ConnectionView>)))]
 pub async fn list_all_connections(
     State(service): State<Service>,
-    _: Access<Platform>,
+    access: Access<Platform>,
     Query(filter): Query<ConnectionFilter>,
     Query(of): Query<OfVersion>,
     Query(query): Query<PageQuery>,
@@ -581,7 +598,7 @@ pub async fn list_all_connections(
         .await?;
     let place = |one: &Sketch| (one.stored.tenant.clone(), one.stored.id.clone());
     let page = page::page(limit, rows, place, |one| one);
-    show_page(&service, page).await
+    show_page(&service, page, &access.spoken).await
 }
 
 /// Creates a connection, which is off until it is switched on.
@@ -612,7 +629,7 @@ pub async fn create_connection(
     };
     let (actor, tenant) = (access.actor(), &access.tenant);
     service.create_connection(actor, tenant, new).await?;
-    created(show(&service, tenant, &id).await?)
+    created(show(&service, tenant, &id, &access.spoken).await?)
 }
 
 /// A connection.

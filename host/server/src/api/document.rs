@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use utoipa::OpenApi;
 
 use super::problem::{PROBLEM_JSON, ProblemBody};
-use super::texts::{Language, ROWS};
+use super::texts::{self, Language, STATUSES};
 
 /// The header by which a repeated write is known.
 pub const IDEMPOTENCY_KEY: &str = "idempotency-key";
@@ -16,8 +16,9 @@ pub const IDEMPOTENCY_KEY: &str = "idempotency-key";
         title = "Tenon",
         description = "Runs connectors for tenants. JSON in snake_case; instants are RFC 3339. Lists \
                        come in pages: `limit` entries, and `next` for the parameter `after` of the \
-                       next page. Problems are `application/problem+json` with a stable `code` and \
-                       texts in the language of `Accept-Language` (en, uk, ru). Writes take an \
+                       next page. Problems are `application/problem+json` with a stable `code`. Texts \
+                       are in the language of `Accept-Language` (en, uk, ru), else in that of the \
+                       tenant; beside them, `why` tells the same to programs. Writes take an \
                        `Idempotency-Key`: for 24 hours the same token with the same key gets the \
                        answer of the first request that was done, with `Idempotency-Replayed: true`. \
                        Answers that hold a secret are not kept: their repetition is answered with 409 \
@@ -156,10 +157,10 @@ fn complete_operation(path: &str, method: &str, operation: &mut Map<String, Valu
 
 /// The response of a status, with the codes that it may have.
 fn problem_response(status: u16) -> Value {
-    let codes: Vec<String> = ROWS
+    let codes: Vec<String> = STATUSES
         .iter()
-        .filter(|row| row.status.as_u16() == status)
-        .map(|row| format!("- `{}`: {}", row.code, Language::En.of(&row.title)))
+        .filter(|(_, known)| known.as_u16() == status)
+        .map(|(code, _)| format!("- `{code}`: {}", texts::title(code, Language::En)))
         .collect();
     json!({
         "description": codes.join("\n"),

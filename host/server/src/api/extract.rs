@@ -4,6 +4,7 @@
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
+use tenon_host::reason::Reason;
 use tenon_host::rules::member;
 
 use super::checks::CheckedJson;
@@ -28,7 +29,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
             .map(Json)
             .map_err(|error| {
                 let path = pointer(error.path());
-                Problem::refused(vec![Refused::words(path, error.inner())])
+                Problem::refused(vec![Refused::reason(path, unreadable(error.inner()))])
             })
     }
 }
@@ -39,7 +40,9 @@ impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Path<T>
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let path = axum::extract::Path::from_request_parts(parts, state).await;
         path.map(|axum::extract::Path(value)| Path(value))
-            .map_err(|error| Problem::refused(vec![Refused::words("path", error.body_text())]))
+            .map_err(|error| {
+                Problem::refused(vec![Refused::reason("path", unreadable(error.body_text()))])
+            })
     }
 }
 
@@ -50,8 +53,18 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
         let query = axum::extract::Query::from_request_parts(parts, state).await;
         query
             .map(|axum::extract::Query(value)| Query(value))
-            .map_err(|error| Problem::refused(vec![Refused::words("query", error.body_text())]))
+            .map_err(|error| {
+                Problem::refused(vec![Refused::reason(
+                    "query",
+                    unreadable(error.body_text()),
+                )])
+            })
     }
+}
+
+/// A value that is not of the form that is expected there.
+pub fn unreadable(detail: impl std::fmt::Display) -> Reason {
+    Reason::new("server.unreadable").detail(detail)
 }
 
 /// A place in JSON as a JSON Pointer.

@@ -1,5 +1,8 @@
 //! `/v1/…/log`: what runs logged.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use axum::extract::State;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -10,7 +13,9 @@ use super::access::{Read, ToConnection, ToTenant};
 use super::extract::Query;
 use super::page::{self, Page, PageQuery};
 use super::problem::Problem;
+use super::words::{Why, Words};
 use super::{Reply, reply};
+use crate::control::connections;
 use crate::control::log::{self, Line, Place};
 use crate::service::Service;
 
@@ -54,19 +59,22 @@ pub struct LineView {
     record: Option<String>,
     /// What happened.
     message: String,
+    /// The same for programs and for who is to mend it; null of lines for developers.
+    why: Option<Why>,
     /// The run.
     run: Option<String>,
 }
 
-impl From<Line> for LineView {
-    fn from(line: Line) -> Self {
+impl LineView {
+    fn new(line: Line, words: &Words) -> Self {
         LineView {
             at: line.at,
             connection: line.connection,
             job: line.job,
             level: line.level,
             record: line.record,
-            message: line.message,
+            message: words.text(&line.message, line.why.as_ref()),
+            why: line.why.map(Why::from),
             run: line.run,
         }
     }
@@ -82,8 +90,12 @@ pub async fn list_log(
     Query(filter): Query<LogFilter>,
     Query(query): Query<PageQuery>,
 ) -> Reply<Page<LineView>> {
+    let words = Several {
+        known: HashMap::from([(access.connection.to_string(), access.words(&service).await?)]),
+        other: access.spoken.words(Arc::clone(service.texts())),
+    };
     let connection = Some(access.connection);
-    lines(&service, access.tenant, connection, filter, query).await
+    lines(&service, access.tenant, connection, filter, query, words).await
 }
 
 /// What the runs of a tenant logged, newest first.
@@ -97,7 +109,31 @@ pub async fn list_tenant_log(
     Query(of): Query<OfConnection>,
     Query(query): Query<PageQuery>,
 ) -> Reply<Page<LineView>> {
-    lines(&service, access.tenant, of.connection, filter, query).await
+    let words = several(&service, &access).await?;
+    lines(&service, access.tenant, of.connection, filter, query, words).await
+}
+
+/// What tells things of several connections, by name, and of those that are gone.
+struct Several {
+    known: HashMap<String, Words>,
+    other: Words,
+}
+
+async fn several(service: &Service, access: &ToTenant<Read>) -> Result<Several, Problem> {
+    let tenant = access.tenant.clone();
+    let digests = service
+        .control()
+        .read(move |db| Ok::<_, Problem>(connections::digests(db, &tenant)?))
+        .await?;
+    let mut known = HashMap::new();
+    for (connection, digest) in digests {
+        let texts = service.texts_of(&digest).await?;
+        known.insert(connection, access.spoken.words(texts));
+    }
+    Ok(Several {
+        known,
+        other: access.spoken.words(Arc::clone(service.texts())),
+    })
 }
 
 async fn lines(
@@ -106,6 +142,7 @@ async fn lines(
     connection: Option<ConnectionId>,
     filter: LogFilter,
     query: PageQuery,
+    words: Several,
 ) -> Reply<Page<LineView>> {
     let after: Option<Place> = page::place(query.after.as_deref())?;
     let limit = query.limit;
@@ -128,6 +165,9 @@ async fn lines(
         limit,
         rows,
         |(place, _)| *place,
-        |(_, line)| line.into(),
+        |(_, line)| {
+            let words = words.known.get(&line.connection).unwrap_or(&words.other);
+            LineView::new(line, words)
+        },
     ))
 }

@@ -25,6 +25,7 @@ mod tenants;
 mod texts;
 mod tokens;
 mod versions;
+mod words;
 mod work;
 
 use std::sync::Arc;
@@ -40,6 +41,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use self::problem::Problem;
+pub use self::texts::STATUSES;
 use crate::service::Service;
 
 /// The address of the description.

@@ -15,13 +15,16 @@ use axum::http::{HeaderName, HeaderValue};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+use tenon_host::reason::Reason;
 use tenon_host::rules::Broken;
 use utoipa::ToSchema;
 
 use super::texts::{self, Language};
+use super::words::{Spoken, Why};
 use crate::control::Failure;
 use crate::control::tokens::Scope;
 use crate::service::{Error, Violation, What};
+use crate::told::{self, Explained};
 
 /// The media type of problems.
 pub const PROBLEM_JSON: &str = "application/problem+json";
@@ -31,7 +34,9 @@ pub const PROBLEM_JSON: &str = "application/problem+json";
 pub struct Problem {
     /// Its stable name.
     pub code: &'static str,
-    parameters: Vec<(&'static str, String)>,
+    why: Box<Reason>,
+    /// What a connector, the platform or the host says about it.
+    cause: Option<Explained>,
     errors: Vec<Refused>,
     headers: Vec<(HeaderName, HeaderValue)>,
 }
@@ -41,22 +46,10 @@ pub struct Problem {
 pub struct Refused {
     /// JSON Pointer into the body, or the name of a parameter.
     pub path: String,
+    /// The rule that it breaks, where there is one.
+    pub rule: Option<&'static str>,
     /// Why.
-    pub why: Why,
-}
-
-/// Why a value is refused.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Why {
-    /// A rule that has texts.
-    Rule {
-        /// Its code in the table of texts.
-        code: &'static str,
-        /// What it expects.
-        expected: String,
-    },
-    /// In words.
-    Words(String),
+    pub why: Reason,
 }
 
 /// A problem as it is sent.
@@ -76,6 +69,8 @@ pub struct ProblemBody {
     /// Stable name of the kind of problem.
     #[schema(example = "not_found", pattern = "^[a-z_]+$")]
     code: &'static str,
+    /// The reason, for programs and for who is to mend it.
+    why: Why,
     /// The values that are refused.
     errors: Vec<RefusedBody>,
 }
@@ -92,6 +87,10 @@ struct RefusedBody {
     code: Option<&'static str>,
     /// What is wrong.
     reason: String,
+    /// The same for programs and for who is to mend it, where there is no rule.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    why: Option<Why>,
 }
 
 impl Problem {
@@ -99,7 +98,8 @@ impl Problem {
     pub fn new(code: &'static str) -> Problem {
         Problem {
             code,
-            parameters: Vec::new(),
+            why: Box::new(Reason::new(format!("server.{code}"))),
+            cause: None,
             errors: Vec::new(),
             headers: Vec::new(),
         }
@@ -107,8 +107,16 @@ impl Problem {
 
     /// With a parameter of its texts.
     pub fn with(mut self, name: &'static str, value: impl ToString) -> Problem {
-        self.parameters.push((name, value.to_string()));
+        self.why = Box::new(self.why.arg(name, value.to_string()));
         self
+    }
+
+    /// With what a connector, the platform or the host says about it.
+    pub fn because(self, cause: Explained) -> Problem {
+        Problem {
+            cause: Some(cause),
+            ..self
+        }
     }
 
     /// With a header.
@@ -140,24 +148,30 @@ impl Problem {
     pub fn known_as(mut self, from: &str, code: &'static str) -> Problem {
         if self.code == from {
             self.code = code;
+            self.why.code = format!("server.{code}");
         }
         self
     }
 
     fn body(&self, language: Language) -> ProblemBody {
-        let row = texts::row(self.code);
-        let parameters: Vec<_> = (self.parameters.iter())
-            .map(|(name, value)| match *name {
-                "what" => (*name, texts::thing(value, language)),
-                _ => (*name, value.clone()),
-            })
-            .collect();
+        let mut why = Reason::clone(&self.why);
+        if let Some(cause) = &self.cause {
+            // Who installs a component is its author, or knows one.
+            let text = match self.code {
+                "bad_component" => cause.whole(language.tag()),
+                _ => cause.text(language.tag()),
+            };
+            why = why.arg("reason", text);
+        }
+        let detail = told::text(&told::TEXTS, &why, language.tag());
+        let told = self.cause.as_ref().map_or(&self.why, |cause| &cause.why);
         ProblemBody {
-            r#type: format!("urn:tenon:problem:{}", row.code),
-            title: language.of(&row.title).to_owned(),
-            status: row.status.as_u16(),
-            detail: texts::fill(language.of(&row.detail), &parameters),
-            code: row.code,
+            r#type: format!("urn:tenon:problem:{}", self.code),
+            title: texts::title(self.code, language),
+            status: texts::status(self.code).as_u16(),
+            detail,
+            code: self.code,
+            why: Reason::clone(told).into(),
             errors: self
                 .errors
                 .iter()
@@ -170,38 +184,32 @@ impl Problem {
 impl Refused {
     /// By a rule that has texts.
     pub fn rule(path: impl Into<String>, code: &'static str, expected: impl ToString) -> Refused {
+        let why = Reason::new(format!("server.rule.{code}"));
         Refused {
             path: path.into(),
-            why: Why::Rule {
-                code,
-                expected: expected.to_string(),
+            rule: Some(code),
+            why: match expected.to_string() {
+                expected if expected.is_empty() => why,
+                expected => why.arg("expected", expected),
             },
         }
     }
 
-    /// For a reason in words.
-    pub fn words(path: impl Into<String>, reason: impl ToString) -> Refused {
+    /// For a reason.
+    pub fn reason(path: impl Into<String>, why: Reason) -> Refused {
         Refused {
             path: path.into(),
-            why: Why::Words(reason.to_string()),
+            rule: None,
+            why,
         }
     }
 
     fn body(&self, language: Language) -> RefusedBody {
-        let (code, reason) = match &self.why {
-            Why::Words(words) => (None, words.clone()),
-            Why::Rule { code, expected } => {
-                let text = texts::reason(code).map_or("", |text| language.of(text));
-                (
-                    Some(*code),
-                    texts::fill(text, &[("expected", expected.clone())]),
-                )
-            }
-        };
         RefusedBody {
             path: self.path.clone(),
-            code,
-            reason,
+            code: self.rule,
+            reason: Explained::from(self.why.clone()).whole(language.tag()),
+            why: (self.rule.is_none()).then(|| self.why.clone().into()),
         }
     }
 }
@@ -215,37 +223,19 @@ impl From<Error> for Problem {
             Error::Changed { .. } => "etag_mismatch",
             other => other.code(),
         };
-        let problem = Problem::new(code);
         match error {
-            Error::NotFound { what, name } | Error::Exists { what, name } => {
-                problem.with("what", what).with("name", name)
-            }
             Error::Invalid(violations) => Problem {
                 errors: violations.into_iter().flat_map(refused).collect(),
-                ..problem
+                ..Problem::new(code)
             },
-            Error::Changed { revision } => problem.with("revision", revision),
-            Error::VersionInUse { connections } | Error::TenantInUse { connections } => {
-                problem.with("connections", connections)
+            Error::BadComponent(why) | Error::Refused(why) | Error::Unavailable(why) => {
+                Problem::new(code).because(why)
             }
-            Error::OtherConnector { found, wanted } => {
-                problem.with("found", found).with("wanted", wanted)
-            }
-            Error::OlderState { kept, known } => problem.with("kept", kept).with("known", known),
-            Error::MissingCredential(groups) => {
-                let groups: Vec<_> = groups.iter().map(|names| names.join(" / ")).collect();
-                problem.with("names", groups.join(", "))
-            }
-            Error::BadComponent(reason) | Error::Refused(reason) | Error::Unavailable(reason) => {
-                problem.with("reason", reason)
-            }
-            Error::ConnectionOn
-            | Error::ConnectionNotOn
-            | Error::Busy
-            | Error::NoPrevious
-            | Error::QuestionExpired
-            | Error::QuestionAnswered
-            | Error::Failure(_) => problem,
+            Error::Failure(_) => Problem::new(code),
+            other => Problem {
+                why: Box::new(other.reason()),
+                ..Problem::new(code)
+            },
         }
     }
 }
@@ -253,7 +243,7 @@ impl From<Error> for Problem {
 /// A value that breaks rules of a schema is refused by those, which have texts in all languages.
 fn refused(violation: Violation) -> Vec<Refused> {
     if violation.rules.is_empty() {
-        return vec![Refused::words(violation.path, violation.reason)];
+        return vec![Refused::reason(violation.path, violation.why)];
     }
     violation.rules.into_iter().map(Refused::from).collect()
 }
@@ -283,7 +273,7 @@ pub fn not_found(what: What, name: impl std::fmt::Display) -> Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let mut response = texts::row(self.code).status.into_response();
+        let mut response = texts::status(self.code).into_response();
         for (name, value) in &self.headers {
             response.headers_mut().append(name.clone(), value.clone());
         }
@@ -292,18 +282,25 @@ impl IntoResponse for Problem {
     }
 }
 
-/// Writes problems down in the language of the one who asked.
-pub async fn speak(request: Request, next: Next) -> Response {
+/// Writes problems down in the language of the one who asked, and says which that is.
+pub async fn speak(mut request: Request, next: Next) -> Response {
     let accepted: Vec<Cow<'_, str>> = (request.headers().get_all(ACCEPT_LANGUAGE).iter())
         .map(|value| String::from_utf8_lossy(value.as_bytes()))
         .collect();
-    let language = Language::accepted(&accepted.join(","));
+    let spoken = Spoken::accepting(Language::accepted(&accepted.join(",")));
+    request.extensions_mut().insert(spoken.clone());
     let mut response = next.run(request).await;
     // Answers are of one token and one moment, and never a page.
     let headers = response.headers_mut();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.append(VARY, HeaderValue::from_static("accept-language"));
+    let language = spoken.language();
+    let tag = HeaderValue::from_static(language.tag());
     let Some(problem) = response.extensions_mut().remove::<Problem>() else {
+        if spoken.is_known() {
+            response.headers_mut().insert(CONTENT_LANGUAGE, tag);
+        }
         return response;
     };
     let body = serde_json::to_vec(&problem.body(language)).unwrap_or_default();
@@ -311,8 +308,7 @@ pub async fn speak(request: Request, next: Next) -> Response {
     let headers = &mut parts.headers;
     headers.remove(CONTENT_LENGTH);
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
-    headers.insert(CONTENT_LANGUAGE, HeaderValue::from_static(language.tag()));
-    headers.append(VARY, HeaderValue::from_static("accept-language"));
+    headers.insert(CONTENT_LANGUAGE, tag);
     Response::from_parts(parts, body.into())
 }
 
@@ -334,7 +330,7 @@ mod tests {
                     what: What::Tenant,
                     name: "x".to_owned(),
                 },
-                Error::invalid("/a", "x"),
+                Error::invalid("/a", Reason::new("server.bad-limits")),
                 Error::Changed { revision: 7 },
                 Error::ConnectionOn,
                 Error::ConnectionNotOn,
@@ -350,23 +346,22 @@ mod tests {
                 Error::QuestionExpired,
                 Error::QuestionAnswered,
                 Error::MissingCredential(vec![vec!["x".to_owned()]]),
-                Error::BadComponent("x".to_owned()),
-                Error::Refused("x".to_owned()),
-                Error::Unavailable("x".to_owned()),
+                Error::BadComponent(Reason::new("host.crash.stack-in-memory").into()),
+                Error::Refused(Reason::new("host.crash.stack-in-memory").into()),
+                Error::Unavailable(Reason::new("host.crash.stack-in-memory").into()),
                 Error::Failure(Failure::new("x")),
             ]
         };
         for language in [Language::En, Language::Uk, Language::Ru] {
             for error in errors() {
                 let problem = Problem::from(error);
-                assert_eq!(problem.code, texts::row(problem.code).code);
-                let text = language.of(&texts::row(problem.code).detail);
-                for (name, value) in &problem.parameters {
-                    assert!(text.contains(&format!("{{{name}}}")), "{text}: {name}");
-                    assert!(!value.is_empty());
+                let body = problem.body(language);
+                assert!(!body.detail.contains(['{', '}']), "{}", body.detail);
+                assert!(!body.detail.starts_with("server."), "{}", body.detail);
+                assert!(!body.title.starts_with("server."), "{}", body.title);
+                for error in body.errors {
+                    assert!(!error.reason.starts_with("server."), "{}", error.reason);
                 }
-                let wanted = text.matches('{').count();
-                assert_eq!(wanted, problem.parameters.len(), "{text}");
             }
         }
     }

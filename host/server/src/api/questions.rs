@@ -1,9 +1,11 @@
 //! `…/questions`: what runs asked people before they went on, and the answers.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use axum::extract::State;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use tenon_host::ids::{ConnectionId, TenantId};
 use tenon_host::report::Question;
 use utoipa::{IntoParams, ToSchema};
@@ -12,6 +14,7 @@ use super::access::{Access, Operate, Platform, Read, ToConnection, ToTenant};
 use super::extract::{Json, Path, Query};
 use super::page::{self, Page, PageQuery};
 use super::problem::Problem;
+use super::words::{Spoken, Why, Words};
 use super::{Reply, reply};
 use crate::control::questions::{self, Place, State as Stands, Stored, Wanted};
 use crate::control::tokens::Scope;
@@ -25,9 +28,8 @@ pub struct AskedView {
     id: String,
     /// What is about to happen and why that may be wrong.
     text: String,
-    /// The same as a code with its values: `code`, `args`, `mend` and `detail`.
-    #[schema(value_type = Object)]
-    reason: Value,
+    /// The same for programs and for who is to mend it.
+    why: Why,
     /// Kind of record, as the connector names it.
     kind: String,
     /// How many records are concerned.
@@ -117,13 +119,13 @@ pub enum YesOrNo {
     No,
 }
 
-impl From<Question> for AskedView {
-    fn from(question: Question) -> Self {
+impl AskedView {
+    /// As it is told.
+    pub fn new(question: Question, words: &Words) -> Self {
         AskedView {
             id: question.id,
-            text: question.text,
-            // What is made of texts and maps of texts is JSON.
-            reason: serde_json::to_value(question.why).unwrap_or_default(),
+            text: words.text(&question.text, Some(&question.why)),
+            why: question.why.into(),
             kind: question.kind,
             affected: question.affected,
             total: question.total,
@@ -132,11 +134,11 @@ impl From<Question> for AskedView {
     }
 }
 
-impl From<Stored> for QuestionView {
-    fn from(stored: Stored) -> Self {
+impl QuestionView {
+    fn new(stored: Stored, words: &Words) -> Self {
         let (answered_by, answered_at) = stored.answered.unzip();
         QuestionView {
-            asked: stored.question.into(),
+            asked: AskedView::new(stored.question, words),
             tenant: stored.tenant,
             connection: stored.connection,
             job: stored.job,
@@ -188,11 +190,11 @@ impl From<YesOrNo> for Answer {
     responses((status = 200, description = "Questions", body = Page<QuestionView>)))]
 pub async fn list_all_questions(
     State(service): State<Service>,
-    _: Access<Platform>,
+    access: Access<Platform>,
     Query(filter): Query<QuestionFilter>,
     Query(query): Query<PageQuery>,
 ) -> Reply<Page<QuestionView>> {
-    list(&service, None, None, filter, query).await
+    list(&service, &access.spoken, None, None, filter, query).await
 }
 
 /// The questions of a tenant, those that were asked last first.
@@ -205,7 +207,8 @@ pub async fn list_tenant_questions(
     Query(filter): Query<QuestionFilter>,
     Query(query): Query<PageQuery>,
 ) -> Reply<Page<QuestionView>> {
-    list(&service, Some(access.tenant), None, filter, query).await
+    let tenant = Some(access.tenant);
+    list(&service, &access.spoken, tenant, None, filter, query).await
 }
 
 /// The questions of a connection, those that were asked last first.
@@ -219,11 +222,12 @@ pub async fn list_questions(
     Query(query): Query<PageQuery>,
 ) -> Reply<Page<QuestionView>> {
     let (tenant, connection) = (Some(access.tenant), Some(access.connection));
-    list(&service, tenant, connection, filter, query).await
+    list(&service, &access.spoken, tenant, connection, filter, query).await
 }
 
 async fn list(
     service: &Service,
+    spoken: &Spoken,
     tenant: Option<TenantId>,
     connection: Option<ConnectionId>,
     filter: QuestionFilter,
@@ -243,12 +247,18 @@ async fn list(
             Ok::<_, Problem>(questions::list(db, wanted)?)
         })
         .await?;
-    reply(page::page(
-        query.limit,
-        rows,
-        Stored::place,
-        QuestionView::from,
-    ))
+    let mut words = HashMap::new();
+    for digest in rows.iter().flat_map(|stored| &stored.digest) {
+        if !words.contains_key(digest) {
+            let texts = service.texts_of(digest).await?;
+            words.insert(digest.clone(), spoken.words(texts));
+        }
+    }
+    let other = spoken.words(Arc::clone(service.texts()));
+    reply(page::page(query.limit, rows, Stored::place, |stored| {
+        let known = stored.digest.as_ref().and_then(|digest| words.get(digest));
+        QuestionView::new(stored, known.unwrap_or(&other))
+    }))
 }
 
 /// A question.
@@ -261,8 +271,8 @@ pub async fn get_question(
     Path(path): Path<QuestionPath>,
 ) -> Reply<QuestionView> {
     let (tenant, connection) = (&access.tenant, &access.connection);
-    let stored = service.question(tenant, connection, &path.question).await;
-    reply(stored?.into())
+    let stored = service.question(tenant, connection, &path.question).await?;
+    reply(QuestionView::new(stored, &access.words(&service).await?))
 }
 
 /// Answers a question. With yes the job runs at once; one that paused its connection, because it asks
@@ -286,6 +296,6 @@ pub async fn answer_question(
     service
         .answer(access.actor(), tenant, connection, id, answer)
         .await?;
-    let stored = service.question(tenant, connection, id).await;
-    reply(stored?.into())
+    let stored = service.question(tenant, connection, id).await?;
+    reply(QuestionView::new(stored, &access.words(&service).await?))
 }

@@ -13,6 +13,7 @@ use super::extract::{Path, Query};
 use super::page::{self, Page, PageQuery};
 use super::problem::{Problem, not_found};
 use super::questions::AskedView;
+use super::words::{Why, Words};
 use super::work::CauseView;
 use super::{Reply, reply};
 use crate::control::runs::{self, Change, Field, Run, Wanted};
@@ -57,6 +58,8 @@ pub struct RunView {
     requests: u64,
     /// Why it could not go on.
     error: Option<String>,
+    /// The same for programs and for who is to mend it.
+    why: Option<Why>,
 }
 
 /// A run with the records that failed in it.
@@ -106,10 +109,10 @@ pub enum SideView {
 #[derive(Serialize, ToSchema)]
 #[schema(as = Warning)]
 pub struct WarningView {
-    /// Names the text.
-    code: String,
     /// For people.
     text: String,
+    /// The same for programs and for who is to mend it.
+    why: Why,
 }
 
 /// A record that failed in a run.
@@ -122,6 +125,8 @@ pub struct RejectedView {
     id: String,
     /// What is wrong with it.
     reason: String,
+    /// The same for programs and for who is to mend it.
+    why: Why,
 }
 
 /// How a run ended.
@@ -235,8 +240,10 @@ impl From<RunOutcome> for Outcome {
     }
 }
 
-impl From<Run> for RunView {
-    fn from(run: Run) -> Self {
+impl RunView {
+    /// As it is told.
+    pub fn new(run: Run, words: &Words) -> Self {
+        let (error, why) = words.told(run.error);
         RunView {
             id: run.begun.id,
             job: run.begun.job,
@@ -254,7 +261,8 @@ impl From<Run> for RunView {
             unchanged: run.unchanged,
             failed: run.failed,
             requests: run.requests,
-            error: run.error,
+            error,
+            why,
         }
     }
 }
@@ -292,6 +300,7 @@ pub async fn list_runs(
 ) -> Reply<Page<RunView>> {
     let after: Option<String> = page::place(query.after.as_deref())?;
     let limit = query.limit;
+    let words = access.words(&service).await?;
     let rows = service
         .control()
         .read(move |db| {
@@ -311,7 +320,7 @@ pub async fn list_runs(
         limit,
         rows,
         |run| run.begun.id.clone(),
-        RunView::from,
+        |run| RunView::new(run, &words),
     ))
 }
 
@@ -325,25 +334,27 @@ pub async fn get_run(
     Path(path): Path<RunPath>,
 ) -> Reply<RunWithRecords> {
     let mut run = find(&service, &access, path.run).await?;
+    let words = access.words(&service).await?;
     let questions = std::mem::take(&mut run.questions).into_iter();
     let records = std::mem::take(&mut run.records).into_iter();
     let records = records.map(|record| RejectedView {
         kind: record.kind,
         id: record.id,
-        reason: record.reason,
+        reason: words.text(&record.reason, Some(&record.why)),
+        why: record.why.into(),
     });
     let warnings = std::mem::take(&mut run.warnings).into_iter();
     let warnings = warnings.map(|warning| WarningView {
-        code: warning.why.code,
-        text: warning.text,
+        text: words.text(&warning.text, Some(&warning.why)),
+        why: warning.why.into(),
     });
     let written = std::mem::take(&mut run.written).into_iter();
     reply(RunWithRecords {
         written: written.map(WrittenView::from).collect(),
         warnings: warnings.collect(),
         records: records.collect(),
-        questions: questions.map(AskedView::from).collect(),
-        run: run.into(),
+        questions: questions.map(|one| AskedView::new(one, &words)).collect(),
+        run: RunView::new(run, &words),
     })
 }
 

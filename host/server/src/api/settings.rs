@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use tenon_host::Secret;
+use tenon_host::reason::Reason;
 use utoipa::ToSchema;
 
 use super::access::{Manage, Read, ToConnection};
@@ -242,7 +243,7 @@ pub async fn put_credential(
     Json(body): Json<NewSecret>,
 ) -> Result<StatusCode, Problem> {
     if body.secret.contains(['\r', '\n', '\0']) {
-        let reason = "a secret has one line; a line break was probably copied along with it";
+        let reason = Reason::new("server.secret-of-several-lines");
         return Err(Error::invalid("/secret", reason).into());
     }
     let (tenant, connection) = (&access.tenant, &access.connection);

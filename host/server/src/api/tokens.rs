@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tenon_host::ids::TenantId;
+use tenon_host::reason::Reason;
 use utoipa::ToSchema;
 
 use super::access::{Access, Caller, Platform};
@@ -147,7 +148,7 @@ pub async fn create_token(
     Json(mut body): Json<NewTokenBody>,
 ) -> Result<(StatusCode, Extension<HoldsSecret>, axum::Json<IssuedView>), Problem> {
     if body.tenant.is_some() && body.scopes.contains(&Scope::Platform) {
-        let reason = "a token of one tenant cannot have the scope `platform`";
+        let reason = Reason::new("server.platform-token-of-tenant");
         return Err(Error::invalid("/scopes", reason).into());
     }
     body.scopes.sort_unstable();
@@ -166,7 +167,7 @@ pub async fn create_token(
                 && tenants::get(db, tenant)?.is_none()
             {
                 let missing = Error::not_found(What::Tenant, tenant);
-                return Err(Problem::from(Error::invalid("/tenant", missing)));
+                return Err(Problem::from(Error::invalid("/tenant", missing.reason())));
             }
             let now = Timestamp::now();
             let issued = tokens::issue(db, &new, now)?;

@@ -1,6 +1,7 @@
 //! `/v1/connectors` and `/v1/versions`: the components that are installed.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use axum::body::Bytes;
 use axum::extract::State;
@@ -11,13 +12,15 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tenon_host::ids::{ConnectionId, TenantId};
+use tenon_host::reason::Reason;
 use utoipa::ToSchema;
 
 use super::access::{Access, Caller, Platform, Read};
 use super::checks::CheckedJson;
-use super::extract::{Json, Path, Query};
+use super::extract::{Json, Path, Query, unreadable};
 use super::page::{self, Page, PageQuery};
 use super::problem::{Problem, Refused, not_found};
+use super::words::Why;
 use super::{Created, Reply, created, reply};
 use crate::control::versions::{self, Version};
 use crate::service::{Component, Error, Service, What, Which};
@@ -140,6 +143,8 @@ pub struct NotUpgraded {
     connection: ConnectionId,
     /// Why.
     reason: String,
+    /// The same for programs and for who is to mend it.
+    why: Option<Why>,
 }
 
 /// The version of a path.
@@ -263,7 +268,7 @@ pub async fn install_version(
     let component = match json {
         Some(axum::Extension(CheckedJson(value))) => {
             let body: SourceBody = serde_json::from_value((*value).clone())
-                .map_err(|error| Problem::refused(vec![Refused::words("", error)]))?;
+                .map_err(|error| Problem::refused(vec![Refused::reason("", unreadable(error))]))?;
             Component::Source(body.source)
         }
         None => Component::Bytes {
@@ -281,9 +286,9 @@ fn signature(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     };
     let text = STANDARD.decode(value).ok();
     let text = text.and_then(|bytes| String::from_utf8(bytes).ok());
-    let reason = "is not the base64 of a minisign signature file";
+    let reason = || Reason::new("server.not-a-signature");
     text.map(Some)
-        .ok_or_else(|| Error::invalid(SIGNATURE, reason).into())
+        .ok_or_else(|| Error::invalid(SIGNATURE, reason()).into())
 }
 
 /// An installed version.
@@ -335,7 +340,7 @@ pub async fn upgrade_many(
             all: Some(true), ..
         } => Which::All,
         UpgradeBody { .. } => {
-            let reason = "must be true; name tenants or connections to move some";
+            let reason = Reason::new("server.name-connections");
             return Err(Error::invalid("/all", reason).into());
         }
     };
@@ -343,13 +348,18 @@ pub async fn upgrade_many(
         .upgrade_many(access.actor(), &path.digest, which)
         .await?;
     let failed = done.failed.into_iter();
+    let words = access.spoken.words(Arc::clone(service.texts()));
     reply(UpgradedView {
         upgraded: done.upgraded,
         failed: failed
-            .map(|(tenant, connection, reason)| NotUpgraded {
-                tenant,
-                connection,
-                reason,
+            .map(|(tenant, connection, told)| {
+                let (reason, why) = words.told(Some(told));
+                NotUpgraded {
+                    tenant,
+                    connection,
+                    reason: reason.unwrap_or_default(),
+                    why,
+                }
             })
             .collect(),
     })

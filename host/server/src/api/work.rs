@@ -6,6 +6,7 @@ use axum::http::StatusCode;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tenon_host::Cause;
+use tenon_host::reason::Reason;
 use tenon_host::report::Subject;
 use utoipa::{IntoParams, ToSchema};
 
@@ -15,6 +16,7 @@ use super::page::{self, Page, PageQuery};
 use super::problem::{Problem, not_found};
 use super::records::RecordName;
 use super::runs::SideView;
+use super::words::{Why, Words};
 use super::{Reply, reply};
 use crate::control::failed::{self, FailedRecord};
 use crate::queue::{Priority, RequestId, State as RequestStands, Waiting};
@@ -85,6 +87,8 @@ pub struct RequestView {
     attempts: u32,
     /// Why the last attempt failed.
     error: Option<String>,
+    /// The same for programs and for who is to mend it.
+    why: Option<Why>,
     /// When it was first requested.
     created_at: Timestamp,
 }
@@ -170,6 +174,8 @@ pub struct FailedView {
     label: String,
     /// What is wrong with it.
     reason: String,
+    /// The same for programs and for who is to mend it.
+    why: Option<Why>,
     /// The job that processed it.
     job: String,
     /// The run that processed it.
@@ -252,8 +258,9 @@ impl From<RequestStands> for RequestState {
     }
 }
 
-impl From<Waiting> for RequestView {
-    fn from(waiting: Waiting) -> Self {
+impl RequestView {
+    fn new(waiting: Waiting, words: &Words) -> Self {
+        let (error, why) = words.told(waiting.error);
         RequestView {
             id: waiting.id.0,
             job: waiting.job,
@@ -269,7 +276,8 @@ impl From<Waiting> for RequestView {
             },
             due_at: waiting.due_at,
             attempts: waiting.attempts,
-            error: waiting.error,
+            error,
+            why,
             created_at: waiting.created_at,
         }
     }
@@ -289,15 +297,17 @@ impl From<FailedName> for Named {
     }
 }
 
-impl From<FailedRecord> for FailedView {
-    fn from(record: FailedRecord) -> Self {
+impl FailedView {
+    fn new(record: FailedRecord, words: &Words) -> Self {
         let (side, id) = failed::place(&record.subject);
+        let (reason, why) = words.told(Some(record.reason));
         FailedView {
             side: side.into(),
             id: id.to_owned(),
             kind: record.kind,
             label: record.label,
-            reason: record.reason,
+            reason: reason.unwrap_or_default(),
+            why,
             job: record.job,
             run: record.run,
             at: record.at,
@@ -377,6 +387,7 @@ pub async fn list_requests(
 ) -> Reply<Page<RequestView>> {
     let after: Option<RequestId> = page::place(query.after.as_deref())?;
     let state = filter.state.map(RequestStands::from);
+    let words = access.words(&service).await?;
     let limit = page::rows(query.limit);
     let rows = service
         .queue()
@@ -387,7 +398,7 @@ pub async fn list_requests(
         query.limit,
         rows,
         |request| request.id,
-        RequestView::from,
+        |request| RequestView::new(request, &words),
     ))
 }
 
@@ -451,6 +462,7 @@ pub async fn list_failed(
     Query(query): Query<PageQuery>,
 ) -> Reply<Page<FailedView>> {
     let after: Option<(String, Subject)> = page::place(query.after.as_deref())?;
+    let words = access.words(&service).await?;
     let rows = service
         .control()
         .read(move |db| {
@@ -469,7 +481,7 @@ pub async fn list_failed(
         query.limit,
         rows,
         |record| (record.kind.clone(), record.subject.clone()),
-        FailedView::from,
+        |record| FailedView::new(record, &words),
     ))
 }
 
@@ -491,7 +503,7 @@ pub async fn retry_failed(
             all: Some(true), ..
         } => None,
         RetryFailed { .. } => {
-            let reason = "must be true; name records to retry some";
+            let reason = Reason::new("server.name-records");
             return Err(Error::invalid("/all", reason).into());
         }
     };
@@ -533,5 +545,5 @@ pub async fn get_request(
         .await
         .map_err(Error::from)?;
     let found = found.ok_or_else(|| not_found(What::Request, path.request))?;
-    reply(found.into())
+    reply(RequestView::new(found, &access.words(&service).await?))
 }

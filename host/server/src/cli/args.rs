@@ -23,6 +23,10 @@ pub struct Args {
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
+
+    /// Language of what connectors, the ERP and the host tell: en, uk or ru; else that of LANG.
+    #[arg(long, global = true, value_name = "LANGUAGE")]
+    pub lang: Option<String>,
 }
 
 /// What `tenon` can do.
@@ -220,9 +224,6 @@ pub struct Choices {
 pub struct Inspect {
     /// The component.
     pub file: PathBuf,
-    /// Language of the titles: en, uk or ru.
-    #[arg(long, default_value = "en")]
-    pub lang: String,
     /// Print one JSON object.
     #[arg(long)]
     pub json: bool,

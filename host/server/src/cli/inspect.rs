@@ -4,14 +4,16 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::Context as _;
 use serde_json::{Value, json};
 use tenon_host::manifest::{AuthScheme, Endpoint, Subscription};
 use tenon_host::{CONTRACT, Connector, Host, HostOptions};
 
 use super::Exit;
+use super::language::Language;
 use super::{args, site};
 
-pub async fn inspect(args: args::Inspect) -> anyhow::Result<Exit> {
+pub async fn inspect(args: args::Inspect, language: Language) -> anyhow::Result<Exit> {
     // Inspecting leaves nothing behind.
     let scratch = tempfile::tempdir()?;
     let erp = tenon_erp::EmbeddedErp::open(scratch.path())?;
@@ -20,7 +22,7 @@ pub async fn inspect(args: args::Inspect) -> anyhow::Result<Exit> {
     let wasm = std::fs::read(&args.file)
         .map_err(|error| anyhow::anyhow!("component {}: {error}", args.file.display()))?;
     let connector = (host.install(&wasm).await)
-        .map_err(|error| anyhow::anyhow!("component {}: {error}", args.file.display()))?;
+        .with_context(|| format!("component {}", args.file.display()))?;
     if args.json {
         let object = json!({
             "digest": connector.digest,
@@ -31,7 +33,7 @@ pub async fn inspect(args: args::Inspect) -> anyhow::Result<Exit> {
         });
         println!("{object}");
     } else {
-        print!("{}", describe(&connector, wasm.len(), &args.lang));
+        print!("{}", describe(&connector, wasm.len(), language));
     }
     Ok(Exit::Done)
 }

@@ -3,6 +3,7 @@
 mod args;
 mod credential;
 mod inspect;
+mod language;
 mod load;
 mod log;
 mod records;
@@ -15,6 +16,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use args::{Args, Command};
+use language::Language;
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::observe::{LogFormat, Tracing, TracingOptions};
@@ -41,7 +43,8 @@ impl From<Exit> for ExitCode {
 
 /// Does what the arguments of this process say.
 pub fn main() -> ExitCode {
-    let command = Args::parse().command;
+    let Args { command, lang } = Args::parse();
+    let language = language::choose(lang.as_deref());
     if let Command::CompileComponent { limits } = command {
         return tenon_host::compile_stdin(limits);
     }
@@ -61,14 +64,14 @@ pub fn main() -> ExitCode {
     let runtime = runtime.enable_all().build();
     let result = runtime
         .map_err(anyhow::Error::from)
-        .and_then(|runtime| runtime.block_on(execute(command)));
+        .and_then(|runtime| runtime.block_on(execute(command, language)));
     drop(tracing);
     match result {
         Ok(exit) => exit.into(),
         // Who reads the output, such as `head`, has seen enough.
         Err(error) if is_broken_pipe(&error) => Exit::Done.into(),
         Err(error) => {
-            eprintln!("tenon: {}", one_line(&error));
+            eprintln!("tenon: {}", one_line(&error, language));
             Exit::CouldNotRun.into()
         }
     }
@@ -93,16 +96,16 @@ fn tracing_options(command: &Command) -> TracingOptions {
     }
 }
 
-async fn execute(command: Command) -> anyhow::Result<Exit> {
+async fn execute(command: Command, language: Language) -> anyhow::Result<Exit> {
     match command {
-        Command::Run(args) => run::run(args).await,
+        Command::Run(args) => run::run(args, language).await,
         Command::Serve(args) => serve::run(args).await,
-        Command::Check(args) => run::check(args).await,
-        Command::Choices(args) => run::choices(args).await,
-        Command::Inspect(args) => inspect::inspect(args).await,
+        Command::Check(args) => run::check(args, language).await,
+        Command::Choices(args) => run::choices(args, language).await,
+        Command::Inspect(args) => inspect::inspect(args, language).await,
         Command::Records(args) => records::records(args).await,
         Command::Load(args) => load::load(args).await,
-        Command::Log(args) => log::log(&args),
+        Command::Log(args) => log::log(&args, language),
         Command::Credential(args) => credential::credential(args),
         Command::Key(args::Key::Rotate(args)) => credential::rotate(args),
         Command::CompileComponent { .. } => unreachable!("`main` compiles before anything else"),
@@ -133,8 +136,11 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
 }
 
 /// The error with its causes, without line breaks.
-fn one_line(error: &anyhow::Error) -> String {
-    let text = format!("{error:#}");
+fn one_line(error: &anyhow::Error, language: Language) -> String {
+    let text = match language {
+        "en" => format!("{error:#}"),
+        other => language::error(error, other),
+    };
     text.split('\n')
         .map(str::trim)
         .filter(|line| !line.is_empty())

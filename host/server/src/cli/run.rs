@@ -11,20 +11,22 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 use tenon_host::ids::TenantId;
 use tenon_host::observe::{Level, LogLine, Observer, Progress, Stop};
+use tenon_host::reason::{Catalogue, Reason};
 use tenon_host::report::{Outcome, RejectedRecord, RunReport};
 use tenon_host::{
     CallError, ConnectError, Connection, ConnectionSpec, EgressSettings, Host, JobRequest, Limits,
-    Mend, Mode, PlacePart, Reason,
+    Mend, Mode, PlacePart,
 };
 use tokio::sync::watch;
 
 use super::args::{self, Connect, Place};
+use super::language::Language;
 use super::{Exit, site, stop_signal};
 use crate::control::{Control, tenants};
 use crate::journal::Journal;
-use crate::vault;
+use crate::{told, vault};
 
-pub async fn run(args: args::Run) -> anyhow::Result<Exit> {
+pub async fn run(args: args::Run, language: Language) -> anyhow::Result<Exit> {
     let (host, connection) = open(&args.connect).await?;
     let jobs = &connection.connector().manifest.jobs;
     if !jobs.iter().any(|job| job.id == args.job) {
@@ -49,7 +51,12 @@ pub async fn run(args: args::Run) -> anyhow::Result<Exit> {
         confirmed: args.confirmed.into_iter().collect(),
         ..JobRequest::asked(args.job)
     };
-    let watcher = Arc::new(Watcher::new(args.verbose, args.connect.json, journal));
+    let watcher = Arc::new(Watcher::new(
+        args.verbose,
+        args.connect.json,
+        journal,
+        Voice::of(&connection, language),
+    ));
     let listening = Arc::clone(&watcher);
     tokio::spawn(async move {
         stop_signal().await;
@@ -61,11 +68,13 @@ pub async fn run(args: args::Run) -> anyhow::Result<Exit> {
     if args.connect.json {
         println!("{}", serde_json::to_string(&report)?);
     } else {
-        print!("{}", summary(&report));
-        print!("{}", questions(&report, &this_command()));
+        print!("{}", summary(&report, &watcher.voice));
+        let questions = questions(&report, &watcher.voice, &this_command());
+        print!("{questions}");
     }
     if let Some(error) = &report.error {
-        eprintln!("tenon: {}", mendable(error, report.why.as_ref()));
+        let told = watcher.voice.text(error, report.why.as_ref());
+        eprintln!("tenon: {}", mendable(&told, report.why.as_ref()));
     }
     Ok(match report.outcome {
         Outcome::Done if report.failed == 0 && report.questions.is_empty() => Exit::Done,
@@ -73,12 +82,6 @@ pub async fn run(args: args::Run) -> anyhow::Result<Exit> {
         Outcome::Suspended => Exit::Stopped,
         _ => Exit::CouldNotRun,
     })
-}
-
-/// Why a call into a component failed, with what puts it right.
-fn told(connection: &Connection, error: &CallError) -> anyhow::Error {
-    let text = connection.connector().told(error);
-    anyhow::anyhow!("{}", mendable(&text, Some(&error.reason())))
 }
 
 /// A text with the name of what puts it right.
@@ -93,9 +96,10 @@ fn mendable(text: &str, why: Option<&Reason>) -> String {
     }
 }
 
-pub async fn check(args: Connect) -> anyhow::Result<Exit> {
+pub async fn check(args: Connect, language: Language) -> anyhow::Result<Exit> {
     let (host, connection) = open(&args).await?;
-    let account = (host.check(&connection).await).map_err(|error| told(&connection, &error))?;
+    let voice = Voice::of(&connection, language);
+    let account = (host.check(&connection).await).map_err(|error| voice.error(error))?;
     if args.json {
         println!("{}", json!({ "account": account.name }));
     } else {
@@ -104,10 +108,11 @@ pub async fn check(args: Connect) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
-pub async fn choices(args: args::Choices) -> anyhow::Result<Exit> {
+pub async fn choices(args: args::Choices, language: Language) -> anyhow::Result<Exit> {
     let (host, connection) = open(&args.connect).await?;
+    let voice = Voice::of(&connection, language);
     let choices = host.choices(&connection, &args.option).await;
-    let choices = choices.map_err(|error| told(&connection, &error))?;
+    let choices = choices.map_err(|error| voice.error(error))?;
     if args.connect.json {
         let choices: Vec<_> = (choices.iter())
             .map(|(value, label)| json!({ "value": value, "label": label }))
@@ -218,8 +223,34 @@ fn limits(given: &[(String, u64)]) -> anyhow::Result<Limits> {
     serde_json::from_value(given).context("--limit")
 }
 
+/// Tells in one language what a connector, the platform and the host have to say.
+struct Voice {
+    language: Language,
+    texts: Arc<Catalogue>,
+}
+
+impl Voice {
+    fn of(connection: &Connection, language: Language) -> Voice {
+        Voice {
+            language,
+            texts: Arc::clone(&connection.connector().catalogue),
+        }
+    }
+
+    fn text(&self, english: &str, why: Option<&Reason>) -> String {
+        told::kept(&self.texts, english, why, self.language)
+    }
+
+    fn error(&self, error: CallError) -> anyhow::Error {
+        let why = error.reason();
+        let text = told::whole(&self.texts, &why, self.language);
+        anyhow::Error::msg(mendable(&text, Some(&why)))
+    }
+}
+
 /// Shows a run on the terminal, on standard error.
 struct Watcher {
+    voice: Voice,
     journal: Journal,
     bar: ProgressBar,
     lowest: Level,
@@ -227,13 +258,14 @@ struct Watcher {
 }
 
 impl Watcher {
-    fn new(verbose: bool, json: bool, journal: Journal) -> Watcher {
+    fn new(verbose: bool, json: bool, journal: Journal, voice: Voice) -> Watcher {
         let bar = if json || !std::io::stderr().is_terminal() {
             ProgressBar::hidden()
         } else {
             ProgressBar::no_length()
         };
         Watcher {
+            voice,
             journal,
             bar,
             lowest: if verbose { Level::Debug } else { Level::Warn },
@@ -255,14 +287,23 @@ impl Watcher {
 impl Observer for Watcher {
     fn rejected(&self, record: &RejectedRecord) {
         let RejectedRecord {
-            kind, id, reason, ..
+            kind,
+            id,
+            reason,
+            why,
+            ..
         } = record;
         let message = format!("{kind} {id} was not taken: {reason}");
-        self.journal.note(Level::Warn, &message, Some(id));
+        (self.journal).note(Level::Warn, &message, Some(why), Some(id));
     }
 
     fn log(&self, line: LogLine) {
-        (self.journal).note(line.level, &line.message, line.record.as_deref());
+        (self.journal).note(
+            line.level,
+            &line.message,
+            line.why.as_ref(),
+            line.record.as_deref(),
+        );
         if line.level < self.lowest {
             return;
         }
@@ -273,7 +314,8 @@ impl Observer for Watcher {
             Level::Error => "error",
         };
         let record = line.record.map(|key| format!(" [{key}]"));
-        let text = format!("{level}: {}{}", line.message, record.unwrap_or_default());
+        let message = self.voice.text(&line.message, line.why.as_ref());
+        let text = format!("{level}: {message}{}", record.unwrap_or_default());
         self.bar.suspend(|| eprintln!("{text}"));
     }
 
@@ -301,7 +343,7 @@ impl Observer for Watcher {
 }
 
 /// What people read at the end of a run.
-fn summary(report: &RunReport) -> String {
+fn summary(report: &RunReport, voice: &Voice) -> String {
     let outcome = match report.outcome {
         Outcome::Done => "done",
         Outcome::Suspended => "stopped; run again to go on from the last checkpoint",
@@ -329,18 +371,22 @@ fn summary(report: &RunReport) -> String {
         report.requests,
     );
     for record in &report.records {
-        text += &format!("  {} {}: {}\n", record.kind, record.id, record.reason);
+        let reason = voice.text(&record.reason, Some(&record.why));
+        text += &format!("  {} {}: {reason}\n", record.kind, record.id);
     }
     text
 }
 
 /// What people have to agree to before it is done, each with the command that does it.
-fn questions(report: &RunReport, command: &str) -> String {
+fn questions(report: &RunReport, voice: &Voice, command: &str) -> String {
     let mut text = String::new();
     for question in &report.questions {
         text += &format!(
             "not done, {} of {} ({}): {}\n",
-            question.affected, question.total, question.kind, question.text
+            question.affected,
+            question.total,
+            question.kind,
+            voice.text(&question.text, Some(&question.why))
         );
         for sample in &question.samples {
             text += &format!("    {sample}\n");
@@ -391,6 +437,11 @@ mod tests {
         };
         let wanted = "not done, 180 of 200 (product): 180 cards would be archived\n    Filter\n    \
                       …\n  to have it done: tenon run crm products --confirm 0a1b\n";
-        assert_eq!(wanted, questions(&report, "tenon run crm products"));
+        let voice = Voice {
+            language: "en",
+            texts: Arc::default(),
+        };
+        let printed = questions(&report, &voice, "tenon run crm products");
+        assert_eq!(wanted, printed);
     }
 }

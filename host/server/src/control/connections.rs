@@ -13,9 +13,11 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use serde_json::Value;
 use tenon_host::Limits;
 use tenon_host::ids::{ConnectionId, TenantId};
+use tenon_host::reason::Reason;
 
 use super::columns;
 use super::search::Sought;
+use crate::told::Told;
 
 /// A connection as it is stored.
 #[derive(Clone, Debug, PartialEq)]
@@ -73,7 +75,7 @@ pub enum State {
     /// Stopped by the host until an admin switches it on again.
     Paused {
         /// What the admin has to mend.
-        reason: String,
+        reason: Told,
     },
 }
 
@@ -93,6 +95,13 @@ pub struct Window {
     pub from: Time,
     /// The minute after the last.
     pub to: Time,
+}
+
+impl NotATimeOfDay {
+    /// Why, for people.
+    pub fn reason(&self) -> Reason {
+        Reason::new("server.not-a-time").arg("text", &self.0)
+    }
 }
 
 /// The text is not a time of day such as `08:00`.
@@ -149,7 +158,7 @@ impl State {
     }
 
     /// Why it is paused, when it is.
-    pub fn reason(&self) -> Option<&str> {
+    pub fn reason(&self) -> Option<&Told> {
         match self {
             State::Paused { reason } => Some(reason),
             State::Off | State::On => None,
@@ -387,7 +396,8 @@ fn write(db: &Connection, connection: &Stored) -> rusqlite::Result<()> {
         "UPDATE connections SET title = ?3, digest = ?4, previous = ?5, trial_left = ?6,
              trial_failed = ?7, state = ?8, paused_reason = ?9, settings = ?10, revision = ?11,
              grants = ?12, no_budget = ?13, limits = ?14, schedules = ?15, window_from = ?16,
-             window_to = ?17, hook = ?18, enabled_at = ?19, wake_at = ?20, fallback = ?21
+             window_to = ?17, hook = ?18, enabled_at = ?19, wake_at = ?20, fallback = ?21,
+             paused_why = ?22
          WHERE tenant = ?1 AND id = ?2",
     )?
     .execute(params![
@@ -399,7 +409,7 @@ fn write(db: &Connection, connection: &Stored) -> rusqlite::Result<()> {
         trial.map_or(0, |trial| trial.left),
         trial.map_or(0, |trial| trial.failed),
         connection.state.name(),
-        connection.state.reason(),
+        connection.state.reason().map(|told| &told.text),
         columns::to_json(&connection.settings)?,
         i64::try_from(connection.revision).unwrap_or(i64::MAX),
         columns::to_json(&connection.grants)?,
@@ -412,8 +422,21 @@ fn write(db: &Connection, connection: &Stored) -> rusqlite::Result<()> {
         connection.enabled_at.map(Timestamp::as_millisecond),
         connection.wake_at.map(Timestamp::as_millisecond),
         connection.fallback,
+        connection
+            .state
+            .reason()
+            .map(Told::why_json)
+            .transpose()?
+            .flatten(),
     ])
     .map(drop)
+}
+
+/// The versions that a tenant's connections run, by their names.
+pub fn digests(db: &Connection, tenant: &TenantId) -> rusqlite::Result<Vec<(String, String)>> {
+    db.prepare_cached("SELECT id, digest FROM connections WHERE tenant = ?1")?
+        .query_map([tenant.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect()
 }
 
 fn names(row: &Row<'_>) -> rusqlite::Result<(TenantId, ConnectionId)> {
@@ -423,7 +446,7 @@ fn names(row: &Row<'_>) -> rusqlite::Result<(TenantId, ConnectionId)> {
 fn stored(row: &Row<'_>) -> rusqlite::Result<Stored> {
     let (tenant, id) = names(row)?;
     let state: String = row.get("state")?;
-    let reason: Option<String> = row.get("paused_reason")?;
+    let reason = Told::read(row, "paused_reason", "paused_why")?;
     let time = |column| match row.get::<_, Option<String>>(column)? {
         Some(text) => time_of_day(&text)
             .map(Some)
@@ -500,7 +523,7 @@ mod tests {
             trial: Some(Trial { left: 3, failed: 1 }),
             fallback: Some("d1".to_owned()),
             state: State::Paused {
-                reason: "no key".to_owned(),
+                reason: Told::new(Reason::new("order.no-key")),
             },
             settings: json!({ "days": 7 }),
             revision: 1,

@@ -15,6 +15,7 @@ use tenon_host::observe::Side;
 use tenon_host::report::Subject;
 
 use super::columns;
+use crate::told::Told;
 
 /// A record that could not be taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,7 +27,7 @@ pub struct FailedRecord {
     /// Number or name that people know it by.
     pub label: String,
     /// What is wrong with it.
-    pub reason: String,
+    pub reason: Told,
     /// The job that met it.
     pub job: String,
     /// The run that met it.
@@ -59,10 +60,11 @@ pub fn put(
 ) -> rusqlite::Result<()> {
     let (side, id) = place(&record.subject);
     db.prepare_cached(
-        "INSERT INTO failed_records (tenant, connection, kind, side, id, label, reason, job, run, at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+        "INSERT INTO failed_records (tenant, connection, kind, side, id, label, reason, job, run, at,
+             why)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
          ON CONFLICT DO UPDATE SET label = excluded.label, reason = excluded.reason,
-             job = excluded.job, run = excluded.run, at = excluded.at",
+             why = excluded.why, job = excluded.job, run = excluded.run, at = excluded.at",
     )?
     .execute(params![
         tenant.as_str(),
@@ -71,10 +73,11 @@ pub fn put(
         columns::to_word(&side)?,
         id,
         record.label,
-        record.reason,
+        record.reason.text,
         record.job,
         record.run,
         record.at.as_millisecond(),
+        record.reason.why_json()?,
     ])
     .map(drop)
 }
@@ -140,7 +143,7 @@ pub fn list(
         None => ("", String::new(), ""),
     };
     db.prepare_cached(
-        "SELECT kind, side, id, label, reason, job, run, at FROM failed_records
+        "SELECT kind, side, id, label, reason, why, job, run, at FROM failed_records
          WHERE tenant = ?1 AND connection = ?2 AND (kind, side, id) > (?3, ?4, ?5)
          ORDER BY kind, side, id LIMIT ?6",
     )?
@@ -170,7 +173,7 @@ fn record(row: &Row<'_>) -> rusqlite::Result<FailedRecord> {
         kind: row.get("kind")?,
         subject: subject(columns::word(row, "side")?, row.get("id")?),
         label: row.get("label")?,
-        reason: row.get("reason")?,
+        reason: Told::read(row, "reason", "why")?.unwrap_or_default(),
         job: row.get("job")?,
         run: row.get("run")?,
         at: columns::time(row, "at")?,
@@ -179,6 +182,8 @@ fn record(row: &Row<'_>) -> rusqlite::Result<FailedRecord> {
 
 #[cfg(test)]
 mod tests {
+    use tenon_host::reason::Reason;
+
     use super::*;
 
     struct List {
@@ -206,7 +211,7 @@ mod tests {
                 kind: "order".to_owned(),
                 subject,
                 label: "an order".to_owned(),
-                reason: "it has no partner".to_owned(),
+                reason: Told::new(Reason::new("order.no-partner")),
                 job: "orders".to_owned(),
                 run: "1".to_owned(),
                 at: at(second),

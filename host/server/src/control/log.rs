@@ -5,6 +5,9 @@ use rusqlite::{Connection, Row, params};
 use serde::Serialize;
 use tenon_host::ids::{ConnectionId, TenantId};
 use tenon_host::observe::Level;
+use tenon_host::reason::Reason;
+
+use crate::told;
 
 /// Days that a line is kept.
 const KEPT_DAYS: i64 = 90;
@@ -23,8 +26,10 @@ pub struct Line {
     pub level: String,
     /// The record that it is about.
     pub record: Option<String>,
-    /// What happened.
+    /// What happened, in English.
     pub message: String,
+    /// The same for every language; none of lines for developers.
+    pub why: Option<Reason>,
     /// The run, when a server started it.
     pub run: Option<String>,
 }
@@ -64,8 +69,8 @@ pub fn append(
         [now.as_millisecond() - KEPT_DAYS * DAY],
     )?;
     let mut insert = db.prepare(
-        "INSERT INTO run_log (tenant, connection, job, at, level, record, message, run)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        "INSERT INTO run_log (tenant, connection, job, at, level, record, message, run, why)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
     )?;
     for line in lines {
         insert.execute(params![
@@ -77,6 +82,7 @@ pub fn append(
             line.record,
             line.message,
             line.run,
+            told::why_json(line.why.as_ref())?,
         ])?;
     }
     Ok(())
@@ -120,7 +126,7 @@ pub fn page(db: &Connection, filter: Filter<'_>) -> rusqlite::Result<Vec<(Place,
         Filter { .. } => "tenant = ?1",
     };
     db.prepare_cached(&format!(
-        "SELECT at, connection, job, level, record, message, run, rowid FROM run_log
+        "SELECT at, connection, job, level, record, message, run, why, rowid FROM run_log
          WHERE {place} AND tenant = ?1 AND (?2 IS NULL OR connection = ?2)
              AND (?3 IS NULL OR record = ?3) AND (?4 IS NULL OR run = ?4)
              AND CASE ?5 WHEN 'error' THEN level = 'error'
@@ -139,7 +145,7 @@ pub fn page(db: &Connection, filter: Filter<'_>) -> rusqlite::Result<Vec<(Place,
             number,
             filter.limit,
         ],
-        |row| Ok(((row.get(0)?, row.get(7)?), line(row)?)),
+        |row| Ok(((row.get(0)?, row.get("rowid")?), line(row)?)),
     )?
     .collect()
 }
@@ -147,7 +153,7 @@ pub fn page(db: &Connection, filter: Filter<'_>) -> rusqlite::Result<Vec<(Place,
 /// The newest wanted lines, oldest first.
 pub fn read(db: &Connection, wanted: Wanted<'_>) -> rusqlite::Result<Vec<Line>> {
     let mut select = db.prepare(
-        "SELECT at, connection, job, level, record, message, run FROM run_log
+        "SELECT at, connection, job, level, record, message, run, why FROM run_log
          WHERE tenant = ?1 AND (?2 IS NULL OR connection = ?2) AND (?3 IS NULL OR record = ?3)
          ORDER BY at DESC, rowid DESC LIMIT ?4",
     )?;
@@ -175,6 +181,7 @@ fn line(row: &Row<'_>) -> rusqlite::Result<Line> {
         record: row.get(4)?,
         message: row.get(5)?,
         run: row.get(6)?,
+        why: told::read_why(row, "why")?,
     })
 }
 
@@ -190,6 +197,7 @@ mod tests {
             level: "info".to_owned(),
             record: record.map(str::to_owned),
             message: format!("at {at}"),
+            why: Some(Reason::new("a.code").arg("at", at)),
             run: None,
         }
     }

@@ -22,6 +22,13 @@ use crate::queue::cause;
 /// Questions of a connection that are kept; a component that asks for more forgets its own.
 const KEPT: u32 = 200;
 
+/// Questions with the versions that their connections run.
+const WITH_DIGESTS: &str = "
+    SELECT *, (SELECT digest FROM connections
+               WHERE connections.tenant = questions.tenant
+                   AND connections.id = questions.connection) AS digest
+    FROM questions";
+
 /// A question as it is stored.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Stored {
@@ -35,6 +42,8 @@ pub struct Stored {
     pub argument: Option<String>,
     /// Why the run that an answer calls for runs.
     pub cause: Cause,
+    /// The version that its connection runs now, which knows the texts.
+    pub digest: Option<String>,
     /// The last run that asked.
     pub run: String,
     /// What it asks.
@@ -264,7 +273,8 @@ pub fn get(
     connection: &ConnectionId,
     id: &str,
 ) -> rusqlite::Result<Option<Stored>> {
-    db.prepare_cached("SELECT * FROM questions WHERE tenant = ?1 AND connection = ?2 AND id = ?3")?
+    let sql = format!("{WITH_DIGESTS} WHERE tenant = ?1 AND connection = ?2 AND id = ?3");
+    db.prepare_cached(&sql)?
         .query_row([tenant.as_str(), connection.as_str(), id], stored)
         .optional()
 }
@@ -278,13 +288,13 @@ pub fn list(db: &Connection, wanted: Wanted<'_>) -> rusqlite::Result<Vec<Stored>
         }
         None => (i64::MAX, "", "", ""),
     };
-    db.prepare_cached(
-        "SELECT * FROM questions
+    db.prepare_cached(&format!(
+        "{WITH_DIGESTS}
          WHERE (?1 IS NULL OR tenant = ?1) AND (?2 IS NULL OR connection = ?2)
              AND (?3 IS NULL OR state = ?3)
              AND (asked_at < ?4 OR (asked_at = ?4 AND (tenant, connection, id) > (?5, ?6, ?7)))
          ORDER BY asked_at DESC, tenant, connection, id LIMIT ?8",
-    )?
+    ))?
     .query_map(
         params![
             wanted.tenant.map(TenantId::as_str),
@@ -336,6 +346,7 @@ fn stored(row: &Row<'_>) -> rusqlite::Result<Stored> {
         job: row.get("job")?,
         argument: row.get("argument")?,
         cause,
+        digest: row.get("digest")?,
         run: row.get("run")?,
         question: Question {
             id: row.get("id")?,

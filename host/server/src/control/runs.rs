@@ -6,12 +6,16 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tenon_host::ids::{ConnectionId, TenantId};
 use tenon_host::observe::Written;
+use tenon_host::reason::Reason;
 use tenon_host::report::{Outcome, Question, RejectedRecord, RunReport, Warning, WrittenRecords};
 
 use super::columns;
+use crate::told::{self, Told};
 
 /// What is said of a run whose process did not live to say how it ended.
-const LEFT_BEHIND: &str = "the server ended before the run did";
+fn left_behind() -> Told {
+    Told::new(Reason::new("server.left-behind"))
+}
 
 /// A run that begins.
 #[derive(Clone, Debug, PartialEq)]
@@ -62,7 +66,7 @@ pub struct Run {
     /// Requests sent to the counterpart.
     pub requests: u64,
     /// Why it could not go on.
-    pub error: Option<String>,
+    pub error: Option<Told>,
     /// All that was written, by side and kind.
     pub written: Vec<WrittenRecords>,
     /// What people should know although the run went on.
@@ -119,16 +123,18 @@ pub struct Wanted<'a> {
 /// Takes note of a run that begins. One of the same connection that is still open was left behind by
 /// a process that ended, because a connection has one run at a time.
 pub fn begin(db: &Connection, run: &Begun) -> rusqlite::Result<()> {
+    let left_behind = left_behind();
     db.prepare_cached(
-        "UPDATE runs SET outcome = 'crashed', finished_at = ?3, error = ?4
+        "UPDATE runs SET outcome = 'crashed', finished_at = ?3, error = ?4, why = ?6
          WHERE tenant = ?1 AND connection = ?2 AND finished_at IS NULL AND id <> ?5",
     )?
     .execute(params![
         run.tenant.as_str(),
         run.connection.as_str(),
         run.started_at.as_millisecond(),
-        LEFT_BEHIND,
+        left_behind.text,
         run.id,
+        left_behind.why_json()?,
     ])?;
     db.prepare_cached(
         "INSERT INTO runs (id, tenant, connection, job, argument, cause, preview, digest, version,
@@ -166,7 +172,7 @@ pub fn finish(db: &Connection, id: &str, report: &RunReport) -> rusqlite::Result
     db.prepare_cached(
         "UPDATE runs SET finished_at = ?2, outcome = ?3, created = ?4, updated = ?5,
              unchanged = ?6, failed = ?7, requests = ?8, error = ?9, records = ?10, questions = ?11,
-             written = ?12, warnings = ?13
+             written = ?12, warnings = ?13, why = ?14
          WHERE id = ?1",
     )?
     .execute(params![
@@ -183,16 +189,19 @@ pub fn finish(db: &Connection, id: &str, report: &RunReport) -> rusqlite::Result
         columns::to_json(&report.questions)?,
         columns::to_json(&report.written)?,
         columns::to_json(&report.warnings)?,
+        told::why_json(report.why.as_ref())?,
     ])
     .map(drop)
 }
 
 /// Ends the runs that no process is at work on, when a server starts; tells how many.
 pub fn end_left_behind(db: &Connection, now: Timestamp) -> rusqlite::Result<usize> {
+    let Told { text, .. } = &left_behind();
+    let why = left_behind().why_json()?;
     db.execute(
-        "UPDATE runs SET outcome = 'crashed', finished_at = ?1, error = ?2
+        "UPDATE runs SET outcome = 'crashed', finished_at = ?1, error = ?2, why = ?3
          WHERE finished_at IS NULL",
-        params![now.as_millisecond(), LEFT_BEHIND],
+        params![now.as_millisecond(), text, why],
     )
 }
 
@@ -337,7 +346,7 @@ fn run(row: &Row<'_>) -> rusqlite::Result<Run> {
         unchanged: count("unchanged")?,
         failed: count("failed")?,
         requests: count("requests")?,
-        error: row.get("error")?,
+        error: Told::read(row, "error", "why")?,
         written: columns::json(row, "written")?,
         warnings: columns::json(row, "warnings")?,
         records: columns::json(row, "records")?,

@@ -13,6 +13,7 @@ const STEPS: &[M<'static>] = &[
     M::up(QUESTIONS),
     M::up(HOME_CURRENCY),
     M::up(SEEN),
+    M::up(REASONS),
 ];
 
 /// What brings a database up to date.
@@ -411,6 +412,16 @@ CREATE INDEX failed_records_by_time ON failed_records (at);
 INSERT INTO failed_records
     SELECT tenant, connection, kind, 'counterpart', id, id, reason, job, run, at FROM failed_before;
 DROP TABLE failed_before;
+";
+
+/// Beside each English text the reason that says it in every language, as JSON.
+const REASONS: &str = "
+ALTER TABLE run_log ADD COLUMN why TEXT;
+ALTER TABLE connections ADD COLUMN paused_why TEXT;
+ALTER TABLE requests ADD COLUMN why TEXT;
+ALTER TABLE runs ADD COLUMN why TEXT;
+ALTER TABLE failed_records ADD COLUMN why TEXT;
+ALTER TABLE webhooks ADD COLUMN why TEXT;
 ";
 
 #[cfg(test)]

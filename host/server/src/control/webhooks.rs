@@ -15,6 +15,7 @@ use tenon_host::Webhook;
 use tenon_host::ids::{ConnectionId, TenantId};
 
 use super::{Failure, columns};
+use crate::told::Told;
 
 /// How long an id of a vendor is remembered: MoySklad and KeyCRM send again within minutes, others
 /// within a day.
@@ -61,7 +62,7 @@ pub struct GivenUp {
     /// How often a connector began to read it.
     pub attempts: u32,
     /// Why no run came of it.
-    pub error: String,
+    pub error: Told,
 }
 
 /// How many webhooks there are.
@@ -276,9 +277,9 @@ pub fn put_off(db: &Connection, id: i64, again: Timestamp) -> Result<(), Failure
 
 /// Keeps a webhook for people, with the reason. The oldest of a connection make room when there are
 /// too many.
-pub fn give_up(db: &Connection, id: i64, reason: &str) -> Result<(), Failure> {
-    db.prepare_cached("UPDATE webhooks SET error = ?2 WHERE id = ?1")?
-        .execute(params![id, reason])?;
+pub fn give_up(db: &Connection, id: i64, reason: &Told) -> Result<(), Failure> {
+    db.prepare_cached("UPDATE webhooks SET error = ?2, why = ?3 WHERE id = ?1")?
+        .execute(params![id, reason.text, reason.why_json()?])?;
     db.prepare_cached(
         "DELETE FROM webhooks WHERE id IN (
              SELECT surplus.id FROM webhooks AS given
@@ -297,7 +298,8 @@ pub fn retry(
     tenant: &TenantId,
     connection: &ConnectionId,
 ) -> Result<u64, Failure> {
-    let sql = "UPDATE OR IGNORE webhooks SET attempts = 0, due_at = 0, error = NULL
+    let sql = "UPDATE OR IGNORE webhooks SET attempts = 0, due_at = 0, error = NULL,
+                   why = NULL
                WHERE tenant = ?1 AND connection = ?2 AND error IS NOT NULL";
     let retried = db.execute(sql, [tenant.as_str(), connection.as_str()])?;
     Ok(retried as u64)
@@ -312,7 +314,7 @@ pub fn given_up(
     limit: u32,
 ) -> rusqlite::Result<Vec<GivenUp>> {
     db.prepare_cached(
-        "SELECT id, topic, received_at, attempts, error FROM webhooks
+        "SELECT id, topic, received_at, attempts, error, why FROM webhooks
          WHERE tenant = ?1 AND connection = ?2 AND error IS NOT NULL AND id > ?3
          ORDER BY id LIMIT ?4",
     )?
@@ -329,7 +331,7 @@ pub fn given_up(
                 topic: row.get("topic")?,
                 received_at: columns::time(row, "received_at")?,
                 attempts: row.get("attempts")?,
-                error: row.get("error")?,
+                error: Told::read(row, "error", "why")?.unwrap_or_default(),
             })
         },
     )?
@@ -539,11 +541,11 @@ mod tests {
         assert_eq!(Some(&due), inbox.due(5).as_ref());
         assert_eq!(Some(2), begin(db, due.id).unwrap());
         assert_eq!(Some(webhook()), content(db, due.id).unwrap());
-        give_up(db, due.id, "it crashed").unwrap();
+        give_up(db, due.id, &Told::by_connector("it crashed")).unwrap();
         assert_eq!(None, inbox.due(1_000));
         assert_eq!(None, begin(db, due.id).unwrap());
         let listed = given_up(db, tenant, connection, None, 10).unwrap();
-        assert_eq!("it crashed", listed[0].error);
+        assert_eq!(Told::by_connector("it crashed"), listed[0].error);
         assert_eq!((2, at(0)), (listed[0].attempts, listed[0].received_at));
         assert_eq!(1, counts(db).unwrap().given_up);
         assert_eq!(1, retry(db, tenant, connection).unwrap());
@@ -562,7 +564,7 @@ mod tests {
         for number in 0..MOST + 2 {
             inbox.keep(id(number), i64::from(number));
             let due = inbox.due(i64::from(number)).unwrap();
-            give_up(&inbox.db, due.id, "no").unwrap();
+            give_up(&inbox.db, due.id, &Told::by_connector("no")).unwrap();
         }
         inbox.keep(id(MOST + 2), 0);
         let left = given_up(&inbox.db, tenant, connection, None, u32::MAX).unwrap();

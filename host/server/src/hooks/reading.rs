@@ -17,6 +17,7 @@ use jiff::{SignedDuration, Timestamp};
 use rusqlite::Connection;
 use tenon_host::ids::{ConnectionId, TenantId};
 use tenon_host::model::Fault;
+use tenon_host::reason::Reason;
 use tenon_host::{CallError, Cause, Webhook};
 use tokio::sync::Notify;
 
@@ -24,6 +25,7 @@ use crate::control::{Failure, webhooks};
 use crate::observe;
 use crate::queue::{NewRequest, Priority};
 use crate::service::{Error, Service};
+use crate::told::Told;
 
 /// Webhooks that are read at one time, of a connection each.
 const AT_ONCE: usize = 8;
@@ -214,8 +216,8 @@ fn count_attempt(
 ) -> Result<Option<u32>, Failure> {
     match webhooks::begin(db, id)? {
         Some(attempt) if attempt > ATTEMPTS => {
-            let reason = "the server ended each time that the connector read it";
-            webhooks::give_up(db, id, reason)?;
+            let reason = Told::new(Reason::new("server.webhook-ends-server"));
+            webhooks::give_up(db, id, &reason)?;
             Ok(None)
         }
         // Should the process end once more, those that were read together come at different times,
@@ -356,7 +358,7 @@ async fn work_off(service: &Service, taken: Taken) -> Result<Option<Taken>, Erro
 
 /// Why a webhook did not become requests.
 struct Trouble {
-    reason: String,
+    reason: Told,
     passes: bool,
 }
 
@@ -364,7 +366,7 @@ impl From<Error> for Trouble {
     fn from(error: Error) -> Self {
         Trouble {
             passes: true,
-            reason: error.for_people(),
+            reason: error.told(),
         }
     }
 }
@@ -382,7 +384,7 @@ async fn ask(
         .await
         .map_err(|error| Trouble {
             passes: matches!(error, CallError::Fault(Fault::Transient(_))),
-            reason: opened.connector().told(&error),
+            reason: Error::called(opened.connector(), &error).told(),
         })?;
     let requests = wanted.into_iter().map(|wanted| NewRequest {
         tenant: tenant.clone(),

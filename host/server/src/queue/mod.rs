@@ -29,6 +29,7 @@ use tokio::sync::watch;
 pub use sqlite::SqliteQueue;
 
 use crate::control::Failure;
+use crate::told::Told;
 
 /// Tells a request from all others, also from those that are gone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -130,21 +131,21 @@ pub enum Ended {
     /// Without getting on.
     Failed {
         /// For people.
-        error: String,
+        error: Told,
         /// Whether it may succeed later. Otherwise it is given up now.
         retry: bool,
     },
     /// Nothing can be done before this time, and it goes on then. That is no failure.
     Deferred {
         /// For people.
-        error: String,
+        error: Told,
         /// When.
         until: Timestamp,
     },
     /// Only an admin can help. The connection becomes `paused`, and the request waits until it is on.
     Paused {
         /// For people.
-        reason: String,
+        reason: Told,
     },
 }
 
@@ -219,7 +220,7 @@ pub struct Waiting {
     /// How often it was claimed since it last got on.
     pub attempts: u32,
     /// Why the last attempt failed.
-    pub error: Option<String>,
+    pub error: Option<Told>,
     /// When it was first asked for.
     pub created_at: Timestamp,
 }

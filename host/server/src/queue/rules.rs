@@ -15,6 +15,7 @@ use sha2::{Digest as _, Sha256};
 use tenon_host::{Cause, RecordRef};
 
 use super::{NewRequest, Priority};
+use crate::told::Told;
 
 const SECOND: i64 = 1000;
 const MINUTE: i64 = 60 * SECOND;
@@ -78,7 +79,7 @@ pub struct Wish {
     /// When it was first claimed.
     pub began_at: Option<i64>,
     pub attempts: u32,
-    pub error: Option<String>,
+    pub error: Option<Told>,
 }
 
 /// One wish for both.

@@ -24,6 +24,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use tenon_host::ids::{ConnectionId, TenantId};
+use tenon_host::reason::Reason;
 use tokio::sync::watch;
 
 use super::rules::{self, Head, Wish};
@@ -32,6 +33,7 @@ use super::{
     QueueFailure, Recovered, RequestId, State, Suspension, Waiting, cause,
 };
 use crate::control::{Failure, SharedControl};
+use crate::told::Told;
 
 /// Attempts before a request is given up.
 const ATTEMPTS: u32 = 8;
@@ -370,7 +372,7 @@ impl Stored {
                 created_at: row.get("created_at")?,
                 began_at: row.get("began_at")?,
                 attempts: row.get("attempts")?,
-                error: row.get("error")?,
+                error: Told::read(row, "error", "why")?,
             },
             fence: row.get("fence")?,
         })
@@ -524,7 +526,7 @@ fn join(
 fn write(db: &Connection, id: i64, wish: &Wish, shelf: Shelf) -> Outcome<()> {
     let sql = "UPDATE requests SET cause = ?2, state = ?3, priority = ?4, due_at = ?5,
                    created_at = ?6, attempts = ?7, error = ?8, began_at = ?9, fence = NULL,
-                   lease_until = NULL
+                   lease_until = NULL, why = ?10
                WHERE id = ?1";
     db.prepare_cached(sql)?.execute(params![
         id,
@@ -534,8 +536,13 @@ fn write(db: &Connection, id: i64, wish: &Wish, shelf: Shelf) -> Outcome<()> {
         wish.due_at,
         wish.created_at,
         wish.attempts,
-        wish.error,
+        wish.error.as_ref().map(|told| &told.text),
         wish.began_at,
+        wish.error
+            .as_ref()
+            .map(Told::why_json)
+            .transpose()?
+            .flatten(),
     ])?;
     Ok(())
 }
@@ -880,11 +887,16 @@ fn finish(
         }
         Ended::Paused { reason } => {
             // Who switched it off meanwhile does not want it paused.
-            let sql = "UPDATE connections SET state = 'paused', paused_reason = ?3
+            let sql = "UPDATE connections SET state = 'paused', paused_reason = ?3,
+                           paused_why = ?4
                        WHERE tenant = ?1 AND id = ?2 AND state = 'on'";
             let (tenant, connection) = stored.whose.names();
-            db.prepare_cached(sql)?
-                .execute(params![tenant, connection, reason])?;
+            db.prepare_cached(sql)?.execute(params![
+                tenant,
+                connection,
+                reason.text,
+                reason.why_json()?
+            ])?;
             (wish.attempts, wish.due_at, wish.error) = (0, now, Some(reason));
             put(db, &stored, Shelf::Ready, now)?;
             Next::Waits
@@ -902,10 +914,8 @@ fn recover(db: &Connection, leases: Leases, most: u32, now: i64) -> Outcome<Vec<
     let mut recovered = Vec::new();
     for mut stored in select(db, "state = 'running' AND lease_until <= ?1", [until])? {
         let wish = &mut stored.wish;
-        wish.error = Some(format!(
-            "the process that ran it ended before the run did (attempt {})",
-            wish.attempts
-        ));
+        let why = Reason::new("server.process-ended").arg("attempt", wish.attempts);
+        wish.error = Some(Told::new(why));
         let next = if wish.attempts < most {
             let wait = rules::after_crash(wish.attempts, fastrand::f64());
             wish.due_at = now.saturating_add(wait);
@@ -1110,7 +1120,7 @@ mod tests {
             chance: 0.5,
         };
         let failed = || Ended::Failed {
-            error: "no".to_owned(),
+            error: Told::by_connector("no"),
             retry: true,
         };
         for _ in 0..100 {

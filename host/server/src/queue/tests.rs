@@ -91,13 +91,13 @@ impl Desk {
     }
 
     /// State of a connection, and why it is paused.
-    async fn state(&self, place: &str) -> (String, Option<String>) {
+    async fn state(&self, place: &str) -> (String, Option<Told>) {
         let (tenant, connection) = names(place);
         self.write(move |db| {
             db.query_row(
-                "SELECT state, paused_reason FROM connections WHERE tenant = ?1 AND id = ?2",
+                "SELECT state, paused_reason, paused_why FROM connections WHERE tenant = ?1 AND id = ?2",
                 [tenant.as_str(), connection.as_str()],
-                |row| Ok((row.get(0)?, row.get(1)?)),
+                |row| Ok((row.get(0)?, Told::read(row, "paused_reason", "paused_why")?)),
             )
         })
         .await
@@ -191,7 +191,7 @@ fn changes(place: &str, job: &str, keys: impl IntoIterator<Item = u32>) -> NewRe
 
 fn failed(retry: bool) -> Ended {
     Ended::Failed {
-        error: "the counterpart is down".to_owned(),
+        error: Told::by_connector("the counterpart is down"),
         retry,
     }
 }
@@ -349,7 +349,10 @@ async fn what_fails_each_time_is_given_up_and_runs_again_when_a_person_says_so()
     let dead = desk.queue.get(&tenant, &connection, id).await.unwrap();
     let dead = dead.unwrap();
     assert_eq!(State::Dead, dead.state);
-    assert_eq!(Some("the counterpart is down"), dead.error.as_deref());
+    assert_eq!(
+        Some(Told::by_connector("the counterpart is down")),
+        dead.error
+    );
 
     let other = desk
         .queue
@@ -637,7 +640,7 @@ async fn what_cannot_be_done_before_a_time_is_never_given_up_and_equal_wishes_wa
     for _ in 0..20 {
         let claim = desk.claim(now).await.unwrap();
         let deferred = Ended::Deferred {
-            error: "the day is used up".to_owned(),
+            error: Told::by_connector("the day is used up"),
             until: at(now + 1_000),
         };
         let next = desk.finish(&claim, deferred, now + 1).await;
@@ -649,7 +652,8 @@ async fn what_cannot_be_done_before_a_time_is_never_given_up_and_equal_wishes_wa
     }
     let waiting = desk.list("shop/crm").await;
     assert_eq!(1, waiting.len());
-    assert_eq!(Some("the day is used up"), waiting[0].error.as_deref());
+    let told = Told::by_connector("the day is used up");
+    assert_eq!(Some(&told), waiting[0].error.as_ref());
 }
 
 #[tokio::test]
@@ -715,7 +719,7 @@ async fn a_fault_of_the_configuration_pauses_the_connection_and_keeps_the_reques
     let id = desk.ask(wanted("shop/crm", "orders"), 0).await;
     desk.ask(wanted("shop/crm", "stock"), 0).await;
     let claim = desk.claim(1).await.unwrap();
-    let reason = "the API key is wrong".to_owned();
+    let reason = Told::by_connector("the API key is wrong");
     let paused = Ended::Paused {
         reason: reason.clone(),
     };
@@ -916,7 +920,7 @@ async fn a_process_that_dies_loses_nothing_and_what_kills_it_is_given_up() {
     assert_eq!(None, desk.claim(now + 10_000).await);
     let dead = desk.list("shop/crm").await;
     assert_eq!((1, State::Dead), (dead.len(), dead[0].state));
-    assert!(dead[0].error.as_ref().unwrap().contains("attempt 8"));
+    assert!(dead[0].error.as_ref().unwrap().text.contains("attempt 8"));
     desk.ask(wanted("shop/calm", "orders"), now + 10_001).await;
     assert!(desk.claim(now + 10_001).await.is_some());
 }
@@ -1189,7 +1193,7 @@ async fn step(
                 3 => failed(true),
                 4 => failed(false),
                 _ => Ended::Paused {
-                    reason: "no key".to_owned(),
+                    reason: Told::by_connector("no key"),
                 },
             };
             let next = desk.finish(&claim, ended.clone(), now).await;

@@ -7,9 +7,10 @@ use serde_json::{Value, json};
 use tenon_host::ids::{ConnectionId, TenantId};
 use tenon_host::manifest::check_settings;
 use tenon_host::platform::Binding;
+use tenon_host::reason::Reason;
 use tenon_host::{BudgetUse, CredentialPlace, Secret};
 
-use super::opening::{Completeness, origin};
+use super::opening::{Completeness, bad_limits, origin};
 use super::{Error, Service, Violation, What, note, nothing};
 use crate::control::connections::{self, State, Stored, Window};
 use crate::control::{Failure, audit, credentials, tenants, versions};
@@ -62,7 +63,10 @@ impl Service {
         check_grants(&new.grants)?;
         check_limits(&new.limits)?;
         if !new.settings.is_object() {
-            return Err(Error::invalid("/settings", "settings are an object"));
+            return Err(Error::invalid(
+                "/settings",
+                Reason::new("server.settings-no-object"),
+            ));
         }
         let connector = new.connector.clone();
         let installed = self
@@ -464,8 +468,8 @@ fn check_grants(grants: &[String]) -> Result<(), Error> {
 /// What the host cannot keep is said now and does not pause the connection later.
 fn check_limits(limits: &BTreeMap<String, u64>) -> Result<(), Error> {
     let limits = connections::all_limits(limits);
-    let limits = limits.map_err(|error| Error::invalid("/limits", error))?;
-    (limits.check()).map_err(|error| Error::invalid("/limits/memory", error))
+    let limits = limits.map_err(|error| Error::invalid("/limits", bad_limits(error)))?;
+    (limits.check()).map_err(|error| Error::invalid("/limits/memory", error.reason()))
 }
 
 #[cfg(test)]

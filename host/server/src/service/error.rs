@@ -4,11 +4,13 @@ use std::fmt;
 
 use tenon_host::manifest::SettingsError;
 use tenon_host::model::Fault;
+use tenon_host::reason::{LANGUAGES, Mend, Reason};
 use tenon_host::rules::Broken;
 use tenon_host::{CallError, CompileError, ConnectError, Connector, InstallError};
 
 use crate::control::Failure;
 use crate::queue::QueueFailure;
+use crate::told::{Explained, TEXTS, Told};
 
 /// Kinds of things that an operation names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,8 +75,8 @@ pub struct Violation {
     /// JSON Pointer into what was sent, or the name of a parameter.
     pub path: String,
     /// What is wrong.
-    pub reason: String,
-    /// The same for those who word it themselves, where a schema has the rule.
+    pub why: Reason,
+    /// The rules of a schema that it breaks, where one has them.
     pub rules: Vec<Broken>,
 }
 
@@ -156,14 +158,14 @@ pub enum Error {
     #[error("credentials are missing: {}", credentials(.0))]
     MissingCredential(Vec<Vec<String>>),
     /// The component cannot be installed.
-    #[error("the component cannot be installed: {0}")]
-    BadComponent(String),
+    #[error("the component cannot be installed: {}", .0.whole(LANGUAGES[0]))]
+    BadComponent(Explained),
     /// The counterpart or the connector refused, and said why.
     #[error("{0}")]
-    Refused(String),
+    Refused(Explained),
     /// Something outside is not there at the moment.
     #[error("{0}")]
-    Unavailable(String),
+    Unavailable(Explained),
     /// The control database failed.
     #[error(transparent)]
     Failure(#[from] Failure),
@@ -179,30 +181,95 @@ impl Error {
     }
 
     /// One value that breaks a rule.
-    pub fn invalid(path: impl Into<String>, reason: impl fmt::Display) -> Error {
+    pub fn invalid(path: impl Into<String>, why: Reason) -> Error {
         Error::Invalid(vec![Violation {
             path: path.into(),
-            reason: reason.to_string(),
+            why,
             rules: Vec::new(),
         }])
     }
 
     /// What people are told: what a database or a file system says is for the log of who runs the
     /// server.
-    pub fn for_people(&self) -> String {
-        match self {
+    pub fn told(&self) -> Told {
+        let text = match self {
             Error::Failure(failure) => {
                 tracing::error!("{failure}");
-                "the server failed inside; its log tells why".to_owned()
+                TEXTS.text(&self.reason(), LANGUAGES[0])
             }
             error => error.to_string(),
+        };
+        Told {
+            text,
+            why: Some(self.reason()),
+        }
+    }
+
+    /// The same for every language.
+    pub fn reason(&self) -> Reason {
+        match self {
+            Error::BadComponent(why) | Error::Refused(why) | Error::Unavailable(why) => {
+                Reason::clone(&why.why)
+            }
+            Error::NotFound { what, name } => {
+                let reason = Reason::new("server.not_found").arg("what", what);
+                reason.arg("name", name)
+            }
+            Error::Exists { what, name } => {
+                let reason = Reason::new("server.exists").arg("what", what);
+                reason.arg("name", name)
+            }
+            Error::Invalid(violations) => match violations.first() {
+                Some(violation) => violation.why.clone(),
+                None => Reason::new("server.invalid"),
+            },
+            Error::Changed { revision } => {
+                Reason::new("server.etag_mismatch").arg("revision", revision)
+            }
+            Error::ConnectionOn => Reason::new("server.connection_on"),
+            Error::ConnectionNotOn => Reason::new("server.connection_not_on"),
+            Error::Busy => Reason::new("server.busy"),
+            Error::VersionInUse { connections } => {
+                Reason::new("server.version_in_use").arg("connections", connections)
+            }
+            Error::NoPrevious => Reason::new("server.no_previous_version"),
+            Error::OtherConnector { found, wanted } => Reason::new("server.other_connector")
+                .arg("found", found)
+                .arg("wanted", wanted),
+            Error::OlderState { kept, known } => Reason::new("server.older_state")
+                .arg("kept", kept)
+                .arg("known", known),
+            Error::TenantInUse { connections } => {
+                Reason::new("server.tenant_in_use").arg("connections", connections)
+            }
+            Error::MissingCredential(groups) => {
+                let names = groups.iter().map(|names| names.join(" / "));
+                let names = names.collect::<Vec<_>>().join(", ");
+                let reason = Reason::new("server.credential_missing").arg("names", names);
+                match groups.first().and_then(|names| names.first()) {
+                    Some(name) => reason.mend(Mend::Credential(name.clone())),
+                    None => reason,
+                }
+            }
+            Error::QuestionExpired => Reason::new("server.question_expired"),
+            Error::QuestionAnswered => Reason::new("server.question_answered"),
+            Error::Failure(_) => Reason::new("server.failed-inside"),
+        }
+    }
+
+    /// What it means that a call into a component failed.
+    pub(crate) fn called(connector: &Connector, error: &CallError) -> Error {
+        let why = Explained::new(error.reason(), &connector.catalogue);
+        match error {
+            CallError::Fault(Fault::Transient(_)) => Error::Unavailable(why),
+            _ => Error::Refused(why),
         }
     }
 
     /// Something of the machine is not as it has to be, and may be later. Its log tells what.
-    fn trouble(what: &str, detail: impl fmt::Display) -> Error {
-        tracing::error!("{what}: {detail}");
-        Error::Unavailable(format!("{what}; the log of the server tells why"))
+    fn trouble(why: Reason, detail: impl fmt::Display) -> Error {
+        tracing::error!("{}: {detail}", TEXTS.text(&why, LANGUAGES[0]));
+        Error::Unavailable(why.into())
     }
 
     /// Why a component cannot be loaded that was installed before: what it was refused for then is
@@ -211,7 +278,7 @@ impl Error {
         use CompileError::{Failed, TooLong, TooMuchMemory};
         match error {
             InstallError::Compile(Failed(_) | TooLong(_) | TooMuchMemory(_)) => {
-                Error::trouble("the component cannot be loaded at the moment", error)
+                Error::trouble(Reason::new("server.component-not-loaded"), error)
             }
             error => error.into(),
         }
@@ -249,9 +316,12 @@ impl Error {
 }
 
 fn join(violations: &[Violation]) -> String {
-    let line = |Violation { path, reason, .. }: &Violation| match path.as_str() {
-        "" => reason.clone(),
-        path => format!("{path}: {reason}"),
+    let line = |Violation { path, why, .. }: &Violation| {
+        let text = TEXTS.told(why, LANGUAGES[0]);
+        match path.as_str() {
+            "" => text,
+            path => format!("{path}: {text}"),
+        }
     };
     violations.iter().map(line).collect::<Vec<_>>().join("; ")
 }
@@ -276,8 +346,8 @@ impl From<serde_json::Error> for Error {
 impl From<SettingsError> for Violation {
     fn from(error: SettingsError) -> Self {
         Violation {
+            why: error.reason(),
             path: error.path,
-            reason: error.reason,
             rules: error.rules,
         }
     }
@@ -291,21 +361,10 @@ impl From<ConnectError> for Error {
             }
             ConnectError::MissingCredential(names) => Error::MissingCredential(vec![names]),
             ConnectError::UnknownCredential(name, _) => Error::not_found(What::Credential, name),
-            ConnectError::Limit(error) => Error::invalid("/limits", error),
-            ConnectError::Egress(error) => Error::invalid("", error),
+            ConnectError::Limit(error) => Error::invalid("/limits", error.reason()),
+            ConnectError::Egress(error) => Error::invalid("", error.reason()),
             // A tenant has none that is not checked before.
             ConnectError::Place(error) => Error::Failure(Failure::new(error)),
-        }
-    }
-}
-
-impl Error {
-    /// What it means that a call into a component failed.
-    pub(crate) fn called(connector: &Connector, error: &CallError) -> Error {
-        let told = connector.told(error);
-        match error {
-            CallError::Fault(Fault::Transient(_)) => Error::Unavailable(told),
-            _ => Error::Refused(told),
         }
     }
 }
@@ -315,9 +374,9 @@ impl From<InstallError> for Error {
         use CompileError::{Foreign, NotStarted};
         match error {
             InstallError::Cache { .. } | InstallError::Compile(Foreign(_) | NotStarted { .. }) => {
-                Error::trouble("no component can be compiled at the moment", error)
+                Error::trouble(Reason::new("server.nothing-compiled"), error)
             }
-            error => Error::BadComponent(error.to_string()),
+            error => Error::BadComponent(error.reason().into()),
         }
     }
 }
@@ -332,8 +391,8 @@ impl From<Fault> for Error {
     fn from(fault: Fault) -> Self {
         // The platform's own: no component has a text for it.
         match fault {
-            Fault::Transient(reason) => Error::Unavailable(reason.to_string()),
-            fault => Error::Refused(fault.to_string()),
+            Fault::Transient(reason) => Error::Unavailable(reason.into()),
+            fault => Error::Refused(fault.reason().into()),
         }
     }
 }
@@ -359,12 +418,12 @@ mod tests {
             Error::from(Failure::new("/srv/data/control.sqlite: disk I/O error")),
         ] {
             assert!(!error.is_of_version(), "{error}");
-            let told = error.for_people();
+            let told = error.told().text;
             assert!(!told.contains("/srv") && !told.contains("space"), "{told}");
         }
         // Who installs a component is told that it is too large to compile.
         assert!(Error::from(slow()).is_of_version());
         assert!(Error::loading(InstallError::NotAConnector).is_of_version());
-        assert!(Error::invalid("/days", "is not a number").is_of_version());
+        assert!(Error::invalid("/days", Reason::new("server.bad-limits")).is_of_version());
     }
 }

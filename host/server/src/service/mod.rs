@@ -29,6 +29,7 @@ use serde_json::{Value, json};
 use tenon_erp::EmbeddedErp;
 use tenon_host::ids::{ConnectionId, TenantId};
 use tenon_host::observe::Progress;
+use tenon_host::reason::{Catalogue, Reason};
 use tenon_host::{Compiler, Connector, Host, HostOptions, NetworkOptions, Platform};
 use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore, watch};
 
@@ -46,6 +47,7 @@ use crate::control::{SharedControl, audit, runs};
 use crate::hooks::Inbox;
 use crate::observe::Metrics;
 use crate::queue::{Leases, Queue, SqliteQueue};
+use crate::told::TEXTS;
 use crate::versions::{SignaturePolicy, Store};
 
 /// How a server works. Every number has a default that fits two cores.
@@ -113,6 +115,10 @@ struct Inner {
     store: Store,
     metrics: Metrics,
     connectors: Mutex<Loaded>,
+    /// Of the platform, the server and the host.
+    texts: Arc<Catalogue>,
+    /// Of the versions that were asked about, by digest.
+    texts_of: Mutex<HashMap<String, Arc<Catalogue>>>,
     running: Mutex<ByConnection<Watched>>,
     /// One thing at a time is done with what a connection keeps.
     places: Mutex<ByConnection<Place>>,
@@ -170,6 +176,7 @@ impl Service {
         erp: Option<EmbeddedErp>,
         options: ServiceOptions,
     ) -> anyhow::Result<Service> {
+        let texts = Arc::new(Catalogue::clone(&TEXTS).with(&platform.catalogue()));
         let control = SharedControl::open(&options.data)?;
         let store = Store::open(&options.data)?;
         let host = Host::new(
@@ -189,6 +196,8 @@ impl Service {
             store,
             metrics: Metrics::new(),
             connectors: Mutex::default(),
+            texts,
+            texts_of: Mutex::default(),
             running: Mutex::default(),
             places: Mutex::default(),
             looks: Arc::new(Semaphore::new(LOOKS as usize)),
@@ -344,14 +353,21 @@ impl Service {
         };
         match tokio::time::timeout(CROWD, waiting).await {
             Ok(Some(room)) => Ok(room),
-            _ => Err(Error::Unavailable(
-                "too many checks and previews are under way; try again in a moment".to_owned(),
-            )),
+            _ => Err(Error::Unavailable(Reason::new("server.crowded").into())),
         }
     }
 
     fn connectors(&self) -> MutexGuard<'_, Loaded> {
         (self.0.connectors.lock()).unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The texts of all reasons that are of no connector.
+    pub fn texts(&self) -> &Arc<Catalogue> {
+        &self.0.texts
+    }
+
+    fn known_texts(&self) -> MutexGuard<'_, HashMap<String, Arc<Catalogue>>> {
+        (self.0.texts_of.lock()).unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn all_running(&self) -> MutexGuard<'_, ByConnection<Watched>> {

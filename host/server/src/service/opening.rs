@@ -3,15 +3,15 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-
 use tenon_host::ids::{ConnectionId, TenantId};
+use tenon_host::reason::{Catalogue, Reason};
 use tenon_host::{Connection, ConnectionSpec, Connector, EgressSettings, Place, Secret};
 
 use super::{Error, Service, What};
 use crate::control::connections::{self, Stored};
-use crate::control::{Failure, tenants};
+use crate::control::{Failure, tenants, versions};
 use crate::origin::Origin;
-use crate::vault;
+use crate::{told, vault};
 
 /// How complete a connection has to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +35,23 @@ impl Service {
             .await
     }
 
+    /// The same, with the language of the tenant's people.
+    pub async fn stored_with_language(
+        &self,
+        tenant: &TenantId,
+        connection: &ConnectionId,
+    ) -> Result<(Stored, String), Error> {
+        let (tenant, connection) = (tenant.clone(), connection.clone());
+        self.control()
+            .read(move |db| {
+                let stored = stored_in(db, &tenant, &connection)?;
+                let tenant = tenants::get(db, &tenant)?;
+                let language = tenant.map(|tenant| tenant.language);
+                Ok((stored, language.unwrap_or_default()))
+            })
+            .await
+    }
+
     /// An installed component, ready to run.
     pub async fn connector(&self, digest: &str) -> Result<Arc<Connector>, Error> {
         let loaded = Arc::clone(self.connectors().entry(digest.to_owned()).or_default());
@@ -52,8 +69,27 @@ impl Service {
         loaded.get_or_try_init(load).await.cloned()
     }
 
+    /// The texts of a version's reasons, with those of the platform, the server and the host; only
+    /// the latter for a version that is not there any more.
+    pub async fn texts_of(&self, digest: &str) -> Result<Arc<Catalogue>, Error> {
+        if let Some(known) = self.known_texts().get(digest) {
+            return Ok(Arc::clone(known));
+        }
+        let name = digest.to_owned();
+        let version = (self.control())
+            .read(move |db| Ok::<_, Error>(versions::get(db, &name)?))
+            .await?;
+        let Some(version) = version else {
+            return Ok(Arc::clone(self.texts()));
+        };
+        let texts = told::texts_of(&version.manifest, self.texts());
+        (self.known_texts()).insert(digest.to_owned(), Arc::clone(&texts));
+        Ok(texts)
+    }
+
     /// Forgets a component that was removed.
     pub(super) fn unload(&self, digest: &str) {
+        self.known_texts().remove(digest);
         self.connectors().remove(digest);
     }
 
@@ -128,7 +164,8 @@ impl Service {
                 no_budget: stored.no_budget,
                 ..EgressSettings::default()
             },
-            limits: (stored.all_limits()).map_err(|error| Error::invalid("/limits", error))?,
+            limits: (stored.all_limits())
+                .map_err(|error| Error::invalid("/limits", bad_limits(error)))?,
         };
         Ok(match completeness {
             Completeness::Whole => self.host().connect(connector, spec)?,
@@ -167,8 +204,16 @@ fn stored_in(
     })
 }
 
+/// Limits that cannot be read.
+pub(super) fn bad_limits(detail: impl std::fmt::Display) -> Reason {
+    Reason::new("server.bad-limits").detail(detail)
+}
+
 /// An origin that an admin wrote.
 pub(super) fn origin(text: &str) -> Result<url::Origin, Error> {
     let origin: Result<Origin, _> = text.parse();
-    (origin.map(url::Origin::from)).map_err(|error| Error::invalid("/grants", error))
+    (origin.map(url::Origin::from)).map_err(|error| {
+        let reason = Reason::new("server.not-an-origin");
+        Error::invalid("/grants", reason.arg("text", text).detail(error))
+    })
 }

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde_json::json;
 use tenon_host::ids::{ConnectionId, TenantId};
+use tenon_host::reason::Reason;
 use tenon_host::report::Subject;
 use tenon_host::{Cause, RecordRef};
 
@@ -108,7 +109,8 @@ impl Service {
             .find(|known| known.id == action)
             .ok_or_else(|| Error::not_found(What::Action, action))?;
         if known.record_kind != target.kind {
-            let reason = format!("this action is for a {}", known.record_kind.name());
+            let kind = known.record_kind.name();
+            let reason = Reason::new("server.action-of-other-kind").arg("kind", kind);
             return Err(Error::invalid("/kind", reason));
         }
         let detail = json!({ "action": action, "kind": target.kind, "key": target.key });

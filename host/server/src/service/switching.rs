@@ -16,6 +16,7 @@ use tenon_host::Cause;
 use tenon_host::ids::{ConnectionId, TenantId};
 use tenon_host::manifest::Manifest;
 use tenon_host::model::Fault;
+use tenon_host::reason::Reason;
 use tenon_host::schedule::Cron;
 
 use super::opening::Completeness;
@@ -183,7 +184,8 @@ impl Service {
             let cleaned = service.clean_up(&tenant, &connection).await;
             let Err(error) = cleaned else { return Ok(()) };
             let place = (Some(&tenant), Some(&connection));
-            let detail = json!({ "reason": error.for_people() });
+            let told = error.told();
+            let detail = json!({ "reason": told.text, "why": told.why });
             let note = note(&actor, place, "connection.cleanup_failed", detail);
             service.audit(note).await
         });
@@ -208,10 +210,11 @@ impl Service {
         let disabling = self.host().disable(&opened);
         match tokio::time::timeout(CLEANING, disabling).await {
             Ok(disabled) => disabled.map_err(|error| Error::called(opened.connector(), &error)),
-            Err(_) => Err(Error::Unavailable(format!(
-                "the counterpart was not cleaned up within {} s",
-                CLEANING.as_secs()
-            ))),
+            Err(_) => {
+                let why = Reason::new("server.not-cleaned-up");
+                let why = why.arg("seconds", CLEANING.as_secs());
+                Err(Error::Unavailable(why.into()))
+            }
         }
     }
 
@@ -228,7 +231,12 @@ impl Service {
                 // Who switched it off meanwhile did not want it paused.
                 if let Some(State::Paused { reason }) = stored.map(|stored| stored.state) {
                     let place = (Some(&owner), Some(&id));
-                    let note = note(HOST, place, "connection.pause", json!({ "reason": reason }));
+                    let note = note(
+                        HOST,
+                        place,
+                        "connection.pause",
+                        json!({ "reason": reason.text, "why": reason.why }),
+                    );
                     audit::note(db, &note, Timestamp::now())?;
                 }
                 Ok::<_, Error>(())
@@ -303,11 +311,12 @@ impl Service {
             if !jobs.iter().any(|known| known.id == *job) {
                 return Err(Error::invalid(
                     format!("/{}", pointer(job)),
-                    format!("the connector has no job `{job}`"),
+                    Reason::new("server.no-such-job").arg("job", job),
                 ));
             }
             if let Some(Err(error)) = cron.as_ref().map(|cron| cron.parse::<Cron>()) {
-                return Err(Error::invalid(format!("/{}", pointer(job)), error));
+                let reason = Reason::new("server.bad-schedule").detail(error);
+                return Err(Error::invalid(format!("/{}", pointer(job)), reason));
             }
         }
         let place = (Some(tenant), Some(connection));

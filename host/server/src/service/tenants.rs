@@ -173,6 +173,6 @@ fn check(part: PlacePart, value: &str) -> Result<(), Error> {
             PlacePart::Language => "/language",
             PlacePart::Currency => "/currency",
         };
-        Error::invalid(place, error)
+        Error::invalid(place, error.reason())
     })
 }

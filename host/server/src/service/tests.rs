@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use tempfile::TempDir;
 use tenon_host::model::Fault;
 use tenon_host::platform::{Answer, UnitOfWork};
+use tenon_host::reason::Reason;
 
 use super::*;
 use crate::control::connections::{self, State, Stored};
@@ -24,7 +25,7 @@ impl Moody {
 
     fn answer(&self) -> Answer<()> {
         match self.fails.load(Ordering::Relaxed) {
-            true => Err(Fault::Transient("the platform is down".to_owned().into())),
+            true => Err(Fault::Transient(Reason::new("platform.down"))),
             false => Ok(()),
         }
     }

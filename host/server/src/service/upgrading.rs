@@ -18,6 +18,7 @@ use jiff::Timestamp;
 use serde_json::json;
 use tenon_host::Connection;
 use tenon_host::ids::{ConnectionId, TenantId};
+use tenon_host::reason::Reason;
 use tokio::task::JoinSet;
 
 use super::opening::Completeness;
@@ -25,6 +26,7 @@ use super::{Alone, Error, Service, What, note};
 use crate::control::audit::HOST;
 use crate::control::connections::{State, Stored, Trial};
 use crate::control::{Failure, audit, connections, versions};
+use crate::told::Told;
 use crate::versions::source::{Source, SourceOptions};
 
 /// A component that is to be installed.
@@ -58,7 +60,7 @@ pub struct Upgraded {
     /// Connections that run the version now.
     pub upgraded: u64,
     /// Those that stay where they were, with the reason.
-    pub failed: Vec<(TenantId, ConnectionId, String)>,
+    pub failed: Vec<(TenantId, ConnectionId, Told)>,
 }
 
 impl Service {
@@ -69,11 +71,17 @@ impl Service {
             Component::Bytes { wasm, signature } => {
                 let signed_by = signatures
                     .check(&wasm, signature.as_deref())
-                    .map_err(|error| Error::BadComponent(error.to_string()))?;
+                    .map_err(|error| {
+                        let why = Reason::new("server.bad-signature").detail(error);
+                        Error::BadComponent(why.into())
+                    })?;
                 (wasm, signed_by, "upload".to_owned())
             }
             Component::Source(source) => {
-                let bad = |error: &dyn std::fmt::Display| Error::invalid("/source", error);
+                let bad = |error: &dyn std::fmt::Display| {
+                    let reason = Reason::new("server.bad-source").detail(error);
+                    Error::invalid("/source", reason)
+                };
                 let source: Source = source.parse().map_err(|error| bad(&error))?;
                 let options = SourceOptions {
                     signatures: signatures.clone(),
@@ -187,12 +195,12 @@ impl Service {
                 None => break,
                 Some(Ok((_, _, Ok(())))) => upgraded.upgraded += 1,
                 Some(Ok((tenant, connection, Err(error)))) => {
-                    (upgraded.failed).push((tenant, connection, error.for_people()));
+                    (upgraded.failed).push((tenant, connection, error.told()));
                 }
                 Some(Err(panic)) => return Err(Failure::new(panic).into()),
             }
         }
-        upgraded.failed.sort();
+        (upgraded.failed).sort_by(|one, other| (&one.0, &one.1).cmp(&(&other.0, &other.1)));
         Ok(upgraded)
     }
 
@@ -464,13 +472,16 @@ impl Service {
                 continue;
             };
             tracing::error!("an upgrade of connection {connection} of tenant {tenant}: {error}");
-            let reason = "an upgrade broke off and could not be taken back yet; switch the \
-                          connection on to try that again";
+            let reason = Told::new(Reason::new("server.upgrade-broke-off"));
             let place = (Some(tenant), Some(connection));
-            let note = note(HOST, place, "connection.pause", json!({ "reason": reason }));
+            let note = note(
+                HOST,
+                place,
+                "connection.pause",
+                json!({ "reason": reason.text, "why": reason.why }),
+            );
             self.change(tenant, connection, note, move |stored| {
                 if stored.state == State::On {
-                    let reason = reason.to_owned();
                     stored.state = State::Paused { reason };
                 }
                 Ok(())

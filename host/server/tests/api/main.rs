@@ -3,6 +3,7 @@
 mod access;
 mod connections;
 mod description;
+mod languages;
 mod refusals;
 mod repeats;
 mod support;

@@ -238,6 +238,13 @@ impl Asking<'_> {
         let mut request = ureq::http::Request::builder()
             .method(self.method.as_str())
             .uri(url);
+        if !self
+            .headers
+            .iter()
+            .any(|(name, _)| name == "accept-language")
+        {
+            request = request.header("accept-language", "en");
+        }
         for (name, value) in &self.headers {
             request = request.header(name, value);
         }

@@ -39,6 +39,10 @@ impl Site {
     fn tenon(&self, arguments: &[&str]) -> Output {
         let mut command = Command::new(target().join("release/tenon"));
         command
+            .env_remove("LC_ALL")
+            .env_remove("LC_MESSAGES")
+            .env("LANG", "C");
+        command
             .env("TENON_COMPONENTS", target().join("components"))
             .env("MOYSKLAD_TOKEN", config().token)
             .args(arguments)

@@ -63,7 +63,7 @@ async fn what_people_agree_to_is_done_once_by_a_run_that_is_asked_for_at_once() 
     );
     assert_eq!(20, question["samples"].as_array().expect("a list").len());
     assert_eq!("180 entries of 200 are lost", question["text"]);
-    assert!(question["reason"]["code"].is_string(), "{question:#}");
+    assert!(question["why"]["code"].is_string(), "{question:#}");
     assert_eq!(question, server.get(&path(&question)).await);
     let run = question["run"].as_str().expect("a run");
     let run = server.get(&format!("{LEDGER}/runs/{run}")).await;

@@ -19,6 +19,7 @@ export class Problem extends Error {
     this.code = body.code || null;
     this.title = body.title || null;
     this.detail = body.detail || null;
+    this.why = body.why || null;
     this.errors = Array.isArray(body.errors) ? body.errors : [];
   }
 

@@ -107,6 +107,28 @@ export function Answer({ of, children }) {
   return html`${of.problem && html`<${ProblemNote} problem=${of.problem} again=${of.again} />`}${children(of.value)}`;
 }
 
+// ---- what happened
+
+/** The pages of records, by the kinds that reasons name. */
+const RECORDS = { product: "products", category: "categories", stock: "stock", partner: "partners", order: "orders", warehouse: "warehouses" };
+
+/** Where a thing is put right; `base` is the path of its connection. */
+function placeOf(mend, base) {
+  if (mend.setting) return { address: `#${base}/settings?${new URLSearchParams({ field: `/${mend.setting.replaceAll(".", "/")}` })}`, label: t("mend.setting") };
+  if (mend.credential) return { address: `#${base}/access`, label: t("mend.credential") };
+  const tenant = base.split("/").slice(0, 3).join("/");
+  return { address: `#${tenant}/records/${RECORDS[mend.record.kind] || mend.record.kind}/${encodeURIComponent(mend.record.key)}`, label: t("mend.record") };
+}
+
+/** What happened, as the server words it, with a way to what puts it right. What only a technician
+ * wants to know is folded away. */
+export function Said({ text, why, base }) {
+  const place = why?.mend && base && placeOf(why.mend, base);
+  return html`${text}${place && html`${" "}<a href=${place.address}>${place.label}</a>`}${why?.detail && html`<${Detail} of=${why.detail} />`}`;
+}
+
+const Detail = ({ of }) => html`<details><summary>${t("details")}</summary><code>${of}</code></details>`;
+
 // ---- problems and notices
 
 export function problemText(problem) {
@@ -120,6 +142,7 @@ export function ProblemNote({ problem, again }) {
   return html`<div class="note bad" role="alert">
     <p>${problemText(problem)}</p>
     <${Reasons} errors=${problem.errors} />
+    ${problem.why?.detail && html`<${Detail} of=${problem.why.detail} />`}
     ${again && html`<button type="button" class="quiet" onClick=${again}>${t("again")}</button>`}
   </div>`;
 }

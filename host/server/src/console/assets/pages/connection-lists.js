@@ -4,7 +4,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 
 import { at, get, post, put, remove } from "../api.js";
 import { moment, named, number, own, t } from "../i18n.js";
-import { Act, Asks, Badge, Count, Filters, Form, html, List, Opens, SearchField, Section, SelectField, TextField, useAnswer, useEvery } from "../ui.js";
+import { Act, Asks, Badge, Count, Filters, Form, html, List, Opens, Said, SearchField, Section, SelectField, TextField, useAnswer, useEvery } from "../ui.js";
 import { RunChart } from "../chart.js";
 import { ConnectionPage, useConnection } from "./connection-frame.js";
 
@@ -101,7 +101,7 @@ export function Queue({ tenant, connection, query, may }) {
         { title: t("cause"), cell: (one) => causeText(one.cause) },
         { title: t("due_at"), cell: (one) => moment(one.due_at) },
         { title: t("attempts"), kind: "number", cell: (one) => number(one.attempts) },
-        { title: t("error"), cell: (one) => one.error || "–" },
+        { title: t("error"), cell: (one) => (one.error ? html`<${Said} text=${one.error} why=${one.why} base=${base} />` : "–") },
         ...(may.operate
           ? [{ title: "", kind: "buttons", cell: (one) => one.state !== "running" && html`
               ${one.state === "dead" && html`<${Act} on=${() => retry(one.id)} done=${t("queue.retried", { count: 1 })}>${t("retry")}<//>`}
@@ -129,7 +129,7 @@ export function Failed({ tenant, connection, may }) {
       actions=${may.operate && shown.state === "on" && shown.failed_records > 0 && html`<${Act} on=${() => retry({ all: true })} done=${t("failed.asked")}>${t("failed.retry_all")}<//>`}>
       <${List} path=${`${base}/failed`} turn=${turn} every=${4000} caption=${t("failed_records")} keyOf=${(one) => `${one.kind} ${one.side} ${one.id}`} empty=${t("failed.none")} columns=${[
         { title: t("record"), cell: (one) => html`<a href=${`#${base}/log?${new URLSearchParams({ record: one.label })}`}>${recordText(one.kind, one.label)}</a>` },
-        { title: t("reason"), kind: "wide", cell: (one) => one.reason },
+        { title: t("reason"), kind: "wide", cell: (one) => html`<${Said} text=${one.reason} why=${one.why} base=${base} />` },
         { title: t("job"), cell: (one) => jobTitle(manifest, one.job) },
         { title: t("at"), cell: (one) => html`<a href=${`#${base}/runs/${one.run}`}>${moment(one.at)}</a>` },
         ...(may.operate

@@ -1,10 +1,10 @@
 // What an admin decides about a connection: settings, credentials, schedule, version.
 
-import { useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 
 import { at, get, getAll, getWithTag, patch, post, put, putWithTag, remove } from "../api.js";
 import { moment, own, t } from "../i18n.js";
-import { go, link } from "../route.js";
+import { go, here, link } from "../route.js";
 import { addressMembers, ListsOf, Members } from "../settings-form.js";
 import { Act, Answer, AreaField, Asks, Badge, CheckField, Facts, Fieldset, Form, html, Secret, Section, SelectField, Table, TextField, useAnswer, useEvery } from "../ui.js";
 import { baseOf, ConnectionPage, useConnection } from "./connection-frame.js";
@@ -55,7 +55,18 @@ export function Settings({ tenant, connection, may }) {
   `}<//>`;
 }
 
+/** Goes to the field that the address names, once it is drawn. */
+function useNamedField() {
+  useEffect(() => {
+    const { field } = here().query;
+    const wanted = field && document.querySelector(`[data-path="${CSS.escape(field)}"]`);
+    wanted?.scrollIntoView({ block: "center" });
+    wanted?.focus();
+  }, []);
+}
+
 function SettingsForm({ connection, manifest, stored, may }) {
+  useNamedField();
   const draft = useDraft(baseOf(connection), stored);
   const address = addressMembers(manifest);
   const members = { schema: manifest.settings_schema, value: draft.value, on: draft.setValue };

@@ -7,7 +7,7 @@ import { RunChart } from "../chart.js";
 import { duration, moment, named, number, own, t } from "../i18n.js";
 import { link } from "../route.js";
 import { ListsOf, RecordField } from "../settings-form.js";
-import { Act, Answer, Badge, Form, html, Opens, Page, Section, Switch, TextField, useAnswer, useEvery, Facts } from "../ui.js";
+import { Act, Answer, Badge, Form, html, Opens, Page, Said, Section, Switch, TextField, useAnswer, useEvery, Facts } from "../ui.js";
 import { baseOf, missingOf, Tabs, useConnection } from "./connection-frame.js";
 import { lastRuns, useRuns } from "./connection-lists.js";
 import { Questions } from "./questions.js";
@@ -39,7 +39,7 @@ function State({ connection, may, again }) {
   };
   const missing = missingOf(connection);
   return html`<${Section} title=${t("state")}>
-    ${connection.state === "paused" && html`<div class="note warn" role="status"><p><strong>${t("state.paused_why")}</strong> ${connection.paused_reason}</p></div>`}
+    ${connection.state === "paused" && html`<div class="note warn" role="status"><strong>${t("state.paused_why")}</strong>${" "}<${Said} text=${connection.paused_reason} why=${connection.paused_why} base=${base} /></div>`}
     ${missing && html`<div class="note warn"><p>${t("state.missing", { names: missing })}
       ${" "}<a href=${`#${base}/access`}>${t("tab.access")}</a></p></div>`}
     ${connection.trial && html`<div class="note"><p>${t("state.trial", { count: connection.trial.left, failed: connection.trial.failed })}</p></div>`}

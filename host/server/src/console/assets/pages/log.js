@@ -5,7 +5,7 @@ import { useState } from "preact/hooks";
 import { at } from "../api.js";
 import { moments, t } from "../i18n.js";
 import { link } from "../route.js";
-import { Answer, Badge, Filters, html, List, Page, SearchField, Section, SelectField } from "../ui.js";
+import { Answer, Badge, Filters, html, List, Page, Said, SearchField, Section, SelectField } from "../ui.js";
 import { ConnectionPage, useConnection } from "./connection-frame.js";
 import { useTenant } from "./tenants.js";
 
@@ -39,7 +39,7 @@ function Lines({ path, tenant, connection, query }) {
       { title: t("at"), cell: (line) => (line.run ? html`<a href=${link`/tenants/${tenant}/connections/${of(line)}/runs/${line.run}`}>${moments(line.at)}</a>` : moments(line.at)) },
       ...(connection ? [] : [{ title: t("connection"), cell: (line) => html`<a href=${link`/tenants/${tenant}/connections/${line.connection}`}>${line.connection}</a>` }]),
       { title: t("level"), cell: (line) => html`<${Badge} group="level" name=${line.level} />` },
-      { title: t("message"), kind: "wide", cell: (line) => line.message },
+      { title: t("message"), kind: "wide", cell: (line) => html`<${Said} text=${line.message} why=${line.why} base=${at`/tenants/${tenant}/connections/${of(line)}`} />` },
       { title: t("record"), cell: (line) => (line.record ? html`<${RecordLink} tenant=${tenant} record=${line.record} />` : "–") },
     ]} />
   <//>`;

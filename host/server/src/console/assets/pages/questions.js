@@ -2,7 +2,7 @@
 
 import { at, get, post } from "../api.js";
 import { moment, named, t } from "../i18n.js";
-import { Act, html, ProblemNote, Section, useAnswer, useEvery } from "../ui.js";
+import { Act, html, ProblemNote, Said, Section, useAnswer, useEvery } from "../ui.js";
 import { baseOf } from "./connection-frame.js";
 import { jobTitle } from "./connection-lists.js";
 
@@ -20,7 +20,7 @@ export function Questions({ connection, manifest, may, again }) {
   return html`<${Section} title=${t("question.title")} lead=${t("question.lead")}>
     ${asked.problem && html`<${ProblemNote} problem=${asked.problem} again=${asked.again} />`}
     ${asked.value?.items.map((one) => html`<div class="note warn" key=${one.id}>
-      <${What} question=${one} />
+      <${What} question=${one} base=${base} />
       <p class="faint">${t("question.asked", { job: jobTitle(manifest, one.job), time: moment(one.asked_at) })}</p>
       ${(one.pauses ? may.manage : may.operate) && html`
         <ul>
@@ -36,11 +36,12 @@ export function Questions({ connection, manifest, may, again }) {
 }
 
 /** What is asked, with its numbers and some of the records by name. */
-export function What({ question }) {
+export function What({ question, base }) {
   const { affected, total, samples } = question;
   const more = affected - samples.length;
   return html`
     <p><strong>${question.text}</strong></p>
+    <${Said} why=${question.why} base=${base} />
     <p>${t("question.numbers", { kind: named("record_kind", question.kind), affected, total })}</p>
     ${samples.length > 0 && html`<details><summary>${t("question.samples")}</summary>
       <ul>${samples.map((name) => html`<li>${name}</li>`)}${more > 0 && html`<li class="faint">${t("question.more", { more })}</li>`}</ul>

@@ -1,6 +1,6 @@
 import { at, get } from "../api.js";
 import { duration, moment, moments, named, number, t } from "../i18n.js";
-import { Badge, Facts, html, List, ProblemNote, Section, Table, useAnswer, useEvery } from "../ui.js";
+import { Badge, Facts, html, List, ProblemNote, Said, Section, Table, useAnswer, useEvery } from "../ui.js";
 import { causeText, jobTitle, recordText } from "./connection-lists.js";
 import { ConnectionPage, useConnection } from "./connection-frame.js";
 import { Running } from "./connection.js";
@@ -24,8 +24,8 @@ function Outcome({ run, base }) {
   const spent = run.finished_at && new Date(run.finished_at) - new Date(run.started_at);
   return html`
     <${Section} title=${t("outcome")} actions=${html`<a href=${`#${base}/log?${new URLSearchParams({ run: run.id })}`}>${t("run.log")}</a>`}>
-      ${run.error && html`<div class="note bad"><p>${run.error}</p></div>`}
-      ${run.warnings?.map((warning) => html`<div class="note warn"><p>${warning.text}</p></div>`)}
+      ${run.error && html`<div class="note bad"><${Said} text=${run.error} why=${run.why} base=${base} /></div>`}
+      ${run.warnings?.map((warning) => html`<div class="note warn"><${Said} text=${warning.text} why=${warning.why} base=${base} /></div>`)}
       ${run.preview && html`<div class="note"><p>${t("run.preview")}</p></div>`}
       <${Facts} of=${[
         [t("outcome"), html`<${Badge} group="outcome" name=${run.outcome} />`],
@@ -42,7 +42,7 @@ function Outcome({ run, base }) {
       ]} />
     <//>
     ${run.questions?.length > 0 &&
-    html`<${Section} title=${t("run.questions")} lead=${t("run.questions_lead")}>${run.questions.map((one) => html`<div class="note warn" key=${one.id}><${What} question=${one} /></div>`)}<//>`}
+    html`<${Section} title=${t("run.questions")} lead=${t("run.questions_lead")}>${run.questions.map((one) => html`<div class="note warn" key=${one.id}><${What} question=${one} base=${base} /></div>`)}<//>`}
     ${run.written?.length > 0 &&
     html`<${Section} title=${run.preview ? t("run.would_write") : t("run.written")}><${WrittenRecords} run=${run} /><//>`}
     ${run.records?.length > 0 &&
@@ -62,7 +62,7 @@ const WrittenRecords = ({ run }) => html`<${Table} caption=${t("run.written")} i
 /** Records that a run could not take, each with its reason. */
 export const Rejected = ({ run, base }) => html`<${Table} caption=${t("run.rejected")} items=${run.records} columns=${[
   { title: t("record"), cell: (one) => html`<a href=${`#${base}/log?${new URLSearchParams({ record: one.id })}`}>${recordText(one.kind, one.id)}</a>` },
-  { title: t("reason"), kind: "wide", cell: (one) => one.reason },
+  { title: t("reason"), kind: "wide", cell: (one) => html`<${Said} text=${one.reason} why=${one.why} base=${base} />` },
 ]} />`;
 
 export function Changes({ path, turn, preview }) {

@@ -7,7 +7,7 @@ import { at, get, getAll, patch, post } from "../api.js";
 import { own, t } from "../i18n.js";
 import { go, link } from "../route.js";
 import { addressMembers, ListsOf, Members } from "../settings-form.js";
-import { Act, Answer, AreaField, Badge, CheckField, Fieldset, Form, html, Page, ProblemNote, Section, SelectField, TextField, useAnswer, useEvery } from "../ui.js";
+import { Act, Answer, AreaField, Badge, CheckField, Fieldset, Form, html, Page, ProblemNote, Said, Section, SelectField, TextField, useAnswer, useEvery } from "../ui.js";
 import { Changes, Rejected } from "./run.js";
 import { changesOf, Check, Credentials, useDraft, useSettings, wordsOf } from "./connection-settings.js";
 import { baseOf, missingOf, useConnection } from "./connection-frame.js";
@@ -170,12 +170,12 @@ function Preview({ path, asked }) {
   useEvery(run?.finished_at || gone || given ? 0 : 1000, found.again);
   if (found.problem) return html`<${ProblemNote} problem=${found.problem} again=${found.again} />`;
   if (gone) return html`<div class="note bad" role="alert"><p>${t("setup.preview_gone")}</p></div>`;
-  if (given) return html`<div class="note bad" role="alert"><p>${request.error}</p></div>`;
+  if (given) return html`<div class="note bad" role="alert"><${Said} text=${request.error} why=${request.why} base=${path} /></div>`;
   if (!run) return html`<p role="status">${t("setup.preview_waiting")} <a href=${`#${path}/queue`}>${t("tab.queue")}</a></p>`;
   const link = html`<a href=${`#${path}/runs/${run.id}`}>${t("progress.run")}</a>`;
   if (!run.finished_at) return html`<p role="status">${t("setup.preview_running")} ${link}</p><progress aria-label=${t("progress.label")}></progress>`;
   return html`<div role="status" class=${run.outcome === "done" ? "note good" : "note bad"}>
-      <p><${Badge} group="outcome" name=${run.outcome} /> ${t("setup.preview_result", { created: run.created, updated: run.updated, unchanged: run.unchanged, failed: run.failed })} ${run.error} ${link}</p></div>
+      <p><${Badge} group="outcome" name=${run.outcome} /> ${t("setup.preview_result", { created: run.created, updated: run.updated, unchanged: run.unchanged, failed: run.failed })} ${run.error && html`<${Said} text=${run.error} why=${run.why} base=${path} />`} ${link}</p></div>
     ${run.records.length > 0 && html`<h3>${t("run.rejected")}</h3><${Rejected} run=${run} base=${path} />`}
     <h3>${t("run.would_change")}</h3>
     <${Changes} path=${`${path}/runs/${run.id}/changes`} preview />`;

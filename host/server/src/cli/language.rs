@@ -1,0 +1,82 @@
+//! The language of what connectors, the platform and the host tell on the command line.
+
+use tenon_host::model::Fault;
+use tenon_host::reason::{LANGUAGES, Reason};
+use tenon_host::{CallError, ConnectError, InstallError};
+
+use crate::told::{self, TEXTS};
+
+/// One of [`LANGUAGES`].
+pub type Language = &'static str;
+
+/// The language that was asked for, else that of the environment, else English.
+pub fn choose(asked: Option<&str>) -> Language {
+    let of_environment = || {
+        let names = ["LC_ALL", "LC_MESSAGES", "LANG"];
+        names.into_iter().find_map(|name| {
+            let value = std::env::var(name).ok();
+            value.filter(|value| !value.is_empty())
+        })
+    };
+    let wanted = asked.map(str::to_owned).or_else(of_environment);
+    known(wanted.as_deref().unwrap_or_default())
+}
+
+/// The language of a tag such as `uk`, `uk-UA` or `uk_UA.UTF-8`.
+fn known(tag: &str) -> Language {
+    let primary = tag.split(['-', '_', '.']).next().unwrap_or_default();
+    let mut all = LANGUAGES.into_iter();
+    all.find(|known| known.eq_ignore_ascii_case(primary))
+        .unwrap_or(LANGUAGES[0])
+}
+
+/// An error of a command with its causes, in one line. From the first cause that has a reason on it is
+/// in the language; where none has, it is as it is.
+pub fn error(error: &anyhow::Error, language: Language) -> String {
+    let mut parts = Vec::new();
+    for cause in error.chain() {
+        match reason(cause) {
+            Some(why) if TEXTS.knows(&why.code) => {
+                parts.push(told::whole(&TEXTS, &why, language));
+                break;
+            }
+            _ => parts.push(cause.to_string()),
+        }
+    }
+    parts.join(": ")
+}
+
+fn reason(cause: &(dyn std::error::Error + 'static)) -> Option<Reason> {
+    if let Some(error) = cause.downcast_ref::<CallError>() {
+        return Some(error.reason());
+    }
+    if let Some(error) = cause.downcast_ref::<ConnectError>() {
+        return Some(error.reason());
+    }
+    if let Some(error) = cause.downcast_ref::<InstallError>() {
+        return Some(error.reason());
+    }
+    if let Some(error) = cause.downcast_ref::<tenon_erp::Error>() {
+        return Some(error.reason());
+    }
+    cause.downcast_ref::<Fault>().map(Fault::reason)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_locale_names_a_language_and_any_other_is_english() {
+        for (tag, language) in [
+            ("uk_UA.UTF-8", "uk"),
+            ("ru", "ru"),
+            ("en-GB", "en"),
+            ("C.UTF-8", "en"),
+            ("de_DE", "en"),
+            ("", "en"),
+        ] {
+            assert_eq!(language, known(tag), "{tag}");
+        }
+    }
+}
