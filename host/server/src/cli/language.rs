@@ -2,7 +2,7 @@
 
 use tenon_host::model::Fault;
 use tenon_host::reason::{LANGUAGES, Reason};
-use tenon_host::{CallError, ConnectError, InstallError};
+use tenon_host::{BadPlace, CallError, ConnectError, InstallError};
 
 use crate::told::{self, TEXTS};
 
@@ -59,12 +59,31 @@ fn reason(cause: &(dyn std::error::Error + 'static)) -> Option<Reason> {
     if let Some(error) = cause.downcast_ref::<tenon_erp::Error>() {
         return Some(error.reason());
     }
+    if let Some(error) = cause.downcast_ref::<BadPlace>() {
+        return Some(error.reason());
+    }
     cause.downcast_ref::<Fault>().map(Fault::reason)
 }
 
 #[cfg(test)]
 mod tests {
+    use tenon_host::PlacePart;
+
     use super::*;
+
+    #[test]
+    fn an_error_with_a_reason_is_told_in_the_language_and_what_led_to_it_as_it_is() {
+        let error = PlacePart::Currency.check("RUR").unwrap_err();
+        let error = anyhow::Error::from(error).context("--currency");
+        assert_eq!(
+            "--currency: `RUR` — не валюта; вкажіть код ISO 4217 на зразок UAH",
+            super::error(&error, "uk")
+        );
+        let english = "--currency: `RUR` is not a currency; use a code of ISO 4217 such as UAH";
+        assert_eq!(english, super::error(&error, "en"));
+        let other = anyhow::anyhow!("no such file");
+        assert_eq!("no such file", super::error(&other, "uk"));
+    }
 
     #[test]
     fn a_locale_names_a_language_and_any_other_is_english() {

@@ -209,7 +209,7 @@ fn home(data: &Path, tenant: &TenantId, given: &args::Home) -> anyhow::Result<te
             PlacePart::Language => "--language",
             PlacePart::Currency => "--currency",
         };
-        anyhow::anyhow!("{flag}: {error}")
+        anyhow::Error::from(error).context(flag)
     })?;
     Ok(place)
 }
