@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use chacha20poly1305::aead::Generate as _;
 use sha2::{Digest as _, Sha256};
+use url::Url;
 
 use crate::contract::exports::tenon::connector::sync;
 use crate::host::CallError;
@@ -18,7 +19,7 @@ use crate::manifest::Manifest;
 use crate::observe::tidy;
 use crate::platform::Account;
 use crate::reason::{HOST, LANGUAGES, Mend, Reason};
-use crate::report::Question;
+use crate::report::{ACCOUNT, Question};
 use crate::secret::Secret;
 
 /// Most facts that an account is known by.
@@ -81,12 +82,16 @@ impl FoundAccount {
 /// account. It stays in memory; what is kept of it is a [`mark`].
 pub(crate) fn way<'a>(
     manifest: &Manifest,
-    origins: impl Iterator<Item = &'a str>,
+    addresses: impl Iterator<Item = &'a Url>,
     credentials: &HashMap<String, Secret>,
 ) -> [u8; 32] {
     let mut digest = Sha256::new();
-    for (endpoint, origin) in manifest.endpoints.iter().zip(origins) {
-        part(&mut digest, origin.as_bytes());
+    for (endpoint, address) in manifest.endpoints.iter().zip(addresses) {
+        // Accounts of one server may be told apart by their paths.
+        part(
+            &mut digest,
+            address.as_str().trim_end_matches('/').as_bytes(),
+        );
         let mut given = endpoint.credentials.iter();
         if let Some((name, secret)) = given.find_map(|name| Some((name, credentials.get(name)?))) {
             part(&mut digest, name.as_bytes());
@@ -257,7 +262,7 @@ impl Asking<'_> {
             id: hex(&digest(&parts)[..12]),
             text: HOST.text(&why, LANGUAGES[0]),
             why,
-            kind: "account".to_owned(),
+            kind: ACCOUNT.to_owned(),
             affected: 1,
             total: 1,
             samples: vec![own.name.clone(), found.name.clone()],

@@ -364,7 +364,7 @@ impl Host {
             &self.network,
             &self.accounts,
         )?;
-        let way = account::way(manifest, egress.origins(), &spec.credentials);
+        let way = account::way(manifest, egress.addresses(), &spec.credentials);
         let mut signing = (manifest.endpoints.iter()).flat_map(|endpoint| &endpoint.credentials);
         let credential = signing.find(|name| spec.credentials.contains_key(*name));
         let credential = credential.cloned();

@@ -1053,9 +1053,9 @@ impl BadOrigin {
 }
 
 impl Endpoint {
-    /// Its origin with the settings of a connection. A setting that is absent has the default that
-    /// the schema gives it.
-    pub fn resolve(&self, settings: &Value, schema: &Value) -> Result<url::Origin, BadOrigin> {
+    /// Its address with the settings of a connection, of which requests may go to the origin. A setting
+    /// that is absent has the default that the schema gives it.
+    pub fn address(&self, settings: &Value, schema: &Value) -> Result<Url, BadOrigin> {
         let bad = |reason: String| BadOrigin {
             endpoint: self.origin.clone(),
             reason,
@@ -1072,7 +1072,7 @@ impl Endpoint {
         if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
             return Err(bad(format!("`{address}` is not an http or https address")));
         }
-        Ok(url.origin())
+        Ok(url)
     }
 }
 
@@ -1098,20 +1098,20 @@ mod tests {
         let schema = json!({"properties": {"base_url": {"default": "https://api.example/v1"}}});
         let endpoint = endpoint("{settings.base_url}");
         let given = json!({"base_url": "http://127.0.0.1:8080/v1"});
-        let origin = endpoint.resolve(&given, &schema).unwrap();
+        let origin = endpoint.address(&given, &schema).unwrap().origin();
         assert_eq!("http://127.0.0.1:8080", origin.ascii_serialization());
-        let origin = endpoint.resolve(&json!({}), &schema).unwrap();
+        let origin = endpoint.address(&json!({}), &schema).unwrap().origin();
         assert_eq!("https://api.example", origin.ascii_serialization());
     }
 
     #[test]
     fn an_endpoint_without_an_address_says_which_setting_is_missing() {
         let error = endpoint("{settings.url}")
-            .resolve(&json!({}), &json!({}))
+            .address(&json!({}), &json!({}))
             .unwrap_err();
         assert!(error.to_string().contains("`url` is missing"), "{error}");
         let error = endpoint("file:///etc/passwd")
-            .resolve(&json!({}), &json!({}))
+            .address(&json!({}), &json!({}))
             .unwrap_err();
         assert!(error.to_string().contains("not an http"), "{error}");
     }

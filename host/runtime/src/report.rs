@@ -190,6 +190,16 @@ pub struct RejectedRecord {
     pub why: Reason,
 }
 
+impl Question {
+    /// Whether it asks if the connection goes on with what may be another account.
+    pub fn is_of_account(&self) -> bool {
+        self.kind == ACCOUNT && self.why.code.starts_with("host.")
+    }
+}
+
+/// The kind of a question about whose the account is.
+pub(crate) const ACCOUNT: &str = "account";
+
 /// Something that a run would do and that cannot easily be undone. People are asked first.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Question {

@@ -93,7 +93,8 @@ async fn receive(
         Ok(Some(kept)) => {
             tracing::debug!("a webhook came in: {kept:?}");
             service.metrics().webhook(WebhookResult::Accepted);
-            StatusCode::ACCEPTED.into_response()
+            // Some vendors take nothing else for an answer (MoySklad: 200 or 204) and send it again.
+            StatusCode::OK.into_response()
         }
         Ok(None) => {
             service.metrics().webhook(WebhookResult::Unknown);

@@ -118,6 +118,17 @@ fn belong_to_somebody_else_ends_the_run_before_it_begins_until_people_have_agree
 }
 
 #[test]
+fn belong_to_somebody_else_at_another_path_of_one_server_is_noticed() {
+    let sandbox = Sandbox::new();
+    of(&sandbox, &told("a")).run().assert_done();
+    // The credential is the same, so only the address can tell.
+    let other = of(&sandbox, &told("b")).key(&told("a").to_string());
+    other.run().assert_done();
+    let question = asked(&other.at("https://counterpart.invalid/other").run());
+    assert_eq!("host.other-account", question.why.code);
+}
+
+#[test]
 fn belong_to_somebody_without_an_id_is_known_again_by_facts() {
     let sandbox = Sandbox::new();
     let facts = json!({ "user 1": "2020", "source 1": "2021", "source 2": "2022" });

@@ -44,7 +44,7 @@ fn write_in_preview_does_not_arrive_once_in_a_hundred_times() {
             error.contains("`reads`") && !error.contains("customer"),
             "{error}"
         );
-        assert_eq!(100, run.lines_with(&["request refused", "POST /orders"]));
+        assert_eq!(100, run.lines_with(&["was not sent", "POST /orders"]));
         assert_eq!(0, run.report.requests);
     }
     assert_eq!(0, counterpart.hits());

@@ -8,6 +8,7 @@ use tenon_scenarios::server::Server;
 use tenon_scenarios::{Shop, component};
 use tenon_simulators::faults::{Fault, Rule};
 use tenon_simulators::keycrm::{self, Account, Config, NewBuyer, NewLine, NewOrder, Simulator};
+use tenon_simulators::moysklad;
 
 const KEY: &str = "key-of-the-first-account";
 const OTHER_KEY: &str = "key-of-the-other-account";
@@ -216,6 +217,75 @@ fn an_account_is_asked_for_when_its_credential_changed_and_never_else() {
     assert_eq!(2, users(&sim));
 }
 
+#[test]
+fn an_address_where_nothing_tells_whose_the_account_is_is_none() {
+    let (sim, _) = crm(1, "120.50");
+    let mut shop = Shop::new("keycrm", sim.url().trim_end_matches("/v1"), KEY);
+    let run = shop.run("orders", year());
+    assert_eq!(Outcome::Configuration, run.report.outcome, "{run:#?}");
+    let why = run.report.why.as_ref().expect("a reason");
+    assert_eq!(
+        (
+            "account.unknown",
+            Some(&Mend::Setting("base_url".to_owned()))
+        ),
+        (why.code.as_str(), why.mend.as_ref())
+    );
+    // Nobody was taken for its account: at the right address, two connections have one.
+    shop.switch_to("test", sim.url(), KEY);
+    assert_eq!((1, 0, 0, 0), shop.run("orders", year()).counts());
+    shop.switch_to("second", sim.url(), KEY);
+    assert_eq!((0, 0, 1, 0), shop.run("orders", year()).counts());
+    assert_eq!(1, shop.records("orders").len());
+}
+
+/// A webhook of a new account reaches the connection, and one of the account before does not.
+#[tokio::test]
+async fn a_yes_to_another_account_sets_up_its_webhooks() {
+    let config = moysklad::Config::default;
+    let sim = moysklad::start_with(config(), moysklad::Account::numbered(1)).expect("a simulator");
+    let server = Server::start(&[]);
+    let digest = server.install(component("moysklad")).await;
+    server.tenant("shop").await;
+    let connection = json!({
+        "id": "goods", "connector": "moysklad", "digest": digest,
+        "settings": { "base_url": sim.url(), "active": true },
+        "grants": [sim.url().trim_end_matches("/api/remap/1.2")], "no_budget": true,
+    });
+    server.post("/tenants/shop/connections", connection).await;
+    let path = "/tenants/shop/connections/goods";
+    let secret = json!({ "secret": config().token });
+    let at = format!("{path}/credentials/token");
+    server.api("PUT", &at, secret.clone()).await;
+    server.post(&format!("{path}/enable"), Value::Null).await;
+    let hooks = || sim.account(|account| account.count(moysklad::Kind::Webhook));
+    assert_eq!(3, hooks());
+
+    // Another account stands at the address, as behind another token.
+    sim.account(|account| {
+        let mut other = moysklad::Account::numbered(2);
+        std::mem::swap(&mut other.access, &mut account.access);
+        *account = other;
+    });
+    server.api("PUT", &at, secret).await;
+    assert_eq!(0, hooks());
+    let path_of_run = format!("{path}/jobs/products/run");
+    server.post(&path_of_run, json!({})).await;
+    server.until(path, |one| one["state"] == "paused").await;
+    let asked = server.get(&format!("{path}/questions?state=open")).await;
+    let id = asked["items"][0]["id"].as_str().expect("a question");
+    let answer = format!("{path}/questions/{id}/answer");
+    server.post(&answer, json!({ "answer": "yes" })).await;
+    server.until(path, |one| one["state"] == "on").await;
+    tokio::time::timeout(std::time::Duration::from_secs(30), async {
+        while hooks() != 3 {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    })
+    .await
+    .expect("webhooks of the new account");
+}
+
 #[tokio::test]
 async fn a_server_pauses_a_connection_whose_key_is_another_accounts_until_the_right_one_is_back() {
     let (sim, _) = crm(1, "120.50");
@@ -263,9 +333,10 @@ async fn a_server_pauses_a_connection_whose_key_is_another_accounts_until_the_ri
     );
     assert_eq!(before, orders().await);
 
+    // The right key puts it right by itself, and nobody is asked any more.
     replace(&sim, 1, "120.50", KEY);
     sign(KEY).await;
-    server.post(&format!("{path}/enable"), Value::Null).await;
+    assert_eq!("on", server.get(path).await["state"]);
     ask().await;
     server
         .until(&format!("{path}/runs"), |page| {
@@ -273,4 +344,6 @@ async fn a_server_pauses_a_connection_whose_key_is_another_accounts_until_the_ri
         })
         .await;
     assert_eq!(before, orders().await);
+    let open = server.get(&format!("{path}/questions?state=open")).await;
+    assert_eq!(json!([]), open["items"]);
 }

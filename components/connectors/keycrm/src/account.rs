@@ -2,7 +2,7 @@
 //! sources and users were made: to the second, and nobody changes that.
 
 use tenon_sdk::model::{Account, Fault};
-use tenon_sdk::time;
+use tenon_sdk::{reason, time};
 
 use crate::api::Named;
 use crate::settings;
@@ -13,18 +13,28 @@ const OLDEST: usize = 3;
 /// Tries the key, and says whose it is.
 ///
 /// # Errors
-/// `configuration` when KeyCRM does not accept it.
+/// `configuration` when KeyCRM does not accept it, or nothing at the address tells whose it is.
 pub fn check() -> Result<Account, Fault> {
     let crm = settings::crm()?;
-    let sources = oldest(crm.first_page("/order/source")?.unwrap_or_default());
+    let told = crm.first_page("/order/source")?;
+    let mut is_told = told.is_some();
+    let sources = oldest(told.unwrap_or_default());
     let mut facts = facts("source", &sources);
     match crm.first_page("/users")? {
-        Some(users) => facts.extend(self::facts("user", &oldest(users))),
+        Some(users) => {
+            is_told = true;
+            facts.extend(self::facts("user", &oldest(users)));
+        }
         // Not every tariff shows users. Statuses tell less: some are put into every new account.
         None => {
-            let statuses = crm.first_page("/order/status")?.unwrap_or_default();
-            facts.extend(self::facts("status", &oldest(statuses)));
+            let told = crm.first_page("/order/status")?;
+            is_told |= told.is_some();
+            facts.extend(self::facts("status", &oldest(told.unwrap_or_default())));
         }
+    }
+    if !is_told {
+        let reason = reason!("account.unknown");
+        return Err(Fault::Configuration(reason.setting("base_url")));
     }
     Ok(Account {
         id: None,

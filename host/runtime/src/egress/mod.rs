@@ -26,6 +26,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::Serialize;
+use url::Url;
 
 use crate::ids::TenantId;
 use crate::manifest::{self, BadOrigin, Manifest};
@@ -98,6 +99,7 @@ impl EgressError {
 
 /// An endpoint with all that the host needs to talk to it.
 struct Endpoint {
+    address: Url,
     /// For people.
     origin: String,
     /// In the words of the manifest, for who counts requests.
@@ -155,7 +157,8 @@ impl Egress {
         let mut allowed = Vec::with_capacity(manifest.endpoints.len());
         let mut endpoints = Vec::with_capacity(manifest.endpoints.len());
         for endpoint in &manifest.endpoints {
-            let origin = endpoint.resolve(settings, &manifest.settings_schema)?;
+            let address = endpoint.address(settings, &manifest.settings_schema)?;
+            let origin = address.origin();
             let given = endpoint.credentials.iter().find_map(|name| {
                 let credential = manifest
                     .credentials
@@ -190,6 +193,7 @@ impl Egress {
                 },
             });
             endpoints.push(Endpoint {
+                address,
                 origin: name,
                 declared: Arc::from(endpoint.origin.as_str()),
                 client,
@@ -212,11 +216,9 @@ impl Egress {
         })
     }
 
-    /// Where its endpoints are, in the order of the manifest.
-    pub fn origins(&self) -> impl Iterator<Item = &str> {
-        self.endpoints
-            .iter()
-            .map(|endpoint| endpoint.origin.as_str())
+    /// The addresses of its endpoints, in the order of the manifest.
+    pub fn addresses(&self) -> impl Iterator<Item = &Url> {
+        self.endpoints.iter().map(|endpoint| &endpoint.address)
     }
 
     /// How much of its budgets is spent, endpoint by endpoint.

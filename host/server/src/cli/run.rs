@@ -399,9 +399,10 @@ fn questions(report: &RunReport, voice: &Voice, command: &str) -> String {
     text
 }
 
-/// The command line of this process, for a shell.
+/// The command line of this process, for a shell, as one that writes.
 fn this_command() -> String {
-    let arguments: Vec<String> = std::env::args().collect();
+    let arguments = std::env::args().filter(|argument| argument != "--preview");
+    let arguments: Vec<String> = arguments.collect();
     let quoted = shlex::try_join(arguments.iter().map(String::as_str));
     quoted.unwrap_or_else(|_| arguments.join(" "))
 }

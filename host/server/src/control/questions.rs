@@ -243,6 +243,26 @@ pub fn agreed(
     .collect()
 }
 
+/// Drops what is asked about the account of a connection, which the next run asks anew unless there is
+/// nothing to ask any more. Tells whether the connection was paused because of it.
+pub fn doubt_no_account(
+    db: &Connection,
+    tenant: &TenantId,
+    connection: &ConnectionId,
+) -> rusqlite::Result<bool> {
+    let mut dropped = db.prepare_cached(
+        "UPDATE questions SET state = 'expired'
+         WHERE tenant = ?1 AND connection = ?2 AND kind = 'account'
+             AND state IN ('open', 'declined')
+         RETURNING pauses",
+    )?;
+    let pauses = |row: &Row<'_>| row.get::<_, bool>(0);
+    let all = dropped
+        .query_map([tenant.as_str(), connection.as_str()], pauses)?
+        .collect::<rusqlite::Result<Vec<bool>>>()?;
+    Ok(all.contains(&true))
+}
+
 /// Takes note of an answer.
 pub fn answer(
     db: &Connection,

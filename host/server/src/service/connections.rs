@@ -212,6 +212,8 @@ impl Service {
             }
             self.check_put(&seen, &settings).await?;
             if let Some(revision) = self.put_checked(actor, &seen, &settings).await? {
+                self.ask_whose_it_is_again(actor, &seen.tenant, &seen.id)
+                    .await?;
                 return Ok(revision);
             }
             // It was changed, switched or upgraded meanwhile, so what was checked may not hold.
@@ -274,23 +276,24 @@ impl Service {
         }
         let place = (Some(tenant), Some(connection));
         let note = note(actor, place, "credential.put", json!({ "name": name }));
-        let (tenant, connection) = (tenant.clone(), connection.clone());
+        let (owner, id) = (tenant.clone(), connection.clone());
         let (name, data) = (name.to_owned(), self.options().data.clone());
         self.control()
             .write(move |db| {
-                if !connections::is_there(db, &tenant, &connection)? {
-                    return Err(Error::not_found(What::Connection, &connection));
+                if !connections::is_there(db, &owner, &id)? {
+                    return Err(Error::not_found(What::Connection, &id));
                 }
                 let place = CredentialPlace {
-                    tenant: &tenant,
-                    connection: &connection,
+                    tenant: &owner,
+                    connection: &id,
                     name: &name,
                 };
                 vault::put(db, &data, place, &secret)
                     .map_err(|error| Failure::new(format!("{error:#}")))?;
-                Ok(audit::note(db, &note, Timestamp::now())?)
+                Ok::<_, Error>(audit::note(db, &note, Timestamp::now())?)
             })
-            .await
+            .await?;
+        self.ask_whose_it_is_again(actor, tenant, connection).await
     }
 
     /// Removes a credential.

@@ -7,7 +7,7 @@ use serde_json::json;
 use tenon_host::ids::{ConnectionId, TenantId};
 
 use super::switching::go_on;
-use super::{Error, Service, What, note};
+use super::{Error, Service, What, note, nothing};
 use crate::control::audit::{self, Note};
 use crate::control::questions::{self, State, Stored};
 use crate::control::{Failure, connections};
@@ -60,8 +60,42 @@ impl Service {
         }
     }
 
+    /// After a change that may lead to another account: a connection that was paused because of whose
+    /// its account is goes on, and its next run finds out.
+    pub(super) async fn ask_whose_it_is_again(
+        &self,
+        actor: &str,
+        tenant: &TenantId,
+        connection: &ConnectionId,
+    ) -> Result<(), Error> {
+        let stored = self.stored(tenant, connection).await?;
+        if !matches!(stored.state, connections::State::Paused { .. }) {
+            return Ok(());
+        }
+        let manifest = self.connector(&stored.digest).await?.manifest.clone();
+        let place = (Some(tenant), Some(connection));
+        let note = note(actor, place, "connection.enable", nothing());
+        let (owner, id) = (tenant.clone(), connection.clone());
+        let goes_on = (self.control())
+            .write(move |db| {
+                let goes_on = questions::doubt_no_account(db, &owner, &id)?;
+                if goes_on {
+                    let now = Timestamp::now();
+                    go_on(db, &manifest, &owner, &id, now)?;
+                    audit::note(db, &note, now)?;
+                }
+                Ok::<_, Error>(goes_on)
+            })
+            .await?;
+        if goes_on {
+            self.gone_on(tenant, connection).await?;
+        }
+        Ok(())
+    }
+
     async fn agree(&self, stored: Stored, note: Note) -> Result<(), Error> {
         let (tenant, connection) = (stored.tenant.clone(), stored.connection.clone());
+        let (actor, of_account) = (note.actor.clone(), stored.question.is_of_account());
         let request = NewRequest {
             tenant: tenant.clone(),
             connection: connection.clone(),
@@ -99,6 +133,9 @@ impl Service {
         if let Err(failure) = asked {
             let refused = (refused.lock().unwrap_or_else(PoisonError::into_inner)).take();
             return Err(refused.unwrap_or_else(|| failure.into()));
+        }
+        if pauses && of_account {
+            self.set_up_anew(&actor, &tenant, &connection).await?;
         }
         if pauses {
             self.gone_on(&tenant, &connection).await?;

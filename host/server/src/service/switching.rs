@@ -178,21 +178,53 @@ impl Service {
         self.reschedule(tenant, connection).await?;
         let now = Timestamp::now();
         self.queue().switched(tenant, connection, now).await?;
+        let (service, owner, id) = (self.clone(), tenant.clone(), connection.clone());
+        let cleaning = async move { service.clean_up(&owner, &id).await };
+        let failed = "connection.cleanup_failed";
+        self.beside(actor, tenant, connection, failed, cleaning)
+            .await
+    }
+
+    /// Sets up the counterpart of a connection that is another account's now. That it cannot be done,
+    /// because the counterpart does not answer, is noted in the audit.
+    pub(super) async fn set_up_anew(
+        &self,
+        actor: &str,
+        tenant: &TenantId,
+        connection: &ConnectionId,
+    ) -> Result<(), Error> {
+        let (service, owner, id) = (self.clone(), tenant.clone(), connection.clone());
+        let who = actor.to_owned();
+        let setting_up = async move { service.rotate_hook(&who, &owner, &id).await.map(drop) };
+        let failed = "connection.setup_failed";
+        self.beside(actor, tenant, connection, failed, setting_up)
+            .await
+    }
+
+    /// Waits a moment for work at the counterpart, which goes on by itself after that. Its failure is
+    /// noted in the audit, by this name, and is nobody else's.
+    async fn beside(
+        &self,
+        actor: &str,
+        tenant: &TenantId,
+        connection: &ConnectionId,
+        failed: &'static str,
+        work: impl Future<Output = Result<(), Error>> + Send + 'static,
+    ) -> Result<(), Error> {
         let (service, actor) = (self.clone(), actor.to_owned());
         let (tenant, connection) = (tenant.clone(), connection.clone());
-        let cleaning = tokio::spawn(async move {
-            let cleaned = service.clean_up(&tenant, &connection).await;
-            let Err(error) = cleaned else { return Ok(()) };
+        let work = tokio::spawn(async move {
+            let Err(error) = work.await else {
+                return Ok(());
+            };
             let place = (Some(&tenant), Some(&connection));
             let told = error.told();
             let detail = json!({ "reason": told.text, "why": told.why });
-            let note = note(&actor, place, "connection.cleanup_failed", detail);
-            service.audit(note).await
+            service.audit(note(&actor, place, failed, detail)).await
         });
-        match tokio::time::timeout(MOMENT, cleaning).await {
-            Ok(Ok(cleaned)) => cleaned,
+        match tokio::time::timeout(MOMENT, work).await {
+            Ok(Ok(noted)) => noted,
             Ok(Err(panic)) => Err(Failure::new(panic).into()),
-            // It goes on by itself.
             Err(_) => Ok(()),
         }
     }

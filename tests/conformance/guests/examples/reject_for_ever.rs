@@ -9,10 +9,10 @@ guest!(Guest);
 impl Attack for Guest {
     fn run(_argument: &str) -> Result<(), Fault> {
         let long = "ї".repeat(32 << 10);
-        for _ in 0..2_000 {
+        for number in 0..2_000 {
             run::reject(&[Rejection {
                 record_kind: long.clone(),
-                subject: Subject::Origin("order".to_owned()),
+                subject: Subject::Origin(format!("order:{number}")),
                 label: long.clone(),
                 reason: said(long.as_str()),
             }]);

@@ -6,42 +6,63 @@ import { Act, html, ProblemNote, Said, Section, useAnswer, useEvery } from "../u
 import { baseOf } from "./connection-frame.js";
 import { jobTitle } from "./connection-lists.js";
 
-/** The questions of a connection that wait for an answer; nothing where there is none. */
+/** The kind of a question about whose the account at the counterpart is. */
+const ACCOUNT = "account";
+
+/**
+ * The questions of a connection that wait for an answer, and those that were answered with no and are
+ * still asked; nothing where there is none.
+ */
 export function Questions({ connection, manifest, may, again }) {
   const base = baseOf(connection);
-  const asked = useAnswer(() => get(`${base}/questions`, { state: "open", limit: 100 }), [base, connection.open_questions]);
-  useEvery(connection.open_questions ? 6000 : 0, asked.again);
-  if (!connection.open_questions) return null;
+  const open = useAnswer(() => get(`${base}/questions`, { state: "open", limit: 100 }), [base, connection.open_questions]);
+  const declined = useAnswer(() => get(`${base}/questions`, { state: "declined", limit: 100 }), [base, connection.open_questions]);
+  const asked = async () => Promise.all([open.again(), declined.again()]);
+  useEvery(connection.open_questions ? 6000 : 0, asked);
+  const problem = open.problem || declined.problem;
+  const items = [...(open.value?.items ?? []), ...(declined.value?.items ?? [])];
+  if (!problem && items.length === 0) return null;
   const answer = async (question, word) => {
     await post(at`/tenants/${connection.tenant}/connections/${connection.id}/questions/${question.id}/answer`, { answer: word });
-    await asked.again();
+    await asked();
     again();
   };
   return html`<${Section} title=${t("question.title")} lead=${t("question.lead")}>
-    ${asked.problem && html`<${ProblemNote} problem=${asked.problem} again=${asked.again} />`}
-    ${asked.value?.items.map((one) => html`<div class="note warn" key=${one.id}>
+    ${problem && html`<${ProblemNote} problem=${problem} again=${asked} />`}
+    ${items.map((one) => html`<div class="note warn" key=${one.id}>
       <${What} question=${one} base=${base} />
       <p class="faint">${t("question.asked", { job: jobTitle(manifest, one.job), time: moment(one.asked_at) })}</p>
-      ${(one.pauses ? may.manage : may.operate) && html`
-        <ul>
-          <li>${one.pauses ? t("question.yes_goes_on") : t("question.yes_does")}</li>
-          <li>${t("question.no_does")}</li>
-        </ul>
-        <div class="actions start">
-          <${Act} kind="danger" on=${() => answer(one, "yes")} done=${t("question.agreed")} label=${`${t("question.yes")}: ${one.text}`}>${t("question.yes")}<//>
-          <${Act} on=${() => answer(one, "no")} done=${t("question.declined")} label=${`${t("question.no")}: ${one.text}`}>${t("question.no")}<//>
-        </div>`}
+      ${(one.pauses ? may.manage : may.operate) && html`<${Answers} connection=${connection} question=${one} on=${(word) => answer(one, word)} />`}
     </div>`)}
   <//>`;
+}
+
+/** What each answer does, and the buttons. Who said no can still say yes. */
+function Answers({ connection, question, on }) {
+  const isOff = connection.state === "off";
+  const yes = isOff ? "question.yes_waits" : question.pauses ? "question.yes_goes_on" : "question.yes_does";
+  const of = question.kind === ACCOUNT ? "question.account_" : "question.";
+  const isOpen = question.state === "open";
+  return html`
+    <ul>
+      <li>${t(yes)}</li>
+      <li>${isOpen ? t(`${of}no_does`) : t("question.was_declined")}</li>
+    </ul>
+    <div class="actions start">
+      <${Act} kind="danger" on=${() => on("yes")} done=${t(isOff ? "question.agreed_off" : "question.agreed")} label=${`${t(`${of}yes`)}: ${question.text}`}>${t(`${of}yes`)}<//>
+      ${isOpen && html`<${Act} on=${() => on("no")} done=${t("question.declined")} label=${`${t(`${of}no`)}: ${question.text}`}>${t(`${of}no`)}<//>`}
+    </div>`;
 }
 
 /** What is asked, with its numbers and some of the records by name. */
 export function What({ question, base }) {
   const { affected, total, samples } = question;
   const more = affected - samples.length;
-  return html`
+  const said = html`
     <p><strong>${question.text}</strong></p>
-    <${Said} why=${question.why} base=${base} />
+    <${Said} why=${question.why} base=${base} />`;
+  if (question.kind === ACCOUNT) return said;
+  return html`${said}
     <p>${t("question.numbers", { kind: named("record_kind", question.kind), affected, total })}</p>
     ${samples.length > 0 && html`<details><summary>${t("question.samples")}</summary>
       <ul>${samples.map((name) => html`<li>${name}</li>`)}${more > 0 && html`<li class="faint">${t("question.more", { more })}</li>`}</ul>
