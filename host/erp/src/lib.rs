@@ -19,6 +19,7 @@ mod orders;
 mod partners;
 mod reading;
 mod record;
+mod said;
 mod schema;
 mod settings;
 mod sql;

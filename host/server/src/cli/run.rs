@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 use tenon_host::ids::TenantId;
-use tenon_host::observe::{Level, LogLine, Observer, Progress, Stop};
+use tenon_host::observe::{Level, LogLine, Observer, Progress, Stop, Written};
 use tenon_host::report::{Outcome, RejectedRecord, RunReport};
 use tenon_host::{
     CallError, ConnectError, Connection, ConnectionSpec, EgressSettings, Host, JobRequest, Limits,
@@ -19,7 +19,7 @@ use tenon_host::{
 use tokio::sync::watch;
 
 use super::args::{self, Connect, Place};
-use super::{Exit, site, stop_signal};
+use super::{Exit, changes, site, stop_signal};
 use crate::control::{Control, tenants};
 use crate::journal::Journal;
 use crate::vault;
@@ -41,15 +41,22 @@ pub async fn run(args: args::Run) -> anyhow::Result<Exit> {
     );
     let request = JobRequest {
         argument: args.argument,
-        mode: if args.preview {
-            Mode::Preview
-        } else {
-            Mode::Live
+        mode: match (args.preview, args.compare) {
+            (_, true) => Mode::Compare,
+            (true, false) => Mode::Preview,
+            (false, false) => Mode::Live,
         },
         confirmed: args.confirmed.into_iter().collect(),
         ..JobRequest::asked(args.job)
     };
-    let watcher = Arc::new(Watcher::new(args.verbose, args.connect.json, journal));
+    let lowest = if args.verbose {
+        Level::Debug
+    } else {
+        Level::Warn
+    };
+    let mut watcher = Watcher::new(lowest, args.connect.json, journal);
+    watcher.changes = args.changes;
+    let watcher = Arc::new(watcher);
     let listening = Arc::clone(&watcher);
     tokio::spawn(async move {
         stop_signal().await;
@@ -222,12 +229,17 @@ fn limits(given: &[(String, u64)]) -> anyhow::Result<Limits> {
 struct Watcher {
     journal: Journal,
     bar: ProgressBar,
+    /// Lines below it are not shown.
     lowest: Level,
+    /// The result is JSON.
+    json: bool,
+    /// Every change is printed, on standard output.
+    changes: bool,
     stop: watch::Sender<bool>,
 }
 
 impl Watcher {
-    fn new(verbose: bool, json: bool, journal: Journal) -> Watcher {
+    fn new(lowest: Level, json: bool, journal: Journal) -> Watcher {
         let bar = if json || !std::io::stderr().is_terminal() {
             ProgressBar::hidden()
         } else {
@@ -236,7 +248,9 @@ impl Watcher {
         Watcher {
             journal,
             bar,
-            lowest: if verbose { Level::Debug } else { Level::Warn },
+            lowest,
+            json,
+            changes: false,
             stop: watch::Sender::new(false),
         }
     }
@@ -259,6 +273,19 @@ impl Observer for Watcher {
         } = record;
         let message = format!("{kind} {id} was not taken: {reason}");
         self.journal.note(Level::Warn, &message, Some(id));
+    }
+
+    fn wrote(&self, written: &Written) {
+        if !self.changes {
+            return;
+        }
+        let line = if self.json {
+            // It holds texts alone.
+            serde_json::to_string(written).unwrap_or_default()
+        } else {
+            changes::text(written)
+        };
+        self.bar.suspend(|| println!("{line}"));
     }
 
     fn log(&self, line: LogLine) {

@@ -7,7 +7,7 @@
 //! once.
 
 pub mod audit;
-mod columns;
+pub(crate) mod columns;
 pub mod connections;
 pub mod credentials;
 pub mod failed;

@@ -17,7 +17,7 @@ use jiff::{SignedDuration, Timestamp};
 use rusqlite::Connection;
 use tenon_host::ids::{ConnectionId, TenantId};
 use tenon_host::model::Fault;
-use tenon_host::{CallError, Cause, Webhook};
+use tenon_host::{CallError, Cause, Mode, Webhook};
 use tokio::sync::Notify;
 
 use crate::control::{Failure, webhooks};
@@ -389,7 +389,7 @@ async fn ask(
         connection: connection.clone(),
         job: wanted.job,
         argument: wanted.argument,
-        preview: false,
+        mode: Mode::Live,
         cause: Cause::Webhook,
         priority: Priority::Webhook,
         due: None,

@@ -133,7 +133,7 @@ async fn add_keycrm(language: &str, last_days: &str) {
         .expect("a press");
     site.until(CONNECTION, |connection| {
         let last = &connection["last_run"];
-        last["preview"] == false && last["outcome"] == "done" && connection["running"].is_null()
+        last["mode"] == "live" && last["outcome"] == "done" && connection["running"].is_null()
     })
     .await;
     let done = browser.text("outcome.done");
@@ -366,7 +366,9 @@ async fn a_preview_of_a_connection_that_is_on_is_followed_to_what_it_would_do() 
     browser.see(&browser.text("run.rejected")).await;
     browser.see(&browser.text("run.no_change_wanted")).await;
     browser.press("progress.run").await;
-    browser.see(&browser.text("run.preview")).await;
+    browser
+        .see(&browser.text("run.wrote_nothing.preview"))
+        .await;
     assert!(site.connection().await["last_run"].is_null());
 }
 
