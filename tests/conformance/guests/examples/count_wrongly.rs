@@ -1,6 +1,6 @@
 //! Makes three records at the platform and one at the counterpart, and counts as its argument says.
 
-use tenon_hostile_guests::{Attack, guest, write};
+use tenon_hostile_guests::{Attack, guest, said, write};
 use tenon_sdk::model::{Change, Fault, Progress, Written};
 use tenon_sdk::runtime::run;
 
@@ -43,7 +43,7 @@ impl Attack for Guest {
             "none" => count(0, 0),
             "less" => count(2, 0),
             "more" => count(50, 7),
-            "fault" => return Err(Fault::Transient("the counterpart sleeps".into())),
+            "fault" => return Err(Fault::Transient(said("the counterpart sleeps"))),
             // `silent` and `before` say nothing.
             _ => {}
         }
