@@ -362,9 +362,10 @@ async fn a_preview_of_a_connection_that_is_on_is_followed_to_what_it_would_do() 
     browser
         .wait("//*[@role='status' and contains(@class, 'good')]")
         .await;
-    // What it could not take is told with its reason, and the run is a click away.
+    // What it could not take is told with its reason, what it would write record by record, and the
+    // run is a click away.
     browser.see(&browser.text("run.rejected")).await;
-    browser.see(&browser.text("run.no_change_wanted")).await;
+    browser.see(":order:").await;
     browser.press("progress.run").await;
     browser
         .see(&browser.text("run.wrote_nothing.preview"))

@@ -8,8 +8,7 @@ use serde_json::json;
 use tenon_sdk::erp::partners;
 use tenon_sdk::import::Tally;
 use tenon_sdk::model::{
-    self, Cause, Directive, Effect, Fault, Instant, Key, Money, Outcome, PartnerRole, Reason,
-    Subject,
+    self, Cause, Directive, Fault, Instant, Key, Money, Outcome, PartnerRole, Reason, Subject,
 };
 use tenon_sdk::runtime::{bindings, storage};
 use tenon_sdk::time::{self, MINUTE};
@@ -113,8 +112,8 @@ fn show(context: &Context, keys: Vec<Key>, tally: &mut Tally) -> Result<(), Faul
     let mut looked = Vec::new();
     for ((key, _), outcome) in balances.iter().zip(set) {
         match outcome {
-            Ok(_) => {
-                tally.count(Effect::Updated);
+            Ok(saved) => {
+                tally.count(saved.effect);
                 looked.push((format!("{LOOKED}{key}"), now.to_string().into_bytes()));
             }
             Err(Fault::Rejected(reason)) => reject(key, reason, tally),
