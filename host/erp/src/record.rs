@@ -300,7 +300,8 @@ fn change<R: Record>(
         }
         (By::Connector, speaker) => {
             given.claim(speaker);
-            let said = speaker.map(|origin| accounts.of(owner_of(origin)));
+            let heard = speaker.filter(|_| !writer.compares);
+            let said = heard.map(|origin| accounts.of(owner_of(origin)));
             let writes = (filed.record).reconcile(&mut given, speaker, owned, said);
             writes.map_err(|unowned| Halt::Refused(unowned.into()))?
         }

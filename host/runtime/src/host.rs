@@ -724,7 +724,7 @@ impl Host {
             .begin(&connection.tenant, &connection.id)
             .await?;
         if request.mode == Mode::Compare {
-            forget_storage(work.as_mut()).await?;
+            begin_comparison(work.as_mut()).await?;
         }
         let run = Run {
             report: begin_report(connection, &request.job, request.mode),
@@ -937,7 +937,8 @@ impl Ending {
 
 /// Lets a comparison begin as a first run does, so that it goes over everything. Nothing of it is
 /// committed.
-async fn forget_storage(work: &mut dyn UnitOfWork) -> Result<(), Fault> {
+async fn begin_comparison(work: &mut dyn UnitOfWork) -> Result<(), Fault> {
+    work.compare().await?;
     loop {
         let kept = work.scan(String::new(), None, 1_000).await?;
         if kept.is_empty() {

@@ -77,6 +77,13 @@ pub trait UnitOfWork: Erp + State + Send {
     /// Forgets everything since the last commit. The unit can be used on.
     async fn rollback(&mut self) -> Answer<()>;
 
+    /// From now on a save of this unit answers all that differs from what is given, whatever the account
+    /// said before. Nothing of it will be committed. A platform that keeps no
+    /// [`Said`](crate::parts::Said) does so in any case.
+    async fn compare(&mut self) -> Answer<()> {
+        Ok(())
+    }
+
     /// Keeps how a run went: with the next commit, replacing what was kept for the same run. A
     /// platform that shows no reports leaves it out.
     async fn keep_report(&mut self, report: &RunReport) -> Answer<()> {

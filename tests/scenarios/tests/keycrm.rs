@@ -1214,6 +1214,14 @@ fn a_manager_that_people_changed_stays_until_the_crm_names_another() {
     edit(&shop, id, |order| order["manager"] = "own".into());
     change("three", petro);
     assert_eq!("own", shop.order(id)["manager"]);
+    // A comparison tells it, and leaves it.
+    let compared = shop.compare("orders", settings());
+    let told = (compared.written.iter()).find(|one| one.record_kind == "order");
+    let fields: Vec<_> = (told.expect("a difference").changes.iter())
+        .map(|change| change.field.as_str())
+        .collect();
+    assert_eq!(vec!["manager"], fields);
+    assert_eq!("own", shop.order(id)["manager"]);
 }
 
 #[test]

@@ -169,6 +169,22 @@ async fn what_was_refused_was_not_said() {
 }
 
 #[tokio::test]
+async fn a_comparison_tells_what_people_changed_and_leaves_it() {
+    let shop = shop().await;
+    shop.save_order(told("ann", "one")).await.unwrap();
+    set(&shop, "manager", json!("bob")).await;
+    let mut unit = shop.unit().await;
+    unit.compare().await.unwrap();
+    let given = vec![told("ann", "one")];
+    let saved = only(unit.save_orders(given, OrderFields::all()).await).unwrap();
+    assert_eq!(vec!["manager"], fields(&saved));
+    drop(unit);
+    assert_eq!(json!("bob"), field(&shop, "manager"));
+    let saved = shop.save_order(told("ann", "one")).await;
+    assert_eq!(Effect::Unchanged, effect(&saved), "nor is it forgotten");
+}
+
+#[tokio::test]
 async fn what_was_rolled_back_was_not_said() {
     let shop = shop().await;
     shop.save_order(told("ann", "one")).await.unwrap();

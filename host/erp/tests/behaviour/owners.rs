@@ -471,3 +471,82 @@ async fn the_first_save_after_the_upgrade_takes_what_was_nobodys() {
     // What no account has saved stays people's.
     assert_eq!(json!(null), shop.all("orders")[1]["lines"][0]["origin"]);
 }
+
+#[tokio::test]
+async fn a_picture_that_came_by_itself_goes_when_its_source_names_its_list_without_it() {
+    let shop = Shop::new();
+    let image = |name: &str| Image {
+        file_name: name.into(),
+        digest: name.into(),
+        ..Image::default()
+    };
+    let given = |names: &[&str]| Product {
+        images: names.iter().map(|name| image(name)).collect(),
+        ..product("moysklad:m1:product:1", "Cup")
+    };
+    let key = shop.save_product(given(&["a.png"])).await.unwrap().key;
+    let mut unit = shop.unit().await;
+    unit.save_image(key.clone(), image("b.png"), b"2".to_vec())
+        .await
+        .unwrap();
+    unit.commit().await.unwrap();
+    // The list is the one that it named last, before the second picture came.
+    shop.save_product_fields(given(&["a.png"]), ProductFields::IMAGES)
+        .await
+        .unwrap();
+    let shown = shop.all("products").remove(0)["images"].clone();
+    assert_eq!(vec!["a.png"], names(&shown, "file_name"));
+    let gone = shop.unit().await.read_image(key, "b.png".into()).await;
+    assert!(gone.is_err());
+}
+
+#[tokio::test]
+async fn a_part_that_people_name_otherwise_becomes_theirs() {
+    let shop = Shop::new();
+    let given = |comment: &str, fee: &str| {
+        let charge = |name: &str, amount: &str| Charge {
+            name: name.into(),
+            amount: amount.parse().unwrap(),
+            ..Charge::default()
+        };
+        Order {
+            comment: Some(comment.into()),
+            charges: vec![charge("tax", "5"), charge("fee", fee)],
+            ..order(ORDER)
+        }
+    };
+    shop.save_order(given("one", "1")).await.unwrap();
+    edit(&shop, "orders", |order| {
+        order["charges"][0]["name"] = json!("VAT");
+    })
+    .await;
+    shop.save_order(given("two", "2")).await.unwrap();
+    let shown = shop.all("orders").remove(0)["charges"].clone();
+    assert_eq!(vec!["VAT", "fee"], names(&shown, "name"));
+    assert_eq!(json!(null), shown[0]["origin"]);
+    assert_eq!("2", shown[1]["amount"]);
+}
+
+#[tokio::test]
+async fn what_people_add_to_a_record_from_before_stays_theirs() {
+    let shop = Shop::new();
+    shop.save_order(told()).await.unwrap();
+    let db = rusqlite::Connection::open(shop.file()).unwrap();
+    db.execute_batch(
+        "UPDATE orders SET said = NULL, doc = replace(doc, '\"origin\":\"keycrm:k1:order:7\",', '')",
+    )
+    .unwrap();
+    drop(db);
+    edit(&shop, "orders", |order| {
+        push(
+            &mut order["lines"],
+            json!({ "id": "own", "name": "Bag", "quantity": "1", "price": "15" }),
+        );
+    })
+    .await;
+    let mut fewer = told();
+    fewer.lines.pop();
+    shop.save_order(fewer).await.unwrap();
+    let shown = shop.all("orders").remove(0)["lines"].clone();
+    assert_eq!(vec!["1", "own"], names(&shown, "id"));
+}
