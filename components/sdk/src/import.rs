@@ -17,7 +17,7 @@ use std::hash::{Hash, Hasher};
 use siphasher::sip128::SipHasher13;
 
 use crate::model::{
-    Binding, Directive, Effect, Fault, Origin, Progress, Reason, Rejection, Saved, Subject,
+    Binding, Directive, Effect, Fault, Origin, Progress, Reason, Rejection, RunMode, Saved, Subject,
 };
 use crate::reason;
 use crate::runtime::{bindings, run};
@@ -81,15 +81,22 @@ impl Tally {
     }
 }
 
-/// What is known about the given counterpart records, by origin.
+/// What is known about the given counterpart records, by origin. In a comparison without
+/// fingerprints: what was agreed once is looked at again.
 pub fn bound(kind: &str, origins: &[Origin]) -> HashMap<Origin, Binding> {
     if origins.is_empty() {
         return HashMap::new();
     }
+    let compares = run::mode() == RunMode::Compare;
     bindings::by_origin(kind, origins)
         .into_iter()
         .flatten()
-        .map(|binding| (binding.origin.clone(), binding))
+        .map(|mut binding| {
+            if compares {
+                binding.fingerprint = None;
+            }
+            (binding.origin.clone(), binding)
+        })
         .collect()
 }
 

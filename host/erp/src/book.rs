@@ -86,6 +86,8 @@ pub(crate) fn each<I, T>(
 pub(crate) struct Book {
     lease: Lease,
     phase: Phase,
+    /// Saves answer all that differs, see [`Writer::compares`].
+    pub(crate) compares: bool,
 }
 
 enum Phase {
@@ -127,6 +129,7 @@ impl Book {
         Book {
             lease,
             phase: Phase::Reading,
+            compares: false,
         }
     }
 
@@ -165,6 +168,7 @@ impl Book {
                 let outcome = act(&mut Writer {
                     db: &self.lease,
                     now: jiff::Timestamp::now().as_millisecond(),
+                    compares: self.compares,
                     transaction,
                 });
                 self.settle(outcome)
@@ -320,6 +324,8 @@ fn end(db: &Connection, transaction: &Transaction) -> Result<(), Halt> {
 pub(crate) struct Writer<'a> {
     pub(crate) db: &'a Connection,
     pub(crate) now: i64,
+    /// What accounts said before does not count.
+    pub(crate) compares: bool,
     transaction: &'a mut Transaction,
 }
 

@@ -5,9 +5,10 @@ use std::fmt::Display;
 
 use rusqlite::{Connection, params};
 use tenon_host::model::{
-    Category, Directory, Effect, Image, Key, Price, Product, ProductFields, ProductLookup,
-    ProductVariant, Reason, RecordKind, Saved,
+    Category, CategoryFields, Directory, Effect, FieldChange, Image, Key, Price, Product,
+    ProductFields, ProductLookup, ProductVariant, Reason, RecordKind, Saved, owner_of,
 };
+use tenon_host::parts::{self, Said, Unowned, unowned};
 
 use crate::book::{Halt, Target, Writer, refuse, variant_owner};
 use crate::feed::Stream;
@@ -23,6 +24,7 @@ impl Record for Product {
         by_origin: sql::PRODUCT_BY_ORIGIN,
         page: sql::PRODUCTS_PAGE,
     };
+    const HEAR: &'static str = sql::HEAR_PRODUCT;
     type Fields = ProductFields;
 
     fn every_field() -> ProductFields {
@@ -43,6 +45,7 @@ impl Record for Product {
     fn settle_parts(
         &mut self,
         before: Option<&Product>,
+        origin: Option<&str>,
         owned: ProductFields,
         by: By,
         writer: &mut Writer<'_>,
@@ -57,6 +60,10 @@ impl Record for Product {
                 variant.key.clone_from(&known.key);
                 if variant.origin.is_none() {
                     variant.origin.clone_from(&known.origin);
+                }
+                match by {
+                    By::Connector => merge_prices(variant, known, origin, i)?,
+                    By::People => parts::inherit(&mut variant.prices, &known.prices),
                 }
             } else if let Some(key) = &variant.key {
                 if by == By::Connector {
@@ -87,8 +94,30 @@ impl Record for Product {
         }
     }
 
-    fn adopt(&mut self, given: Product, owned: ProductFields) -> bool {
-        Product::adopt(self, given, owned)
+    fn claim(&mut self, origin: Option<&str>) {
+        Product::claim(self, origin);
+    }
+
+    fn inherit(&mut self, known: &Product) {
+        Product::inherit(self, known);
+    }
+
+    fn reconcile(
+        &self,
+        given: &mut Product,
+        origin: Option<&str>,
+        owned: ProductFields,
+        said: Option<&mut Said>,
+    ) -> Result<ProductFields, Unowned> {
+        Product::reconcile(self, given, origin, owned, said)
+    }
+
+    fn note(&self, owned: ProductFields, said: &mut Said) {
+        Product::note(self, owned, said);
+    }
+
+    fn replace(&mut self, given: Product, owned: ProductFields) -> Vec<FieldChange> {
+        Product::replace(self, given, owned)
     }
 
     fn check(&self, owned: ProductFields, writer: &mut Writer<'_>) -> Result<(), Halt> {
@@ -133,6 +162,7 @@ impl Record for Product {
                 head.version,
                 head.changed_at,
                 head.position,
+                head.said,
                 doc,
                 normal::name(&self.name),
                 normal::code(self.sku.as_deref()),
@@ -173,6 +203,23 @@ impl Record for Product {
             drop_stale_images(writer.db, id, &self.images)?;
         }
         Ok(())
+    }
+}
+
+/// Prices of a variant have owners as those of a product have.
+fn merge_prices(
+    variant: &mut ProductVariant,
+    known: &ProductVariant,
+    origin: Option<&str>,
+    i: usize,
+) -> Result<(), Halt> {
+    let given = std::mem::take(&mut variant.prices);
+    match parts::merge(&known.prices, given, origin.map(owner_of), |_| false) {
+        Ok(prices) => {
+            variant.prices = prices;
+            Ok(())
+        }
+        Err(place) => refuse(unowned(format_args!("variants[{i}].prices"), place)),
     }
 }
 
@@ -260,7 +307,11 @@ fn drop_stale_images(db: &Connection, product: i64, shown: &[Image]) -> rusqlite
             })
         })?
         .collect::<Result<_, _>>()?;
-    for image in kept.iter().filter(|image| !shown.contains(image)) {
+    let is_shown = |image: &&Image| {
+        let mut shown = shown.iter();
+        shown.any(|one| one.file_name == image.file_name && one.digest == image.digest)
+    };
+    for image in kept.iter().filter(|image| !is_shown(image)) {
         db.prepare_cached(sql::REMOVE_IMAGE)?
             .execute(params![product, image.file_name])?;
     }
@@ -321,11 +372,12 @@ pub(crate) fn read_image(db: &Connection, product: &str, digest: &str) -> Result
     }
 }
 
-/// Adds a picture, or replaces the one of the same file name.
+/// Adds a picture, or replaces the one of the same file name, whose owner it keeps. A new one without
+/// an origin takes that of the product.
 pub(crate) fn save_image(
     writer: &mut Writer<'_>,
     product: &str,
-    image: Image,
+    mut image: Image,
     content: &[u8],
 ) -> Result<Saved, Halt> {
     if image.file_name.is_empty() {
@@ -336,17 +388,33 @@ pub(crate) fn save_image(
         .db
         .prepare_cached(sql::WRITE_IMAGE)?
         .execute(params![filed.id, image.file_name, image.digest, content])?;
-    let images = &mut filed.record.images;
+    let mut accounts = filed.accounts();
+    let mut images = filed.record.images.clone();
+    if image.origin.is_none() {
+        image.origin.clone_from(&filed.head.origin);
+    }
+    let speaker = image.origin.clone();
     match images
         .iter_mut()
         .find(|known| known.file_name == image.file_name)
     {
-        Some(known) if *known == image => return Ok(filed.saved(Effect::Unchanged)),
-        Some(known) => *known = image,
-        None => images.push(image),
+        Some(known) => known.digest = image.digest,
+        None => {
+            images.push(image);
+        }
     }
+    if filed.record.images == images {
+        return Ok(filed.saved(Effect::Unchanged));
+    }
+    let changes = vec![FieldChange::of("images", &filed.record.images, &images)];
+    filed.record.images = images;
+    // Its list of pictures is news again, even if it is the one from before this picture came.
+    if let Some(origin) = speaker {
+        Product::forget(ProductFields::IMAGES, accounts.of(owner_of(&origin)));
+    }
+    filed.head.said = Some(accounts.to_bytes());
     record::rewrite(writer, &mut filed)?;
-    Ok(filed.saved(Effect::Updated))
+    Ok(filed.saved_with(Effect::Updated, changes))
 }
 
 impl Record for Category {
@@ -358,10 +426,12 @@ impl Record for Category {
         by_origin: sql::CATEGORY_BY_ORIGIN,
         page: sql::CATEGORIES_PAGE,
     };
-    /// A category is saved whole.
-    type Fields = ();
+    const HEAR: &'static str = sql::HEAR_CATEGORY;
+    type Fields = CategoryFields;
 
-    fn every_field() {}
+    fn every_field() -> CategoryFields {
+        CategoryFields::all()
+    }
 
     fn identity(&mut self) -> Identity<'_> {
         Identity {
@@ -371,15 +441,35 @@ impl Record for Category {
         }
     }
 
-    fn adopt(&mut self, given: Category, (): ()) -> bool {
-        let changed = *self != given;
-        *self = given;
-        changed
+    fn claim(&mut self, origin: Option<&str>) {
+        Category::claim(self, origin);
     }
 
-    fn check(&self, (): (), writer: &mut Writer<'_>) -> Result<(), Halt> {
+    fn inherit(&mut self, _known: &Category) {}
+
+    fn reconcile(
+        &self,
+        given: &mut Category,
+        origin: Option<&str>,
+        owned: CategoryFields,
+        said: Option<&mut Said>,
+    ) -> Result<CategoryFields, Unowned> {
+        Category::reconcile(self, given, origin, owned, said)
+    }
+
+    fn note(&self, owned: CategoryFields, said: &mut Said) {
+        Category::note(self, owned, said);
+    }
+
+    fn replace(&mut self, given: Category, owned: CategoryFields) -> Vec<FieldChange> {
+        Category::replace(self, given, owned)
+    }
+
+    fn check(&self, owned: CategoryFields, writer: &mut Writer<'_>) -> Result<(), Halt> {
         check::name(&self.name)?;
-        if let Some(parent) = &self.parent {
+        if owned.contains(CategoryFields::PARENT)
+            && let Some(parent) = &self.parent
+        {
             writer.require(Target::Category, parent, "parent")?;
         }
         Ok(())
@@ -398,6 +488,7 @@ impl Record for Category {
                 head.version,
                 head.changed_at,
                 head.position,
+                head.said,
                 doc,
             ])
             .map(drop)
@@ -416,9 +507,9 @@ pub(crate) fn save_category(
     writer: &mut Writer<'_>,
     category: Category,
     by: By,
-) -> Result<tenon_host::model::Saved, Halt> {
+) -> Result<Saved, Halt> {
     refuse_loop(writer.db, &category)?;
-    record::save(writer, category, (), by)
+    record::save(writer, category, CategoryFields::all(), by)
 }
 
 /// A new category has nothing under it, so only a known one can close a loop.

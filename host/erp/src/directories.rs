@@ -1,7 +1,7 @@
 //! Directories: short lists that other records point at. Keys are unique within a directory.
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
-use tenon_host::model::{Directory, Effect, Entry, Key, Reason, Saved};
+use tenon_host::model::{Directory, Effect, Entry, FieldChange, Key, Reason, Saved};
 
 use crate::book::{Halt, Writer, refuse};
 use crate::{check, normal, reasons, record, sql};
@@ -113,7 +113,11 @@ pub(crate) fn ensure(
     if let Some(known) = find(db, sql::ENTRY_BY_NAME, directory, &normal::name(name))? {
         db.prepare_cached(sql::SET_ENTRY_ORIGIN)?
             .execute(params![known.id, origin])?;
-        return Ok(saved(known.key, Effect::Updated));
+        let changes = vec![FieldChange::of("origin", &None, &Some(origin.to_owned()))];
+        return Ok(Saved {
+            changes,
+            ..saved(known.key, Effect::Updated)
+        });
     }
     let entry = Entry {
         name: name.trim().to_owned(),

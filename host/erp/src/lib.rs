@@ -20,6 +20,7 @@ mod partners;
 mod reading;
 mod reasons;
 mod record;
+mod said;
 mod schema;
 mod settings;
 mod sql;

@@ -1,6 +1,8 @@
 //! Puts records into a tenant's file from JSON, for testing and small installations.
 //!
-//! People speak here, so a record is what they say: all its fields count, and its key is kept.
+//! People speak here, so a record is what they say: all its fields count, and its key is kept. Parts
+//! whose origin they leave out keep their owner where they are known by the same id, name, price type
+//! or file name; new ones are the people's own.
 //! All records of one load are written, or none.
 
 use serde::de::DeserializeOwned;

@@ -2,9 +2,10 @@
 
 use rusqlite::{Connection, params};
 use tenon_host::model::{
-    Directory, Effect, LinkedDocument, Order, OrderFields, OrderLine, OrderLookup, Payment, Reason,
-    RecordKind, Saved,
+    Directory, Effect, FieldChange, Image, LinkedDocument, Order, OrderFields, OrderLine,
+    OrderLookup, Payment, Reason, RecordKind, Saved,
 };
+use tenon_host::parts::{self, Said, Unowned};
 use tenon_host::reason::Told;
 
 use crate::book::{Halt, Target, Writer, refuse};
@@ -21,6 +22,7 @@ impl Record for Order {
         by_origin: sql::ORDER_BY_ORIGIN,
         page: sql::ORDERS_PAGE,
     };
+    const HEAR: &'static str = sql::HEAR_ORDER;
     type Fields = OrderFields;
 
     fn every_field() -> OrderFields {
@@ -35,14 +37,36 @@ impl Record for Order {
         }
     }
 
-    fn adopt(&mut self, given: Order, owned: OrderFields) -> bool {
-        Order::adopt(self, given, owned)
+    fn claim(&mut self, origin: Option<&str>) {
+        Order::claim(self, origin);
+    }
+
+    fn inherit(&mut self, known: &Order) {
+        Order::inherit(self, known);
+    }
+
+    fn reconcile(
+        &self,
+        given: &mut Order,
+        origin: Option<&str>,
+        owned: OrderFields,
+        said: Option<&mut Said>,
+    ) -> Result<OrderFields, Unowned> {
+        Order::reconcile(self, given, origin, owned, said)
+    }
+
+    fn note(&self, owned: OrderFields, said: &mut Said) {
+        Order::note(self, owned, said);
+    }
+
+    fn replace(&mut self, given: Order, owned: OrderFields) -> Vec<FieldChange> {
+        Order::replace(self, given, owned)
     }
 
     /// Whoever reads one direction would never learn that an order went over to the other.
-    fn adopt_fixed(&mut self, given: &Order) -> Result<bool, Halt> {
+    fn adopt_fixed(&mut self, given: &Order) -> Result<Vec<FieldChange>, Halt> {
         if self.direction == given.direction {
-            Ok(false)
+            Ok(Vec::new())
         } else {
             let reason = Reason::new("platform.direction-stays").arg("field", "direction");
             refuse(reason.arg("direction", self.direction.name()))
@@ -67,6 +91,7 @@ impl Record for Order {
                 head.version,
                 head.changed_at,
                 head.position,
+                head.said,
                 doc,
                 self.direction.name(),
                 normal::code(self.number.as_deref()),
@@ -244,7 +269,7 @@ pub(crate) fn find(db: &Connection, lookups: &[OrderLookup]) -> Result<Vec<Optio
 }
 
 /// Replaces the documents of an order and its last error. The list is the whole of them; of two
-/// with one origin the later counts. The error is for people and no change of the record.
+/// with one origin the later counts. The error is for people: the version of the order stays.
 pub(crate) fn annotate(
     writer: &mut Writer<'_>,
     order: &str,
@@ -262,20 +287,39 @@ pub(crate) fn annotate(
             None => documents.push(document),
         }
     }
-    let error = error.map(serde_json::to_string).transpose()?;
-    writer
-        .db
-        .prepare_cached(sql::SET_ORDER_ERROR)?
-        .execute(params![filed.id, error])?;
-    if filed.record.documents == documents {
-        return Ok(filed.saved(Effect::Unchanged));
+    let before = error_of(writer.db, filed.id)?;
+    let mut changes = Vec::new();
+    if before.as_ref() != error {
+        let doc = error.map(serde_json::to_string).transpose()?;
+        writer
+            .db
+            .prepare_cached(sql::SET_ORDER_ERROR)?
+            .execute(params![filed.id, doc])?;
+        let text = |told: &Told| told.text.clone();
+        let (before, after) = (before.as_ref().map(text), error.map(text));
+        changes.push(FieldChange::of("error", &before, &after));
     }
-    filed.record.documents = documents;
-    record::rewrite(writer, &mut filed)?;
-    Ok(filed.saved(Effect::Updated))
+    if filed.record.documents != documents {
+        let known = &filed.record.documents;
+        changes.push(FieldChange::of("documents", known, &documents));
+        filed.record.documents = documents;
+        record::rewrite(writer, &mut filed)?;
+    }
+    let effect = if changes.is_empty() {
+        Effect::Unchanged
+    } else {
+        Effect::Updated
+    };
+    Ok(filed.saved_with(effect, changes))
 }
 
-/// Puts a file on an order, or replaces the one of the same name.
+/// The last error of an order.
+pub(crate) fn error_of(db: &Connection, order: i64) -> Result<Option<Told>, Halt> {
+    let doc = record::value::<Option<String>>(db, sql::ORDER_ERROR, &[&order])?.flatten();
+    Ok(doc.map(|doc| serde_json::from_str(&doc)).transpose()?)
+}
+
+/// Puts a file on an order, or replaces the one of the same name. It is told by name and digest.
 pub(crate) fn attach(
     writer: &mut Writer<'_>,
     order: &str,
@@ -286,9 +330,24 @@ pub(crate) fn attach(
         return refuse(reasons::empty("file_name"));
     }
     let filed: Filed<Order> = record::existing(writer.db, order)?;
+    let known: Option<Vec<u8>> =
+        record::value(writer.db, sql::ATTACHMENT, &[&filed.id, &file_name])?;
+    if known.as_deref() == Some(content) {
+        return Ok(filed.saved(Effect::Unchanged));
+    }
     writer
         .db
         .prepare_cached(sql::WRITE_ATTACHMENT)?
         .execute(params![filed.id, file_name, content])?;
-    Ok(filed.saved(Effect::Updated))
+    let file = |content: &[u8]| Image {
+        file_name: file_name.to_owned(),
+        digest: parts::digest_of(content),
+        ..Image::default()
+    };
+    let changes = vec![FieldChange::of(
+        "attachments",
+        &known.as_deref().map(file),
+        &Some(file(content)),
+    )];
+    Ok(filed.saved_with(Effect::Updated, changes))
 }

@@ -2,13 +2,16 @@
 
 use std::collections::HashSet;
 
-use rusqlite::{Connection, params};
-use tenon_host::model::{Effect, Money, Partner, PartnerFields, PartnerLookup, RecordKind, Saved};
+use rusqlite::{Connection, OptionalExtension, params};
+use tenon_host::model::{
+    Effect, FieldChange, Money, Partner, PartnerFields, PartnerLookup, RecordKind, Saved,
+};
+use tenon_host::parts::{Said, Unowned};
 
 use crate::book::{Halt, Target, Writer};
 use crate::feed::Stream;
 use crate::record::{self, Filed, Head, Identity, Lookups, Record};
-use crate::{check, normal, settings, sql};
+use crate::{check, normal, settings, sql, stock};
 
 const EMAIL: &str = "email";
 const PHONE: &str = "phone";
@@ -22,6 +25,7 @@ impl Record for Partner {
         by_origin: sql::PARTNER_BY_ORIGIN,
         page: sql::PARTNERS_PAGE,
     };
+    const HEAR: &'static str = sql::HEAR_PARTNER;
     type Fields = PartnerFields;
 
     fn every_field() -> PartnerFields {
@@ -36,14 +40,39 @@ impl Record for Partner {
         }
     }
 
-    fn adopt(&mut self, given: Partner, owned: PartnerFields) -> bool {
-        Partner::adopt(self, given, owned)
+    fn claim(&mut self, origin: Option<&str>) {
+        Partner::claim(self, origin);
     }
 
-    fn adopt_fixed(&mut self, given: &Partner) -> Result<bool, Halt> {
-        let changed = self.role != given.role;
-        self.role = given.role;
-        Ok(changed)
+    fn inherit(&mut self, known: &Partner) {
+        Partner::inherit(self, known);
+    }
+
+    fn reconcile(
+        &self,
+        given: &mut Partner,
+        origin: Option<&str>,
+        owned: PartnerFields,
+        said: Option<&mut Said>,
+    ) -> Result<PartnerFields, Unowned> {
+        Partner::reconcile(self, given, origin, owned, said)
+    }
+
+    fn note(&self, owned: PartnerFields, said: &mut Said) {
+        Partner::note(self, owned, said);
+    }
+
+    fn replace(&mut self, given: Partner, owned: PartnerFields) -> Vec<FieldChange> {
+        Partner::replace(self, given, owned)
+    }
+
+    fn adopt_fixed(&mut self, given: &Partner) -> Result<Vec<FieldChange>, Halt> {
+        let mut changes = Vec::new();
+        if self.role != given.role {
+            changes.push(FieldChange::of("role", &self.role, &given.role));
+            self.role = given.role;
+        }
+        Ok(changes)
     }
 
     fn check(&self, _owned: PartnerFields, _writer: &mut Writer<'_>) -> Result<(), Halt> {
@@ -63,6 +92,7 @@ impl Record for Partner {
                 head.version,
                 head.changed_at,
                 head.position,
+                head.said,
                 doc,
                 normal::code(self.tax_id.as_deref()),
             ])
@@ -145,6 +175,14 @@ pub(crate) fn set_balance(
     let key = partner.to_owned();
     let partner = writer.require(Target::Partner, partner, "partner")?;
     check::money(balance, "balance")?;
+    let known = balance_of(writer.db, partner)?;
+    if known.as_ref() == Some(balance) {
+        return Ok(Saved {
+            key,
+            effect: Effect::Unchanged,
+            ..Saved::default()
+        });
+    }
     writer
         .db
         .prepare_cached(sql::SET_BALANCE)?
@@ -153,11 +191,25 @@ pub(crate) fn set_balance(
             balance.amount.to_string(),
             balance.currency
         ])?;
+    let after = Some(balance.clone());
     Ok(Saved {
         key,
         effect: Effect::Updated,
+        changes: vec![FieldChange::of("balance", &known, &after)],
         ..Saved::default()
     })
+}
+
+/// What a partner owes or has paid ahead, where that is known.
+pub(crate) fn balance_of(db: &Connection, partner: i64) -> rusqlite::Result<Option<Money>> {
+    db.prepare_cached(sql::BALANCE)?
+        .query_row([partner], |row| {
+            Ok(Money {
+                amount: stock::decimal(row, 0)?,
+                currency: row.get(1)?,
+            })
+        })
+        .optional()
 }
 
 /// Files all phones anew, after the country that they are read in has changed.

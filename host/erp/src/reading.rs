@@ -1,15 +1,15 @@
 //! Records as people and tools read them: JSON with the contract's names, and beside an order or
 //! a partner what the platform alone knows of it.
 
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::Connection;
 use serde::Serialize;
 use serde_json::{Value, json};
-use tenon_host::model::{Category, Money, Order, Partner, Product};
-use tenon_host::reason::{Reason, Told};
+use tenon_host::model::{Category, Order, Partner, Product};
+use tenon_host::reason::Reason;
 
 use crate::book::{Halt, refuse};
 use crate::record::{self, Filed, Record};
-use crate::{Kind, directories, sql, state, stock};
+use crate::{Kind, directories, orders, partners, sql, state, stock};
 
 /// Some records of a kind, in the order they were made; of runs, in the order they began.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -93,8 +93,7 @@ fn order_value(db: &Connection, id: i64, order: Order) -> Result<Value, Halt> {
     let total = order.total();
     let mut value = serde_json::to_value(order)?;
     value["total"] = json!(total);
-    let error = record::value::<Option<String>>(db, sql::ORDER_ERROR, &[&id])?.flatten();
-    let told: Option<Told> = error.map(|doc| serde_json::from_str(&doc)).transpose()?;
+    let told = orders::error_of(db, id)?;
     value["error"] = json!(told.as_ref().map(|told| &told.text));
     value["why"] = json!(told.map(|told| told.why));
     value["attachments"] = db
@@ -105,15 +104,7 @@ fn order_value(db: &Connection, id: i64, order: Order) -> Result<Value, Halt> {
 }
 
 fn partner_value(db: &Connection, id: i64, partner: Partner) -> Result<Value, Halt> {
-    let balance = db
-        .prepare_cached(sql::BALANCE)?
-        .query_row([id], |row| {
-            Ok(Money {
-                amount: stock::decimal(row, 0)?,
-                currency: row.get(1)?,
-            })
-        })
-        .optional()?;
+    let balance = partners::balance_of(db, id)?;
     let mut value = serde_json::to_value(partner)?;
     value["balance"] = json!(balance);
     Ok(value)

@@ -1,14 +1,17 @@
 //! How a record is kept, found and saved: the same for orders, products, partners and categories.
 
-use rusqlite::{Connection, OptionalExtension, Row, ToSql};
+use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
 use serde::de::DeserializeOwned;
 use tenon_host::model::{
-    Compact, Effect, Fault, Instant, Keep, Key, Origin, Reason, RecordKind, Saved,
+    Compact, Effect, Fault, FieldChange, Instant, Keep, Key, Origin, Reason, RecordKind, Saved,
+    owner_of,
 };
+use tenon_host::parts::{Said, Unowned};
 
 use crate::book::{Halt, Writer, number, refuse};
 use crate::feed::{self, Stream};
 use crate::reasons;
+use crate::said::Accounts;
 
 /// A kind of record.
 pub(crate) trait Record: Keep + DeserializeOwned {
@@ -16,6 +19,8 @@ pub(crate) trait Record: Keep + DeserializeOwned {
     const KIND: RecordKind;
     /// How it is looked up by what all records have.
     const LOOKUPS: Lookups;
+    /// Writes the document and what accounts said alone: to others the record is the same.
+    const HEAR: &'static str;
     /// The fields that a connector may speak for.
     type Fields: Copy;
 
@@ -29,6 +34,7 @@ pub(crate) trait Record: Keep + DeserializeOwned {
     fn settle_parts(
         &mut self,
         _before: Option<&Self>,
+        _origin: Option<&str>,
         _owned: Self::Fields,
         _by: By,
         _writer: &mut Writer<'_>,
@@ -36,12 +42,31 @@ pub(crate) trait Record: Keep + DeserializeOwned {
         Ok(())
     }
 
-    /// Takes over what is owned and differs; whether anything did.
-    fn adopt(&mut self, given: Self, owned: Self::Fields) -> bool;
+    /// Gives parts without an origin that of the record.
+    fn claim(&mut self, origin: Option<&str>);
 
-    /// What only people may change after the record is made; whether anything did.
-    fn adopt_fixed(&mut self, _given: &Self) -> Result<bool, Halt> {
-        Ok(false)
+    /// Gives parts without an origin that of the known part that they are.
+    fn inherit(&mut self, known: &Self);
+
+    /// Brings the parts of `given` in line with the record; answers which of the owned fields are to
+    /// be replaced.
+    fn reconcile(
+        &self,
+        given: &mut Self,
+        origin: Option<&str>,
+        owned: Self::Fields,
+        said: Option<&mut Said>,
+    ) -> Result<Self::Fields, Unowned>;
+
+    /// Notes what an account says of a new record.
+    fn note(&self, owned: Self::Fields, said: &mut Said);
+
+    /// Takes over what is owned and differs; answers every field that did.
+    fn replace(&mut self, given: Self, owned: Self::Fields) -> Vec<FieldChange>;
+
+    /// What only people may change after the record is made; answers every field that did.
+    fn adopt_fixed(&mut self, _given: &Self) -> Result<Vec<FieldChange>, Halt> {
+        Ok(Vec::new())
     }
 
     /// Whether it makes sense, and what it points at in its owned fields is there.
@@ -98,6 +123,8 @@ pub(crate) struct Head {
     pub(crate) version: i64,
     pub(crate) changed_at: i64,
     pub(crate) position: i64,
+    /// What accounts said of it, as [`Accounts`] keeps it.
+    pub(crate) said: Option<Vec<u8>>,
 }
 
 /// A record as it lies in its table.
@@ -120,6 +147,7 @@ impl<R: Record> Filed<R> {
                 version: row.get(3)?,
                 changed_at: row.get(4)?,
                 position: row.get(5)?,
+                said: row.get(7)?,
             },
             record: serde_json::from_str(doc)?,
         })
@@ -130,11 +158,27 @@ impl<R: Record> Filed<R> {
     }
 
     pub(crate) fn saved(&self, effect: Effect) -> Saved {
+        self.saved_with(effect, Vec::new())
+    }
+
+    pub(crate) fn saved_with(&self, effect: Effect, changes: Vec<FieldChange>) -> Saved {
         Saved {
             key: self.key(),
             effect,
             version: self.head.version.to_string(),
-            changes: Vec::new(),
+            changes,
+        }
+    }
+
+    /// What accounts said of it. In a record from before this was kept, parts that are nobody's become
+    /// those of the account that it came from: any save replaced them all.
+    pub(crate) fn accounts(&mut self) -> Accounts {
+        match &self.head.said {
+            Some(said) => Accounts::read(said),
+            None => {
+                self.record.claim(self.head.origin.as_deref());
+                Accounts::default()
+            }
         }
     }
 
@@ -232,7 +276,7 @@ pub(crate) fn save<R: Record>(
     };
     match filed {
         Some(filed) => change(writer, filed, given, origin, version, owned, by),
-        None => create(writer, given, key, origin, by),
+        None => create(writer, given, key, origin, owned, by),
     }
 }
 
@@ -249,6 +293,24 @@ fn change<R: Record>(
     if version.is_some_and(|version| version != present) {
         return Err(Fault::Conflict(present).into());
     }
+    let mut accounts = filed.accounts();
+    let speaks = origin.clone();
+    let owned = match (by, speaks.as_deref()) {
+        (By::People, _) => {
+            given.inherit(&filed.record);
+            owned
+        }
+        (By::Connector, speaker) => {
+            given.claim(speaker);
+            let heard = speaker.filter(|_| !writer.compares);
+            let said = heard.map(|origin| accounts.of(owner_of(origin)));
+            let writes = (filed.record).reconcile(&mut given, speaker, owned, said);
+            writes.map_err(|unowned| Halt::Refused(unowned.into()))?
+        }
+    };
+    let heard = Some(accounts.to_bytes());
+    let is_news = heard != filed.head.said;
+    filed.head.said = heard;
     // An origin is a name that others have learnt: connectors give it once.
     let origin = origin.filter(|origin| match &filed.head.origin {
         Some(known) => by == By::People && known != origin,
@@ -257,19 +319,29 @@ fn change<R: Record>(
     if let Some(origin) = &origin {
         check_origin_is_free::<R>(writer.db, origin)?;
     }
-    given.settle_parts(Some(&filed.record), owned, by, writer)?;
-    let fixed = match by {
+    given.settle_parts(Some(&filed.record), speaks.as_deref(), owned, by, writer)?;
+    let mut changes = match by {
         By::People => filed.record.adopt_fixed(&given)?,
-        By::Connector => false,
+        By::Connector => Vec::new(),
     };
-    let adopted = filed.record.adopt(given, owned);
-    if !(adopted || fixed || origin.is_some()) {
+    changes.extend(filed.record.replace(given, owned));
+    if origin.is_some() {
+        changes.push(FieldChange::of("origin", &filed.head.origin, &origin));
+    }
+    if changes.is_empty() {
+        if is_news {
+            let doc = serde_json::to_string(&Compact(&filed.record))?;
+            writer
+                .db
+                .prepare_cached(R::HEAR)?
+                .execute(params![filed.id, doc, filed.head.said])?;
+        }
         return Ok(filed.saved(Effect::Unchanged));
     }
     filed.record.check(owned, writer)?;
     filed.head.origin = origin.or(filed.head.origin);
     rewrite(writer, &mut filed)?;
-    Ok(filed.saved(Effect::Updated))
+    Ok(filed.saved_with(Effect::Updated, changes))
 }
 
 /// Writes a record that has changed.
@@ -290,6 +362,7 @@ fn create<R: Record>(
     mut given: R,
     key: Option<Key>,
     origin: Option<Origin>,
+    owned: R::Fields,
     by: By,
 ) -> Result<Saved, Halt> {
     if let Some(origin) = &origin
@@ -306,7 +379,14 @@ fn create<R: Record>(
         Some(row) if value::<i64>(writer.db, R::LOOKUPS.row, &[&row])?.is_none() => chosen,
         _ => None,
     };
-    given.settle_parts(None, R::every_field(), by, writer)?;
+    let mut accounts = Accounts::default();
+    if by == By::Connector
+        && let Some(origin) = &origin
+    {
+        given.claim(Some(origin));
+        given.note(owned, accounts.of(owner_of(origin)));
+    }
+    given.settle_parts(None, origin.as_deref(), R::every_field(), by, writer)?;
     given.check(R::every_field(), writer)?;
     if let Some(key) = &key
         && let Some(stream) = given.stream()
@@ -320,6 +400,7 @@ fn create<R: Record>(
         version: 1,
         changed_at: writer.now,
         position: writer.next_position(),
+        said: Some(accounts.to_bytes()),
     };
     let doc = serde_json::to_string(&Compact(&given))?;
     given.write(writer.db, &head, &doc)?;

@@ -19,6 +19,7 @@ const STEPS: &[M<'static>] = &[
     M::up(SERVING),
     M::up(OF_VERSION),
     M::up(IDENTITIES),
+    M::up(AGREED),
 ];
 const MIGRATIONS: Migrations<'static> = Migrations::from_slice(STEPS);
 
@@ -300,6 +301,15 @@ CREATE TABLE accounts (
 ) STRICT, WITHOUT ROWID;
 ";
 
+/// What each account said last of a record, see `said.rs`. NULL in rows from before: nobody knows whose
+/// their parts are.
+const AGREED: &str = "
+ALTER TABLE categories ADD COLUMN said BLOB;
+ALTER TABLE products ADD COLUMN said BLOB;
+ALTER TABLE partners ADD COLUMN said BLOB;
+ALTER TABLE orders ADD COLUMN said BLOB;
+";
+
 /// More than the statements of all modules, so that none is compiled twice.
 const STATEMENTS: usize = 160;
 
@@ -363,4 +373,85 @@ fn configure(connection: &Connection) -> rusqlite::Result<()> {
          PRAGMA temp_store = MEMORY;
          PRAGMA trusted_schema = OFF;",
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use tenon_host::model::{Charge, Effect, Order, OrderFields, OrderLine};
+    use tenon_host::platform::Platform as _;
+
+    use super::*;
+    use crate::EmbeddedErp;
+
+    #[tokio::test]
+    async fn parts_in_a_file_from_before_become_those_of_the_account_that_the_record_came_from() {
+        let dir = tempfile::tempdir().unwrap();
+        let tenant = "shop".parse().unwrap();
+        let erp = EmbeddedErp::open(dir.path()).unwrap();
+        let file = dir.path().join("tenants/shop.sqlite");
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        let mut db = Connection::open(&file).unwrap();
+        MIGRATIONS.to_version(&mut db, 5).unwrap();
+        db.execute_batch(
+            r#"INSERT INTO orders (origin, version, changed_at, position, direction, doc) VALUES
+               ('crm:a:order:7', 3, 0, 1, 'sale', '{"currency":"UAH",
+                  "lines":[{"id":"1","name":"Cup","quantity":"1","price":"5"},
+                           {"id":"2","name":"Mug","quantity":"1","price":"5"}]}'),
+               (NULL, 1, 0, 2, 'sale', '{"currency":"UAH",
+                  "lines":[{"id":"1","name":"Cup","quantity":"1","price":"5"}]}');"#,
+        )
+        .unwrap();
+        drop(db);
+
+        let line = |id: &str, name: &str| OrderLine {
+            id: id.to_owned(),
+            name: name.to_owned(),
+            quantity: "1".parse().unwrap(),
+            price: "5".parse().unwrap(),
+            ..OrderLine::default()
+        };
+        let order = |origin: &str, key: Option<&str>, lines: Vec<OrderLine>| Order {
+            key: key.map(str::to_owned),
+            origin: Some(origin.to_owned()),
+            currency: "UAH".to_owned(),
+            lines,
+            ..Order::default()
+        };
+        let mut unit = erp.begin(&tenant, &"crm".parse().unwrap()).await.unwrap();
+        let mut save = async |order: Order, owned: OrderFields| {
+            let saved = unit.save_orders(vec![order], owned).await.unwrap();
+            unit.commit().await.unwrap();
+            saved.into_iter().next().unwrap().unwrap()
+        };
+        let lines = |number: usize| {
+            let page = erp.page(&tenant, crate::Kind::Orders, None, 10).unwrap();
+            let lines = page.records[number]["lines"].as_array().unwrap().clone();
+            let told = lines.into_iter().map(|line| {
+                let origin = line["origin"].as_str().unwrap_or_default().to_owned();
+                (line["id"].as_str().unwrap().to_owned(), origin)
+            });
+            told.collect::<Vec<_>>()
+        };
+        let part = |id: &str, origin: &str| (id.to_owned(), origin.to_owned());
+        // Another account puts its own on it: whose the lines are is known from then on.
+        let theirs = Order {
+            charges: vec![Charge {
+                name: "fee".to_owned(),
+                ..Charge::default()
+            }],
+            ..order("store:b:order:9", Some("1"), Vec::new())
+        };
+        save(theirs, OrderFields::CHARGES).await;
+        let own = "crm:a:order:7";
+        assert_eq!(vec![part("1", own), part("2", own)], lines(0));
+        // Its own account has taken a line away meanwhile.
+        let saved = save(order(own, None, vec![line("1", "Cup")]), OrderFields::LINES).await;
+        assert_eq!(Effect::Updated, saved.effect);
+        assert_eq!(vec![part("1", own)], lines(0));
+        // What people made is theirs.
+        let adopted = order("crm:a:order:8", Some("2"), vec![line("2", "Mug")]);
+        save(adopted, OrderFields::LINES).await;
+        let expected = vec![part("1", ""), part("2", "crm:a:order:8")];
+        assert_eq!(expected, lines(1));
+    }
 }

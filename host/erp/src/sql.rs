@@ -5,7 +5,8 @@
 macro_rules! records {
     ($from:literal) => {
         concat!(
-            "SELECT r.id, r.key, r.origin, r.version, r.changed_at, r.position, r.doc FROM ",
+            "SELECT r.id, r.key, r.origin, r.version, r.changed_at, r.position, r.doc,
+                r.said FROM ",
             $from
         )
     };
@@ -51,10 +52,13 @@ statements! {
     CATEGORY_BY_KEY = records!("categories AS r WHERE r.key = ?1");
     CATEGORY_BY_ORIGIN = records!("categories AS r WHERE r.origin = ?1");
     CATEGORIES_PAGE = records!("categories AS r WHERE r.id > ?1 ORDER BY r.id LIMIT ?2");
-    WRITE_CATEGORY = "INSERT INTO categories (id, key, origin, version, changed_at, position, doc)
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+    WRITE_CATEGORY = "INSERT INTO categories
+            (id, key, origin, version, changed_at, position, said, doc)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
         ON CONFLICT (id) DO UPDATE SET origin = excluded.origin, version = excluded.version,
-            changed_at = excluded.changed_at, position = excluded.position, doc = excluded.doc";
+            changed_at = excluded.changed_at, position = excluded.position, said = excluded.said,
+            doc = excluded.doc";
+    HEAR_CATEGORY = "UPDATE categories SET doc = ?2, said = ?3 WHERE id = ?1";
     REMOVE_CATEGORY = "DELETE FROM categories WHERE id = ?1";
 
     PRODUCT_ROW_BY_ID = "SELECT id FROM products WHERE id = ?1 AND key IS NULL";
@@ -79,12 +83,15 @@ statements! {
     PRODUCTS_CHANGED = records!("products AS r WHERE r.position > ?1 ORDER BY r.position LIMIT ?2");
     PRODUCTS_PAGE = records!("products AS r WHERE r.id > ?1 ORDER BY r.id LIMIT ?2");
     WRITE_PRODUCT = "INSERT INTO products
-            (id, key, origin, version, changed_at, position, doc, folded_name, sku, folded_brand)
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+            (id, key, origin, version, changed_at, position, said, doc, folded_name, sku,
+            folded_brand)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
         ON CONFLICT (id) DO UPDATE SET origin = excluded.origin, version = excluded.version,
-            changed_at = excluded.changed_at, position = excluded.position, doc = excluded.doc,
+            changed_at = excluded.changed_at, position = excluded.position, said = excluded.said,
+            doc = excluded.doc,
             folded_name = excluded.folded_name, sku = excluded.sku,
             folded_brand = excluded.folded_brand";
+    HEAR_PRODUCT = "UPDATE products SET doc = ?2, said = ?3 WHERE id = ?1";
     REMOVE_PRODUCT = "DELETE FROM products WHERE id = ?1";
     VARIANT_OWNER = "SELECT product FROM variants WHERE key = ?1";
     VARIANTS = "SELECT key, sku FROM variants WHERE product = ?1";
@@ -131,11 +138,13 @@ statements! {
     PARTNERS_CHANGED = records!("partners AS r WHERE r.position > ?1 ORDER BY r.position LIMIT ?2");
     PARTNERS_PAGE = records!("partners AS r WHERE r.id > ?1 ORDER BY r.id LIMIT ?2");
     WRITE_PARTNER = "INSERT INTO partners
-            (id, key, origin, version, changed_at, position, doc, tax_id)
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+            (id, key, origin, version, changed_at, position, said, doc, tax_id)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
         ON CONFLICT (id) DO UPDATE SET origin = excluded.origin, version = excluded.version,
-            changed_at = excluded.changed_at, position = excluded.position, doc = excluded.doc,
+            changed_at = excluded.changed_at, position = excluded.position, said = excluded.said,
+            doc = excluded.doc,
             tax_id = excluded.tax_id";
+    HEAR_PARTNER = "UPDATE partners SET doc = ?2, said = ?3 WHERE id = ?1";
     REMOVE_PARTNER = "DELETE FROM partners WHERE id = ?1";
     CONTACTS = "SELECT kind, value FROM contacts WHERE partner = ?1";
     ADD_CONTACT = "INSERT OR IGNORE INTO contacts (kind, value, partner) VALUES (?1, ?2, ?3)";
@@ -158,11 +167,13 @@ statements! {
     );
     ORDERS_PAGE = records!("orders AS r WHERE r.id > ?1 ORDER BY r.id LIMIT ?2");
     WRITE_ORDER = "INSERT INTO orders
-            (id, key, origin, version, changed_at, position, doc, direction, number)
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+            (id, key, origin, version, changed_at, position, said, doc, direction, number)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
         ON CONFLICT (id) DO UPDATE SET origin = excluded.origin, version = excluded.version,
-            changed_at = excluded.changed_at, position = excluded.position, doc = excluded.doc,
+            changed_at = excluded.changed_at, position = excluded.position, said = excluded.said,
+            doc = excluded.doc,
             number = excluded.number";
+    HEAR_ORDER = "UPDATE orders SET doc = ?2, said = ?3 WHERE id = ?1";
     REMOVE_ORDER = "DELETE FROM orders WHERE id = ?1";
     ORDER_ERROR = "SELECT error FROM orders WHERE id = ?1";
     SET_ORDER_ERROR = "UPDATE orders SET error = ?2 WHERE id = ?1 AND error IS NOT ?2";

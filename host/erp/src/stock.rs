@@ -1,22 +1,28 @@
 //! Levels of stock: one row for each product, variant and warehouse.
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
-use tenon_host::model::{Decimal, Directory, Effect, Key, Product, Saved, StockLevel, StockPage};
+use tenon_host::model::{
+    Decimal, Directory, Effect, FieldChange, Key, Product, Saved, StockLevel, StockPage,
+};
 
 use crate::book::{Halt, Target, Writer};
 use crate::{check, feed, record, sql};
 
 /// Replaces a level.
 pub(crate) fn set(writer: &mut Writer<'_>, level: &StockLevel) -> Result<Saved, Halt> {
-    let effect = replace(writer, level)?;
+    let (effect, changes) = replace(writer, level)?;
     Ok(Saved {
         key: level.product.clone(),
         effect,
+        changes,
         ..Saved::default()
     })
 }
 
-fn replace(writer: &mut Writer<'_>, level: &StockLevel) -> Result<Effect, Halt> {
+fn replace(
+    writer: &mut Writer<'_>,
+    level: &StockLevel,
+) -> Result<(Effect, Vec<FieldChange>), Halt> {
     for (value, field) in [
         (level.on_hand, "on_hand"),
         (level.reserved, "reserved"),
@@ -45,14 +51,19 @@ fn replace(writer: &mut Writer<'_>, level: &StockLevel) -> Result<Effect, Halt> 
     let numbers = [level.on_hand, level.reserved, level.available];
     let [on_hand, reserved, available] = numbers.map(|number| number.to_string());
     match known {
-        Some((_, known)) if known == numbers => Ok(Effect::Unchanged),
-        Some((id, _)) => {
+        Some((_, known)) if known == numbers => Ok((Effect::Unchanged, Vec::new())),
+        Some((id, known)) => {
             let position = writer.next_position();
             writer
                 .db
                 .prepare_cached(sql::SET_STOCK)?
                 .execute(params![id, on_hand, reserved, available, position])?;
-            Ok(Effect::Updated)
+            let changes = ["on_hand", "reserved", "available"]
+                .into_iter()
+                .zip(known.iter().zip(&numbers))
+                .filter(|(_, (before, after))| before != after)
+                .map(|(field, (before, after))| FieldChange::of(field, before, after));
+            Ok((Effect::Updated, changes.collect()))
         }
         None => {
             let position = writer.next_position();
@@ -65,7 +76,7 @@ fn replace(writer: &mut Writer<'_>, level: &StockLevel) -> Result<Effect, Halt> 
                 available,
                 position
             ])?;
-            Ok(Effect::Created)
+            Ok((Effect::Created, Vec::new()))
         }
     }
 }

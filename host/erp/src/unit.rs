@@ -72,6 +72,11 @@ impl UnitOfWork for Unit {
         self.book.rollback()
     }
 
+    async fn compare(&mut self) -> Answer<()> {
+        self.book.compares = true;
+        Ok(())
+    }
+
     async fn keep_report(&mut self, report: &RunReport) -> Answer<()> {
         let connection = &self.connection;
         self.book

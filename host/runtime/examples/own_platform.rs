@@ -76,14 +76,17 @@ macro_rules! shelves {
                 let save = |mut record: $record| {
                     let key = record.key.take().or(record.origin.clone());
                     let key = key.ok_or_else(|| Fault::Rejected(Reason::new("platform.no-origin")))?;
+                    let mut changes = Vec::new();
                     let effect = if let Some(known) = self.1.$shelf.get_mut(&key) {
-                        if known.adopt(record, owned) { Effect::Updated } else { Effect::Unchanged }
+                        changes = known.adopt(record, owned)?;
+                        if changes.is_empty() { Effect::Unchanged } else { Effect::Updated }
                     } else {
+                        record.claim(record.origin.clone().as_deref());
                         record.key = Some(key.clone());
                         self.1.$shelf.insert(key.clone(), record);
                         Effect::Created
                     };
-                    Ok(Saved { key, effect, version: String::new(), changes: Vec::new() })
+                    Ok(Saved { key, effect, version: String::new(), changes })
                 };
                 Ok(given.into_iter().map(save).collect())
             }

@@ -28,7 +28,7 @@ use crate::model::{Fault, Origin};
 use crate::observe::{Level, NoObserver, Observer, tidy};
 use crate::options::HostOptions;
 use crate::place::{BadPlace, Place};
-use crate::platform::{Binding, Platform, Timer};
+use crate::platform::{Binding, Platform, Timer, UnitOfWork};
 use crate::reason::{self, LANGUAGES, Mend, Reason};
 use crate::report::{Outcome, Question, RunReport};
 use crate::request::{JobRequest, Mode, WantedJob, Webhook};
@@ -749,6 +749,9 @@ impl Host {
         let mut work = (self.platform)
             .begin(&connection.tenant, &connection.id)
             .await?;
+        if request.mode == Mode::Compare {
+            begin_comparison(work.as_mut()).await?;
+        }
         let run = Run {
             report: begin_report(connection, &request.job, request.mode),
             seen: Seen::default(),
@@ -761,6 +764,7 @@ impl Host {
             work,
             requests_before: 0,
             as_one: false,
+            told: Default::default(),
         };
         let state = RunState::new(
             limits,
@@ -957,6 +961,20 @@ impl Ending {
     }
 }
 
+/// Lets a comparison begin as a first run does, so that it goes over everything. Nothing of it is
+/// committed.
+async fn begin_comparison(work: &mut dyn UnitOfWork) -> Result<(), Fault> {
+    work.compare().await?;
+    loop {
+        let kept = work.scan(String::new(), None, 1_000).await?;
+        if kept.is_empty() {
+            return Ok(());
+        }
+        let keys = kept.into_iter().map(|(key, _)| key).collect();
+        work.delete(keys).await?;
+    }
+}
+
 /// Commits what a run that ended well has left, or undoes it, and keeps the report.
 async fn finish(mut state: RunState, connection: &Connection, ending: Ending) -> RunReport {
     // Requests that are still under way end with their handles.
@@ -965,7 +983,7 @@ async fn finish(mut state: RunState, connection: &Connection, ending: Ending) ->
     let mut committed = Ok(());
     if let Some(run) = state.run.as_mut() {
         if !matches!(ending, Ending::Answered(_)) {
-            run.seen.roll_back();
+            run.roll_back();
             committed = run.work.rollback().await.map_err(wasmtime::Error::from);
         }
         conclude(&mut run.report, connection, ending);
@@ -981,7 +999,7 @@ async fn finish(mut state: RunState, connection: &Connection, ending: Ending) ->
     if let Err(error) = committed {
         let crashed = Ending::Failed(crash(&state, &error));
         if let Some(run) = state.run.as_mut() {
-            run.seen.roll_back();
+            run.roll_back();
             conclude(&mut run.report, connection, crashed);
         }
     }

@@ -51,6 +51,7 @@ pub mod manifest;
 pub mod model;
 pub mod observe;
 mod options;
+pub mod parts;
 mod place;
 pub mod platform;
 pub mod proposals;

@@ -13,6 +13,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use wasmtime::component::{ComponentType, Lift, Lower};
 
 use crate::observe::tidy;
+use crate::parts;
 pub use crate::reason::{Mend, Reason, RecordRef};
 
 /// Identifies a record in the host ERP.
@@ -161,7 +162,27 @@ pub struct Compact<'a, T: ?Sized>(pub &'a T);
 
 impl<T: Keep + ?Sized> Serialize for Compact<'_, T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.0.keep(serializer)
+        self.0.keep(serializer, Form::Kept)
+    }
+}
+
+/// What a value without its absent fields is written for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// For a platform's store: instants are milliseconds.
+    Kept,
+    /// For people: instants are RFC 3339.
+    Told,
+    /// To be compared: equal values are written the same.
+    Compared,
+}
+
+/// A value in a form.
+pub(crate) struct In<'a, T: ?Sized>(pub &'a T, pub Form);
+
+impl<T: Keep + ?Sized> Serialize for In<'_, T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.keep(serializer, self.1)
     }
 }
 
@@ -173,7 +194,7 @@ pub trait Keep {
     }
 
     /// Writes it.
-    fn keep<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error>;
+    fn keep<S: Serializer>(&self, serializer: S, form: Form) -> Result<S::Ok, S::Error>;
 
     /// About how many bytes of memory it takes, texts included.
     fn weight(&self) -> usize {
@@ -186,9 +207,9 @@ impl<T: Keep> Keep for Option<T> {
         self.is_none()
     }
 
-    fn keep<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+    fn keep<S: Serializer>(&self, serializer: S, form: Form) -> Result<S::Ok, S::Error> {
         match self {
-            Some(value) => value.keep(serializer),
+            Some(value) => value.keep(serializer, form),
             None => serializer.serialize_none(),
         }
     }
@@ -203,8 +224,8 @@ impl<T: Keep> Keep for Vec<T> {
         self.is_empty()
     }
 
-    fn keep<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.iter().map(Compact))
+    fn keep<S: Serializer>(&self, serializer: S, form: Form) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.iter().map(|item| In(item, form)))
     }
 
     fn weight(&self) -> usize {
@@ -217,7 +238,7 @@ impl Keep for String {
         self.is_empty()
     }
 
-    fn keep<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+    fn keep<S: Serializer>(&self, serializer: S, _: Form) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self)
     }
 
@@ -234,14 +255,40 @@ macro_rules! plain {
                 *self == <$type>::default()
             }
 
-            fn keep<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            fn keep<S: Serializer>(&self, serializer: S, _: Form) -> Result<S::Ok, S::Error> {
                 self.serialize(serializer)
             }
         }
     )* };
 }
 
-plain!(bool, Instant, Decimal);
+plain!(bool);
+
+impl Keep for Instant {
+    fn is_absent(&self) -> bool {
+        *self == 0
+    }
+
+    fn keep<S: Serializer>(&self, serializer: S, form: Form) -> Result<S::Ok, S::Error> {
+        match form {
+            Form::Told => instant::serialize(&Some(*self), serializer),
+            Form::Kept | Form::Compared => self.serialize(serializer),
+        }
+    }
+}
+
+impl Keep for Decimal {
+    fn is_absent(&self) -> bool {
+        *self == Decimal::ZERO
+    }
+
+    fn keep<S: Serializer>(&self, serializer: S, form: Form) -> Result<S::Ok, S::Error> {
+        match form {
+            Form::Compared => self.normal().serialize(serializer),
+            Form::Kept | Form::Told => self.serialize(serializer),
+        }
+    }
+}
 
 /// Derives what every plain record of the contract has.
 macro_rules! records {
@@ -253,12 +300,12 @@ macro_rules! records {
         pub struct $name { $($(#[$field_meta])* pub $field: $type,)* }
 
         impl Keep for $name {
-            fn keep<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            fn keep<S: Serializer>(&self, serializer: S, form: Form) -> Result<S::Ok, S::Error> {
                 // The number of fields is not known before they were looked at; JSON needs none.
                 let mut record = serializer.serialize_map(None)?;
                 $(
                     if !self.$field.is_absent() {
-                        record.serialize_entry(stringify!($field), &Compact(&self.$field))?;
+                        record.serialize_entry(stringify!($field), &In(&self.$field, form))?;
                     }
                 )*
                 record.end()
@@ -834,6 +881,29 @@ impl Order {
     }
 }
 
+impl FieldChange {
+    /// A change of a field, by its name in JSON: texts, numbers, dates and keys as they stand in
+    /// JSON of the record, without quotes; lists and parts as JSON, without what is none, empty,
+    /// zero or false.
+    pub fn of<T: Keep + ?Sized>(field: &str, before: &T, after: &T) -> FieldChange {
+        FieldChange {
+            field: field.to_owned(),
+            before: told(before),
+            after: told(after),
+        }
+    }
+}
+
+/// None for what is none or has nothing in it.
+fn told<T: Keep + ?Sized>(value: &T) -> Option<String> {
+    let json = serde_json::to_string(&In(value, Form::Told)).ok()?;
+    match json.as_str() {
+        "null" | "[]" | "\"\"" => None,
+        text if text.starts_with('"') => serde_json::from_str(text).ok(),
+        _ => Some(json),
+    }
+}
+
 /// The owner of a record or of a part: the first two segments of its origin, `SYSTEM:ACCOUNT`.
 pub fn owner_of(origin: &str) -> &str {
     let mut ends = origin.match_indices(':').map(|(end, _)| end);
@@ -951,7 +1021,7 @@ pub enum OrderLookup {
     Number(String),
 }
 
-pub use owned::{Capabilities, OrderFields, PartnerFields, ProductFields};
+pub use owned::{Capabilities, CategoryFields, OrderFields, PartnerFields, ProductFields};
 
 /// The fields of a record that a connector speaks for when it saves (people and other connectors
 /// keep the rest), and what a platform can do.
@@ -1002,6 +1072,14 @@ mod owned {
     }
 
     flags! {
+        CategoryFields {
+            #[component(name = "name")] const NAME;
+            #[component(name = "parent")] const PARENT;
+            #[component(name = "archived")] const ARCHIVED;
+        }
+    }
+
+    flags! {
         PartnerFields {
             #[component(name = "name")] const NAME;
             #[component(name = "tax-id")] const TAX_ID;
@@ -1039,19 +1117,98 @@ mod owned {
 }
 
 /// What a platform does to a record that it has when a connector saves it.
+///
+/// A field's number tells it from the others in what is kept of an account, see
+/// [`Said`](crate::parts::Said): it stays as it is, and a new field takes the next.
 macro_rules! adopt {
-    ($($record:ident $fields:ident { $($flag:ident $field:ident,)* })*) => { $(
+    ($($record:ident $fields:ident { $($number:literal $kind:ident $flag:ident $field:ident,)* })*) => { $(
         impl $record {
-            /// Takes over the owned fields of `given` that differ; whether any did.
-            pub fn adopt(&mut self, given: $record, owned: $fields) -> bool {
-                let mut changed = false;
+            /// Takes over the owned fields of `given` as [the rules of parts](crate::parts) say;
+            /// answers every field that changed.
+            ///
+            /// # Errors
+            /// A new part has no origin, and neither has `given`. Then nothing is taken over.
+            pub fn adopt(
+                &mut self,
+                mut given: $record,
+                owned: $fields,
+            ) -> Result<Vec<FieldChange>, parts::Unowned> {
+                let origin = given.origin.clone();
+                given.claim(origin.as_deref());
+                let owned = self.reconcile(&mut given, origin.as_deref(), owned, None)?;
+                Ok(self.replace(given, owned))
+            }
+
+            /// Takes over the owned fields of `given` that differ, parts of others included;
+            /// answers every field that changed.
+            pub fn replace(&mut self, given: $record, owned: $fields) -> Vec<FieldChange> {
+                let mut changes = Vec::new();
                 $(
                     if owned.contains($fields::$flag) && self.$field != given.$field {
+                        changes.push(FieldChange::of(
+                            stringify!($field),
+                            &self.$field,
+                            &given.$field,
+                        ));
                         self.$field = given.$field;
-                        changed = true;
                     }
                 )*
-                changed
+                changes
+            }
+
+            /// Brings `given`, whose parts are claimed, in line with the record: its parts become
+            /// those that the record is to have, and the fields that are answered are those of
+            /// `owned` that are to be replaced. `origin` is that of the record as it was given, which
+            /// says who speaks; what that account says is noted in `said`, and a field of which it
+            /// says what it said last is left out.
+            ///
+            /// # Errors
+            /// A new part has no origin, and neither has the record.
+            pub fn reconcile(
+                &self,
+                given: &mut $record,
+                origin: Option<&str>,
+                owned: $fields,
+                mut said: Option<&mut parts::Said>,
+            ) -> Result<$fields, parts::Unowned> {
+                let mut writes = owned;
+                let owner = origin.map(owner_of);
+                $(
+                    if owned.contains($fields::$flag) {
+                        let news = parts::$kind(
+                            &self.$field,
+                            &mut given.$field,
+                            owner,
+                            said.as_deref_mut().map(|said| said.field($number)),
+                        );
+                        let news = news.map_err(|place| parts::Unowned {
+                            field: stringify!($field),
+                            place,
+                        })?;
+                        if !news {
+                            writes &= !$fields::$flag;
+                        }
+                    }
+                )*
+                Ok(writes)
+            }
+
+            /// Notes what an account says of the owned fields of a new record.
+            pub fn note(&self, owned: $fields, said: &mut parts::Said) {
+                $(
+                    if owned.contains($fields::$flag) {
+                        *said.field($number) = Some(parts::Digests::$kind(&self.$field));
+                    }
+                )*
+            }
+
+            /// Forgets what an account said of these fields: whatever it says next is news.
+            pub fn forget(fields: $fields, said: &mut parts::Said) {
+                $(
+                    if fields.contains($fields::$flag) {
+                        *said.field($number) = None;
+                    }
+                )*
             }
         }
     )* };
@@ -1059,54 +1216,117 @@ macro_rules! adopt {
 
 adopt! {
     Product ProductFields {
-        KIND kind,
-        NAME name,
-        CODE code,
-        SKU sku,
-        BRAND brand,
-        EXTERNAL_CODE external_code,
-        BARCODES barcodes,
-        UNIT unit,
-        DESCRIPTION description,
-        CATEGORY category,
-        VAT vat,
-        PRICES prices,
-        VARIANTS variants,
-        IMAGES images,
-        ATTRIBUTES attributes,
-        ARCHIVED archived,
+        0 plain KIND kind,
+        1 plain NAME name,
+        2 plain CODE code,
+        3 plain SKU sku,
+        4 plain BRAND brand,
+        5 plain EXTERNAL_CODE external_code,
+        6 plain BARCODES barcodes,
+        7 plain UNIT unit,
+        8 plain DESCRIPTION description,
+        9 plain CATEGORY category,
+        10 plain VAT vat,
+        11 several PRICES prices,
+        12 plain VARIANTS variants,
+        13 several IMAGES images,
+        14 several ATTRIBUTES attributes,
+        15 plain ARCHIVED archived,
+    }
+
+    Category CategoryFields {
+        0 plain NAME name,
+        1 plain PARENT parent,
+        2 plain ARCHIVED archived,
     }
 
     Partner PartnerFields {
-        NAME name,
-        TAX_ID tax_id,
-        EMAILS emails,
-        PHONES phones,
-        ADDRESS address,
-        ATTRIBUTES attributes,
+        0 plain NAME name,
+        1 plain TAX_ID tax_id,
+        2 plain EMAILS emails,
+        3 plain PHONES phones,
+        4 plain ADDRESS address,
+        5 several ATTRIBUTES attributes,
     }
 
     Order OrderFields {
-        NUMBER number,
-        CREATED_AT created_at,
-        STAGE stage,
-        SOURCE source,
-        PARTNER partner,
-        ORGANIZATION organization,
-        WAREHOUSE warehouse,
-        MANAGER manager,
-        AUTHOR author,
-        AGREEMENT agreement,
-        CURRENCY currency,
-        LINES lines,
-        DISCOUNT discount,
-        CHARGES charges,
-        DELIVERY delivery,
-        PAYMENTS payments,
-        RESERVE reserve,
-        COMMENT comment,
-        DOCUMENTS documents,
-        ATTRIBUTES attributes,
+        0 plain NUMBER number,
+        1 plain CREATED_AT created_at,
+        2 plain STAGE stage,
+        3 plain SOURCE source,
+        4 plain PARTNER partner,
+        5 plain ORGANIZATION organization,
+        6 plain WAREHOUSE warehouse,
+        7 plain MANAGER manager,
+        8 plain AUTHOR author,
+        9 plain AGREEMENT agreement,
+        10 plain CURRENCY currency,
+        11 several LINES lines,
+        12 plain DISCOUNT discount,
+        13 several CHARGES charges,
+        14 single DELIVERY delivery,
+        15 several PAYMENTS payments,
+        16 plain RESERVE reserve,
+        17 plain COMMENT comment,
+        18 plain DOCUMENTS documents,
+        19 several ATTRIBUTES attributes,
+    }
+}
+
+impl Product {
+    /// Gives parts without an origin that of the record: they become its owner's.
+    pub fn claim(&mut self, origin: Option<&str>) {
+        parts::claim(&mut self.prices, origin);
+        parts::claim(&mut self.images, origin);
+        parts::claim(&mut self.attributes, origin);
+        for variant in &mut self.variants {
+            parts::claim(&mut variant.prices, origin);
+        }
+    }
+
+    /// Owners of parts as people give them, see [`parts::inherit`]. Prices of variants are left
+    /// alone.
+    pub fn inherit(&mut self, known: &Product) {
+        parts::inherit(&mut self.prices, &known.prices);
+        parts::inherit(&mut self.images, &known.images);
+        parts::inherit(&mut self.attributes, &known.attributes);
+    }
+}
+
+impl Category {
+    /// A category has no parts.
+    pub fn claim(&mut self, _: Option<&str>) {}
+}
+
+impl Partner {
+    /// Gives parts without an origin that of the record: they become its owner's.
+    pub fn claim(&mut self, origin: Option<&str>) {
+        parts::claim(&mut self.attributes, origin);
+    }
+
+    /// Owners of parts as people give them, see [`parts::inherit`].
+    pub fn inherit(&mut self, known: &Partner) {
+        parts::inherit(&mut self.attributes, &known.attributes);
+    }
+}
+
+impl Order {
+    /// Gives parts without an origin that of the record: they become its owner's.
+    pub fn claim(&mut self, origin: Option<&str>) {
+        parts::claim(&mut self.lines, origin);
+        parts::claim(&mut self.charges, origin);
+        parts::claim(self.delivery.as_mut_slice(), origin);
+        parts::claim(&mut self.payments, origin);
+        parts::claim(&mut self.attributes, origin);
+    }
+
+    /// Owners of parts as people give them, see [`parts::inherit`].
+    pub fn inherit(&mut self, known: &Order) {
+        parts::inherit(&mut self.lines, &known.lines);
+        parts::inherit(&mut self.charges, &known.charges);
+        parts::inherit(self.delivery.as_mut_slice(), known.delivery.as_slice());
+        parts::inherit(&mut self.payments, &known.payments);
+        parts::inherit(&mut self.attributes, &known.attributes);
     }
 }
 

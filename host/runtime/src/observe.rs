@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use http::Method;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::limits::Limits;
 pub use crate::model::FieldChange;
+use crate::model::Keep as _;
 use crate::reason::{Catalogue, LANGUAGES, Reason};
 use crate::report::{RejectedRecord, Subject};
 
@@ -58,9 +59,7 @@ pub struct Progress {
 }
 
 /// Which side of an integration a record is on.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, serde::Deserialize,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Side {
     /// The platform's.
@@ -70,7 +69,7 @@ pub enum Side {
 }
 
 /// What happened to a record.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Change {
     /// It is new.
@@ -98,6 +97,15 @@ pub struct Written {
     pub change: Change,
     /// Every field that changed.
     pub changes: Vec<FieldChange>,
+}
+
+impl Written {
+    /// About how many bytes of memory it takes, texts included.
+    pub fn weight(&self) -> usize {
+        let names = [Some(&self.origin), self.key.as_ref(), self.label.as_ref()];
+        let names: usize = names.into_iter().flatten().map(String::len).sum();
+        size_of::<Written>() + self.record_kind.len() + names + self.changes.weight()
+    }
 }
 
 /// One HTTP request that was sent; a repeated one is one more.
@@ -213,7 +221,9 @@ pub trait Observer: Send + Sync {
         let _ = (kind, key, origin);
     }
 
-    /// A record was written. What goes to the platform lasts from the next checkpoint on.
+    /// A record was written. Of the platform's this tells once they are committed, in a preview at its
+    /// checkpoints, and names them by kind: that of the contract, or the directory of an entry. Of the
+    /// counterpart's it tells what the connector says.
     fn wrote(&self, written: &Written) {
         let _ = written;
     }

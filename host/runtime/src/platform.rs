@@ -9,6 +9,18 @@
 //! record never stops the others. A [`Fault`] in the outer result means that the call as a whole
 //! failed.
 //!
+//! What a save does to a record that is there:
+//!
+//! - It writes the owned fields only, and leaves the parts of others and of people alone; see
+//!   [`parts`](crate::parts). `adopt` of a record, such as [`Order::adopt`], does that.
+//! - It writes only what changed at its source since the same account saved the record last. A platform
+//!   that keeps a [`Said`](crate::parts::Said) for each record and account has that from
+//!   [`Order::reconcile`] and [`Order::replace`]; one that keeps none resets what people changed
+//!   whenever the connector saves.
+//! - It answers every field that it changed, before and after; `adopt` and `replace` answer them.
+//!   Where that is nothing the effect is unchanged. A new record has no changes to tell: its parts are
+//!   claimed, see [`Order::claim`], and all of it is new.
+//!
 //! While a component runs, its calls come from threads of the host's own, within a tokio runtime of
 //! theirs: what holds such a thread up holds up other components, and not the platform's requests.
 //!
@@ -65,6 +77,13 @@ pub trait UnitOfWork: Erp + State + Send {
     /// Forgets everything since the last commit. The unit can be used on.
     async fn rollback(&mut self) -> Answer<()>;
 
+    /// From now on a save of this unit answers all that differs from what is given, whatever the account
+    /// said before. Nothing of it will be committed. A platform that keeps no
+    /// [`Said`](crate::parts::Said) does so in any case.
+    async fn compare(&mut self) -> Answer<()> {
+        Ok(())
+    }
+
     /// Keeps how a run went: with the next commit, replacing what was kept for the same run. A
     /// platform that shows no reports leaves it out.
     async fn keep_report(&mut self, report: &RunReport) -> Answer<()> {
@@ -102,8 +121,8 @@ pub trait Erp {
         let _ = lookups;
         unsupported("host.unsupported.products")
     }
-    /// Writes the owned fields only; a new record takes all that is given. The record is found by
-    /// its key, else by its origin.
+    /// Writes the owned fields only, as the module says; a new record takes all that is given. The
+    /// record is found by its key, else by its origin.
     async fn save_products(&mut self, products: Vec<Product>, owned: ProductFields) -> Each<Saved> {
         let _ = (products, owned);
         unsupported("host.unsupported.products")
@@ -127,7 +146,7 @@ pub trait Erp {
         let _ = (product, digest);
         unsupported("host.unsupported.pictures")
     }
-    /// Adds a picture to a product, or replaces the one of the same file name.
+    /// Adds a picture to a product, or replaces the one of the same file name, which keeps its owner.
     async fn save_image(&mut self, product: Key, image: Image, content: Vec<u8>) -> Answer<Saved> {
         let _ = (product, image, content);
         unsupported("host.unsupported.pictures")
@@ -159,7 +178,7 @@ pub trait Erp {
         let _ = lookups;
         unsupported("host.unsupported.partners")
     }
-    /// Writes the owned fields only; a new record takes all that is given.
+    /// Writes the owned fields only, as the module says; a new record takes all that is given.
     async fn save_partners(&mut self, partners: Vec<Partner>, owned: PartnerFields) -> Each<Saved> {
         let _ = (partners, owned);
         unsupported("host.unsupported.partners")
@@ -180,7 +199,7 @@ pub trait Erp {
         let _ = lookups;
         unsupported("host.unsupported.orders")
     }
-    /// Writes the owned fields only; an order that carries a `version` is saved only while that is
+    /// Writes the owned fields only, as the module says; an order that carries a `version` is saved only while that is
     /// still its version, else it answers [`Fault::Conflict`].
     async fn save_orders(&mut self, orders: Vec<Order>, owned: OrderFields) -> Each<Saved> {
         let _ = (orders, owned);

@@ -23,6 +23,15 @@ pub enum Mode {
 }
 
 impl Mode {
+    /// As in JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Mode::Live => "live",
+            Mode::Preview => "preview",
+            Mode::Compare => "compare",
+        }
+    }
+
     /// Whether anything may be changed.
     pub fn writes(self) -> bool {
         self == Mode::Live

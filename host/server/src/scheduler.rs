@@ -13,9 +13,9 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, ToSpan as _};
-use tenon_host::Cause;
 use tenon_host::ids::TenantId;
 use tenon_host::schedule::Cron;
+use tenon_host::{Cause, Mode};
 
 use crate::control::Failure;
 use crate::control::connections::Window;
@@ -163,7 +163,7 @@ fn request(due: &Due) -> NewRequest {
         connection: due.connection.clone(),
         job: due.job.clone(),
         argument: None,
-        preview: false,
+        mode: Mode::Live,
         cause: Cause::Scheduled,
         priority: Priority::Schedule,
         due: None,

@@ -38,8 +38,11 @@ const LOOK: Duration = Duration::from_secs(1);
 /// Longest sleep without work: the clock of the machine may be set meanwhile.
 const SLEEP: Duration = Duration::from_secs(5);
 
-/// Changes of a run that are kept; a first exchange writes more than anybody reads.
+/// Changes of a run that are kept on each side; a first exchange writes more than anybody reads.
 const CHANGES: usize = 10_000;
+
+/// Bytes of them.
+const CHANGED_BYTES: usize = 8 << 20;
 
 /// Runs requests until the service stops and its runs have ended, or have had their time for that.
 pub async fn run(service: Service) {
@@ -131,7 +134,7 @@ pub(crate) struct Work {
     pub run: String,
     pub job: String,
     pub argument: Option<String>,
-    pub preview: bool,
+    pub mode: Mode,
     pub cause: Cause,
     /// None for what did not have to wait.
     pub claim: Option<Claim>,
@@ -148,7 +151,7 @@ async fn perform(service: &Service, claim: Claim) {
         run: new_run(),
         job: claim.job.clone(),
         argument: claim.argument.clone(),
-        preview: claim.preview,
+        mode: claim.mode,
         cause: claim.cause.clone(),
         claim: Some(claim.clone()),
     };
@@ -250,7 +253,7 @@ async fn execute(
         // Switched off since the claim: the request waits until it is on again.
         return Ok(Ended::Suspended(Suspension::Interrupted));
     }
-    let watched = stored.trial.is_some() && !work.preview;
+    let watched = stored.trial.is_some() && work.mode.writes();
     let opened = service.open_stored(&stored, Completeness::Whole).await;
     let (ended, failed, for_one) = match opened {
         Ok(opened) => {
@@ -294,7 +297,7 @@ async fn execute(
 /// the connection.
 fn is_for_one(work: &Work) -> bool {
     let is_of_record = matches!(work.cause, Cause::Action { .. } | Cause::Visited(_));
-    work.preview || work.argument.is_some() || is_of_record
+    !work.mode.writes() || work.argument.is_some() || is_of_record
 }
 
 /// Lets a request that is for one thing fail by itself instead of pausing its connection, which would
@@ -366,7 +369,7 @@ pub(crate) async fn go(
         job: work.job.clone(),
         argument: work.argument.clone(),
         cause: cause::serialize(&work.cause, serde_json::value::Serializer)?,
-        preview: work.preview,
+        mode: work.mode,
         digest: stored.digest.clone(),
         version: manifest.version.clone(),
         request: work.claim.as_ref().map_or(0, |claim| claim.id.0),
@@ -399,7 +402,7 @@ pub(crate) async fn go(
         place: Arc::clone(alone.place()),
         watched,
         manifest: manifest.clone(),
-        preview: work.preview,
+        mode: work.mode,
         began: Instant::now(),
         others_wait: AtomicBool::new(false),
         stopped: OnceLock::new(),
@@ -416,11 +419,7 @@ pub(crate) async fn go(
         job: work.job,
         argument: work.argument,
         cause: work.cause,
-        mode: if work.preview {
-            Mode::Preview
-        } else {
-            Mode::Live
-        },
+        mode: work.mode,
         confirmed: confirmed.into_iter().collect(),
         fence: (work.claim.as_ref()).map(|claim| claim.fence.0.unsigned_abs()),
     };
@@ -475,7 +474,7 @@ struct Recorder {
     place: Arc<Place>,
     watched: Arc<Watched>,
     manifest: Manifest,
-    preview: bool,
+    mode: Mode,
     began: Instant,
     /// Whether something waits that can only go on when this run lets go.
     others_wait: AtomicBool,
@@ -493,8 +492,41 @@ struct Recorder {
 struct Heard {
     lines: Vec<log::Line>,
     written: Vec<Written>,
-    kept_changes: usize,
+    /// Of the platform, then of the counterpart.
+    room: [Room; 2],
     failures: Failures,
+}
+
+/// What more of a run's changes on a side is kept.
+struct Room {
+    changes: usize,
+    bytes: usize,
+}
+
+impl Default for Room {
+    fn default() -> Room {
+        Room {
+            changes: CHANGES,
+            bytes: CHANGED_BYTES,
+        }
+    }
+}
+
+impl Room {
+    /// Whether there is room for one more. The first that finds none ends it.
+    fn take(&mut self, written: &Written) -> bool {
+        let bytes = self.bytes.checked_sub(written.weight());
+        match (self.changes.checked_sub(1), bytes) {
+            (Some(changes), Some(bytes)) => {
+                *self = Room { changes, bytes };
+                true
+            }
+            _ => {
+                self.changes = 0;
+                false
+            }
+        }
+    }
 }
 
 impl Recorder {
@@ -523,8 +555,6 @@ impl Recorder {
     async fn keep(&self, report: Option<RunReport>) -> Result<(), Error> {
         let (lines, written, news) = {
             let mut heard = self.heard();
-            let fresh = heard.written.len();
-            heard.kept_changes += fresh;
             (
                 std::mem::take(&mut heard.lines),
                 std::mem::take(&mut heard.written),
@@ -550,7 +580,7 @@ impl Recorder {
                 if let Some(report) = &report {
                     runs::finish(db, &begun.id, report)?;
                 }
-                if begun.preview {
+                if !begun.mode.writes() {
                     return Ok(());
                 }
                 note_failures(db, &begun, &told, now)?;
@@ -578,7 +608,7 @@ impl Recorder {
     /// Sees whether the run is to let go, once it has had its slice.
     async fn see_who_waits(&self) {
         let Some(claim) = &self.claim else { return };
-        if self.preview || self.began.elapsed() < self.service.options().slice {
+        if !self.mode.writes() || self.began.elapsed() < self.service.options().slice {
             return;
         }
         let (tenant, connection) = (&claim.tenant, &claim.connection);
@@ -664,7 +694,7 @@ impl Observer for Recorder {
 
     fn wrote(&self, written: &Written) {
         let mut heard = self.heard();
-        if heard.kept_changes + heard.written.len() < CHANGES {
+        if heard.room[written.side as usize].take(written) {
             heard.written.push(written.clone());
         }
     }
@@ -738,11 +768,11 @@ mod tests {
 
     #[test]
     fn what_cannot_be_done_for_one_request_pauses_nothing() {
-        let work = |argument: Option<&str>, preview, cause| Work {
+        let work = |argument: Option<&str>, mode, cause| Work {
             run: "1".to_owned(),
             job: "orders".to_owned(),
             argument: argument.map(str::to_owned),
-            preview,
+            mode,
             cause,
             claim: None,
         };
@@ -762,21 +792,45 @@ mod tests {
             retry: false,
         };
         for work in [
-            work(Some("warehouse-1"), false, Cause::Asked),
-            work(Some("5"), false, Cause::Webhook),
-            work(None, false, press),
-            work(None, false, Cause::Visited(target.clone())),
-            work(None, true, Cause::Asked),
+            work(Some("warehouse-1"), Mode::Live, Cause::Asked),
+            work(Some("5"), Mode::Live, Cause::Webhook),
+            work(None, Mode::Live, press),
+            work(None, Mode::Live, Cause::Visited(target.clone())),
+            work(None, Mode::Preview, Cause::Asked),
         ] {
             assert_eq!(failed, alone_if(is_for_one(&work), paused()));
         }
         for work in [
-            work(None, false, Cause::Scheduled),
-            work(None, false, Cause::Asked),
-            work(None, false, Cause::Changed(vec![target])),
+            work(None, Mode::Live, Cause::Scheduled),
+            work(None, Mode::Live, Cause::Asked),
+            work(None, Mode::Live, Cause::Changed(vec![target])),
         ] {
             assert_eq!(paused(), alone_if(is_for_one(&work), paused()));
         }
+    }
+
+    #[test]
+    fn of_a_runs_changes_so_many_are_kept_and_so_much_of_them() {
+        let written = |bytes: usize| Written {
+            side: tenon_host::observe::Side::Platform,
+            record_kind: "order".to_owned(),
+            origin: String::new(),
+            key: None,
+            label: None,
+            change: tenon_host::observe::Change::Updated,
+            changes: vec![tenon_host::model::FieldChange {
+                field: "comment".to_owned(),
+                before: None,
+                after: Some("x".repeat(bytes)),
+            }],
+        };
+        let mut many = Room::default();
+        let kept = (0..20_000).filter(|_| many.take(&written(10))).count();
+        assert_eq!(CHANGES, kept);
+        let mut large = Room::default();
+        assert!(large.take(&written(CHANGED_BYTES / 2)));
+        assert!(!large.take(&written(CHANGED_BYTES)));
+        assert!(!large.take(&written(1)), "what is kept is the beginning");
     }
 
     #[test]

@@ -12,7 +12,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tenon_erp::EmbeddedErp;
 use tenon_host::ids::TenantId;
-use tenon_host::observe::{LogLine, Observer, Progress};
+use tenon_host::observe::{LogLine, Observer, Progress, Written};
 use tenon_host::report::{Question, RunReport};
 use tenon_host::{
     CallError, Compiler, CompilerProcess, ConnectError, Connection, ConnectionSpec, Connector,
@@ -97,6 +97,8 @@ pub struct Run {
     pub report: RunReport,
     /// What it logged.
     pub log: Vec<LogLine>,
+    /// What it wrote, or would have written.
+    pub written: Vec<Written>,
 }
 
 impl Run {
@@ -266,6 +268,11 @@ impl Shop {
         self.perform(job, settings, Mode::Preview, u64::MAX)
     }
 
+    /// Runs a job over everything, so that neither side changes.
+    pub fn compare(&self, job: &str, settings: Value) -> Run {
+        self.perform(job, settings, Mode::Compare, u64::MAX)
+    }
+
     fn perform(&self, job: &str, settings: Value, mode: Mode, checkpoints: u64) -> Run {
         let connection = self.connect(settings).expect("settings that fit");
         let observer = Arc::new(Recorder {
@@ -281,7 +288,12 @@ impl Shop {
         let report = self.runtime.block_on(running);
         let log = std::mem::take(&mut *observer.log.lock().expect("no panic"));
         assert!(report.warnings.is_empty(), "{:#?}", report.warnings);
-        Run { report, log }
+        let written = std::mem::take(&mut *observer.written.lock().expect("no panic"));
+        Run {
+            report,
+            log,
+            written,
+        }
     }
 
     /// Tries the credentials.
@@ -346,6 +358,7 @@ pub fn all_records(erp: &EmbeddedErp, tenant: &TenantId, kind: &str) -> Vec<Valu
 #[derive(Default)]
 struct Recorder {
     log: Mutex<Vec<LogLine>>,
+    written: Mutex<Vec<Written>>,
     passed: std::sync::atomic::AtomicU64,
     checkpoints: u64,
 }
@@ -353,6 +366,11 @@ struct Recorder {
 impl Observer for Recorder {
     fn log(&self, line: LogLine) {
         self.log.lock().expect("no panic").push(line);
+    }
+
+    fn wrote(&self, written: &Written) {
+        let mut all = self.written.lock().expect("no panic");
+        all.push(written.clone());
     }
 
     fn progress(&self, _: Progress) {

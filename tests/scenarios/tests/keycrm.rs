@@ -3,8 +3,9 @@
 
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
-use tenon_host::Mend;
+use tenon_host::observe::{Change, Side, Written};
 use tenon_host::report::Outcome;
+use tenon_host::{Mend, Mode};
 use tenon_scenarios::Shop;
 use tenon_simulators::keycrm::{
     self, Account, Behaviour, Config, LineDiscount, NewBuyer, NewLine, NewOrder, NewProduct,
@@ -1109,5 +1110,210 @@ fn a_first_load_of_five_thousand_orders_takes_at_most_110_requests() {
                 sim.requests()
             );
         }
+    }
+}
+
+// ---- what people did stays, and what changed is told
+
+/// The order as people find it in the ERP, changed and put back.
+fn edit(shop: &Shop, id: i64, change: impl FnOnce(&mut Value)) {
+    let mut order = shop.order(id);
+    change(&mut order);
+    shop.load("orders", order);
+}
+
+#[test]
+fn what_people_entered_on_an_order_stays_when_its_note_changes_in_the_crm() {
+    let (mut account, buyer) = with_buyer();
+    let cup = NewLine::named("Чашка").sku("CUP-1").price("120");
+    let id = account.add_order(NewOrder::new().buyer(buyer).line(cup));
+    let sim = crm(account);
+    let shop = shop(&sim);
+    shop.load("accounts", json!([{ "key": "cash", "name": "Cash" }]));
+    shop.run("orders", year());
+    assert_eq!(Decimal::from(120), decimal(&shop.order(id)["total"]));
+    let entered = [
+        (
+            "lines",
+            json!({ "id": "own", "name": "Bag", "quantity": "1", "price": "15" }),
+        ),
+        ("charges", json!({ "name": "Gift wrap", "amount": "10" })),
+        ("payments", json!({ "account": "cash", "amount": "50" })),
+    ];
+    edit(&shop, id, |order| {
+        for (parts, part) in &entered {
+            order[*parts].as_array_mut().unwrap().push(part.clone());
+        }
+        order["delivery"] = json!({ "address": "Львів", "cost": "50" });
+    });
+    let before = shop.order(id);
+    assert_eq!(Decimal::from(195), decimal(&before["total"]));
+
+    sim.account(|account| {
+        account.change_order(id).manager_comment = Some("call first".to_owned());
+    });
+    let run = shop.run("orders", year());
+    assert_eq!((0, 1, 0, 0), run.counts(), "{run:#?}");
+    let after = shop.order(id);
+    assert_eq!(Decimal::from(195), decimal(&after["total"]));
+    for parts in ["lines", "charges", "payments", "delivery"] {
+        assert_eq!(before[parts], after[parts], "{parts}");
+    }
+    // What it changed is told, and nothing else was changed.
+    let told: Vec<&Written> = (run.written.iter())
+        .filter(|written| written.record_kind == "order")
+        .collect();
+    assert_eq!(1, told.len(), "{:?}", run.written);
+    assert_eq!(
+        (Side::Platform, Change::Updated),
+        (told[0].side, told[0].change)
+    );
+    assert_eq!(Some(id.to_string()), told[0].label);
+    assert_eq!(after["key"].as_str(), told[0].key.as_deref());
+    assert_eq!(after["origin"], told[0].origin);
+    let fields: Vec<_> = (told[0].changes.iter())
+        .map(|change| change.field.as_str())
+        .collect();
+    assert_eq!(vec!["attributes"], fields);
+    let changed = told[0].changes[0].after.as_deref().unwrap_or_default();
+    assert!(changed.contains("call first"), "{changed}");
+}
+
+#[test]
+fn a_manager_that_people_changed_stays_until_the_crm_names_another() {
+    let (mut account, buyer) = with_buyer();
+    let [olena, petro] = [("Олена", "Гнатюк"), ("Петро", "Бондар")]
+        .map(|(first, last)| account.add_user(first, last));
+    let id = account.add_order(simple_order(buyer).manager(olena));
+    let sim = crm(account);
+    let shop = shop(&sim);
+    let users = ["olena", "petro", "own"].map(|key| json!({ "key": key, "name": key }));
+    shop.load("users", json!(users));
+    let settings = || {
+        let users = json!({ olena.to_string(): "olena", petro.to_string(): "petro" });
+        year_with(json!({ "users": users }))
+    };
+    shop.run("orders", settings());
+    assert_eq!("olena", shop.order(id)["manager"]);
+    edit(&shop, id, |order| order["manager"] = "own".into());
+
+    let change = |text: &str, manager: i64| {
+        sim.account(|account| {
+            let order = account.change_order(id);
+            order.manager_comment = Some(text.to_owned());
+            order.manager_id = Some(manager);
+        });
+        shop.run("orders", settings())
+    };
+    let run = change("one", olena);
+    assert_eq!((0, 1, 0, 0), run.counts(), "{run:#?}");
+    assert_eq!("own", shop.order(id)["manager"]);
+    change("two", petro);
+    assert_eq!("petro", shop.order(id)["manager"]);
+    // Both connections of an account and a second run of the same say nothing new.
+    edit(&shop, id, |order| order["manager"] = "own".into());
+    change("three", petro);
+    assert_eq!("own", shop.order(id)["manager"]);
+    // A comparison tells it, and leaves it.
+    let compared = shop.compare("orders", settings());
+    let told = (compared.written.iter()).find(|one| one.record_kind == "order");
+    let fields: Vec<_> = (told.expect("a difference").changes.iter())
+        .map(|change| change.field.as_str())
+        .collect();
+    assert_eq!(vec!["manager"], fields);
+    assert_eq!("own", shop.order(id)["manager"]);
+}
+
+#[test]
+fn a_preview_tells_what_it_would_write_and_a_live_run_tells_the_same() {
+    let (mut account, buyer) = with_buyer();
+    let id = account.add_order(simple_order(buyer));
+    let sim = crm(account);
+    let shop = shop(&sim);
+    let told = |run: &tenon_scenarios::Run| -> Vec<(String, String, Change)> {
+        let written = run.written.iter();
+        let mut told: Vec<_> = written
+            .map(|one| {
+                assert_eq!(Side::Platform, one.side);
+                let label = one.label.clone().unwrap_or_default();
+                (one.record_kind.clone(), label, one.change)
+            })
+            .collect();
+        told.sort_by(|one, other| (&one.0, &one.1).cmp(&(&other.0, &other.1)));
+        told
+    };
+    let preview = shop.preview("orders", year());
+    assert!(shop.records("orders").is_empty());
+    let order = ("order".to_owned(), id.to_string(), Change::Created);
+    assert!(told(&preview).contains(&order), "{:?}", preview.written);
+    let live = shop.run("orders", year());
+    assert_eq!(told(&preview), told(&live));
+    assert_eq!(Vec::<Written>::new(), shop.run("orders", year()).written);
+}
+
+#[test]
+fn a_comparison_changes_nothing_and_says_that_it_was_one() {
+    let (mut account, buyer) = with_buyer();
+    let id = account.add_order(simple_order(buyer));
+    let sim = crm(account);
+    let shop = shop(&sim);
+    let run = shop.compare("orders", year());
+    assert_eq!(Mode::Compare, run.report.mode);
+    let labels: Vec<_> = run.written.iter().map(|one| one.label.clone()).collect();
+    assert!(labels.contains(&Some(id.to_string())), "{labels:?}");
+    for kind in ["orders", "products", "bindings", "runs", "order-stages"] {
+        assert!(shop.records(kind).is_empty(), "{kind}");
+    }
+}
+
+#[test]
+fn a_comparison_goes_over_what_was_agreed_long_ago_and_loses_no_place() {
+    let sim = keycrm::start(Config {
+        orders: 400,
+        share_final: 1.0,
+        ordered_to: jiff::Timestamp::now(),
+        ..unlimited()
+    })
+    .unwrap();
+    let shop = shop(&sim);
+    let settings = json!({ "last_days": 60, "default_partner": partner(&shop) });
+    let (loaded, ..) = shop.run("orders", settings.clone()).counts();
+    assert_eq!(400, loaded);
+    let kept = shop.records("bindings");
+    let compared = shop.compare("orders", settings.clone());
+    // Each was saved again, and found to be as it is.
+    let (created, updated, unchanged, failed) = compared.counts();
+    assert_eq!((0, 0, 0), (created, updated, failed), "{compared:?}");
+    assert!(unchanged >= loaded, "{compared:?}");
+    assert_eq!(Vec::<Written>::new(), compared.written);
+    assert_eq!(kept, shop.records("bindings"));
+    // And the next run goes on where the first one ended.
+    let (created, updated, unchanged, failed) = shop.run("orders", settings).counts();
+    assert_eq!((0, 0, 0), (created, updated, failed));
+    assert!(unchanged < loaded, "{unchanged}");
+}
+
+#[test]
+fn what_a_run_undid_is_not_told() {
+    let (mut account, buyer) = with_buyer();
+    account.add_order(simple_order(buyer));
+    let sim = crm(account);
+    // So little that the run breaks off after it has saved and before it has committed.
+    for storage in [1, 60, 200] {
+        let shop = shop(&sim).limited(tenon_host::Limits {
+            storage,
+            ..tenon_host::Limits::default()
+        });
+        let run = shop.run("orders", year());
+        let committed: Vec<&str> = (run.written.iter())
+            .filter(|one| one.record_kind == "order")
+            .map(|one| one.record_kind.as_str())
+            .collect();
+        assert_eq!(
+            shop.records("orders").len(),
+            committed.len(),
+            "{:?}",
+            run.report
+        );
     }
 }

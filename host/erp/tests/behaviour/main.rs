@@ -1,5 +1,6 @@
 //! What connectors and people may rely on, shown on real files.
 
+mod agreed;
 mod changes;
 mod durability;
 mod fence;
@@ -8,6 +9,7 @@ mod forgetting;
 mod identities;
 mod loading;
 mod orders;
+mod owners;
 mod products;
 mod reading;
 mod saving;
@@ -16,4 +18,5 @@ mod snapshot;
 mod state;
 mod support;
 mod timers;
+mod told;
 mod units;

@@ -185,8 +185,8 @@ async fn a_picture_is_read_by_its_digest_and_replaced_by_its_name() {
     let replaced = unit.read_image(key.clone(), "1".into()).await;
     assert!(reason(replaced).contains("digest `1`"));
     let shown = &shop.all("products")[0]["images"];
-    let a = json!({ "origin": null, "file_name": "a.png", "digest": "3" });
-    let b = json!({ "origin": null, "file_name": "b.png", "digest": "2" });
+    let a = json!({ "origin": "p:1", "file_name": "a.png", "digest": "3" });
+    let b = json!({ "origin": "p:1", "file_name": "b.png", "digest": "2" });
     assert_eq!(*shown, json!([a, b]));
 
     // Saving the list without one drops its content.

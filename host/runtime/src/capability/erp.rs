@@ -9,15 +9,19 @@ use wasmtime::Result;
 use super::{RunState, admit_names};
 use crate::contract::tenon::erp::{catalog, directories, orders, partners, stock};
 use crate::model::{
-    Category, Cursor, Directory, Entry, Fault, Image, Keep, Key, LinkedDocument, Money, Order,
-    OrderDirection, OrderFields, OrderLookup, OrderPage, Origin, Partner, PartnerFields,
+    Category, Cursor, Directory, Effect, Entry, Fault, Image, Keep, Key, LinkedDocument, Money,
+    Order, OrderDirection, OrderFields, OrderLookup, OrderPage, Origin, Partner, PartnerFields,
     PartnerLookup, PartnerPage, Product, ProductFields, ProductLookup, ProductPage, Reason,
     RecordKind, Saved, StockLevel, StockPage,
 };
+use crate::observe::{Change, Side, Written, tidy};
 use crate::reason::Told;
 
 type Answer<T> = Result<std::result::Result<T, Fault>>;
 type Each<T> = Answer<Vec<std::result::Result<T, Fault>>>;
+
+/// Bytes of what people know a record by.
+const LABEL: usize = 200;
 
 /// Records that are asked of the platform at a time. A page of changes holds no more.
 const PAGE: usize = 100;
@@ -33,48 +37,66 @@ impl RunState {
     }
 }
 
-/// What the host notes of each record that is saved: its kind, and what tells it from all others of that
-/// kind beside its key.
+/// What the host notes of a record that is saved.
 struct Noted {
+    /// What is counted: a kind of records, or what is put on one of them.
     kind: &'static str,
+    /// Tells it from all others of that kind, beside the record's key.
     part: String,
+    /// The kind of the record that is written, or the directory of an entry.
+    record: &'static str,
     origin: String,
+    label: Option<String>,
 }
 
 impl Noted {
-    fn new(kind: &'static str) -> Noted {
+    /// A record of a kind, and what people know it by.
+    fn record(kind: RecordKind, origin: Option<&Origin>, label: Option<&str>) -> Noted {
+        let label = label.filter(|label| !label.is_empty()).map(|label| {
+            let mut label = label.to_owned();
+            tidy(&mut label, LABEL);
+            label
+        });
+        Noted {
+            kind: kind.name(),
+            part: String::new(),
+            record: kind.name(),
+            origin: origin.cloned().unwrap_or_default(),
+            label,
+        }
+    }
+
+    /// What is put on a record of a kind.
+    fn on(record: RecordKind, kind: &'static str, part: impl Into<String>) -> Noted {
         Noted {
             kind,
-            part: String::new(),
-            origin: String::new(),
+            part: part.into(),
+            ..Noted::record(record, None, None)
         }
-    }
-
-    /// A record of a kind.
-    fn record(kind: RecordKind, origin: Option<&Origin>) -> Noted {
-        Noted {
-            origin: origin.cloned().unwrap_or_default(),
-            ..Noted::new(kind.name())
-        }
-    }
-
-    /// One of several of a record.
-    fn part(self, part: impl Into<String>) -> Noted {
-        let part = part.into();
-        Noted { part, ..self }
     }
 }
 
 impl RunState {
     /// Notes what became of a record that was given to the platform.
-    fn note(&mut self, noted: &Noted, saved: &std::result::Result<Saved, Fault>) -> Result<()> {
-        if let Ok(saved) = saved {
-            let run = self.run()?;
-            run.seen
-                .saved(noted.kind, &[&saved.key, &noted.part], saved.effect);
-            self.observer.agreed(noted.kind, &saved.key, &noted.origin);
-        }
-        Ok(())
+    fn note(&mut self, noted: Noted, saved: &std::result::Result<Saved, Fault>) -> Result<()> {
+        let Ok(saved) = saved else { return Ok(()) };
+        let name = [saved.key.as_str(), &noted.part];
+        self.run()?.seen.saved(noted.kind, &name, saved.effect);
+        self.observer.agreed(noted.kind, &saved.key, &noted.origin);
+        let change = match saved.effect {
+            Effect::Created => Change::Created,
+            Effect::Updated => Change::Updated,
+            Effect::Unchanged => return Ok(()),
+        };
+        self.hold(Written {
+            side: Side::Platform,
+            record_kind: noted.record.to_owned(),
+            origin: noted.origin,
+            key: Some(saved.key.clone()),
+            label: noted.label,
+            change,
+            changes: saved.changes.clone(),
+        })
     }
 }
 
@@ -141,18 +163,32 @@ macro_rules! find {
 }
 
 /// Saves the records that are not too large, and says so of the others. Notes what became of each.
+/// It saves page by page, since what a save changed is no more in all than one call may answer.
 macro_rules! save {
     ($state:ident, $save:ident, $records:ident $(, $owned:ident)?; $noted:expr) => {{
         $state.admit(&$records)?;
         let most = $state.limits.record;
-        let noted: Vec<Noted> = $records.iter().map($noted).collect();
         let Weighed { fit, heavy } = weigh($records, most);
-        let saved = $state.work()?.$save(fit $(, $owned)?).await;
-        let saved = saved.map(|saved| merge(saved, &heavy, most));
-        for (noted, saved) in noted.iter().zip(saved.iter().flatten()) {
-            $state.note(noted, saved)?;
+        let mut saved = Vec::with_capacity(fit.len());
+        let mut weight = 0;
+        let mut left = fit.into_iter();
+        loop {
+            let page: Vec<_> = left.by_ref().take(PAGE).collect();
+            if page.is_empty() {
+                return Ok(Ok(merge(saved, &heavy, most)));
+            }
+            let noted: Vec<Noted> = page.iter().map($noted).collect();
+            let answers = match $state.work()?.$save(page $(, $owned)?).await {
+                Ok(answers) => answers,
+                Err(fault) => return Ok(Err(fault)),
+            };
+            for (noted, answer) in noted.into_iter().zip(&answers) {
+                weight += answer.as_ref().map_or(0, Keep::weight);
+                $state.note(noted, answer)?;
+            }
+            saved.extend(answers);
+            $state.admit_answer(weight)?;
         }
-        Ok(saved)
     }};
 }
 
@@ -160,8 +196,8 @@ macro_rules! save {
 macro_rules! noted {
     ($state:ident, $saved:expr, $noted:expr) => {{
         let saved = $saved;
-        $state.note(&$noted, &saved)?;
-        Ok(saved)
+        $state.note($noted, &saved)?;
+        weigh_answer!($state, saved)
     }};
 }
 
@@ -193,7 +229,13 @@ impl directories::Host for RunState {
         origin: Origin,
     ) -> Answer<Saved> {
         admit_names("host.limit.name.directory-entry", [&name, &origin])?;
-        let noted = Noted::new("entry").part(directory.name());
+        let noted = Noted {
+            kind: "entry",
+            part: directory.name().to_owned(),
+            record: directory.name(),
+            origin: origin.clone(),
+            label: Some(name.clone()),
+        };
         noted!(
             self,
             self.work()?.ensure(directory, name, origin).await,
@@ -209,7 +251,7 @@ impl catalog::Host for RunState {
 
     async fn save(&mut self, products: Vec<Product>, owned: ProductFields) -> Each<Saved> {
         save!(self, save_products, products, owned; |product| {
-            Noted::record(RecordKind::Product, product.origin.as_ref())
+            Noted::record(RecordKind::Product, product.origin.as_ref(), Some(&product.name))
         })
     }
 
@@ -225,7 +267,7 @@ impl catalog::Host for RunState {
 
     async fn save_categories(&mut self, categories: Vec<Category>) -> Each<Saved> {
         save!(self, save_categories, categories; |category| {
-            Noted::record(RecordKind::Category, category.origin.as_ref())
+            Noted::record(RecordKind::Category, category.origin.as_ref(), Some(&category.name))
         })
     }
 
@@ -237,7 +279,7 @@ impl catalog::Host for RunState {
         if let Err(fault) = self.admit_weight(image.weight()) {
             return Ok(Err(fault));
         }
-        let noted = Noted::new("image").part(&image.file_name);
+        let noted = Noted::on(RecordKind::Product, "image", &image.file_name);
         noted!(
             self,
             self.work()?.save_image(product, image, content).await,
@@ -249,8 +291,14 @@ impl catalog::Host for RunState {
 impl stock::Host for RunState {
     async fn set(&mut self, levels: Vec<StockLevel>) -> Each<Saved> {
         save!(self, set_stock, levels; |level| {
-            let variant = level.product_variant.as_deref().unwrap_or_default();
-            Noted::record(RecordKind::Stock, None).part(format!("{} {variant}", level.warehouse))
+            let place = match &level.product_variant {
+                Some(variant) => format!("{}/{variant}", level.warehouse),
+                None => level.warehouse.clone(),
+            };
+            Noted {
+                part: place.clone(),
+                ..Noted::record(RecordKind::Stock, None, Some(&place))
+            }
         })
     }
 
@@ -277,7 +325,7 @@ impl partners::Host for RunState {
 
     async fn save(&mut self, partners: Vec<Partner>, owned: PartnerFields) -> Each<Saved> {
         save!(self, save_partners, partners, owned; |partner| {
-            Noted::record(RecordKind::Partner, partner.origin.as_ref())
+            Noted::record(RecordKind::Partner, partner.origin.as_ref(), Some(&partner.name))
         })
     }
 
@@ -290,7 +338,7 @@ impl partners::Host for RunState {
         self.admit(&balances)?;
         let saved = self.work()?.set_balances(balances).await;
         for saved in saved.iter().flatten() {
-            self.note(&Noted::new("balance"), saved)?;
+            self.note(Noted::on(RecordKind::Partner, "balance", ""), saved)?;
         }
         Ok(saved)
     }
@@ -303,7 +351,7 @@ impl orders::Host for RunState {
 
     async fn save(&mut self, orders: Vec<Order>, owned: OrderFields) -> Each<Saved> {
         save!(self, save_orders, orders, owned; |order| {
-            Noted::record(RecordKind::Order, order.origin.as_ref())
+            Noted::record(RecordKind::Order, order.origin.as_ref(), order.number.as_deref())
         })
     }
 
@@ -338,13 +386,13 @@ impl orders::Host for RunState {
         noted!(
             self,
             work.annotate_order(order, documents, error).await,
-            Noted::new("note")
+            Noted::on(RecordKind::Order, "note", "")
         )
     }
 
     async fn attach(&mut self, order: Key, file_name: String, content: Vec<u8>) -> Answer<Saved> {
         admit_names("host.limit.name.file-name", [&file_name])?;
-        let noted = Noted::new("file").part(&file_name);
+        let noted = Noted::on(RecordKind::Order, "file", &file_name);
         let work = self.work()?;
         noted!(
             self,

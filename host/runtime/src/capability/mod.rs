@@ -9,6 +9,7 @@ mod output;
 mod run;
 mod schedule;
 mod storage;
+mod told;
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -30,6 +31,7 @@ use crate::seen::Seen;
 use crate::watch::Pulse;
 use memory::GuestMemory;
 use output::GuestOutput;
+use told::Told;
 
 /// All that one call into a guest can touch. Made fresh for each and dropped with its store.
 pub(crate) struct RunState {
@@ -73,6 +75,8 @@ pub(crate) struct Run {
     pub requests_before: u64,
     /// Kept as a whole or not at all: checkpoints commit nothing.
     pub as_one: bool,
+    /// What it wrote at the platform since the last commit.
+    pub told: Told,
 }
 
 impl Run {
@@ -86,6 +90,12 @@ impl Run {
             why,
         });
         self.report.warnings = warning.into_iter().collect();
+    }
+
+    /// What was written since the last commit is undone.
+    pub fn roll_back(&mut self) {
+        self.seen.roll_back();
+        self.told = Told::default();
     }
 }
 

@@ -66,6 +66,7 @@ impl RunState {
             run.work.commit().await?;
         }
         run.seen.commit();
+        self.tell_all();
         Ok(())
     }
 

@@ -4,7 +4,8 @@ use axum::extract::State;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use tenon_host::observe::Side;
+use tenon_host::Mode;
+use tenon_host::observe::{self, FieldChange, Side};
 use tenon_host::report::{Outcome, WrittenRecords};
 use utoipa::{IntoParams, ToSchema};
 
@@ -16,7 +17,7 @@ use super::questions::AskedView;
 use super::words::{Why, Words};
 use super::work::CauseView;
 use super::{Reply, reply};
-use crate::control::runs::{self, Change, Field, Run, Wanted};
+use crate::control::runs::{self, Change, Run, Wanted};
 use crate::service::{Service, What};
 
 /// A run, under way or finished.
@@ -32,8 +33,8 @@ pub struct RunView {
     /// Why it ran.
     #[schema(value_type = CauseView)]
     cause: Value,
-    /// Whether nothing was to be written.
-    preview: bool,
+    /// What it was for.
+    mode: RunMode,
     /// The request that it came from; null for a run that did not wait for its turn.
     request: Option<i64>,
     /// The version of the connector.
@@ -158,9 +159,9 @@ pub struct RunFilter {
     /// With this outcome.
     #[param(inline, nullable = false)]
     outcome: Option<RunOutcome>,
-    /// Only previews, or only other runs.
-    #[param(nullable = false)]
-    preview: Option<bool>,
+    /// Of this mode.
+    #[param(inline, nullable = false)]
+    mode: Option<RunMode>,
 }
 
 /// The run of a path.
@@ -169,16 +170,90 @@ pub struct RunPath {
     run: String,
 }
 
-/// A record that was written, or in a preview would have been, at the counterpart.
+/// A record that was written, or would have been where a run was to write nothing.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Change)]
 pub struct ChangeView {
-    /// Kind of record.
+    /// Where.
+    side: SideView,
+    /// Kind of record: of the platform's, a kind of the contract or the directory of an entry; of the
+    /// counterpart's, as the connector names it.
     record_kind: String,
-    /// The counterpart's record.
+    /// The counterpart's record; empty where it has none.
     origin: String,
-    /// What changed.
+    /// The platform's record.
+    key: Option<String>,
+    /// Number or name that people know it by.
+    label: Option<String>,
+    /// What happened to it.
+    change: ChangeKind,
+    /// Every field that changed.
     changes: Vec<FieldView>,
+}
+
+/// What happened to a record.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ChangeKind {
+    /// It is new.
+    Created,
+    /// Some of its fields changed.
+    Updated,
+    /// It is gone.
+    Removed,
+}
+
+/// What a run is for.
+#[derive(Clone, Copy, Default, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RunMode {
+    /// It does its work.
+    #[default]
+    Live,
+    /// It tells what it would do, and changes neither side.
+    Preview,
+    /// It goes over everything, whatever was exchanged before, and tells where the sides differ. It
+    /// changes neither side.
+    Compare,
+}
+
+impl From<observe::Change> for ChangeKind {
+    fn from(change: observe::Change) -> Self {
+        match change {
+            observe::Change::Created => ChangeKind::Created,
+            observe::Change::Updated => ChangeKind::Updated,
+            observe::Change::Removed => ChangeKind::Removed,
+        }
+    }
+}
+
+impl From<Mode> for RunMode {
+    fn from(mode: Mode) -> Self {
+        match mode {
+            Mode::Live => RunMode::Live,
+            Mode::Preview => RunMode::Preview,
+            Mode::Compare => RunMode::Compare,
+        }
+    }
+}
+
+impl From<RunMode> for Mode {
+    fn from(mode: RunMode) -> Self {
+        match mode {
+            RunMode::Live => Mode::Live,
+            RunMode::Preview => Mode::Preview,
+            RunMode::Compare => Mode::Compare,
+        }
+    }
+}
+
+/// Which changes are wanted.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct ChangeFilter {
+    /// On this side.
+    #[param(inline, nullable = false)]
+    side: Option<SideView>,
 }
 
 /// One field of a record, before and after.
@@ -187,9 +262,9 @@ pub struct ChangeView {
 pub struct FieldView {
     /// Name of the field.
     field: String,
-    /// Value before; null when the record is new.
+    /// Value before, lists and parts as JSON; null where it was empty.
     before: Option<String>,
-    /// Value after; null when the record is gone.
+    /// Value after; null where it is empty now.
     after: Option<String>,
 }
 
@@ -198,6 +273,15 @@ impl From<Side> for SideView {
         match side {
             Side::Platform => SideView::Platform,
             Side::Counterpart => SideView::Counterpart,
+        }
+    }
+}
+
+impl From<SideView> for Side {
+    fn from(side: SideView) -> Self {
+        match side {
+            SideView::Platform => Side::Platform,
+            SideView::Counterpart => Side::Counterpart,
         }
     }
 }
@@ -249,7 +333,7 @@ impl RunView {
             job: run.begun.job,
             argument: run.begun.argument,
             cause: run.begun.cause,
-            preview: run.begun.preview,
+            mode: run.begun.mode.into(),
             request: (run.begun.request > 0).then_some(run.begun.request),
             version: run.begun.version,
             digest: run.begun.digest,
@@ -269,17 +353,21 @@ impl RunView {
 
 impl From<Change> for ChangeView {
     fn from(change: Change) -> Self {
-        let fields = change.fields.into_iter();
+        let written = change.written;
         ChangeView {
-            record_kind: change.record_kind,
-            origin: change.origin,
-            changes: fields.map(FieldView::from).collect(),
+            side: written.side.into(),
+            record_kind: written.record_kind,
+            origin: written.origin,
+            key: written.key,
+            label: written.label,
+            change: written.change.into(),
+            changes: written.changes.into_iter().map(FieldView::from).collect(),
         }
     }
 }
 
-impl From<Field> for FieldView {
-    fn from(field: Field) -> Self {
+impl From<FieldChange> for FieldView {
+    fn from(field: FieldChange) -> Self {
         FieldView {
             field: field.field,
             before: field.before,
@@ -309,7 +397,7 @@ pub async fn list_runs(
                 connection: &access.connection,
                 job: filter.job.as_deref(),
                 outcome: filter.outcome.map(Outcome::from),
-                preview: filter.preview,
+                mode: filter.mode.map(Mode::from),
                 after: after.as_deref(),
                 limit: page::rows(limit),
             };
@@ -358,23 +446,26 @@ pub async fn get_run(
     })
 }
 
-/// What a run wrote, or a preview would have written, at the counterpart.
+/// What a run wrote on both sides, or would have written where it was to write nothing. Of what a run
+/// writes on a side, the first 10,000 records are kept, and the first 8 MiB of their values.
 #[utoipa::path(get, path = "/v1/tenants/{tenant}/connections/{connection}/runs/{run}/changes",
-    tag = "runs", params(PageQuery),
+    tag = "runs", params(ChangeFilter, PageQuery),
     responses((status = 200, description = "Changes", body = Page<ChangeView>)))]
 pub async fn list_changes(
     State(service): State<Service>,
     access: ToConnection<Read>,
     Path(path): Path<RunPath>,
+    Query(filter): Query<ChangeFilter>,
     Query(query): Query<PageQuery>,
 ) -> Reply<Page<ChangeView>> {
     let after: Option<i64> = page::place(query.after.as_deref())?;
     let run = find(&service, &access, path.run).await?.begun.id;
+    let side = filter.side.map(Side::from);
     let rows = service
         .control()
         .read(move |db| {
             let (after, rows) = (after.unwrap_or(0), page::rows(query.limit));
-            Ok::<_, Problem>(runs::changes(db, &run, after, rows)?)
+            Ok::<_, Problem>(runs::changes(db, &run, side, after, rows)?)
         })
         .await?;
     reply(page::page(

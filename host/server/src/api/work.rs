@@ -15,7 +15,7 @@ use super::extract::{Json, Path, Query};
 use super::page::{self, Page, PageQuery};
 use super::problem::{Problem, not_found};
 use super::records::RecordName;
-use super::runs::SideView;
+use super::runs::{RunMode, SideView};
 use super::words::{Why, Words};
 use super::{Reply, reply};
 use crate::control::failed::{self, FailedRecord};
@@ -30,10 +30,10 @@ pub struct RunJob {
     #[serde(default)]
     #[schema(min_length = 1, max_length = 10_000)]
     argument: Option<String>,
-    /// Change nothing on either side; show what would be changed.
+    /// What the run is for.
     #[serde(default)]
     #[schema(required = false)]
-    preview: bool,
+    mode: RunMode,
 }
 
 /// What came of requesting a run: one of the two.
@@ -41,7 +41,8 @@ pub struct RunJob {
 pub struct Requested {
     /// The new request, or an equal one that was waiting already.
     request: Option<i64>,
-    /// The run that has begun: a preview of a connection that is not on does not wait for its turn.
+    /// The run that has begun: one that writes nothing, of a connection that is not on, does not wait
+    /// for its turn.
     run: Option<String>,
 }
 
@@ -73,8 +74,8 @@ pub struct RequestView {
     job: String,
     /// Its argument.
     argument: Option<String>,
-    /// Whether nothing is to be written.
-    preview: bool,
+    /// What it is for.
+    mode: RunMode,
     /// Why it was requested.
     cause: CauseView,
     /// Its state.
@@ -265,7 +266,7 @@ impl RequestView {
             id: waiting.id.0,
             job: waiting.job,
             argument: waiting.argument,
-            preview: waiting.preview,
+            mode: waiting.mode.into(),
             cause: waiting.cause.into(),
             state: waiting.state.into(),
             priority: match waiting.priority {
@@ -326,7 +327,7 @@ fn requested(asked: Asked) -> Accepted<Requested> {
     Ok((StatusCode::ACCEPTED, axum::Json(body)))
 }
 
-/// Requests a run of a job. A connection that is not on takes previews only.
+/// Requests a run of a job. A connection that is not on takes only runs that write nothing.
 #[utoipa::path(post, path = "/v1/tenants/{tenant}/connections/{connection}/jobs/{job}/run",
     tag = "work", request_body = RunJob,
     responses((status = 202, description = "It is requested", body = Requested)))]
@@ -337,9 +338,9 @@ pub async fn run_job(
     Json(body): Json<RunJob>,
 ) -> Accepted<Requested> {
     let (tenant, connection) = (&access.tenant, &access.connection);
-    let (job, argument, preview) = (&path.job, body.argument, body.preview);
+    let (job, argument, mode) = (&path.job, body.argument, body.mode.into());
     let asked = service
-        .run(access.actor(), tenant, connection, job, argument, preview)
+        .run(access.actor(), tenant, connection, job, argument, mode)
         .await?;
     requested(asked)
 }

@@ -48,6 +48,8 @@ pub enum Command {
     Load(Load),
     /// Show what the runs of a tenant logged in the last 90 days.
     Log(Log),
+    /// Show what the server's runs of a tenant changed in the last 90 days, field by field.
+    Changes(Changes),
     /// Manage the stored credentials of connections.
     #[command(subcommand)]
     Credential(Credential),
@@ -201,6 +203,14 @@ pub struct Run {
     /// Only find out what would be done; change nothing on either side.
     #[arg(long)]
     pub preview: bool,
+    /// Go over everything, whatever was exchanged before, and tell where the sides differ; change
+    /// nothing on either side.
+    #[arg(long, conflicts_with = "preview")]
+    pub compare: bool,
+    /// Print every record that is changed, or would be, field by field; with --json each as an object
+    /// on a line of its own, before the report's.
+    #[arg(long)]
+    pub changes: bool,
     /// Agree to what an earlier run asked, by the id that it printed; may be given several times.
     #[arg(long = "confirm", value_name = "ID")]
     pub confirmed: Vec<String>,
@@ -265,6 +275,25 @@ pub struct Log {
     #[arg(long, value_name = "KEY")]
     pub record: Option<String>,
     /// How many lines to show, counted from the newest.
+    #[arg(long, value_name = "NUMBER", default_value_t = 200)]
+    pub lines: u32,
+    /// Print a JSON array.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `tenon changes`.
+#[derive(Debug, ClapArgs)]
+pub struct Changes {
+    #[command(flatten)]
+    pub place: Place,
+    /// Only changes by this connection.
+    #[arg(long, value_name = "NAME")]
+    pub connection: Option<ConnectionId>,
+    /// Only changes of the record with this key, origin, number or name.
+    #[arg(long, value_name = "RECORD")]
+    pub record: Option<String>,
+    /// How many changed records to show, counted from the newest.
     #[arg(long, value_name = "NUMBER", default_value_t = 200)]
     pub lines: u32,
     /// Print a JSON array.

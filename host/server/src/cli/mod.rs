@@ -1,6 +1,7 @@
 //! The command line of `tenon`.
 
 mod args;
+mod changes;
 mod credential;
 mod inspect;
 mod language;
@@ -106,6 +107,7 @@ async fn execute(command: Command, language: Language) -> anyhow::Result<Exit> {
         Command::Records(args) => records::records(args).await,
         Command::Load(args) => load::load(args).await,
         Command::Log(args) => log::log(&args, language),
+        Command::Changes(args) => changes::changes(&args),
         Command::Credential(args) => credential::credential(args),
         Command::Key(args::Key::Rotate(args)) => credential::rotate(args),
         Command::CompileComponent { .. } => unreachable!("`main` compiles before anything else"),

@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 use tenon_host::ids::TenantId;
-use tenon_host::observe::{Level, LogLine, Observer, Progress, Stop};
+use tenon_host::observe::{Level, LogLine, Observer, Progress, Stop, Written};
 use tenon_host::reason::{Catalogue, Reason};
 use tenon_host::report::{Outcome, RejectedRecord, RunReport};
 use tenon_host::{
@@ -21,7 +21,7 @@ use tokio::sync::watch;
 
 use super::args::{self, Connect, Place};
 use super::language::Language;
-use super::{Exit, site, stop_signal};
+use super::{Exit, changes, site, stop_signal};
 use crate::control::{Control, tenants};
 use crate::journal::Journal;
 use crate::{told, vault};
@@ -43,20 +43,23 @@ pub async fn run(args: args::Run, language: Language) -> anyhow::Result<Exit> {
     );
     let request = JobRequest {
         argument: args.argument,
-        mode: if args.preview {
-            Mode::Preview
-        } else {
-            Mode::Live
+        mode: match (args.preview, args.compare) {
+            (_, true) => Mode::Compare,
+            (true, false) => Mode::Preview,
+            (false, false) => Mode::Live,
         },
         confirmed: args.confirmed.into_iter().collect(),
         ..JobRequest::asked(args.job)
     };
-    let watcher = Arc::new(Watcher::new(
-        args.verbose,
-        args.connect.json,
-        journal,
-        Voice::of(&connection, language),
-    ));
+    let lowest = if args.verbose {
+        Level::Debug
+    } else {
+        Level::Warn
+    };
+    let voice = Voice::of(&connection, language);
+    let mut watcher = Watcher::new(lowest, args.connect.json, journal, voice);
+    watcher.changes = args.changes;
+    let watcher = Arc::new(watcher);
     let listening = Arc::clone(&watcher);
     tokio::spawn(async move {
         stop_signal().await;
@@ -253,12 +256,17 @@ struct Watcher {
     voice: Voice,
     journal: Journal,
     bar: ProgressBar,
+    /// Lines below it are not shown.
     lowest: Level,
+    /// The result is JSON.
+    json: bool,
+    /// Every change is printed, on standard output.
+    changes: bool,
     stop: watch::Sender<bool>,
 }
 
 impl Watcher {
-    fn new(verbose: bool, json: bool, journal: Journal, voice: Voice) -> Watcher {
+    fn new(lowest: Level, json: bool, journal: Journal, voice: Voice) -> Watcher {
         let bar = if json || !std::io::stderr().is_terminal() {
             ProgressBar::hidden()
         } else {
@@ -268,7 +276,9 @@ impl Watcher {
             voice,
             journal,
             bar,
-            lowest: if verbose { Level::Debug } else { Level::Warn },
+            lowest,
+            json,
+            changes: false,
             stop: watch::Sender::new(false),
         }
     }
@@ -295,6 +305,19 @@ impl Observer for Watcher {
         } = record;
         let message = format!("{kind} {id} was not taken: {reason}");
         (self.journal).note(Level::Warn, &message, Some(why), Some(id));
+    }
+
+    fn wrote(&self, written: &Written) {
+        if !self.changes {
+            return;
+        }
+        let line = if self.json {
+            // It holds texts alone.
+            serde_json::to_string(written).unwrap_or_default()
+        } else {
+            changes::text(written)
+        };
+        self.bar.suspend(|| println!("{line}"));
     }
 
     fn log(&self, line: LogLine) {
@@ -401,8 +424,8 @@ fn questions(report: &RunReport, voice: &Voice, command: &str) -> String {
 
 /// The command line of this process, for a shell, as one that writes.
 fn this_command() -> String {
-    let arguments = std::env::args().filter(|argument| argument != "--preview");
-    let arguments: Vec<String> = arguments.collect();
+    let writes = |argument: &String| argument != "--preview" && argument != "--compare";
+    let arguments: Vec<String> = std::env::args().filter(writes).collect();
     let quoted = shlex::try_join(arguments.iter().map(String::as_str));
     quoted.unwrap_or_else(|_| arguments.join(" "))
 }

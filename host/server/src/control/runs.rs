@@ -1,11 +1,12 @@
-//! Runs of jobs, under way and finished, and what they wrote at the counterpart.
+//! Runs of jobs, under way and finished, and what they wrote on both sides.
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::Value;
+use tenon_host::Mode;
 use tenon_host::ids::{ConnectionId, TenantId};
-use tenon_host::observe::Written;
+use tenon_host::observe::{Side, Written};
 use tenon_host::reason::Reason;
 use tenon_host::report::{Outcome, Question, RejectedRecord, RunReport, Warning, WrittenRecords};
 
@@ -32,8 +33,8 @@ pub struct Begun {
     pub argument: Option<String>,
     /// Why it runs, as the request says.
     pub cause: Value,
-    /// Whether nothing is to be changed.
-    pub preview: bool,
+    /// What it is for.
+    pub mode: Mode,
     /// The component that runs.
     pub digest: String,
     /// Its version.
@@ -77,28 +78,13 @@ pub struct Run {
     pub questions: Vec<Question>,
 }
 
-/// A record that a run wrote, or in a preview would have written, at the counterpart.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A record that a run wrote, or in a preview would have written.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Change {
     /// Its place among the changes of the run.
     pub number: i64,
-    /// Kind of record.
-    pub record_kind: String,
-    /// The counterpart's record.
-    pub origin: String,
-    /// What changed.
-    pub fields: Vec<Field>,
-}
-
-/// One field of a record, before and after.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Field {
-    /// Name of the field.
-    pub field: String,
-    /// Value before; none when the record is new.
-    pub before: Option<String>,
-    /// Value after; none when the record is gone.
-    pub after: Option<String>,
+    /// What was written.
+    pub written: Written,
 }
 
 /// Which runs are wanted.
@@ -112,8 +98,8 @@ pub struct Wanted<'a> {
     pub job: Option<&'a str>,
     /// That ended in one way only.
     pub outcome: Option<Outcome>,
-    /// Previews only, or none of them.
-    pub preview: Option<bool>,
+    /// Of one mode only.
+    pub mode: Option<Mode>,
     /// Older than this one.
     pub after: Option<&'a str>,
     /// So many at most.
@@ -137,7 +123,7 @@ pub fn begin(db: &Connection, run: &Begun) -> rusqlite::Result<()> {
         left_behind.why_json()?,
     ])?;
     db.prepare_cached(
-        "INSERT INTO runs (id, tenant, connection, job, argument, cause, preview, digest, version,
+        "INSERT INTO runs (id, tenant, connection, job, argument, cause, mode, digest, version,
              request, fence, started_at, outcome)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, 'running')
          ON CONFLICT DO NOTHING",
@@ -149,7 +135,7 @@ pub fn begin(db: &Connection, run: &Begun) -> rusqlite::Result<()> {
         run.job,
         run.argument,
         columns::to_json(&run.cause)?,
-        run.preview,
+        columns::to_word(&run.mode)?,
         run.digest,
         run.version,
         run.request,
@@ -222,10 +208,11 @@ pub fn list(db: &Connection, wanted: Wanted<'_>) -> rusqlite::Result<Vec<Run>> {
     let outcome = (wanted.outcome.as_ref())
         .map(columns::to_word)
         .transpose()?;
+    let mode = wanted.mode.as_ref().map(columns::to_word).transpose()?;
     db.prepare_cached(
         "SELECT * FROM runs WHERE tenant = ?1 AND connection = ?2 AND (?3 IS NULL OR id < ?3)
              AND (?4 IS NULL OR job = ?4) AND (?5 IS NULL OR outcome = ?5)
-             AND (?6 IS NULL OR preview = ?6)
+             AND (?6 IS NULL OR mode = ?6)
          ORDER BY id DESC LIMIT ?7",
     )?
     .query_map(
@@ -235,7 +222,7 @@ pub fn list(db: &Connection, wanted: Wanted<'_>) -> rusqlite::Result<Vec<Run>> {
             wanted.after,
             wanted.job,
             outcome,
-            wanted.preview,
+            mode,
             wanted.limit,
         ],
         run,
@@ -243,7 +230,7 @@ pub fn list(db: &Connection, wanted: Wanted<'_>) -> rusqlite::Result<Vec<Run>> {
     .collect()
 }
 
-/// The newest run of a connection that has finished and was no preview.
+/// The newest run of a connection that has finished and wrote.
 pub fn last(
     db: &Connection,
     tenant: &TenantId,
@@ -251,7 +238,7 @@ pub fn last(
 ) -> rusqlite::Result<Option<Run>> {
     db.prepare_cached(
         "SELECT * FROM runs WHERE tenant = ?1 AND connection = ?2 AND finished_at IS NOT NULL
-             AND preview = 0
+             AND mode = 'live'
          ORDER BY id DESC LIMIT 1",
     )?
     .query_row([tenant.as_str(), connection.as_str()], run)
@@ -263,39 +250,120 @@ pub fn append_changes(db: &Connection, run: &str, written: &[Written]) -> rusqli
     let last: Option<i64> = db
         .prepare_cached("SELECT max(number) FROM changes WHERE run = ?1")?
         .query_row([run], |row| row.get(0))?;
-    let mut insert = db.prepare_cached("INSERT INTO changes VALUES (?1, ?2, ?3, ?4, ?5)")?;
+    let mut insert = db.prepare_cached(
+        "INSERT INTO changes (run, number, side, record_kind, origin, key, label, change, fields)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+    )?;
     for (number, written) in (last.unwrap_or(0) + 1..).zip(written) {
         insert.execute(params![
             run,
             number,
+            columns::to_word(&written.side)?,
             written.record_kind,
             written.origin,
+            written.key,
+            written.label,
+            columns::to_word(&written.change)?,
             columns::to_json(&written.changes)?,
         ])?;
     }
     Ok(())
 }
 
-/// The changes of a run in their order, those after a number.
+/// The changes of a run in their order, those after a number; on one side only where that is given.
 pub fn changes(
     db: &Connection,
     run: &str,
+    side: Option<Side>,
     after: i64,
     limit: u32,
 ) -> rusqlite::Result<Vec<Change>> {
+    let side = side.as_ref().map(columns::to_word).transpose()?;
     db.prepare_cached(
-        "SELECT number, record_kind, origin, fields FROM changes WHERE run = ?1 AND number > ?2
-         ORDER BY number LIMIT ?3",
+        "SELECT * FROM changes WHERE run = ?1 AND number > ?2 AND (?3 IS NULL OR side = ?3)
+         ORDER BY number LIMIT ?4",
     )?
-    .query_map(params![run, after, limit], |row| {
+    .query_map(params![run, after, side, limit], |row| {
         Ok(Change {
             number: row.get("number")?,
-            record_kind: row.get("record_kind")?,
-            origin: row.get("origin")?,
-            fields: columns::json(row, "fields")?,
+            written: written(row)?,
         })
     })?
     .collect()
+}
+
+/// Which changes of all runs are wanted.
+#[derive(Clone, Copy, Debug)]
+pub struct History<'a> {
+    /// Whose.
+    pub tenant: &'a TenantId,
+    /// By one connection only.
+    pub connection: Option<&'a ConnectionId>,
+    /// Of the record of this key, origin, number or name only.
+    pub record: Option<&'a str>,
+    /// The newest so many.
+    pub most: u32,
+}
+
+/// A change with the run that made it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct PastChange {
+    /// The run.
+    pub run: String,
+    /// When it began.
+    pub started_at: Timestamp,
+    /// Its connection.
+    pub connection: String,
+    /// Its job.
+    pub job: String,
+    /// What was written.
+    #[serde(flatten)]
+    pub written: Written,
+}
+
+/// What runs changed, the newest last. Runs that write nothing changed nothing.
+pub fn history(db: &Connection, wanted: History<'_>) -> rusqlite::Result<Vec<PastChange>> {
+    let mut told: Vec<PastChange> = db
+        .prepare_cached(
+            "SELECT changes.*, runs.connection, runs.job, runs.started_at
+             FROM runs JOIN changes ON changes.run = runs.id
+             WHERE runs.tenant = ?1 AND runs.mode = 'live'
+                 AND (?2 IS NULL OR runs.connection = ?2)
+                 AND (?3 IS NULL OR ?3 IN (changes.key, changes.origin, changes.label))
+             ORDER BY runs.id DESC, changes.number DESC LIMIT ?4",
+        )?
+        .query_map(
+            params![
+                wanted.tenant.as_str(),
+                wanted.connection.map(ConnectionId::as_str),
+                wanted.record,
+                wanted.most,
+            ],
+            |row| {
+                Ok(PastChange {
+                    run: row.get("run")?,
+                    started_at: columns::time(row, "started_at")?,
+                    connection: row.get("connection")?,
+                    job: row.get("job")?,
+                    written: written(row)?,
+                })
+            },
+        )?
+        .collect::<Result<_, _>>()?;
+    told.reverse();
+    Ok(told)
+}
+
+fn written(row: &Row<'_>) -> rusqlite::Result<Written> {
+    Ok(Written {
+        side: columns::word(row, "side")?,
+        record_kind: row.get("record_kind")?,
+        origin: row.get("origin")?,
+        key: row.get("key")?,
+        label: row.get("label")?,
+        change: columns::word(row, "change")?,
+        changes: columns::json(row, "fields")?,
+    })
 }
 
 /// Removes some of the finished runs that began before a moment, their changes first; tells how many
@@ -332,7 +400,7 @@ fn run(row: &Row<'_>) -> rusqlite::Result<Run> {
             job: row.get("job")?,
             argument: row.get("argument")?,
             cause: columns::json(row, "cause")?,
-            preview: row.get("preview")?,
+            mode: columns::word(row, "mode")?,
             digest: row.get("digest")?,
             version: row.get("version")?,
             request: row.get("request")?,
@@ -377,7 +445,7 @@ mod tests {
             job: "orders".to_owned(),
             argument: None,
             cause: json!({ "type": "asked" }),
-            preview: false,
+            mode: Mode::Live,
             digest: "d".to_owned(),
             version: "1.0.0".to_owned(),
             request: 1,
@@ -393,7 +461,7 @@ mod tests {
             connection: &connection,
             job: None,
             outcome: None,
-            preview: None,
+            mode: None,
             after: None,
             limit: 10,
         };
@@ -419,32 +487,38 @@ mod tests {
     }
 
     #[test]
-    fn a_preview_is_listed_on_its_own_and_is_never_the_last_run() {
+    fn runs_of_each_mode_are_listed_and_only_one_that_writes_is_the_last_run() {
         let db = database();
         begin(&db, &begun("1", "a")).unwrap();
         let preview = Begun {
-            preview: true,
+            mode: Mode::Preview,
             ..begun("2", "a")
         };
         begin(&db, &preview).unwrap();
+        let compare = Begun {
+            mode: Mode::Compare,
+            ..begun("3", "a")
+        };
+        begin(&db, &compare).unwrap();
         end_left_behind(&db, Timestamp::now()).unwrap();
         let (tenant, connection) = ("shop".parse().unwrap(), "a".parse().unwrap());
-        let of = |preview| -> Vec<String> {
+        let of = |mode| -> Vec<String> {
             let wanted = Wanted {
                 tenant: &tenant,
                 connection: &connection,
                 job: None,
                 outcome: None,
-                preview,
+                mode,
                 after: None,
                 limit: 10,
             };
             let runs = list(&db, wanted).unwrap().into_iter();
             runs.map(|run| run.begun.id).collect()
         };
-        assert_eq!(vec!["2", "1"], of(None));
-        assert_eq!(vec!["2"], of(Some(true)));
-        assert_eq!(vec!["1"], of(Some(false)));
+        assert_eq!(vec!["3", "2", "1"], of(None));
+        assert_eq!(vec!["3"], of(Some(Mode::Compare)));
+        assert_eq!(vec!["2"], of(Some(Mode::Preview)));
+        assert_eq!(vec!["1"], of(Some(Mode::Live)));
         let last = last(&db, &tenant, &connection).unwrap();
         assert_eq!("1", last.unwrap().begun.id);
     }
@@ -470,15 +544,51 @@ mod tests {
         append_changes(&db, "1", &[written("x"), written("y")]).unwrap();
         append_changes(&db, "1", &[written("z")]).unwrap();
         let origins = |after| -> Vec<String> {
-            let changes = changes(&db, "1", after, 10).unwrap().into_iter();
-            changes.map(|change| change.origin).collect()
+            let changes = changes(&db, "1", None, after, 10).unwrap().into_iter();
+            changes.map(|change| change.written.origin).collect()
         };
         assert_eq!(vec!["x", "y", "z"], origins(0));
         assert_eq!(vec!["z"], origins(2));
+        let here = Written {
+            side: Side::Platform,
+            key: Some("7".to_owned()),
+            label: Some("N7".to_owned()),
+            change: tenon_host::observe::Change::Created,
+            ..written("here")
+        };
+        append_changes(&db, "1", std::slice::from_ref(&here)).unwrap();
+        let of = |side| changes(&db, "1", Some(side), 0, 10).unwrap();
+        let kept: Vec<Written> = (of(Side::Platform).into_iter())
+            .map(|change| change.written)
+            .collect();
+        assert_eq!(vec![here], kept);
+        assert_eq!(3, of(Side::Counterpart).len());
+        let preview = Begun {
+            mode: Mode::Preview,
+            ..begun("2", "a")
+        };
+        begin(&db, &preview).unwrap();
+        append_changes(&db, "2", &[written("x")]).unwrap();
+        let tenant = "shop".parse().unwrap();
+        let history = |record, most| -> Vec<String> {
+            let wanted = History {
+                tenant: &tenant,
+                connection: None,
+                record,
+                most,
+            };
+            let told = history(&db, wanted).unwrap().into_iter();
+            told.map(|told| told.written.origin).collect()
+        };
+        assert_eq!(vec!["x", "y", "z", "here"], history(None, 10));
+        assert_eq!(vec!["z", "here"], history(None, 2));
+        for name in ["7", "N7", "here"] {
+            assert_eq!(vec!["here"], history(Some(name), 10));
+        }
         end_left_behind(&db, Timestamp::now()).unwrap();
-        // A change, a change, and the last one with the run itself.
+        // The changes, and then the runs themselves.
         let forget = |limit| forget(&db, Timestamp::now(), limit).unwrap();
-        assert_eq!((2, 2, 0), (forget(2), forget(2), forget(2)));
+        assert_eq!((2, 2, 3, 0), (forget(2), forget(2), forget(2), forget(2)));
         assert!(origins(0).is_empty());
         assert!(outcomes(&db, "a").is_empty());
     }

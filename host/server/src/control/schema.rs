@@ -14,6 +14,7 @@ const STEPS: &[M<'static>] = &[
     M::up(HOME_CURRENCY),
     M::up(SEEN),
     M::up(REASONS),
+    M::up(MODES),
 ];
 
 /// What brings a database up to date.
@@ -424,6 +425,22 @@ ALTER TABLE failed_records ADD COLUMN why TEXT;
 ALTER TABLE webhooks ADD COLUMN why TEXT;
 ";
 
+/// Three modes instead of two, and the changes of both sides. `key` is that of the platform's record.
+const MODES: &str = "
+ALTER TABLE requests ADD COLUMN mode TEXT NOT NULL DEFAULT 'live';
+UPDATE requests SET mode = 'preview' WHERE preview;
+ALTER TABLE requests DROP COLUMN preview;
+
+ALTER TABLE runs ADD COLUMN mode TEXT NOT NULL DEFAULT 'live';
+UPDATE runs SET mode = 'preview' WHERE preview;
+ALTER TABLE runs DROP COLUMN preview;
+
+ALTER TABLE changes ADD COLUMN side TEXT NOT NULL DEFAULT 'counterpart';
+ALTER TABLE changes ADD COLUMN key TEXT;
+ALTER TABLE changes ADD COLUMN label TEXT;
+ALTER TABLE changes ADD COLUMN change TEXT NOT NULL DEFAULT 'updated';
+";
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -449,5 +466,40 @@ mod tests {
         let found = found.query_map([], |row| row.get::<_, String>(0)).unwrap();
         let found: Vec<_> = found.map(Result::unwrap).collect();
         assert_eq!(["UAH", "RUB", "UAH"], *found);
+    }
+
+    #[test]
+    fn previews_from_before_stay_previews_and_what_they_told_was_of_the_counterpart() {
+        let mut db = rusqlite::Connection::open_in_memory().unwrap();
+        MIGRATIONS.to_version(&mut db, 6).unwrap();
+        db.execute_batch(
+            "PRAGMA foreign_keys = OFF;
+             INSERT INTO requests (tenant, connection, job, preview, cause, merge_key, state, priority,
+                 due_at, created_at)
+             VALUES ('shop', 'crm', 'orders', 0, '{}', x'01', 'dead', 0, 0, 0),
+                    ('shop', 'crm', 'orders', 1, '{}', x'02', 'dead', 0, 0, 0);
+             INSERT INTO runs (id, tenant, connection, job, cause, preview, digest, version, request,
+                 fence, started_at, outcome)
+             VALUES ('1', 'shop', 'crm', 'orders', '{}', 0, 'd', '1.0.0', 1, 1, 0, 'done'),
+                    ('2', 'shop', 'crm', 'orders', '{}', 1, 'd', '1.0.0', 2, 1, 0, 'done');
+             INSERT INTO changes (run, number, record_kind, origin, fields)
+             VALUES ('2', 1, 'order', 'crm:a:order:7', '[]');",
+        )
+        .unwrap();
+        MIGRATIONS.to_latest(&mut db).unwrap();
+        let modes = |table: &str| {
+            let mut found = db
+                .prepare(&format!("SELECT mode FROM {table} ORDER BY id"))
+                .unwrap();
+            let found = found.query_map([], |row| row.get::<_, String>(0)).unwrap();
+            found.map(Result::unwrap).collect::<Vec<_>>()
+        };
+        assert_eq!(["live", "preview"], *modes("requests"));
+        assert_eq!(["live", "preview"], *modes("runs"));
+        let changes = crate::control::runs::changes(&db, "2", None, 0, 10).unwrap();
+        assert_eq!(
+            tenon_host::observe::Side::Counterpart,
+            changes[0].written.side
+        );
     }
 }

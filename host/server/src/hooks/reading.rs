@@ -18,7 +18,7 @@ use rusqlite::Connection;
 use tenon_host::ids::{ConnectionId, TenantId};
 use tenon_host::model::Fault;
 use tenon_host::reason::Reason;
-use tenon_host::{CallError, Cause, Webhook};
+use tenon_host::{CallError, Cause, Mode, Webhook};
 use tokio::sync::Notify;
 
 use crate::control::{Failure, webhooks};
@@ -391,7 +391,7 @@ async fn ask(
         connection: connection.clone(),
         job: wanted.job,
         argument: wanted.argument,
-        preview: false,
+        mode: Mode::Live,
         cause: Cause::Webhook,
         priority: Priority::Webhook,
         due: None,

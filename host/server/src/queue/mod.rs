@@ -22,8 +22,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use tenon_host::Cause;
 use tenon_host::ids::{ConnectionId, TenantId};
+use tenon_host::{Cause, Mode};
 use tokio::sync::watch;
 
 pub use sqlite::SqliteQueue;
@@ -80,8 +80,8 @@ pub struct NewRequest {
     pub job: String,
     /// Argument of the job.
     pub argument: Option<String>,
-    /// Change neither side.
-    pub preview: bool,
+    /// What for.
+    pub mode: Mode,
     /// Why.
     pub cause: Cause,
     /// Who goes first.
@@ -105,8 +105,8 @@ pub struct Claim {
     pub job: String,
     /// Argument of the job.
     pub argument: Option<String>,
-    /// Change neither side.
-    pub preview: bool,
+    /// What for.
+    pub mode: Mode,
     /// Why.
     pub cause: Cause,
     /// How often it was claimed since it last got on, this time included.
@@ -206,8 +206,8 @@ pub struct Waiting {
     pub job: String,
     /// Argument of the job.
     pub argument: Option<String>,
-    /// Change neither side.
-    pub preview: bool,
+    /// What for.
+    pub mode: Mode,
     /// Why.
     #[serde(with = "cause")]
     pub cause: Cause,

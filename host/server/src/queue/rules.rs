@@ -12,7 +12,7 @@ use std::collections::HashSet;
 
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
-use tenon_host::{Cause, RecordRef};
+use tenon_host::{Cause, Mode, RecordRef};
 
 use super::{NewRequest, Priority};
 use crate::told::Told;
@@ -52,7 +52,13 @@ pub fn merge_key(request: &NewRequest) -> [u8; 32] {
         Cause::Changed(_) => json!(["changed"]),
         Cause::Visited(visited) => json!(["visited", record(visited)]),
     };
-    let whole = json!([request.job, request.argument, request.preview, cause]);
+    // Kept with requests that wait: what a request was before there were three modes stays its key.
+    let mode = match request.mode {
+        Mode::Live => json!(false),
+        Mode::Preview => json!(true),
+        Mode::Compare => json!("compare"),
+    };
+    let whole = json!([request.job, request.argument, mode, cause]);
     Sha256::digest(whole.to_string()).into()
 }
 
@@ -230,7 +236,7 @@ mod tests {
             connection: "crm".parse().unwrap(),
             job: job.to_owned(),
             argument: argument.map(str::to_owned),
-            preview: false,
+            mode: Mode::Live,
             cause,
             priority: Priority::Schedule,
             due: None,
@@ -261,7 +267,7 @@ mod tests {
             merge_key(&request("orders", Some(""), changed(0..1))),
             merge_key(&request("orders", Some("1"), changed(0..1))),
             merge_key(&NewRequest {
-                preview: true,
+                mode: Mode::Preview,
                 ..plain
             }),
         ];

@@ -23,6 +23,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
+use tenon_host::Mode;
 use tenon_host::ids::{ConnectionId, TenantId};
 use tenon_host::reason::Reason;
 use tokio::sync::watch;
@@ -32,7 +33,7 @@ use super::{
     Also, Claim, Counts, Ended, Fence, Figures, Leases, NewRequest, Next, Priority, Queue,
     QueueFailure, Recovered, RequestId, State, Suspension, Waiting, cause,
 };
-use crate::control::{Failure, SharedControl};
+use crate::control::{Failure, SharedControl, columns};
 use crate::told::Told;
 
 /// Attempts before a request is given up.
@@ -348,7 +349,7 @@ struct Stored {
     whose: Whose,
     job: String,
     argument: Option<String>,
-    preview: bool,
+    mode: Mode,
     key: Vec<u8>,
     state: State,
     wish: Wish,
@@ -362,7 +363,7 @@ impl Stored {
             whose: Whose::read(row, "tenant", "connection")?,
             job: row.get("job")?,
             argument: row.get("argument")?,
-            preview: row.get("preview")?,
+            mode: columns::word(row, "mode")?,
             key: row.get("merge_key")?,
             state: state(&row.get::<_, String>("state")?)?,
             wish: Wish {
@@ -385,7 +386,7 @@ impl From<Stored> for Waiting {
             id: RequestId(stored.id),
             job: stored.job,
             argument: stored.argument,
-            preview: stored.preview,
+            mode: stored.mode,
             cause: stored.wish.cause,
             state: stored.state,
             priority: stored.wish.priority,
@@ -434,7 +435,7 @@ fn ask(db: &Connection, requests: Vec<NewRequest>, now: i64) -> Outcome<Vec<Requ
         let id = match join(db, &whose, &key, &wish, shelf, None, now)? {
             Some((id, _)) => id,
             None => {
-                let sql = "INSERT INTO requests (tenant, connection, job, argument, preview, cause,
+                let sql = "INSERT INTO requests (tenant, connection, job, argument, mode, cause,
                                merge_key, state, priority, due_at, created_at)
                            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
                 let (tenant, connection) = whose.names();
@@ -443,7 +444,7 @@ fn ask(db: &Connection, requests: Vec<NewRequest>, now: i64) -> Outcome<Vec<Requ
                     connection,
                     request.job,
                     request.argument,
-                    request.preview,
+                    columns::to_word(&request.mode)?,
                     cause::to_text(&wish.cause).map_err(Failure::from)?,
                     key,
                     shelf.state(),
@@ -784,7 +785,7 @@ fn take(db: &Connection, id: i64, whose: &Whose, now: i64, lease: Duration) -> O
         connection: stored.whose.connection,
         job: stored.job,
         argument: stored.argument,
-        preview: stored.preview,
+        mode: stored.mode,
         cause: stored.wish.cause,
         attempts: stored.wish.attempts,
         priority: stored.wish.priority,
@@ -1069,7 +1070,7 @@ mod tests {
             connection: format!("connection-{connection}").parse().unwrap(),
             job: "orders".to_owned(),
             argument: Some(argument.to_string()),
-            preview: false,
+            mode: Mode::Live,
             cause: Cause::Scheduled,
             priority: Priority::Schedule,
             due: due.map(time),

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use rusqlite::params;
 use tempfile::TempDir;
-use tenon_host::RecordRef;
+use tenon_host::{Mode, RecordRef};
 
 use super::*;
 use crate::control::SharedControl;
@@ -166,7 +166,7 @@ fn wanted(place: &str, job: &str) -> NewRequest {
         connection,
         job: job.to_owned(),
         argument: None,
-        preview: false,
+        mode: Mode::Live,
         cause: Cause::Scheduled,
         priority: Priority::Schedule,
         due: None,

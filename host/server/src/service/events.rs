@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use tenon_host::ids::{ConnectionId, TenantId};
 use tenon_host::manifest::Subscription;
-use tenon_host::{Cause, RecordRef};
+use tenon_host::{Cause, Mode, RecordRef};
 
 use super::{Error, Service, What};
 use crate::control::connections::State;
@@ -62,7 +62,7 @@ impl Service {
                         connection: stored.id.clone(),
                         job: job.id.clone(),
                         argument: None,
-                        preview: false,
+                        mode: Mode::Live,
                         cause,
                         priority: Priority::Webhook,
                         due: None,

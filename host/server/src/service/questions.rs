@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
 use serde_json::json;
+use tenon_host::Mode;
 use tenon_host::ids::{ConnectionId, TenantId};
 
 use super::switching::go_on;
@@ -101,7 +102,7 @@ impl Service {
             connection: connection.clone(),
             job: stored.job.clone(),
             argument: stored.argument.clone(),
-            preview: false,
+            mode: Mode::Live,
             cause: stored.cause.clone(),
             priority: Priority::Action,
             due: None,

@@ -5,7 +5,7 @@ use serde_json::json;
 use tenon_host::ids::{ConnectionId, TenantId};
 use tenon_host::reason::Reason;
 use tenon_host::report::Subject;
-use tenon_host::{Cause, RecordRef};
+use tenon_host::{Cause, Mode, RecordRef};
 
 use super::opening::Completeness;
 use super::{Error, Service, What, note};
@@ -26,8 +26,8 @@ pub enum Asked {
 }
 
 impl Service {
-    /// Asks for a run of a job. A connection that is not on takes previews only, which begin at once
-    /// and of which there is one at a time.
+    /// Asks for a run of a job. A connection that is not on takes only runs that change nothing, which
+    /// begin at once and of which there is one at a time.
     pub async fn run(
         &self,
         actor: &str,
@@ -35,29 +35,30 @@ impl Service {
         connection: &ConnectionId,
         job: &str,
         argument: Option<String>,
-        preview: bool,
+        mode: Mode,
     ) -> Result<Asked, Error> {
-        let detail = json!({ "job": job, "argument": argument, "preview": preview });
+        let detail = json!({ "job": job, "argument": argument, "mode": mode });
         let stored = self.stored(tenant, connection).await?;
-        if preview && stored.state != State::On {
+        if !mode.writes() && stored.state != State::On {
             let place = (Some(tenant), Some(connection));
             let note = note(actor, place, "job.run", detail);
-            return self.preview(&stored, job, argument, note).await;
+            return self.look(&stored, job, argument, mode, note).await;
         }
         let request = self
-            .wanted(tenant, connection, job, argument, preview, Cause::Asked)
+            .wanted(tenant, connection, job, argument, mode, Cause::Asked)
             .await?;
         let place = (Some(tenant), Some(connection));
         let note = note(actor, place, "job.run", detail);
         self.ask_one(request, note).await.map(Asked::Request)
     }
 
-    /// Begins a preview of a connection that is not on.
-    async fn preview(
+    /// Begins a run that changes nothing, of a connection that is not on.
+    async fn look(
         &self,
         seen: &Stored,
         job: &str,
         argument: Option<String>,
+        mode: Mode,
         note: Note,
     ) -> Result<Asked, Error> {
         let place = self.place(&seen.tenant, &seen.id);
@@ -79,7 +80,7 @@ impl Service {
             run: worker::new_run(),
             job: job.to_owned(),
             argument,
-            preview: true,
+            mode,
             cause: Cause::Asked,
             claim: None,
         };
@@ -87,7 +88,7 @@ impl Service {
         let service = self.clone();
         tokio::spawn(async move {
             if let Err(error) = worker::go(&service, &alone, &stored, &opened, work).await {
-                tracing::error!("a preview of connection {}: {error}", stored.id);
+                tracing::error!("a {} of connection {}: {error}", mode.as_str(), stored.id);
             }
             drop((alone, room));
         });
@@ -119,7 +120,7 @@ impl Service {
             target,
         };
         let request = self
-            .wanted(tenant, connection, action, None, false, cause)
+            .wanted(tenant, connection, action, None, Mode::Live, cause)
             .await?;
         let place = (Some(tenant), Some(connection));
         self.ask_one(request, note(actor, place, "action.press", detail))
@@ -132,7 +133,7 @@ impl Service {
         connection: &ConnectionId,
         job: &str,
         argument: Option<String>,
-        preview: bool,
+        mode: Mode,
         cause: Cause,
     ) -> Result<NewRequest, Error> {
         let stored = self.stored(tenant, connection).await?;
@@ -148,7 +149,7 @@ impl Service {
             connection: connection.clone(),
             job: job.to_owned(),
             argument,
-            preview,
+            mode,
             cause,
             priority: Priority::Action,
             due: None,
@@ -286,7 +287,7 @@ impl Service {
             connection: connection.clone(),
             job: (*job).to_owned(),
             argument: None,
-            preview: false,
+            mode: Mode::Live,
             cause: Cause::Asked,
             priority: Priority::Action,
             due: None,

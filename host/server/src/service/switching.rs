@@ -12,12 +12,12 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::json;
-use tenon_host::Cause;
 use tenon_host::ids::{ConnectionId, TenantId};
 use tenon_host::manifest::Manifest;
 use tenon_host::model::Fault;
 use tenon_host::reason::Reason;
 use tenon_host::schedule::Cron;
+use tenon_host::{Cause, Mode};
 
 use super::opening::Completeness;
 use super::{Alone, Error, Service, What, note, nothing};
@@ -67,7 +67,7 @@ impl Service {
                 connection: connection.clone(),
                 job,
                 argument: None,
-                preview: false,
+                mode: Mode::Live,
                 cause: Cause::Scheduled,
                 priority: Priority::Schedule,
                 due: None,
@@ -461,7 +461,7 @@ impl Service {
             connection: connection.clone(),
             job: timer.job.clone(),
             argument: timer.argument.clone(),
-            preview: false,
+            mode: Mode::Live,
             cause: Cause::Scheduled,
             priority: Priority::Schedule,
             due: None,

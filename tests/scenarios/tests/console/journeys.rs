@@ -133,7 +133,7 @@ async fn add_keycrm(language: &str, last_days: &str) {
         .expect("a press");
     site.until(CONNECTION, |connection| {
         let last = &connection["last_run"];
-        last["preview"] == false && last["outcome"] == "done" && connection["running"].is_null()
+        last["mode"] == "live" && last["outcome"] == "done" && connection["running"].is_null()
     })
     .await;
     let done = browser.text("outcome.done");
@@ -362,11 +362,14 @@ async fn a_preview_of_a_connection_that_is_on_is_followed_to_what_it_would_do() 
     browser
         .wait("//*[@role='status' and contains(@class, 'good')]")
         .await;
-    // What it could not take is told with its reason, and the run is a click away.
+    // What it could not take is told with its reason, what it would write record by record, and the
+    // run is a click away.
     browser.see(&browser.text("run.rejected")).await;
-    browser.see(&browser.text("run.no_change_wanted")).await;
+    browser.see(":order:").await;
     browser.press("progress.run").await;
-    browser.see(&browser.text("run.preview")).await;
+    browser
+        .see(&browser.text("run.wrote_nothing.preview"))
+        .await;
     assert!(site.connection().await["last_run"].is_null());
 }
 

@@ -102,9 +102,9 @@ fn an_unchanged_second_pass_writes_nothing() {
 }
 
 #[test]
-fn what_people_change_in_the_shop_is_overwritten_by_the_next_full_pass_and_the_rest_is_theirs() {
+fn what_people_change_in_the_shop_stays_until_moysklad_changes_it_and_the_rest_is_theirs() {
     let mut account = Account::empty();
-    account.add_product(part("MAHLE OC90", "OC90"));
+    let id = account.add_product(part("MAHLE OC90", "OC90"));
     let world = World::of(account);
     world.run("products", json!({})).clean();
     let before = world.record("products", "sku", "OC90");
@@ -118,9 +118,16 @@ fn what_people_change_in_the_shop_is_overwritten_by_the_next_full_pass_and_the_r
     assert_eq!("Другое", world.record("products", "sku", "OC90")["name"]);
 
     let run = world.run("products", json!({})).clean();
+    assert_eq!((0, 0, 1, 0), run.counts());
+    assert_eq!("Другое", world.record("products", "sku", "OC90")["name"]);
+
+    world
+        .sim
+        .account(|account| account.set_text(id, "name", "Фильтр"));
+    let run = world.run("products", json!({})).clean();
     assert_eq!((0, 1, 0, 0), run.counts());
     let after = world.record("products", "sku", "OC90");
-    assert_eq!(before["name"], after["name"]);
+    assert_eq!("Фильтр", after["name"]);
     assert_eq!(
         colour, after["attributes"],
         "a field that MoySklad does not speak for"

@@ -1,6 +1,7 @@
 //! A server at work, as operators and platforms use it: real processes, real HTTP, real components.
 
 mod budgets;
+mod changes;
 mod counterpart;
 mod crashes;
 mod failures;

@@ -13,9 +13,9 @@ async fn a_preview_of_a_connector_that_writes_all_the_same_says_so_and_harms_not
     counterpart.let_go();
     let server = server(&counterpart, true).await;
     let path = format!("{CALLER}/jobs/call/run");
-    let preview = json!({ "argument": "/one !/orders /two", "preview": true });
+    let preview = json!({ "argument": "/one !/orders /two", "mode": "preview" });
     server.post(&path, preview).await;
-    let runs = format!("{CALLER}/runs?preview=true");
+    let runs = format!("{CALLER}/runs?mode=preview");
     let ended = |runs: &Value| runs["items"][0]["outcome"] == "crashed";
     let runs = server.until(&runs, ended).await;
     let error = runs["items"][0]["error"].as_str().expect("a reason");

@@ -147,13 +147,13 @@ async fn a_preview_shows_what_it_would_ask_and_opens_no_question() {
     let server = server(&[]).await;
     add(&server, LEDGER, "lose:180").await;
     idle(&server, LEDGER).await;
-    let preview = json!({ "preview": true });
+    let preview = json!({ "mode": "preview" });
     server
         .post(&format!("{LEDGER}/jobs/heard/run"), preview)
         .await;
     let connection = idle(&server, LEDGER).await;
     assert_eq!(0, connection["open_questions"]);
-    let runs = server.get(&format!("{LEDGER}/runs?preview=true")).await;
+    let runs = server.get(&format!("{LEDGER}/runs?mode=preview")).await;
     let run = runs["items"][0]["id"].as_str().expect("a run");
     let run = server.get(&format!("{LEDGER}/runs/{run}")).await;
     assert_eq!(json!(180), run["questions"][0]["affected"]);

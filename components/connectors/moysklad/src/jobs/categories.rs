@@ -209,14 +209,12 @@ impl Tree {
             .filter_map(|binding| Some((binding.origin, self.present.get(&binding.key)?.clone())))
             .filter(|(_, category)| !category.archived)
             .map(|(origin, category)| {
-                let archived = true;
-                (
-                    origin,
-                    Category {
-                        archived,
-                        ..category
-                    },
-                )
+                let category = Category {
+                    origin: Some(origin.clone()),
+                    archived: true,
+                    ..category
+                };
+                (origin, category)
             })
             .unzip();
         if archived.is_empty() {

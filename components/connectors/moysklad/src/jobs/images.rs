@@ -92,6 +92,8 @@ struct Gallery<'c> {
 struct Wall<'p> {
     /// The product in MoySklad.
     product: &'p str,
+    /// Its origin, which its pictures have, too.
+    origin: &'p str,
     key: &'p Key,
     card: &'p Product,
     wanted: &'p [Wanted],
@@ -146,7 +148,8 @@ impl Gallery<'_> {
             let Some(id) = row.id else { continue };
             let product = id.to_string();
             self.rejected.settle(&product);
-            let Some(binding) = known.get(&origin(PRODUCT, id)) else {
+            let origin = origin(PRODUCT, id);
+            let Some(binding) = known.get(&origin) else {
                 continue;
             };
             let key = &binding.key;
@@ -154,12 +157,20 @@ impl Gallery<'_> {
                 continue;
             };
             let Ok(read) = serde_json::from_str::<Pictured<'_>>(row.json.get()) else {
-                let subject = Subject::Origin(origin(PRODUCT, id));
+                let subject = Subject::Origin(origin.clone());
                 let reason = reason!("image.unreadable");
                 (self.rejected).reject(&product, subject, &card.name, reason, tally);
                 continue;
             };
-            let wanted = self.wanted(id, &read)?;
+            let mut wanted = self.wanted(id, &read)?;
+            for Wanted { image, .. } in &mut wanted {
+                // One that is there keeps its owner.
+                let shown = (card.images.iter()).find(|one| one.file_name == image.file_name);
+                image.origin = match shown {
+                    Some(shown) => shown.origin.clone(),
+                    None => Some(origin.clone()),
+                };
+            }
             let settled = picture::settled(&card.images, &wanted, &[]);
             if settled == card.images {
                 tally.count(Effect::Unchanged);
@@ -172,6 +183,7 @@ impl Gallery<'_> {
             }
             let wall = Wall {
                 product: &product,
+                origin: &origin,
                 key,
                 card,
                 wanted: &wanted,
@@ -204,6 +216,7 @@ impl Gallery<'_> {
     fn renew(&mut self, wall: &Wall<'_>, tally: &mut Tally) -> Result<(), Fault> {
         let &Wall {
             product,
+            origin,
             key,
             card,
             wanted,
@@ -242,6 +255,7 @@ impl Gallery<'_> {
         if settled != shown {
             let card = Product {
                 key: Some(key.clone()),
+                origin: Some(origin.to_owned()),
                 images: settled,
                 ..Product::default()
             };

@@ -393,6 +393,7 @@ pub fn archive(gone: &[Uuid], of: usize, tally: &mut Tally) -> Result<bool, Faul
         .iter()
         .map(|binding| Product {
             key: Some(binding.key.clone()),
+            origin: Some(binding.origin.clone()),
             archived: true,
             ..Product::default()
         })

@@ -1,5 +1,5 @@
-//! The full pass over all products, once a day: what MoySklad has is written over what people
-//! changed in the shop, and what it does not have any more is archived there.
+//! The full pass over all products, once a day: what MoySklad has is saved again where people changed
+//! the card in the shop, and what it does not have any more is archived there.
 
 use serde::{Deserialize, Serialize};
 use tenon_sdk::erp::catalog;

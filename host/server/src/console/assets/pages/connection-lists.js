@@ -35,7 +35,7 @@ export function History({ tenant, connection, query }) {
       `}<//>
       <${List} path=${`${base}/runs`} query=${wanted} every=${5000} caption=${t("tab.runs")} keyOf=${(run) => run.id} empty=${t("runs.none")} columns=${[
         { title: t("started_at"), cell: (run) => html`<a href=${`#${base}/runs/${run.id}`}>${moment(run.started_at)}</a>` },
-        { title: t("job"), cell: (run) => html`${jobTitle(manifest, run.job)}${run.preview && html`${" "}<span class="badge">${t("preview")}</span>`}` },
+        { title: t("job"), cell: (run) => html`${jobTitle(manifest, run.job)}${run.mode !== "live" && html`${" "}<span class="badge">${named("mode", run.mode)}</span>`}` },
         { title: t("outcome"), cell: (run) => html`<${Badge} group="outcome" name=${run.outcome} />` },
         { title: t("created"), kind: "number", cell: (run) => html`<${Count} of=${run.created} />` },
         { title: t("updated"), kind: "number", cell: (run) => html`<${Count} of=${run.updated} />` },
@@ -44,7 +44,7 @@ export function History({ tenant, connection, query }) {
     <//>`}<//>`;
 }
 
-/** The last runs of a job that were no previews; asked for anew when another run has ended. */
+/** The last runs of a job that wrote; asked for anew when another run has ended. */
 export function useRuns(ask, on, last) {
   const runs = useAnswer(ask, on);
   const seen = useRef(last);
@@ -55,7 +55,7 @@ export function useRuns(ask, on, last) {
   return runs;
 }
 
-export const lastRuns = (base, job) => get(`${base}/runs`, { job: job.id, preview: false, limit: 30 });
+export const lastRuns = (base, job) => get(`${base}/runs`, { job: job.id, mode: "live", limit: 30 });
 
 function Charts({ base, manifest, last }) {
   const runs = useRuns(() => Promise.all(manifest.jobs.map((job) => lastRuns(base, job))), [base, manifest.version], last);
@@ -96,7 +96,7 @@ export function Queue({ tenant, connection, query, may }) {
         <${SelectField} label=${t("state")} value=${state} none=${t("any")} on=${set("state")} options=${["ready", "later", "running", "dead"].map((one) => ({ value: one, label: t(`request.${one}`) }))} />
       `}<//>
       <${List} path=${`${base}/requests`} query=${{ state }} turn=${turn} every=${5000} caption=${t("queue.title")} keyOf=${(one) => one.id} empty=${t("queue.none")} columns=${[
-        { title: t("job"), cell: (one) => html`${jobTitle(manifest, one.job)}${one.argument && html` <code>${one.argument}</code>`}${one.preview && html`${" "}<span class="badge">${t("preview")}</span>`}` },
+        { title: t("job"), cell: (one) => html`${jobTitle(manifest, one.job)}${one.argument && html` <code>${one.argument}</code>`}${one.mode !== "live" && html`${" "}<span class="badge">${named("mode", one.mode)}</span>`}` },
         { title: t("state"), cell: (one) => html`<${Badge} group="request" name=${one.state} />` },
         { title: t("cause"), cell: (one) => causeText(one.cause) },
         { title: t("due_at"), cell: (one) => moment(one.due_at) },

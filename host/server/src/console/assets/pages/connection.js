@@ -129,8 +129,8 @@ function Job({ connection, job, schedule, may, again, base, why }) {
   const title = own(job.title) || job.id;
   const [argument, setArgument] = useState("");
   const runs = useRuns(() => lastRuns(base, job), [base, job.id], connection.last_run?.id);
-  const run = async (preview) => {
-    await post(`${base}/jobs/${encodeURIComponent(job.id)}/run`, { preview, argument: argument.trim() || undefined });
+  const run = async (mode) => {
+    await post(`${base}/jobs/${encodeURIComponent(job.id)}/run`, { mode, argument: argument.trim() || undefined });
     again();
   };
   const newest = runs.value?.items[0];
@@ -143,8 +143,9 @@ function Job({ connection, job, schedule, may, again, base, why }) {
     </div>
     ${runs.value && html`<${RunChart} title=${title} runs=${runs.value.items} />`}
     ${may.operate && html`<div class="actions">
-      <${Act} on=${() => run(false)} disabled=${connection.state !== "on"} why=${why} done=${t("jobs.asked", { job: title })} label=${t("jobs.run_label", { job: title })}>${t("jobs.run")}<//>
-      <${Act} kind="quiet" on=${() => run(true)} done=${t("jobs.asked", { job: title })} label=${t("jobs.preview_label", { job: title })}>${t("jobs.preview")}<//>
+      <${Act} on=${() => run("live")} disabled=${connection.state !== "on"} why=${why} done=${t("jobs.asked", { job: title })} label=${t("jobs.run_label", { job: title })}>${t("jobs.run")}<//>
+      <${Act} kind="quiet" on=${() => run("preview")} done=${t("jobs.asked", { job: title })} label=${t("jobs.preview_label", { job: title })}>${t("jobs.preview")}<//>
+      <${Act} kind="quiet" on=${() => run("compare")} done=${t("jobs.asked", { job: title })} label=${t("jobs.compare_label", { job: title })}>${t("jobs.compare")}<//>
     </div>
     <details><summary>${t("jobs.more")}</summary>
       <${TextField} label=${t("argument")} hint=${t("jobs.argument_hint")} value=${argument} on=${setArgument} spellcheck=${false} />

@@ -21,12 +21,13 @@ export function Run({ tenant, connection, run, may }) {
 }
 
 function Outcome({ run, base }) {
+  const looked = run.mode !== "live";
   const spent = run.finished_at && new Date(run.finished_at) - new Date(run.started_at);
   return html`
     <${Section} title=${t("outcome")} actions=${html`<a href=${`#${base}/log?${new URLSearchParams({ run: run.id })}`}>${t("run.log")}</a>`}>
       ${run.error && html`<div class="note bad"><${Said} text=${run.error} why=${run.why} base=${base} /></div>`}
       ${run.warnings?.map((warning) => html`<div class="note warn"><${Said} text=${warning.text} why=${warning.why} base=${base} /></div>`)}
-      ${run.preview && html`<div class="note"><p>${t("run.preview")}</p></div>`}
+      ${looked && html`<div class="note"><p>${t(`run.wrote_nothing.${run.mode}`)}</p></div>`}
       <${Facts} of=${[
         [t("outcome"), html`<${Badge} group="outcome" name=${run.outcome} />`],
         [t("cause"), causeText(run.cause)],
@@ -44,10 +45,10 @@ function Outcome({ run, base }) {
     ${run.questions?.length > 0 &&
     html`<${Section} title=${t("run.questions")} lead=${t("run.questions_lead")}>${run.questions.map((one) => html`<div class="note warn" key=${one.id}><${What} question=${one} base=${base} /></div>`)}<//>`}
     ${run.written?.length > 0 &&
-    html`<${Section} title=${run.preview ? t("run.would_write") : t("run.written")}><${WrittenRecords} run=${run} /><//>`}
+    html`<${Section} title=${looked ? t("run.would_write") : t("run.written")}><${WrittenRecords} run=${run} /><//>`}
     ${run.records?.length > 0 &&
     html`<${Section} title=${t("run.rejected")}><${Rejected} run=${run} base=${base} /><//>`}
-    <${Section} title=${run.preview ? t("run.would_change") : t("run.changes")}><${Changes} path=${`${base}/runs/${encodeURIComponent(run.id)}/changes`} turn=${run.finished_at ? 1 : 0} preview=${run.preview} /><//>`;
+    <${Section} title=${looked ? t("run.would_change") : t("run.changes")}><${Changes} path=${`${base}/runs/${encodeURIComponent(run.id)}/changes`} turn=${run.finished_at ? 1 : 0} looked=${looked} /><//>`;
 }
 
 /** How many records of each kind were written on each side. */
@@ -65,9 +66,16 @@ export const Rejected = ({ run, base }) => html`<${Table} caption=${t("run.rejec
   { title: t("reason"), kind: "wide", cell: (one) => html`<${Said} text=${one.reason} why=${one.why} base=${base} />` },
 ]} />`;
 
-export function Changes({ path, turn, preview }) {
-  return html`<${List} path=${path} turn=${turn} caption=${preview ? t("run.would_change") : t("run.changes")} empty=${preview ? t("run.no_change_wanted") : t("run.no_changes")} columns=${[
-    { title: t("record"), cell: (one) => html`${named("record_kind", one.record_kind)} <code>${one.origin}</code>` },
+/** A kind of records, or the directory of an entry. */
+function kindText(kind) {
+  const text = named("record_kind", kind);
+  return text === kind ? named("kind", kind) : text;
+}
+
+export function Changes({ path, turn, looked }) {
+  return html`<${List} path=${path} turn=${turn} caption=${looked ? t("run.would_change") : t("run.changes")} empty=${looked ? t("run.no_change_wanted") : t("run.no_changes")} columns=${[
+    { title: t("run.side"), cell: (one) => t(`side.${one.side}`) },
+    { title: t("record"), cell: (one) => html`${kindText(one.record_kind)} ${one.label} <code>${one.origin || one.key}</code> <span class="badge">${named("change", one.change)}</span>` },
     { title: t("run.fields"), kind: "wide", cell: (one) => html`<dl class="changes">${one.changes.map(
       (change) => html`<div><dt>${change.field}</dt><dd>${change.before !== null && change.before !== undefined && html`<del>${change.before}</del> `}${
         change.after === null || change.after === undefined ? html`<em>${t("run.gone")}</em>` : html`<ins>${change.after}</ins>`

@@ -133,7 +133,7 @@ function PreviewStep({ connection, manifest, base }) {
   const path = baseOf(connection);
   const [job, setJob] = useState(manifest.jobs.find((one) => one.schedule)?.id || manifest.jobs[0]?.id);
   const [asked, setAsked] = useState(null);
-  const begin = async () => setAsked(await post(`${path}/jobs/${encodeURIComponent(job)}/run`, { preview: true }));
+  const begin = async () => setAsked(await post(`${path}/jobs/${encodeURIComponent(job)}/run`, { mode: "preview" }));
   return html`<${Section} title=${t("setup.preview")} lead=${t("setup.preview_lead")}>
       <${Form} on=${begin} submit=${t("setup.preview_begin")}>
         <${SelectField} label=${t("job")} value=${job} on=${setJob} options=${manifest.jobs.map((one) => ({ value: one.id, label: own(one.title) }))} />
@@ -152,7 +152,7 @@ async function outcomeOf(path, asked) {
   if (asked.run) return { run: await get(`${path}/runs/${asked.run}`).catch(missing) };
   // In this order: a request that is gone has its run by then.
   const request = await get(`${path}/requests/${asked.request}`).catch(missing);
-  const { items } = await get(`${path}/runs`, { preview: true, limit: 20 });
+  const { items } = await get(`${path}/runs`, { mode: "preview", limit: 20 });
   const run = items.find((one) => one.request === asked.request);
   return { request, run: run ? await get(`${path}/runs/${run.id}`) : null };
 }
@@ -178,7 +178,7 @@ function Preview({ path, asked }) {
       <p><${Badge} group="outcome" name=${run.outcome} /> ${t("setup.preview_result", { created: run.created, updated: run.updated, unchanged: run.unchanged, failed: run.failed })} ${run.error && html`<${Said} text=${run.error} why=${run.why} base=${path} />`} ${link}</p></div>
     ${run.records.length > 0 && html`<h3>${t("run.rejected")}</h3><${Rejected} run=${run} base=${path} />`}
     <h3>${t("run.would_change")}</h3>
-    <${Changes} path=${`${path}/runs/${run.id}/changes`} preview />`;
+    <${Changes} path=${`${path}/runs/${run.id}/changes`} looked />`;
 }
 
 function OnStep({ connection, base, again }) {
