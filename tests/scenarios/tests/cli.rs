@@ -451,6 +451,24 @@ fn inspect_shows_all_that_a_component_says_about_itself() {
 }
 
 #[test]
+fn output_that_nobody_reads_any_more_is_no_fault() {
+    let file = target().join("components/connectors/moysklad.wasm");
+    for format in [&[][..], &["--json"]] {
+        let mut inspecting = (program().arg("inspect").arg(&file).args(format))
+            .stdout(std::process::Stdio::piped())
+            .stderr(std::process::Stdio::piped())
+            .spawn()
+            .expect("tenon is built");
+        drop(inspecting.stdout.take());
+        let output = inspecting.wait_with_output().expect("an end");
+        assert!(
+            output.status.success() && output.stderr.is_empty(),
+            "{output:?}"
+        );
+    }
+}
+
+#[test]
 fn inspect_refuses_a_component_whose_settings_are_mistyped_in_one_line() {
     let file = target().join("components/conformance/mistype_settings.wasm");
     let error = refusal(&tenon(&["inspect", file.to_str().unwrap()], &[]));

@@ -352,7 +352,8 @@ impl Exchange {
         Ok(Ok(signature))
     }
 
-    /// Passes an answer on unless it repeats the credential.
+    /// Passes an answer on unless it repeats the credential. Of a refusal that does, the status is passed
+    /// on, because that is all that a guest needs of it.
     fn withhold(
         &self,
         endpoint: &Endpoint,
@@ -371,6 +372,13 @@ impl Exchange {
         let origin = &endpoint.origin;
         let reason = Reason::new("host.request.answer-withheld").arg("origin", origin);
         self.run.warn(reason.clone());
+        if answer.status.is_client_error() || answer.status.is_server_error() {
+            return Ok(Answer {
+                headers: HeaderMap::new(),
+                body: Bytes::new(),
+                ..answer
+            });
+        }
         Err(Error::InternalError(Some(reason.to_string())))
     }
 

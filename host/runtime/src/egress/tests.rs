@@ -474,6 +474,20 @@ async fn an_answer_that_repeats_the_credential_is_withheld() {
     assert!(way.heard("withheld"));
 }
 
+#[tokio::test]
+async fn a_refusal_that_repeats_the_credential_is_passed_on_without_its_words() {
+    let echo = |headers: HeaderMap| async move {
+        let key = headers[AUTHORIZATION].clone();
+        let words = format!("no such key: {key:?}");
+        (StatusCode::UNAUTHORIZED, [("x-key", key)], words)
+    };
+    let server = Counterpart::start(|_| Router::new().route("/", get(echo))).await;
+    let way = Way::to(&server);
+    let answer = way.get("/").await.unwrap();
+    assert_eq!((StatusCode::UNAUTHORIZED, Bytes::new()), answer);
+    assert!(way.heard("withheld"));
+}
+
 /// A counterpart whose tokens are good for some requests each; a new one revokes the others.
 fn with_tokens(good_for: u64) -> impl FnOnce(Arc<AtomicU64>) -> Router {
     move |logins| {

@@ -4,7 +4,7 @@ use std::io::Write as _;
 
 use tenon_host::observe::{Change, Side, Written};
 
-use super::{Exit, args};
+use super::{Exit, args, harmless};
 use crate::control::Control;
 use crate::control::runs::{self, History};
 
@@ -60,7 +60,7 @@ pub fn text(written: &Written) -> String {
         let (before, after) = (shown(&field.before), shown(&field.after));
         lines.push(format!("    {}: {before} -> {after}", field.field));
     }
-    let lines = lines.iter().map(|line| line.replace(char::is_control, " "));
+    let lines = lines.iter().map(|line| harmless(line));
     lines.collect::<Vec<_>>().join("\n")
 }
 

@@ -82,9 +82,9 @@ pub fn rotate(args: Rotate) -> anyhow::Result<Exit> {
     })?;
     let resealed = vault.rotate()?;
     if args.json {
-        println!("{}", json!({ "resealed": resealed }));
+        super::say(format_args!("{}\n", json!({ "resealed": resealed })))?;
     } else {
-        println!("credentials sealed anew: {resealed}");
+        super::say(format_args!("credentials sealed anew: {resealed}\n"))?;
     }
     Ok(Exit::Done)
 }

@@ -31,9 +31,9 @@ pub async fn inspect(args: args::Inspect, language: Language) -> anyhow::Result<
             "manifest": connector.manifest,
             "imports": connector.imports,
         });
-        println!("{object}");
+        super::say(format_args!("{object}\n"))?;
     } else {
-        print!("{}", describe(&connector, wasm.len(), language));
+        super::say(describe(&connector, wasm.len(), language))?;
     }
     Ok(Exit::Done)
 }

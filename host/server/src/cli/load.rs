@@ -13,9 +13,9 @@ pub async fn load(args: args::Load) -> anyhow::Result<Exit> {
     let erp = site::erp(&args.place.data)?;
     let loaded = (erp.load(&args.place.tenant, kind, records).await)
         .with_context(|| format!("{file}: nothing was loaded"))?;
-    println!(
-        "{kind}: created {}  updated {}  unchanged {}",
+    super::say(format_args!(
+        "{kind}: created {}  updated {}  unchanged {}\n",
         loaded.created, loaded.updated, loaded.unchanged
-    );
+    ))?;
     Ok(Exit::Done)
 }

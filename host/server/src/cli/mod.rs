@@ -132,6 +132,19 @@ async fn stop_signal() {
     let _ = interrupt.await;
 }
 
+/// Writes to standard output. That nobody reads it any more is an error like any other.
+fn say(text: impl std::fmt::Display) -> std::io::Result<()> {
+    use std::io::Write as _;
+    write!(std::io::stdout().lock(), "{text}")
+}
+
+/// A record's text without anything by which it could take over the terminal, or pass for another line
+/// or for other text than it is.
+fn harmless(text: &str) -> String {
+    let turns = |c: char| matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    text.replace(|c: char| c.is_control() || turns(c), " ")
+}
+
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
     (error.root_cause().downcast_ref::<std::io::Error>())
         .is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)

@@ -6,7 +6,7 @@ use comfy_table::{Table, presets};
 use serde_json::Value;
 use tenon_erp::Kind;
 
-use super::{Exit, args, site};
+use super::{Exit, args, harmless, site};
 
 pub async fn records(args: args::Records) -> anyhow::Result<Exit> {
     let kind: Kind = args.kind.parse()?;
@@ -27,7 +27,8 @@ pub async fn records(args: args::Records) -> anyhow::Result<Exit> {
             .set_header(columns(kind));
         for record in records {
             let record = record?;
-            table.add_row(columns(kind).iter().map(|column| cell(&record, column)));
+            let cells = columns(kind).iter().map(|column| cell(&record, column));
+            table.add_row(cells.map(|cell| harmless(&cell)));
         }
         writeln!(out, "{table}")?;
     }

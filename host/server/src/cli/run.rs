@@ -69,11 +69,11 @@ pub async fn run(args: args::Run, language: Language) -> anyhow::Result<Exit> {
     watcher.bar.finish_and_clear();
     watcher.written(watcher.journal.write());
     if args.connect.json {
-        println!("{}", serde_json::to_string(&report)?);
+        super::say(format_args!("{}\n", serde_json::to_string(&report)?))?;
     } else {
-        print!("{}", summary(&report, &watcher.voice));
+        super::say(summary(&report, &watcher.voice))?;
         let questions = questions(&report, &watcher.voice, &this_command());
-        print!("{questions}");
+        super::say(questions)?;
     }
     if let Some(error) = &report.error {
         let told = watcher.voice.text(error, report.why.as_ref());
@@ -104,9 +104,9 @@ pub async fn check(args: Connect, language: Language) -> anyhow::Result<Exit> {
     let voice = Voice::of(&connection, language);
     let account = (host.check(&connection).await).map_err(|error| voice.error(error))?;
     if args.json {
-        println!("{}", json!({ "account": account.name }));
+        super::say(format_args!("{}\n", json!({ "account": account.name })))?;
     } else {
-        println!("{}", account.name);
+        super::say(format_args!("{}\n", account.name))?;
     }
     Ok(Exit::Done)
 }
@@ -120,10 +120,10 @@ pub async fn choices(args: args::Choices, language: Language) -> anyhow::Result<
         let choices: Vec<_> = (choices.iter())
             .map(|(value, label)| json!({ "value": value, "label": label }))
             .collect();
-        println!("{}", serde_json::Value::from(choices));
+        super::say(format_args!("{}\n", serde_json::Value::from(choices)))?;
     } else {
         for (value, label) in choices {
-            println!("{value}\t{label}");
+            super::say(format_args!("{value}\t{label}\n"))?;
         }
     }
     Ok(Exit::Done)
@@ -317,7 +317,7 @@ impl Observer for Watcher {
         } else {
             changes::text(written)
         };
-        self.bar.suspend(|| println!("{line}"));
+        let _ = (self.bar).suspend(|| super::say(format_args!("{line}\n")));
     }
 
     fn log(&self, line: LogLine) {

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::pin::pin;
 use std::sync::Arc;
 
 use anyhow::Context as _;
@@ -54,10 +55,21 @@ pub async fn run(args: args::Serve) -> anyhow::Result<Exit> {
     let answering = axum::serve(listener, app)
         .with_graceful_shutdown(async move { stopped.stopped().await })
         .into_future();
-    // Connections that stay open do not keep the server from ending.
-    let working = serve(service.clone());
+    let mut answering = pin!(answering);
+    let mut working = pin!(serve(service.clone()));
     tokio::select! {
-        ((), ended) = async { tokio::join!(working, answering) } => ended?,
+        ended = async {
+            tokio::select! {
+                ended = &mut answering => {
+                    working.await;
+                    ended
+                }
+                // Who has sent half a request does not keep the server from ending.
+                () = &mut working => {
+                    tokio::time::timeout(GRACE, answering).await.unwrap_or(Ok(()))
+                }
+            }
+        } => ended?,
         () = async {
             service.stopped().await;
             tokio::time::sleep(service.options().patience + GRACE).await;
@@ -66,7 +78,7 @@ pub async fn run(args: args::Serve) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
-/// After the runs had their time to stop.
+/// For answers that are under way when the runs have stopped.
 const GRACE: std::time::Duration = std::time::Duration::from_secs(1);
 
 async fn open(args: &args::Serve, address: SocketAddr) -> anyhow::Result<Service> {

@@ -1,6 +1,7 @@
 //! Stop means stop, also for a run whose counterpart holds the request: it is dropped, the run ends
 //! within moments, and the next one goes on from its last checkpoint.
 
+use std::io::Write as _;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -140,6 +141,12 @@ async fn a_server_that_is_to_end_ends_runs_whose_counterpart_holds_the_request()
     let mut server = server(&counterpart, true).await;
     call(&server, CALLER, "/one /held /two").await;
     counterpart.holds_one().await;
+    // Somebody has sent half a request, and says no more.
+    let address = server.url().trim_start_matches("http://");
+    let mut silent = std::net::TcpStream::connect(address).expect("a connection");
+    silent
+        .write_all(b"POST /v1/tenants HTTP/1.1\r\nhos")
+        .expect("a half");
     let began = Instant::now();
     let ended = server.terminate();
     assert!(ended.success(), "{ended}");
