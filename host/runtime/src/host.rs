@@ -382,19 +382,29 @@ impl Host {
         })
     }
 
-    /// Tries the credentials; answers with the account at the counterpart that they belong to.
-    /// Nothing is kept of it.
+    /// Tries the credentials; answers with the account at the counterpart that they belong to. Its notes
+    /// say so where that is not, or may not be, whose records the connection exchanges. Nothing is kept
+    /// of it.
     pub async fn check(&self, connection: &Connection) -> Result<FoundAccount, CallError> {
-        let (_, found) = self.find_account(connection, Arc::new(NoObserver)).await?;
-        found
+        let observer = Arc::new(NoObserver);
+        let (_, found, run) = self.find_account(connection, observer).await?;
+        let mut found = found?;
+        if let Some(mut run) = run
+            && let Recognised::Doubtful(doubtful) =
+                run.hold_against_known(connection, &found).await?
+        {
+            found.notes.push(doubtful.1.why);
+        }
+        Ok(found)
     }
 
-    /// The same, with how many requests it took.
+    /// Asks whose the credentials are, with how many requests it took, and with what is known in the
+    /// tenant.
     async fn find_account(
         &self,
         connection: &Connection,
         observer: Arc<dyn Observer>,
-    ) -> Result<(u64, Result<FoundAccount, CallError>), Fault> {
+    ) -> Result<(u64, Result<FoundAccount, CallError>, Option<Run>), Fault> {
         let egress = Some(Arc::clone(&connection.egress));
         let (limits, request) = (&connection.limits, looking("check"));
         let call = self
@@ -403,7 +413,7 @@ impl Host {
         let (left, answer) = export!(call, call_check);
         let found = looked(&left, answer);
         let found = found.and_then(|account| FoundAccount::read(account, limits.log_line));
-        Ok((left.egress.requests(), found))
+        Ok((left.egress.requests(), found, left.run))
     }
 
     /// Values for a setting that only the counterpart knows, with their labels.
@@ -710,7 +720,7 @@ impl Host {
         }
         // The check is a call of its own, with a place and a unit of work of its own.
         drop(call);
-        let (requests, found) = self.find_account(connection, Arc::clone(&observer)).await?;
+        let (requests, found, _) = self.find_account(connection, Arc::clone(&observer)).await?;
         let mut call = self.open_fenced(connection, request, &observer).await?;
         let Some(run) = call.store.data_mut().run.as_mut() else {
             unreachable!("only a description has no run");
@@ -821,13 +831,12 @@ struct Call<'a> {
 }
 
 impl Run {
-    /// Takes an account that was found for that of this run, unless people have to agree first.
-    async fn recognise(
+    /// What is to be done about an account that was found.
+    async fn hold_against_known(
         &mut self,
         connection: &Connection,
-        request: &JobRequest,
         found: &FoundAccount,
-    ) -> Result<Result<(), CallError>, Fault> {
+    ) -> Result<Recognised, Fault> {
         let known = self.work.accounts().await?;
         let asking = Asking {
             connector: &connection.connector.manifest.name,
@@ -835,7 +844,17 @@ impl Run {
             mark: account::mark(&self.books.id, &connection.way),
             credential: connection.credential.as_deref(),
         };
-        let account = match asking.recognise(self.account.as_ref(), &known, found) {
+        Ok(asking.recognise(self.account.as_ref(), &known, found))
+    }
+
+    /// Takes an account that was found for that of this run, unless people have to agree first.
+    async fn recognise(
+        &mut self,
+        connection: &Connection,
+        request: &JobRequest,
+        found: &FoundAccount,
+    ) -> Result<Result<(), CallError>, Fault> {
+        let account = match self.hold_against_known(connection, found).await? {
             Recognised::Own(account) => account,
             Recognised::Doubtful(doubtful) => match *doubtful {
                 (account, question) if request.confirmed.contains(&question.id) => account,

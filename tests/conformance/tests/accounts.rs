@@ -124,8 +124,12 @@ fn belong_to_somebody_else_at_another_path_of_one_server_is_noticed() {
     // The credential is the same, so only the address can tell.
     let other = of(&sandbox, &told("b")).key(&told("a").to_string());
     other.run().assert_done();
-    let question = asked(&other.at("https://counterpart.invalid/other").run());
+    let other = other.at("https://counterpart.invalid/other");
+    let question = asked(&other.run());
     assert_eq!("host.other-account", question.why.code);
+    // Whoever only tries the credential is told, too.
+    assert_eq!(vec![question.why], other.check().unwrap().notes);
+    assert!(of(&sandbox, &told("a")).check().unwrap().notes.is_empty());
 }
 
 #[test]

@@ -16,7 +16,7 @@ use super::extract::{Json, Query};
 use super::page::{self, Page, PageQuery};
 use super::problem::{Problem, Refused, not_found};
 use super::repeats::HoldsSecret;
-use super::runs::RunView;
+use super::runs::{RunView, WarningView};
 use super::settings::unfit;
 use super::words::{Spoken, Why};
 use super::{Created, Reply, created, reply};
@@ -283,11 +283,14 @@ pub struct ConnectionChangeBody {
     window: Option<Option<WindowView>>,
 }
 
-/// The name of the account at the counterpart.
+/// The account at the counterpart.
 #[derive(Serialize, ToSchema)]
 pub struct Account {
-    /// As the counterpart calls it.
+    /// Its name, as the counterpart calls it.
     account: String,
+    /// What to know before the connection is switched on, such as that it exchanged the records of
+    /// another account before.
+    notes: Vec<WarningView>,
 }
 
 /// The address of a connection's webhooks.
@@ -701,7 +704,13 @@ pub async fn check_connection(
             .known_as("refused", "check_failed")
             .known_as("unavailable", "check_failed")
     })?;
-    reply(Account { account })
+    let words = access.words(&service).await?;
+    reply(Account {
+        account: account.name,
+        notes: (account.notes.into_iter())
+            .map(|why| WarningView::new(why, &words))
+            .collect(),
+    })
 }
 
 /// Switches a connection on: its webhooks get a new address, and its jobs run on their schedules.

@@ -19,6 +19,7 @@ use super::work::CauseView;
 use super::{Reply, reply};
 use crate::control::runs::{self, Change, Run, Wanted};
 use crate::service::{Service, What};
+use tenon_host::reason::Reason;
 
 /// A run, under way or finished.
 #[derive(Serialize, ToSchema)]
@@ -114,6 +115,16 @@ pub struct WarningView {
     text: String,
     /// The same for programs and for who is to mend it.
     why: Why,
+}
+
+impl WarningView {
+    /// A reason that was not told before.
+    pub fn new(why: Reason, words: &Words) -> WarningView {
+        WarningView {
+            text: words.said(&why),
+            why: why.into(),
+        }
+    }
 }
 
 /// A record that failed in a run.

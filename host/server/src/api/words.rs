@@ -72,6 +72,11 @@ pub struct Words {
 }
 
 impl Words {
+    /// The text of what is told now.
+    pub fn said(&self, why: &Reason) -> String {
+        told::text(&self.texts, why, self.language.tag())
+    }
+
     /// The text. English is what was kept.
     pub fn text(&self, text: &str, why: Option<&Reason>) -> String {
         told::kept(&self.texts, text, why, self.language.tag())

@@ -103,10 +103,17 @@ pub async fn check(args: Connect, language: Language) -> anyhow::Result<Exit> {
     let (host, connection) = open(&args).await?;
     let voice = Voice::of(&connection, language);
     let account = (host.check(&connection).await).map_err(|error| voice.error(error))?;
+    let notes: Vec<String> = (account.notes.iter())
+        .map(|note| mendable(&voice.said(note), Some(note)))
+        .collect();
     if args.json {
-        super::say(format_args!("{}\n", json!({ "account": account.name })))?;
+        let told = json!({ "account": account.name, "notes": notes });
+        super::say(format_args!("{told}\n"))?;
     } else {
         super::say(format_args!("{}\n", account.name))?;
+        for note in notes {
+            eprintln!("warning: {note}");
+        }
     }
     Ok(Exit::Done)
 }
@@ -242,6 +249,10 @@ impl Voice {
 
     fn text(&self, english: &str, why: Option<&Reason>) -> String {
         told::kept(&self.texts, english, why, self.language)
+    }
+
+    fn said(&self, why: &Reason) -> String {
+        told::text(&self.texts, why, self.language)
     }
 
     fn error(&self, error: CallError) -> anyhow::Error {

@@ -8,7 +8,7 @@ use tenon_host::ids::{ConnectionId, TenantId};
 use tenon_host::manifest::check_settings;
 use tenon_host::platform::Binding;
 use tenon_host::reason::Reason;
-use tenon_host::{BudgetUse, CredentialPlace, Secret};
+use tenon_host::{BudgetUse, CredentialPlace, FoundAccount, Secret};
 
 use super::opening::{Completeness, bad_limits, origin};
 use super::{Error, Service, Violation, What, note, nothing};
@@ -356,18 +356,17 @@ impl Service {
         off.then_some(()).ok_or(Error::ConnectionOn)
     }
 
-    /// Tries the credentials; answers with the name of the account at the counterpart.
+    /// Tries the credentials; answers with the account at the counterpart.
     pub async fn check(
         &self,
         tenant: &TenantId,
         connection: &ConnectionId,
-    ) -> Result<String, Error> {
+    ) -> Result<FoundAccount, Error> {
         let stored = self.stored(tenant, connection).await?;
         let opened = self.open_stored(&stored, Completeness::Begun).await?;
         let _room = self.room(tenant).await?;
         let found = self.host().check(&opened).await;
-        let found = found.map_err(|error| Error::called(opened.connector(), &error))?;
-        Ok(found.name)
+        found.map_err(|error| Error::called(opened.connector(), &error))
     }
 
     /// Values for a setting that only the counterpart knows, with their labels.

@@ -6,7 +6,7 @@ import { at, get, getAll, getWithTag, patch, post, put, putWithTag, remove } fro
 import { moment, own, t } from "../i18n.js";
 import { go, here, link } from "../route.js";
 import { addressMembers, ListsOf, Members } from "../settings-form.js";
-import { Act, Answer, AreaField, Asks, Badge, CheckField, Facts, Fieldset, Form, html, Secret, Section, SelectField, Table, TextField, useAnswer, useEvery } from "../ui.js";
+import { Act, Answer, AreaField, Asks, Badge, CheckField, Facts, Fieldset, Form, html, Said, Secret, Section, SelectField, Table, TextField, useAnswer, useEvery } from "../ui.js";
 import { baseOf, ConnectionPage, useConnection } from "./connection-frame.js";
 
 // ---- settings
@@ -193,16 +193,18 @@ function Credential({ base, credential, found, may, again }) {
 
 /** Asks the counterpart who we are to it. `tell` hears the name of the account, or null. */
 export function Check({ connection, tell = () => {} }) {
-  const [account, setAccount] = useState(null);
+  const base = baseOf(connection);
+  const [found, setFound] = useState(null);
   const check = async () => {
-    setAccount(null);
+    setFound(null);
     tell(null);
-    const answer = await post(`${baseOf(connection)}/check`);
-    setAccount(answer.account);
+    const answer = await post(`${base}/check`);
+    setFound(answer);
     tell(answer.account);
   };
   return html`<${Form} on=${check} submit=${t("access.check_now")}>
-    ${account !== null && html`<div class="note good" role="status"><p>${t("access.checked", { account })}</p></div>`}
+    ${found && html`<div class="note good" role="status"><p>${t("access.checked", { account: found.account })}</p></div>
+      ${found.notes.map((note) => html`<div class="note warn" role="status"><p><${Said} text=${note.text} why=${note.why} base=${base} /></p></div>`)}`}
   <//>`;
 }
 
