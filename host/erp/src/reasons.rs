@@ -7,7 +7,7 @@ use std::fmt::Display;
 use std::sync::LazyLock;
 
 use tenon_host::model::{Key, RecordKind};
-use tenon_host::reason::{Catalogue, LANGUAGES, Mend, Reason, RecordRef};
+use tenon_host::reason::{Catalogue, HOST, LANGUAGES, Mend, Reason, RecordRef};
 
 /// The texts of the codes that begin with `platform.`.
 pub static TEXTS: LazyLock<Catalogue> = LazyLock::new(|| {
@@ -21,7 +21,8 @@ pub static TEXTS: LazyLock<Catalogue> = LazyLock::new(|| {
 
 /// In English and with all that is known, for logs and for programs that print an error as it is.
 pub(crate) fn english(reason: &Reason) -> String {
-    TEXTS.told(reason, LANGUAGES[0])
+    static ALL: LazyLock<Catalogue> = LazyLock::new(|| TEXTS.clone().with(&HOST));
+    ALL.told(reason, LANGUAGES[0])
 }
 
 /// A field that must not be empty.

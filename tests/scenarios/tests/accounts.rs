@@ -273,7 +273,7 @@ async fn a_yes_to_another_account_sets_up_its_webhooks() {
     server.post(&path_of_run, json!({})).await;
     server.until(path, |one| one["state"] == "paused").await;
     let asked = server.get(&format!("{path}/questions?state=open")).await;
-    let id = asked["items"][0]["id"].as_str().expect("a question");
+    let id = (asked["items"][0]["id"].as_str()).unwrap_or_else(|| panic!("{asked:#}"));
     let answer = format!("{path}/questions/{id}/answer");
     server.post(&answer, json!({ "answer": "yes" })).await;
     server.until(path, |one| one["state"] == "on").await;

@@ -124,7 +124,8 @@ pub fn only<T: std::fmt::Debug>(each: Each<T>) -> Result<T, Fault> {
 
 /// As people read it.
 pub fn english(reason: &Reason) -> String {
-    tenon_erp::TEXTS.text(reason, "en")
+    let texts = tenon_erp::TEXTS.clone().with(&tenon_host::reason::HOST);
+    texts.text(reason, "en")
 }
 
 /// Why a record was refused.

@@ -92,7 +92,7 @@ impl House {
             .body(Body::from(body.to_string()))
             .unwrap();
         let answer = router.oneshot(request).await.unwrap();
-        assert_eq!(StatusCode::ACCEPTED, answer.status());
+        assert_eq!(StatusCode::OK, answer.status());
     }
 
     /// Waits until every webhook became a request. Looks past the server, so that it does not count.

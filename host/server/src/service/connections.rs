@@ -212,8 +212,7 @@ impl Service {
             }
             self.check_put(&seen, &settings).await?;
             if let Some(revision) = self.put_checked(actor, &seen, &settings).await? {
-                self.ask_whose_it_is_again(actor, &seen.tenant, &seen.id)
-                    .await?;
+                self.ask_whose_it_is_again(actor, &seen).await?;
                 return Ok(revision);
             }
             // It was changed, switched or upgraded meanwhile, so what was checked may not hold.
@@ -293,7 +292,7 @@ impl Service {
                 Ok::<_, Error>(audit::note(db, &note, Timestamp::now())?)
             })
             .await?;
-        self.ask_whose_it_is_again(actor, tenant, connection).await
+        self.ask_whose_it_is_again(actor, &stored).await
     }
 
     /// Removes a credential.

@@ -66,10 +66,9 @@ impl Service {
     pub(super) async fn ask_whose_it_is_again(
         &self,
         actor: &str,
-        tenant: &TenantId,
-        connection: &ConnectionId,
+        stored: &connections::Stored,
     ) -> Result<(), Error> {
-        let stored = self.stored(tenant, connection).await?;
+        let (tenant, connection) = (&stored.tenant, &stored.id);
         if !matches!(stored.state, connections::State::Paused { .. }) {
             return Ok(());
         }

@@ -180,9 +180,8 @@ impl Service {
         self.queue().switched(tenant, connection, now).await?;
         let (service, owner, id) = (self.clone(), tenant.clone(), connection.clone());
         let cleaning = async move { service.clean_up(&owner, &id).await };
-        let failed = "connection.cleanup_failed";
-        self.beside(actor, tenant, connection, failed, cleaning)
-            .await
+        let failed = note(actor, place, "connection.cleanup_failed", nothing());
+        self.beside(failed, cleaning).await
     }
 
     /// Sets up the counterpart of a connection that is another account's now. That it cannot be done,
@@ -196,31 +195,26 @@ impl Service {
         let (service, owner, id) = (self.clone(), tenant.clone(), connection.clone());
         let who = actor.to_owned();
         let setting_up = async move { service.rotate_hook(&who, &owner, &id).await.map(drop) };
-        let failed = "connection.setup_failed";
-        self.beside(actor, tenant, connection, failed, setting_up)
-            .await
+        let place = (Some(tenant), Some(connection));
+        let failed = note(actor, place, "connection.setup_failed", nothing());
+        self.beside(failed, setting_up).await
     }
 
     /// Waits a moment for work at the counterpart, which goes on by itself after that. Its failure is
-    /// noted in the audit, by this name, and is nobody else's.
+    /// noted in the audit like this, with the reason, and is nobody else's.
     async fn beside(
         &self,
-        actor: &str,
-        tenant: &TenantId,
-        connection: &ConnectionId,
-        failed: &'static str,
+        failed: audit::Note,
         work: impl Future<Output = Result<(), Error>> + Send + 'static,
     ) -> Result<(), Error> {
-        let (service, actor) = (self.clone(), actor.to_owned());
-        let (tenant, connection) = (tenant.clone(), connection.clone());
+        let service = self.clone();
         let work = tokio::spawn(async move {
             let Err(error) = work.await else {
                 return Ok(());
             };
-            let place = (Some(&tenant), Some(&connection));
             let told = error.told();
             let detail = json!({ "reason": told.text, "why": told.why });
-            service.audit(note(&actor, place, failed, detail)).await
+            service.audit(audit::Note { detail, ..failed }).await
         });
         match tokio::time::timeout(MOMENT, work).await {
             Ok(Ok(noted)) => noted,

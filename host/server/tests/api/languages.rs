@@ -122,9 +122,9 @@ fn with_trouble(why: &Reason) -> Server {
     )
     .unwrap();
     db.execute(
-        "INSERT INTO runs (id, tenant, connection, job, cause, preview, digest, version, request,
+        "INSERT INTO runs (id, tenant, connection, job, cause, mode, digest, version, request,
              fence, started_at, finished_at, outcome, error, why, records, warnings, questions)
-         VALUES (?5, 'shop', 'crm', 'orders', '{\"type\":\"asked\"}', 0, 'd', '1.0.0', 0, 0, 0, 1,
+         VALUES (?5, 'shop', 'crm', 'orders', '{\"type\":\"asked\"}', 'live', 'd', '1.0.0', 0, 0, 0, 1,
              'configuration', 'kept then', ?1, ?2, ?3, ?4)",
         [
             why.to_string(),

@@ -66,9 +66,7 @@ fn state(world: &World) -> BTreeMap<String, Value> {
     let mut state = BTreeMap::new();
     for kind in ["products", "categories", "stock", "partners"] {
         let mut records = timeless(world.records(kind));
-        for fields in records.iter_mut().filter_map(Value::as_object_mut) {
-            fields.remove("origin");
-        }
+        records.iter_mut().for_each(without_origins);
         // Levels come in the order of ids, which differ from account to account.
         records.sort_by_key(Value::to_string);
         state.insert(kind.to_owned(), json!(records));
@@ -93,6 +91,18 @@ fn state(world: &World) -> BTreeMap<String, Value> {
     let agents = world.objects(Kind::Counterparty, |_, one| json!(one.name()));
     state.insert("their partners".to_owned(), json!(agents));
     state
+}
+
+/// A record and its parts come from another account's records in each world.
+fn without_origins(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            fields.remove("origin");
+            fields.values_mut().for_each(without_origins);
+        }
+        Value::Array(values) => values.iter_mut().for_each(without_origins),
+        _ => {}
+    }
 }
 
 /// Two states have to be equal, record by record.

@@ -99,7 +99,7 @@ async fn a_run_has_the_mode_that_was_asked_for_and_only_a_live_one_writes() {
         (json!({ "mode": "rehearsal" }), "rehearsal"),
     ] {
         let answer = server.try_api("POST", ORDERS, strange).await;
-        assert_eq!(422, answer.status, "{answer:?}");
+        assert_eq!(400, answer.status, "{answer:?}");
         assert!(answer.body.to_string().contains(named), "{answer:?}");
     }
 
