@@ -254,20 +254,23 @@ async fn a_yes_to_another_account_sets_up_its_webhooks() {
     });
     server.post("/tenants/shop/connections", connection).await;
     let path = "/tenants/shop/connections/goods";
-    let secret = json!({ "secret": config().token });
-    let at = format!("{path}/credentials/token");
-    server.api("PUT", &at, secret.clone()).await;
+    let sign = async |token: &str| {
+        let at = format!("{path}/credentials/token");
+        server.api("PUT", &at, json!({ "secret": token })).await
+    };
+    sign(&config().token).await;
     server.post(&format!("{path}/enable"), Value::Null).await;
     let hooks = || sim.account(|account| account.count(moysklad::Kind::Webhook));
     assert_eq!(3, hooks());
 
-    // Another account stands at the address, as behind another token.
+    // Behind another token stands another account.
     sim.account(|account| {
         let mut other = moysklad::Account::numbered(2);
         std::mem::swap(&mut other.access, &mut account.access);
+        other.access.application_token = Some(OTHER_KEY.to_owned());
         *account = other;
     });
-    server.api("PUT", &at, secret).await;
+    sign(OTHER_KEY).await;
     assert_eq!(0, hooks());
     let path_of_run = format!("{path}/jobs/products/run");
     server.post(&path_of_run, json!({})).await;
