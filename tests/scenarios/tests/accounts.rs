@@ -264,12 +264,7 @@ async fn a_yes_to_another_account_sets_up_its_webhooks() {
     assert_eq!(3, hooks());
 
     // Behind another token stands another account.
-    sim.account(|account| {
-        let mut other = moysklad::Account::numbered(2);
-        std::mem::swap(&mut other.access, &mut account.access);
-        other.access.application_token = Some(OTHER_KEY.to_owned());
-        *account = other;
-    });
+    sim.replace(moysklad::Account::numbered(2), OTHER_KEY);
     sign(OTHER_KEY).await;
     assert_eq!(0, hooks());
     let path_of_run = format!("{path}/jobs/products/run");

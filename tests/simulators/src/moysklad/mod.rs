@@ -139,6 +139,19 @@ impl Simulator {
         self.account(Account::lose_webhooks)
     }
 
+    /// Puts another account where this one was, whose application has this token.
+    pub fn replace(&self, mut other: Account, token: &str) {
+        self.account(|account| {
+            other.base.clone_from(&account.base);
+            other.storage.clone_from(&account.storage);
+            other.access = account.access.clone();
+            other.access.application_token = Some(token.to_owned());
+            other.behaviour = account.behaviour.clone();
+            other.patience = account.patience;
+            *account = other;
+        });
+    }
+
     /// How many requests were turned away for their number: within a time, and at once.
     pub fn turned_away(&self) -> (u64, u64) {
         self.account(|account| (account.access.over_rate, account.access.over_parallel))
