@@ -1072,10 +1072,6 @@ impl Endpoint {
         if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
             return Err(bad(format!("`{address}` is not an http or https address")));
         }
-        if !url.username().is_empty() || url.password().is_some() {
-            let reason = "an address with a login in it; a login is a credential".to_owned();
-            return Err(bad(reason));
-        }
         Ok(url)
     }
 }
@@ -1118,15 +1114,6 @@ mod tests {
             .address(&json!({}), &json!({}))
             .unwrap_err();
         assert!(error.to_string().contains("not an http"), "{error}");
-        let given = json!({ "url": "https://me:hunter2@shop.example/v1" });
-        let error = endpoint("{settings.url}")
-            .address(&given, &json!({}))
-            .unwrap_err();
-        let error = error.to_string();
-        assert!(
-            error.contains("login") && !error.contains("hunter2"),
-            "{error}"
-        );
     }
 
     fn title() -> wire::Text {

@@ -66,7 +66,13 @@ fn steal_credential_finds_it_nowhere_although_the_counterpart_tells_it() {
         let everything = format!("{run:?} {:?}", sandbox.contents("shop"));
         assert!(everything.len() > 500, "{everything}");
         assert!(!everything.contains(SECRET), "{place}: {everything}");
-        assert!(run.logged(&["no answer"]), "{place}: {run:?}");
+        // Of a refusal the status says enough.
+        let told = if place == "refusal" {
+            "answered 401"
+        } else {
+            "no answer"
+        };
+        assert!(run.logged(&[told]), "{place}: {run:?}");
         assert!(run.logged(&["repeats the credential"]), "{place}: {run:?}");
     }
 }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use futures_util::future::join_all;
 use serde_json::json;
 use tenon_conformance::{Counterpart, Guest, Heard, Run, Sandbox};
+use tenon_host::observe::Side;
 use tenon_host::report::Outcome;
 use tokio::sync::Semaphore;
 
@@ -45,7 +46,9 @@ fn a_well_behaved_guest_uses_the_whole_contract_and_is_done() {
         assert_eq!((1, 1, 2), counts, "{run:?}");
         assert!(run.logged(&["all is well"]));
         assert_eq!(1, run.heard.rejected.len());
-        assert_eq!(1, run.heard.written.len());
+        let of = |side: Side| run.heard.written.iter().filter(move |one| one.side == side);
+        assert_eq!(1, of(Side::Counterpart).count());
+        assert!(of(Side::Platform).any(|one| one.record_kind == "order"));
         assert_eq!(2 * (attempt + 1), counterpart.hits());
     }
     let contents = sandbox.contents("shop");
