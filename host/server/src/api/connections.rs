@@ -27,7 +27,7 @@ use crate::control::runs::{self, Run};
 use crate::control::tokens::Scope;
 use crate::control::versions::{self, Version};
 use crate::control::{credentials, failed, questions};
-use crate::service::{ConnectionChange, Error, NewConnection, Running, Service, What};
+use crate::service::{ConnectionChange, Error, NewConnection, Running, Service, UnderWay, What};
 
 /// A connector with its settings in a tenant.
 #[derive(Serialize, ToSchema)]
@@ -440,6 +440,7 @@ fn name_of(version: Version) -> VersionName {
 
 async fn fill(
     service: &Service,
+    under_way: &UnderWay,
     sketch: Sketch,
     spoken: &Spoken,
 ) -> Result<ConnectionView, Problem> {
@@ -449,9 +450,7 @@ async fn fill(
     let counts = service.queue().counts(&stored.tenant, &stored.id).await;
     let counts = counts.map_err(Error::from)?;
     Ok(ConnectionView {
-        running: service
-            .running(&stored.tenant, &stored.id)
-            .map(RunningView::from),
+        running: (under_way.of(&stored.tenant, &stored.id)).map(RunningView::from),
         last_run: sketch.last_run.map(|run| RunView::new(run, &words)),
         waiting: counts.ready + counts.later,
         dead: counts.dead,
@@ -497,6 +496,7 @@ async fn show(
     spoken: &Spoken,
 ) -> Result<ConnectionView, Problem> {
     let (owner, connection) = (tenant.clone(), id.clone());
+    let under_way = service.under_way();
     let found = service
         .control()
         .read(move |db| {
@@ -505,17 +505,18 @@ async fn show(
             sketch(db, stored)
         })
         .await?;
-    fill(service, found, spoken).await
+    fill(service, &under_way, found, spoken).await
 }
 
 async fn show_page(
     service: &Service,
+    under_way: &UnderWay,
     page: Page<Sketch>,
     spoken: &Spoken,
 ) -> Reply<Page<ConnectionView>> {
     let mut items = Vec::with_capacity(page.items.len());
     for sketch in page.items {
-        items.push(fill(service, sketch, spoken).await?);
+        items.push(fill(service, under_way, sketch, spoken).await?);
     }
     let next = page.next;
     reply(Page { items, next })
@@ -553,6 +554,7 @@ pub async fn list_connections(
 ) -> Reply<Page<ConnectionView>> {
     let after: Option<ConnectionId> = page::place(query.after.as_deref())?;
     let limit = query.limit;
+    let under_way = service.under_way();
     let rows = service
         .control()
         .read(move |db| {
@@ -568,7 +570,7 @@ pub async fn list_connections(
         })
         .await?;
     let page = page::page(limit, rows, |one| one.stored.id.clone(), |one| one);
-    show_page(&service, page, &access.spoken).await
+    show_page(&service, &under_way, page, &access.spoken).await
 }
 
 /// The connections of all tenants, ordered by tenant and identifier.
@@ -584,6 +586,7 @@ pub async fn list_all_connections(
 ) -> Reply<Page<ConnectionView>> {
     let after: Option<(TenantId, ConnectionId)> = page::place(query.after.as_deref())?;
     let limit = query.limit;
+    let under_way = service.under_way();
     let rows = service
         .control()
         .read(move |db| {
@@ -601,7 +604,7 @@ pub async fn list_all_connections(
         .await?;
     let place = |one: &Sketch| (one.stored.tenant.clone(), one.stored.id.clone());
     let page = page::page(limit, rows, place, |one| one);
-    show_page(&service, page, &access.spoken).await
+    show_page(&service, &under_way, page, &access.spoken).await
 }
 
 /// Creates a connection, which is off until it is switched on.

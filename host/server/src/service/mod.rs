@@ -156,6 +156,23 @@ pub struct Running {
     pub progress: Progress,
 }
 
+/// The runs that are under way at one moment.
+pub(crate) struct UnderWay(ByConnection<Watched>);
+
+impl UnderWay {
+    /// That of a connection.
+    pub fn of(&self, tenant: &TenantId, connection: &ConnectionId) -> Option<Running> {
+        let watched = self.0.get(&(tenant.clone(), connection.clone()))?;
+        let progress = watched.progress.lock();
+        Some(Running {
+            run: watched.run.clone(),
+            job: watched.job.clone(),
+            started_at: watched.started_at,
+            progress: *progress.unwrap_or_else(PoisonError::into_inner),
+        })
+    }
+}
+
 /// A run that is under way, for those who look at it or want it to stop.
 pub(crate) struct Watched {
     pub run: String,
@@ -296,19 +313,10 @@ impl Service {
         self.0.pressed.load(Ordering::Relaxed)
     }
 
-    /// The run of a connection that is under way.
-    pub fn running(&self, tenant: &TenantId, connection: &ConnectionId) -> Option<Running> {
-        let watched = self.watched(tenant, connection)?;
-        let progress = *watched
-            .progress
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        Some(Running {
-            run: watched.run.clone(),
-            job: watched.job.clone(),
-            started_at: watched.started_at,
-            progress,
-        })
+    /// The runs that are under way. Who shows them beside what is stored asks for them first: else one
+    /// that ends in between would be neither under way nor the last one.
+    pub(crate) fn under_way(&self) -> UnderWay {
+        UnderWay(self.all_running().clone())
     }
 
     pub(crate) fn watched(

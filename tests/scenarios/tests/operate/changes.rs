@@ -95,8 +95,8 @@ async fn a_run_has_the_mode_that_was_asked_for_and_only_a_live_one_writes() {
         assert_eq!(json!([]), orders["items"]);
     }
     for (strange, named) in [
-        (json!({ "preview": true }), "preview"),
-        (json!({ "mode": "rehearsal" }), "rehearsal"),
+        (json!({ "preview": true }), "/preview"),
+        (json!({ "mode": "rehearsal" }), "/mode"),
     ] {
         let answer = server.try_api("POST", ORDERS, strange).await;
         assert_eq!(400, answer.status, "{answer:?}");
