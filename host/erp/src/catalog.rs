@@ -8,7 +8,7 @@ use tenon_host::model::{
     Category, CategoryFields, Directory, Effect, FieldChange, Image, Key, Price, Product,
     ProductFields, ProductLookup, ProductVariant, Reason, RecordKind, Saved, owner_of,
 };
-use tenon_host::parts::{self, Said, Unowned, unowned};
+use tenon_host::parts::{self, unowned};
 
 use crate::book::{Halt, Target, Writer, refuse, variant_owner};
 use crate::feed::Stream;
@@ -25,7 +25,6 @@ impl Record for Product {
         page: sql::PRODUCTS_PAGE,
     };
     const HEAR: &'static str = sql::HEAR_PRODUCT;
-    type Fields = ProductFields;
 
     fn every_field() -> ProductFields {
         ProductFields::all()
@@ -92,32 +91,6 @@ impl Record for Product {
             Some(pair) => refuse(reasons::twice("variants", pair[0])),
             None => Ok(()),
         }
-    }
-
-    fn claim(&mut self, origin: Option<&str>) {
-        Product::claim(self, origin);
-    }
-
-    fn inherit(&mut self, known: &Product) {
-        Product::inherit(self, known);
-    }
-
-    fn reconcile(
-        &self,
-        given: &mut Product,
-        origin: Option<&str>,
-        owned: ProductFields,
-        said: Option<&mut Said>,
-    ) -> Result<ProductFields, Unowned> {
-        Product::reconcile(self, given, origin, owned, said)
-    }
-
-    fn note(&self, owned: ProductFields, said: &mut Said) {
-        Product::note(self, owned, said);
-    }
-
-    fn replace(&mut self, given: Product, owned: ProductFields) -> Vec<FieldChange> {
-        Product::replace(self, given, owned)
     }
 
     fn check(&self, owned: ProductFields, writer: &mut Writer<'_>) -> Result<(), Halt> {
@@ -427,7 +400,6 @@ impl Record for Category {
         page: sql::CATEGORIES_PAGE,
     };
     const HEAR: &'static str = sql::HEAR_CATEGORY;
-    type Fields = CategoryFields;
 
     fn every_field() -> CategoryFields {
         CategoryFields::all()
@@ -439,30 +411,6 @@ impl Record for Category {
             origin: &mut self.origin,
             stamp: None,
         }
-    }
-
-    fn claim(&mut self, origin: Option<&str>) {
-        Category::claim(self, origin);
-    }
-
-    fn inherit(&mut self, _known: &Category) {}
-
-    fn reconcile(
-        &self,
-        given: &mut Category,
-        origin: Option<&str>,
-        owned: CategoryFields,
-        said: Option<&mut Said>,
-    ) -> Result<CategoryFields, Unowned> {
-        Category::reconcile(self, given, origin, owned, said)
-    }
-
-    fn note(&self, owned: CategoryFields, said: &mut Said) {
-        Category::note(self, owned, said);
-    }
-
-    fn replace(&mut self, given: Category, owned: CategoryFields) -> Vec<FieldChange> {
-        Category::replace(self, given, owned)
     }
 
     fn check(&self, owned: CategoryFields, writer: &mut Writer<'_>) -> Result<(), Halt> {

@@ -5,7 +5,7 @@ use tenon_host::model::{
     Directory, Effect, FieldChange, Image, LinkedDocument, Order, OrderFields, OrderLine,
     OrderLookup, Payment, Reason, RecordKind, Saved,
 };
-use tenon_host::parts::{self, Said, Unowned};
+use tenon_host::parts;
 use tenon_host::reason::Told;
 
 use crate::book::{Halt, Target, Writer, refuse};
@@ -23,7 +23,6 @@ impl Record for Order {
         page: sql::ORDERS_PAGE,
     };
     const HEAR: &'static str = sql::HEAR_ORDER;
-    type Fields = OrderFields;
 
     fn every_field() -> OrderFields {
         OrderFields::all()
@@ -35,32 +34,6 @@ impl Record for Order {
             origin: &mut self.origin,
             stamp: Some((&mut self.version, &mut self.changed_at)),
         }
-    }
-
-    fn claim(&mut self, origin: Option<&str>) {
-        Order::claim(self, origin);
-    }
-
-    fn inherit(&mut self, known: &Order) {
-        Order::inherit(self, known);
-    }
-
-    fn reconcile(
-        &self,
-        given: &mut Order,
-        origin: Option<&str>,
-        owned: OrderFields,
-        said: Option<&mut Said>,
-    ) -> Result<OrderFields, Unowned> {
-        Order::reconcile(self, given, origin, owned, said)
-    }
-
-    fn note(&self, owned: OrderFields, said: &mut Said) {
-        Order::note(self, owned, said);
-    }
-
-    fn replace(&mut self, given: Order, owned: OrderFields) -> Vec<FieldChange> {
-        Order::replace(self, given, owned)
     }
 
     /// Whoever reads one direction would never learn that an order went over to the other.

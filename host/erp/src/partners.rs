@@ -6,7 +6,6 @@ use rusqlite::{Connection, OptionalExtension, params};
 use tenon_host::model::{
     Effect, FieldChange, Money, Partner, PartnerFields, PartnerLookup, RecordKind, Saved,
 };
-use tenon_host::parts::{Said, Unowned};
 
 use crate::book::{Halt, Target, Writer};
 use crate::feed::Stream;
@@ -26,7 +25,6 @@ impl Record for Partner {
         page: sql::PARTNERS_PAGE,
     };
     const HEAR: &'static str = sql::HEAR_PARTNER;
-    type Fields = PartnerFields;
 
     fn every_field() -> PartnerFields {
         PartnerFields::all()
@@ -38,32 +36,6 @@ impl Record for Partner {
             origin: &mut self.origin,
             stamp: Some((&mut self.version, &mut self.changed_at)),
         }
-    }
-
-    fn claim(&mut self, origin: Option<&str>) {
-        Partner::claim(self, origin);
-    }
-
-    fn inherit(&mut self, known: &Partner) {
-        Partner::inherit(self, known);
-    }
-
-    fn reconcile(
-        &self,
-        given: &mut Partner,
-        origin: Option<&str>,
-        owned: PartnerFields,
-        said: Option<&mut Said>,
-    ) -> Result<PartnerFields, Unowned> {
-        Partner::reconcile(self, given, origin, owned, said)
-    }
-
-    fn note(&self, owned: PartnerFields, said: &mut Said) {
-        Partner::note(self, owned, said);
-    }
-
-    fn replace(&mut self, given: Partner, owned: PartnerFields) -> Vec<FieldChange> {
-        Partner::replace(self, given, owned)
     }
 
     fn adopt_fixed(&mut self, given: &Partner) -> Result<Vec<FieldChange>, Halt> {

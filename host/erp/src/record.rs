@@ -3,10 +3,9 @@
 use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
 use serde::de::DeserializeOwned;
 use tenon_host::model::{
-    Compact, Effect, Fault, FieldChange, Instant, Keep, Key, Origin, Reason, RecordKind, Saved,
-    owner_of,
+    Compact, Effect, Fault, FieldChange, Instant, Keep, Key, Origin, Owned, Reason, RecordKind,
+    Saved, owner_of,
 };
-use tenon_host::parts::{Said, Unowned};
 
 use crate::book::{Halt, Writer, number, refuse};
 use crate::feed::{self, Stream};
@@ -14,16 +13,13 @@ use crate::reasons;
 use crate::said::Accounts;
 
 /// A kind of record.
-pub(crate) trait Record: Keep + DeserializeOwned {
+pub(crate) trait Record: Keep + Owned + DeserializeOwned {
     /// Which.
     const KIND: RecordKind;
     /// How it is looked up by what all records have.
     const LOOKUPS: Lookups;
     /// Writes the document and what accounts said alone: to others the record is the same.
     const HEAR: &'static str;
-    /// The fields that a connector may speak for.
-    type Fields: Copy;
-
     /// All of them.
     fn every_field() -> Self::Fields;
 
@@ -41,28 +37,6 @@ pub(crate) trait Record: Keep + DeserializeOwned {
     ) -> Result<(), Halt> {
         Ok(())
     }
-
-    /// Gives parts without an origin that of the record.
-    fn claim(&mut self, origin: Option<&str>);
-
-    /// Gives parts without an origin that of the known part that they are.
-    fn inherit(&mut self, known: &Self);
-
-    /// Brings the parts of `given` in line with the record; answers which of the owned fields are to
-    /// be replaced.
-    fn reconcile(
-        &self,
-        given: &mut Self,
-        origin: Option<&str>,
-        owned: Self::Fields,
-        said: Option<&mut Said>,
-    ) -> Result<Self::Fields, Unowned>;
-
-    /// Notes what an account says of a new record.
-    fn note(&self, owned: Self::Fields, said: &mut Said);
-
-    /// Takes over what is owned and differs; answers every field that did.
-    fn replace(&mut self, given: Self, owned: Self::Fields) -> Vec<FieldChange>;
 
     /// What only people may change after the record is made; answers every field that did.
     fn adopt_fixed(&mut self, _given: &Self) -> Result<Vec<FieldChange>, Halt> {

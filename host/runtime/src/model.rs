@@ -1116,6 +1116,38 @@ mod owned {
     }
 }
 
+/// A kind of record whose fields are owned and whose parts have owners, for platforms that do the same
+/// with each kind. The records have all of it as methods of their own.
+pub trait Owned: Sized {
+    /// The fields that a connector may speak for.
+    type Fields: Copy;
+
+    /// Gives parts without an origin that of the record.
+    fn claim(&mut self, origin: Option<&str>);
+
+    /// Gives parts without an origin that of the known part that they are.
+    fn inherit(&mut self, known: &Self);
+
+    /// Brings the parts of `given` in line with the record; answers which of the owned fields are to
+    /// be replaced.
+    ///
+    /// # Errors
+    /// A new part has no origin, and neither has the record.
+    fn reconcile(
+        &self,
+        given: &mut Self,
+        origin: Option<&str>,
+        owned: Self::Fields,
+        said: Option<&mut parts::Said>,
+    ) -> Result<Self::Fields, parts::Unowned>;
+
+    /// Notes what an account says of a new record.
+    fn note(&self, owned: Self::Fields, said: &mut parts::Said);
+
+    /// Takes over what is owned and differs; answers every field that did.
+    fn replace(&mut self, given: Self, owned: Self::Fields) -> Vec<FieldChange>;
+}
+
 /// What a platform does to a record that it has when a connector saves it.
 ///
 /// A field's number tells it from the others in what is kept of an account, see
@@ -1211,6 +1243,36 @@ macro_rules! adopt {
                 )*
             }
         }
+
+        impl Owned for $record {
+            type Fields = $fields;
+
+            fn claim(&mut self, origin: Option<&str>) {
+                $record::claim(self, origin);
+            }
+
+            fn inherit(&mut self, known: &$record) {
+                $record::inherit(self, known);
+            }
+
+            fn reconcile(
+                &self,
+                given: &mut $record,
+                origin: Option<&str>,
+                owned: $fields,
+                said: Option<&mut parts::Said>,
+            ) -> Result<$fields, parts::Unowned> {
+                $record::reconcile(self, given, origin, owned, said)
+            }
+
+            fn note(&self, owned: $fields, said: &mut parts::Said) {
+                $record::note(self, owned, said);
+            }
+
+            fn replace(&mut self, given: $record, owned: $fields) -> Vec<FieldChange> {
+                $record::replace(self, given, owned)
+            }
+        }
     )* };
 }
 
@@ -1296,6 +1358,9 @@ impl Product {
 impl Category {
     /// A category has no parts.
     pub fn claim(&mut self, _: Option<&str>) {}
+
+    /// A category has no parts.
+    pub fn inherit(&mut self, _: &Category) {}
 }
 
 impl Partner {
