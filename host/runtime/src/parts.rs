@@ -27,6 +27,7 @@
 use std::fmt;
 
 use sha2::{Digest as _, Sha256};
+use siphasher::sip::SipHasher13;
 
 #[cfg(doc)]
 use crate::model::Order;
@@ -211,7 +212,7 @@ impl Pairs {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Said(Vec<Option<Digests>>);
 
-/// What was said of a field: one digest, or one for each part.
+/// What was said of a field: one digest, or one for each part. None where nothing is in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Digests(Vec<u64>);
 
@@ -224,9 +225,10 @@ impl Said {
         &mut self.0[number]
     }
 
-    /// The form in which it is kept: 10 bytes for a field, 8 more for each further part.
+    /// The form in which it is kept: 2 bytes for a field, and 8 for each of its digests.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let mut bytes = Vec::new();
+        let digests = self.0.iter().flatten();
+        let mut bytes = Vec::with_capacity(digests.map(|Digests(one)| 2 + 8 * one.len()).sum());
         for (number, digests) in (0u8..).zip(&self.0) {
             let Some(Digests(digests)) = digests else {
                 continue;
@@ -272,7 +274,10 @@ const MANY: u8 = u8::MAX;
 
 impl Digests {
     pub(crate) fn plain<T: Keep>(value: &T) -> Digests {
-        Digests(vec![digest(value)])
+        match value.is_absent() {
+            true => Digests(Vec::new()),
+            false => Digests(vec![digest(value)]),
+        }
     }
 
     pub(crate) fn single<T: Keep>(value: &T) -> Digests {
@@ -284,12 +289,12 @@ impl Digests {
     }
 }
 
-/// Tells a value from others; equal ones have one digest, in every version of this program.
+/// Tells a value from others; equal ones have one digest, in every version of this program and on
+/// every machine.
 fn digest<T: Keep>(value: &T) -> u64 {
     // A record has no key that JSON cannot have.
     let json = serde_json::to_vec(&In(value, Form::Compared)).unwrap_or_default();
-    let digest = Sha256::digest(json);
-    u64::from_le_bytes(digest.first_chunk().copied().unwrap_or_default())
+    SipHasher13::new().hash(&json)
 }
 
 /// Tells the content of a file from others, in 16 hexadecimal digits; for people who compare.
