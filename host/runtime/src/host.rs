@@ -466,18 +466,18 @@ impl Host {
     }
 
     /// Lets the connector set up the counterpart. Messages will be sent to `callback` with a topic
-    /// behind it.
+    /// behind it. Answers what it asked and went on without.
     ///
     /// # Errors
     /// Those of [`Host::check`], too, where the host has to make sure first whose the counterpart is.
-    /// [`CallError::Question`] when it is not whose it was, until the question's id is among those
-    /// that people have `confirmed`.
+    /// [`CallError::Question`] when it is not whose it was, or when the connector asked something
+    /// before it refused, until the question's id is among those that people have `confirmed`.
     pub async fn enable(
         &self,
         connection: &Connection,
         callback: &str,
         confirmed: &HashSet<String>,
-    ) -> Result<(), CallError> {
+    ) -> Result<Vec<Question>, CallError> {
         let request = JobRequest {
             confirmed: confirmed.clone(),
             ..JobRequest::asked("enable")
@@ -485,12 +485,22 @@ impl Host {
         let observer = Arc::new(NoObserver);
         let (call, sure) = self.open_sure(connection, &request, observer).await?;
         if let Err(error) = sure {
-            return settle(call.store.into_data(), connection, Err(error)).await;
+            settle(call.store.into_data(), connection, Err(error)).await?;
+            return Ok(Vec::new());
         }
         let callback = callback.to_owned();
         let (left, answer) = export!(call, call_enable, &callback);
         let ended = said(&left, answer);
-        settle(left, connection, ended).await
+        let asked = left.run.as_ref().map(|run| run.report.questions.clone());
+        let asked = asked.unwrap_or_default();
+        match (settle(left, connection, ended).await, asked.first()) {
+            (Ok(()), _) => Ok(asked),
+            // A yes may be all that it needs.
+            (Err(CallError::Fault(_)), Some(first)) => {
+                Err(CallError::Question(Box::new(first.clone())))
+            }
+            (Err(error), _) => Err(error),
+        }
     }
 
     /// Lets the connector clean up the counterpart.

@@ -472,7 +472,7 @@ impl Guest<'_> {
         let connection = self.connected();
         let callback = "https://shop.example/hooks/";
         let enabled = (self.sandbox.host).enable(&connection, callback, &self.confirmed);
-        self.after_a_question(self.sandbox.block_on(enabled))
+        self.after_a_question(self.sandbox.block_on(enabled).map(drop))
     }
 
     /// Switches it off.

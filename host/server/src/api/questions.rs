@@ -1,4 +1,4 @@
-//! `…/questions`: what runs asked people before they went on, and the answers.
+//! `…/questions`: what people were asked before something was done, and the answers.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ use crate::control::questions::{self, Place, State as Stands, Stored, Wanted};
 use crate::control::tokens::Scope;
 use crate::service::{Answer, Service};
 
-/// Something that a run would do and that cannot easily be undone.
+/// Something that would be done and that cannot easily be undone.
 #[derive(Serialize, ToSchema)]
 #[schema(as = AskedQuestion)]
 pub struct AskedView {
@@ -53,10 +53,10 @@ pub struct QuestionView {
     /// The connection.
     #[schema(value_type = String)]
     connection: ConnectionId,
-    /// The job that asks.
-    job: String,
-    /// The run that asked last.
-    run: String,
+    /// The job that asks; none when it is asked before the connection is switched on.
+    job: Option<String>,
+    /// The run that asked last; none when no run did.
+    run: Option<String>,
     /// When it was asked first.
     asked_at: Timestamp,
     /// Where it stands.
@@ -104,7 +104,8 @@ pub struct QuestionPath {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AnswerBody {
-    /// `yes`: it is done, by a run that is requested at once. `no`: it is not done.
+    /// `yes`: it is done, by a run that is requested at once, or by switching the connection on when
+    /// that asked. `no`: it is not done.
     answer: YesOrNo,
 }
 
@@ -275,8 +276,8 @@ pub async fn get_question(
     reply(QuestionView::new(stored, &access.words(&service).await?))
 }
 
-/// Answers a question. With yes the job runs at once; one that paused its connection, because it asks
-/// whose records these are, needs the scope `manage`.
+/// Answers a question. With yes the job runs at once, or the connection is switched on; one that keeps
+/// the connection from going on, because it asks whose records these are, needs the scope `manage`.
 #[utoipa::path(post,
     path = "/v1/tenants/{tenant}/connections/{connection}/questions/{question}/answer",
     tag = "questions", request_body = AnswerBody,

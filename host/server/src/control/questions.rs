@@ -1,4 +1,4 @@
-//! What runs asked people before they went on, and what people answered.
+//! What runs, and switching connections on, asked people before they went on, and what people answered.
 //!
 //! A question is known by all that it asks, so it stays the same while the facts do. It is open until
 //! somebody answers it, or until a run that could have asked it again comes to its end without: then
@@ -36,16 +36,16 @@ pub struct Stored {
     pub tenant: TenantId,
     /// The connection whose run asks.
     pub connection: ConnectionId,
-    /// The job that asks.
-    pub job: String,
+    /// The job that asks; none when it is asked to switch the connection on.
+    pub job: Option<String>,
     /// Its argument.
     pub argument: Option<String>,
     /// Why the run that an answer calls for runs.
     pub cause: Cause,
     /// The version that its connection runs now, which knows the texts.
     pub digest: Option<String>,
-    /// The last run that asked.
-    pub run: String,
+    /// The last run that asked; none when no run did.
+    pub run: Option<String>,
     /// What it asks.
     pub question: Question,
     /// When it was asked first.
@@ -130,6 +130,67 @@ fn alike(cause: &Cause) -> Cause {
         Cause::Scheduled | Cause::Asked | Cause::Webhook => Cause::Asked,
         Cause::Action { .. } | Cause::Changed(_) | Cause::Visited(_) => cause.clone(),
     }
+}
+
+/// Stands for the job and the run of what is asked before a connection is switched on.
+const SWITCHING_ON: &str = "";
+
+/// Takes note of what is asked before a connection is switched on.
+pub fn asked_to_switch_on(
+    db: &Connection,
+    tenant: &TenantId,
+    connection: &ConnectionId,
+    question: &Question,
+    now: Timestamp,
+) -> rusqlite::Result<()> {
+    let cause = columns::to_json(&cause::Json(Cause::Asked))?;
+    let place = Heard {
+        tenant,
+        connection,
+        run: SWITCHING_ON,
+        argument: None,
+        cause: &Cause::Asked,
+        started_at: now,
+        began_at: now,
+    };
+    let whose = question.is_of_account();
+    ask(db, place, SWITCHING_ON, &cause, question, whose, now)
+}
+
+/// Closes what was asked before a connection was switched on, because that is done, but for what is
+/// still open.
+pub fn switched_on(
+    db: &Connection,
+    tenant: &TenantId,
+    connection: &ConnectionId,
+    open: &[Question],
+    now: Timestamp,
+) -> rusqlite::Result<()> {
+    db.prepare_cached(
+        "UPDATE questions SET state = iif(state = 'agreed', 'done', 'expired')
+         WHERE tenant = ?1 AND connection = ?2 AND job = ?3
+             AND (state IN ('open', 'agreed') OR (state = 'declined' AND id NOT IN (
+                 SELECT value FROM json_each(?4))))",
+    )?
+    .execute(params![
+        tenant.as_str(),
+        connection.as_str(),
+        SWITCHING_ON,
+        columns::to_json(&open.iter().map(|question| &question.id).collect::<Vec<_>>())?,
+    ])?;
+    for question in open {
+        asked_to_switch_on(db, tenant, connection, question, now)?;
+    }
+    Ok(())
+}
+
+/// What may be done to switch a connection on because people said yes.
+pub fn agreed_to_switch_on(
+    db: &Connection,
+    tenant: &TenantId,
+    connection: &ConnectionId,
+) -> rusqlite::Result<Vec<String>> {
+    agreed(db, tenant, connection, SWITCHING_ON)
 }
 
 /// Takes note of what a run asked, and of what it did not ask any more. No preview gets here.
@@ -356,6 +417,11 @@ pub fn forget(db: &Connection, before: Timestamp, limit: u32) -> rusqlite::Resul
     .execute(params![before.as_millisecond(), limit])
 }
 
+fn named(row: &Row<'_>, column: &str) -> rusqlite::Result<Option<String>> {
+    let name: String = row.get(column)?;
+    Ok(Some(name).filter(|name| name != SWITCHING_ON))
+}
+
 fn stored(row: &Row<'_>) -> rusqlite::Result<Stored> {
     let count = |column| Ok::<_, rusqlite::Error>(row.get::<_, i64>(column)?.unsigned_abs());
     let cause::Json(cause) = columns::json(row, "cause")?;
@@ -363,11 +429,11 @@ fn stored(row: &Row<'_>) -> rusqlite::Result<Stored> {
     Ok(Stored {
         tenant: columns::parsed(row, "tenant")?,
         connection: columns::parsed(row, "connection")?,
-        job: row.get("job")?,
+        job: named(row, "job")?,
         argument: row.get("argument")?,
         cause,
         digest: row.get("digest")?,
-        run: row.get("run")?,
+        run: named(row, "run")?,
         question: Question {
             id: row.get("id")?,
             text: row.get("text")?,

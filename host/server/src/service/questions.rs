@@ -1,4 +1,4 @@
-//! What people answer to the questions of runs.
+//! What people answer to questions.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -37,9 +37,10 @@ impl Service {
             .await
     }
 
-    /// Answers a question. A yes asks for the job at once, which is told of it, and lets a connection
-    /// go on that was paused because of the question; all of it is kept as one with the answer. Who
-    /// said no may still say yes.
+    /// Answers a question. A yes to one of a run asks for the job at once, which is told of it, and lets a connection
+    /// go on that was paused because of the question; all of it is kept as one with the answer. A
+    /// yes to one that was asked before the connection is switched on switches it on. Who said no may
+    /// still say yes.
     pub async fn answer(
         &self,
         actor: &str,
@@ -51,14 +52,26 @@ impl Service {
         let stored = self.question(tenant, connection, id).await?;
         admit(&stored, answer)?;
         let note = note_of(actor, &stored, answer);
-        match answer {
-            Answer::Yes => self.agree(stored, note).await,
-            Answer::No => {
-                self.control()
-                    .write(move |db| decide(db, &stored, answer, &note, Timestamp::now()))
-                    .await
+        match (answer, &stored.job) {
+            (Answer::Yes, Some(job)) => {
+                let job = job.clone();
+                self.agree(stored, job, note).await
             }
+            (Answer::Yes, None) => {
+                self.decide(stored, answer, note).await?;
+                match self.stored(tenant, connection).await?.state {
+                    connections::State::Off => self.enable(actor, tenant, connection).await,
+                    _ => (self.rotate_hook(actor, tenant, connection).await).map(drop),
+                }
+            }
+            (Answer::No, _) => self.decide(stored, answer, note).await,
         }
+    }
+
+    async fn decide(&self, stored: Stored, answer: Answer, note: Note) -> Result<(), Error> {
+        self.control()
+            .write(move |db| decide(db, &stored, answer, &note, Timestamp::now()))
+            .await
     }
 
     /// After a change that may lead to another account: a connection that was paused because of whose
@@ -93,13 +106,13 @@ impl Service {
         Ok(())
     }
 
-    async fn agree(&self, stored: Stored, note: Note) -> Result<(), Error> {
+    async fn agree(&self, stored: Stored, job: String, note: Note) -> Result<(), Error> {
         let (tenant, connection) = (stored.tenant.clone(), stored.connection.clone());
         let (actor, of_account) = (note.actor.clone(), stored.question.is_of_account());
         let request = NewRequest {
             tenant: tenant.clone(),
             connection: connection.clone(),
-            job: stored.job.clone(),
+            job,
             argument: stored.argument.clone(),
             mode: Mode::Live,
             cause: stored.cause.clone(),

@@ -16,8 +16,9 @@ use tenon_host::ids::{ConnectionId, TenantId};
 use tenon_host::manifest::Manifest;
 use tenon_host::model::Fault;
 use tenon_host::reason::Reason;
+use tenon_host::report::Question;
 use tenon_host::schedule::Cron;
-use tenon_host::{Cause, Mode};
+use tenon_host::{CallError, Cause, Connector, Mode};
 
 use super::opening::Completeness;
 use super::{Alone, Error, Service, What, note, nothing};
@@ -52,11 +53,15 @@ impl Service {
         let alone = self.occupy(tenant, connection).await?;
         let mut seen = self.settled(&alone, tenant, connection).await?;
         let first = seen.state == State::Off;
+        let mut open = Vec::new();
         match seen.state {
             State::On => return Ok(()),
             // What is still missing is said now and not by the next run.
             State::Paused { .. } => drop(self.open_stored(&seen, Completeness::Whole).await?),
-            State::Off => seen.hook = Some(self.set_up(actor, &seen).await?),
+            State::Off => {
+                let (hook, asked) = self.set_up(actor, &seen).await?;
+                (seen.hook, open) = (Some(hook), asked);
+            }
         }
         let connector = self.connector(&seen.digest).await?;
         if first {
@@ -89,6 +94,7 @@ impl Service {
                 })?;
                 let on = on.ok_or_else(|| Error::not_found(What::Connection, &id))?;
                 audit::note(db, &note, now)?;
+                questions::switched_on(db, &owner, &id, &open, now)?;
                 webhooks::retry(db, &owner, &id)?;
                 plan_anew(db, &connector.manifest, &on, Keeps::Due, now)
             })
@@ -109,8 +115,12 @@ impl Service {
     }
 
     /// Sets up the counterpart of a connection that is off; answers with what its webhooks are known
-    /// by.
-    async fn set_up(&self, actor: &str, stored: &Stored) -> Result<[u8; 32], Error> {
+    /// by, and what was asked and is not done.
+    async fn set_up(
+        &self,
+        actor: &str,
+        stored: &Stored,
+    ) -> Result<([u8; 32], Vec<Question>), Error> {
         let opened = self.open_stored(stored, Completeness::Whole).await?;
         let _room = self.room(&stored.tenant).await?;
         if stored.hook.is_some() {
@@ -120,20 +130,42 @@ impl Service {
         }
         let (callback, hook) = self.new_hook(actor, stored).await?;
         let agreed = self.agreed_to_switch_on(stored).await?;
-        if let Err(error) = self.host().enable(&opened, &callback, &agreed).await {
-            // Nobody was told this address.
+        let error = match self.host().enable(&opened, &callback, &agreed).await {
+            Ok(asked) => return Ok((hook, asked)),
+            Err(error) => error,
+        };
+        // Nobody was told this address.
+        let (tenant, connection) = (stored.tenant.clone(), stored.id.clone());
+        self.control()
+            .write(move |db| {
+                connections::change(db, &tenant, &connection, |stored| {
+                    stored.hook = stored.hook.filter(|known| *known != hook);
+                    Ok::<_, Error>(())
+                })
+            })
+            .await?;
+        Err(self.not_set_up(stored, opened.connector(), &error).await?)
+    }
+
+    /// Why a counterpart is not set up. What is asked first waits for an answer from now on.
+    async fn not_set_up(
+        &self,
+        stored: &Stored,
+        connector: &Connector,
+        error: &CallError,
+    ) -> Result<Error, Error> {
+        if let CallError::Question(question) = error {
             let (tenant, connection) = (stored.tenant.clone(), stored.id.clone());
+            let question = question.clone();
             self.control()
                 .write(move |db| {
-                    connections::change(db, &tenant, &connection, |stored| {
-                        stored.hook = stored.hook.filter(|known| *known != hook);
-                        Ok::<_, Error>(())
-                    })
+                    let now = Timestamp::now();
+                    questions::asked_to_switch_on(db, &tenant, &connection, &question, now)?;
+                    Ok::<_, Error>(())
                 })
                 .await?;
-            return Err(Error::called(opened.connector(), &error));
         }
-        Ok(hook)
+        Ok(Error::called(connector, error))
     }
 
     /// Gives the webhooks of a connection an address, which voids the one that they had; answers with
@@ -293,19 +325,27 @@ impl Service {
         cleaned.map_err(|error| Error::called(opened.connector(), &error))?;
         let (callback, _) = self.new_hook(actor, &stored).await?;
         let agreed = self.agreed_to_switch_on(&stored).await?;
-        let set_up = self.host().enable(&opened, &callback, &agreed).await;
-        set_up.map_err(|error| Error::called(opened.connector(), &error))?;
+        let open = match self.host().enable(&opened, &callback, &agreed).await {
+            Ok(asked) => asked,
+            Err(error) => return Err(self.not_set_up(&stored, opened.connector(), &error).await?),
+        };
+        let (owner, id) = (tenant.clone(), connection.clone());
+        self.control()
+            .write(move |db| {
+                let now = Timestamp::now();
+                Ok::<_, Error>(questions::switched_on(db, &owner, &id, &open, now)?)
+            })
+            .await?;
         self.note_timers(tenant, connection).await;
         Ok(callback)
     }
 
-    /// The questions that people have agreed to and that concern more than one job.
+    /// The questions that people have agreed to and that are asked before it is switched on.
     async fn agreed_to_switch_on(&self, stored: &Stored) -> Result<HashSet<String>, Error> {
-        const NO_JOB: &str = "";
         let (tenant, connection) = (stored.tenant.clone(), stored.id.clone());
         self.control()
             .read(move |db| {
-                let agreed = questions::agreed(db, &tenant, &connection, NO_JOB)?;
+                let agreed = questions::agreed_to_switch_on(db, &tenant, &connection)?;
                 Ok::<_, Error>(agreed.into_iter().collect())
             })
             .await

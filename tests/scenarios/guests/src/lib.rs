@@ -171,13 +171,29 @@ pub fn manifest<V: Version>() -> ConnectorManifest {
 /// Remembers where webhooks are to be sent.
 ///
 /// # Errors
-/// Never.
+/// When somebody else's are to be replaced and nobody has agreed to that.
 pub fn enable(callback: &str) -> Result<(), Fault> {
     info!(said(format!("webhooks to {}", callback.len())));
     if entries().iter().any(|(_, entry)| entry == "slow-hooks") {
         std::thread::sleep(Duration::from_secs(3));
     }
+    let taken = (entries().iter()).any(|(_, entry)| entry == "taken-hooks");
+    if taken && !run::confirmed(&replaced()) {
+        return Err(Fault::Configuration(replaced().reason));
+    }
     Ok(())
+}
+
+/// Asks whether webhooks of somebody else may be replaced.
+fn replaced() -> Question {
+    Question {
+        reason: said("2 webhooks of somebody else are replaced".to_owned()),
+        record_kind: "webhook".to_owned(),
+        affected: 2,
+        total: 2,
+        samples: vec!["shop".to_owned(), "stock".to_owned()],
+        facts: vec![2],
+    }
 }
 
 /// An entry for each webhook: its body.

@@ -323,6 +323,7 @@ impl World {
         let enabled = self.host.enable(&connection, callback, &confirmed);
         self.runtime
             .block_on(enabled)
+            .map(drop)
             .map_err(|error| error.to_string())
     }
 

@@ -197,6 +197,46 @@ async fn lose_and_pause(server: &Server) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_is_asked_before_a_connection_is_switched_on_waits_for_an_answer_that_switches_it_on()
+{
+    let server = server(&[]).await;
+    add(&server, LEDGER, "taken-hooks").await;
+    idle(&server, LEDGER).await;
+    server.post(&format!("{LEDGER}/disable"), Value::Null).await;
+
+    let enable = format!("{LEDGER}/enable");
+    let on = server.try_api("POST", &enable, Value::Null).await;
+    assert_eq!((422, "refused"), refused(&on));
+    let connection = server.get(LEDGER).await;
+    let shown = (&connection["state"], &connection["open_questions"]);
+    assert_eq!((&json!("off"), &json!(1)), shown);
+    let question = only(&server, "open").await;
+    assert_eq!("2 webhooks of somebody else are replaced", question["text"]);
+    assert_eq!(
+        (&Value::Null, &Value::Null),
+        (&question["job"], &question["run"])
+    );
+
+    // A no leaves it off, however often somebody tries.
+    assert_eq!(200, answer(&server, &question, "no").await.status);
+    let on = server.try_api("POST", &enable, Value::Null).await;
+    assert_eq!((422, "refused"), refused(&on));
+    assert_eq!(question["id"], only(&server, "declined").await["id"]);
+    assert_eq!("off", server.get(LEDGER).await["state"]);
+
+    assert_eq!(200, answer(&server, &question, "yes").await.status);
+    assert_eq!("on", server.get(LEDGER).await["state"]);
+    assert_eq!(question["id"], only(&server, "done").await["id"]);
+
+    // It is asked again when it comes to that again.
+    let hook = format!("{LEDGER}/hook/rotate");
+    let rotated = server.try_api("POST", &hook, Value::Null).await;
+    assert_eq!((422, "refused"), refused(&rotated));
+    assert_eq!(200, answer(&server, &question, "yes").await.status);
+    assert_eq!(question["id"], only(&server, "done").await["id"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_answer_is_not_there_for_others_and_needs_its_scope() {
     let server = server(&[]).await;
     lose(&server, "lose:180").await;

@@ -34,8 +34,12 @@ function State({ connection, may, again }) {
   const base = baseOf(connection);
   const isOn = connection.state === "on";
   const turn = async (on) => {
-    await post(`${base}/${on ? "enable" : "disable"}`);
-    again();
+    try {
+      await post(`${base}/${on ? "enable" : "disable"}`);
+    } finally {
+      // What is asked before it is switched on shows, too.
+      again();
+    }
   };
   const missing = missingOf(connection);
   return html`<${Section} title=${t("state")}>

@@ -1,4 +1,4 @@
-// What runs ask before they go on: numbers, some names, and two answers.
+// What runs, and switching on, ask before they go on: numbers, some names, and two answers.
 
 import { at, get, post } from "../api.js";
 import { moment, named, t } from "../i18n.js";
@@ -31,7 +31,7 @@ export function Questions({ connection, manifest, may, again }) {
     ${problem && html`<${ProblemNote} problem=${problem} again=${asked} />`}
     ${items.map((one) => html`<div class="note warn" key=${one.id}>
       <${What} question=${one} base=${base} />
-      <p class="faint">${t("question.asked", { job: jobTitle(manifest, one.job), time: moment(one.asked_at) })}</p>
+      <p class="faint">${t("question.asked", { job: one.job ? jobTitle(manifest, one.job) : t("question.switching_on"), time: moment(one.asked_at) })}</p>
       ${(one.pauses ? may.manage : may.operate) && html`<${Answers} connection=${connection} question=${one} on=${(word) => answer(one, word)} />`}
     </div>`)}
   <//>`;
@@ -40,7 +40,7 @@ export function Questions({ connection, manifest, may, again }) {
 /** What each answer does, and the buttons. Who said no can still say yes. */
 function Answers({ connection, question, on }) {
   const isOff = connection.state === "off";
-  const yes = isOff ? "question.yes_waits" : question.pauses ? "question.yes_goes_on" : "question.yes_does";
+  const yes = !question.job ? "question.yes_switches_on" : isOff ? "question.yes_waits" : question.pauses ? "question.yes_goes_on" : "question.yes_does";
   const of = question.kind === ACCOUNT ? "question.account_" : "question.";
   const isOpen = question.state === "open";
   return html`
@@ -49,7 +49,7 @@ function Answers({ connection, question, on }) {
       <li>${isOpen ? t(`${of}no_does`) : t("question.was_declined")}</li>
     </ul>
     <div class="actions start">
-      <${Act} kind="danger" on=${() => on("yes")} done=${t(isOff ? "question.agreed_off" : "question.agreed")} label=${`${t(`${of}yes`)}: ${question.text}`}>${t(`${of}yes`)}<//>
+      <${Act} kind="danger" on=${() => on("yes")} done=${t(!question.job ? "question.agreed_on" : isOff ? "question.agreed_off" : "question.agreed")} label=${`${t(`${of}yes`)}: ${question.text}`}>${t(`${of}yes`)}<//>
       ${isOpen && html`<${Act} on=${() => on("no")} done=${t("question.declined")} label=${`${t(`${of}no`)}: ${question.text}`}>${t(`${of}no`)}<//>`}
     </div>`;
 }
