@@ -187,12 +187,12 @@ pub fn enable(callback: &str) -> Result<(), Fault> {
 /// Asks whether webhooks of somebody else may be replaced.
 fn replaced() -> Question {
     Question {
-        reason: said("2 webhooks of somebody else are replaced".to_owned()),
+        reason: said("20 webhooks of somebody else are replaced".to_owned()),
         record_kind: "webhook".to_owned(),
-        affected: 2,
-        total: 2,
+        affected: 20,
+        total: 20,
         samples: vec!["shop".to_owned(), "stock".to_owned()],
-        facts: vec![2],
+        facts: vec![20],
     }
 }
 

@@ -211,7 +211,10 @@ async fn what_is_asked_before_a_connection_is_switched_on_waits_for_an_answer_th
     let shown = (&connection["state"], &connection["open_questions"]);
     assert_eq!((&json!("off"), &json!(1)), shown);
     let question = only(&server, "open").await;
-    assert_eq!("2 webhooks of somebody else are replaced", question["text"]);
+    assert_eq!(
+        "20 webhooks of somebody else are replaced",
+        question["text"]
+    );
     assert_eq!(
         (&Value::Null, &Value::Null),
         (&question["job"], &question["run"])
@@ -231,7 +234,7 @@ async fn what_is_asked_before_a_connection_is_switched_on_waits_for_an_answer_th
     // It is asked again when it comes to that again.
     let hook = format!("{LEDGER}/hook/rotate");
     let rotated = server.try_api("POST", &hook, Value::Null).await;
-    assert_eq!((422, "refused"), refused(&rotated));
+    assert_eq!((422, "refused"), refused(&rotated), "{rotated:?}");
     assert_eq!(200, answer(&server, &question, "yes").await.status);
     assert_eq!(question["id"], only(&server, "done").await["id"]);
 }
