@@ -760,3 +760,23 @@ async fn a_question_is_seen_in_the_list_and_a_yes_does_what_it_asks() {
         ))
         .await;
 }
+
+#[tokio::test]
+async fn what_is_asked_before_switching_on_is_seen_at_once_and_a_yes_switches_on() {
+    let site = Site::start(&[]);
+    site.tenant(TENANT).await;
+    site.ledger("taken-hooks").await;
+    site.post(&format!("{LEDGER}/disable"), Value::Null).await;
+    let browser = Browser::open("ru").await;
+    browser.sign_in(&site).await;
+    browser.visit(LEDGER).await;
+    browser.press("state.exchange").await;
+    browser.see(&browser.text("question.yes_switches_on")).await;
+    browser
+        .see("20 webhooks of somebody else are replaced")
+        .await;
+    browser.press("question.yes").await;
+    browser.see(&browser.text("question.agreed_on")).await;
+    site.until(LEDGER, |connection| connection["state"] == "on")
+        .await;
+}

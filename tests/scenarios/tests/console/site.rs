@@ -95,21 +95,26 @@ impl Site {
 
     /// A connection of the tenant whose run asks people something; answers with the run.
     pub async fn asking(&self) -> String {
-        self.install(ledger("1_0")).await;
-        let connection = json!({ "id": "ledger", "connector": "ledger", "title": "Ledger" });
-        let connections = format!("/tenants/{TENANT}/connections");
-        self.post(&connections, connection).await;
-        self.post(&format!("{LEDGER}/enable"), Value::Null).await;
-        let lose = json!({ "argument": "lose:180" });
-        self.post(&format!("{LEDGER}/jobs/add/run"), lose).await;
-        self.until(LEDGER, |connection| !connection["last_run"].is_null())
-            .await;
+        self.ledger("lose:180").await;
         self.post(&format!("{LEDGER}/jobs/heard/run"), json!({}))
             .await;
         let asked = |connection: &Value| connection["open_questions"] == 1;
         let connection = self.until(LEDGER, asked).await;
         let run = connection["last_run"]["id"].as_str().expect("a run");
         run.to_owned()
+    }
+
+    /// A connection of the ledger that is on and has such an entry.
+    pub async fn ledger(&self, entry: &str) {
+        self.install(ledger("1_0")).await;
+        let connection = json!({ "id": "ledger", "connector": "ledger", "title": "Ledger" });
+        let connections = format!("/tenants/{TENANT}/connections");
+        self.post(&connections, connection).await;
+        self.post(&format!("{LEDGER}/enable"), Value::Null).await;
+        let entry = json!({ "argument": entry });
+        self.post(&format!("{LEDGER}/jobs/add/run"), entry).await;
+        self.until(LEDGER, |connection| !connection["last_run"].is_null())
+            .await;
     }
 
     /// Another tenant, with a connection to the same connector that is off and was never set up.
