@@ -8,6 +8,7 @@ mod epoch;
 mod hostile;
 mod native;
 mod operate;
+mod shops;
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -39,7 +40,8 @@ const ROUNDS: usize = 5;
 /// Measures, prints a table and writes target/bench.json.
 #[derive(Parser)]
 struct Args {
-    /// Which to run: sandbox, python, start, memory, egress, epoch, hostile, operate. All by default.
+    /// Which to run: sandbox, python, start, memory, egress, epoch, hostile, operate,
+    /// shops. All but `shops`, which takes a quarter of an hour, by default.
     names: Vec<String>,
 }
 
@@ -72,7 +74,7 @@ impl Figure {
 
 fn main() -> Result<()> {
     let args = Args::parse();
-    let benchmarks: [(&str, Benchmark); 8] = [
+    let benchmarks: [(&str, Benchmark); 9] = [
         ("sandbox", sandbox),
         ("python", python),
         ("start", start),
@@ -81,6 +83,7 @@ fn main() -> Result<()> {
         ("epoch", epoch::epoch),
         ("hostile", hostile::hostile),
         ("operate", operate::operate),
+        ("shops", shops::shops),
     ];
     for name in &args.names {
         let known = benchmarks.iter().any(|(known, _)| known == name);
@@ -92,7 +95,8 @@ fn main() -> Result<()> {
     }
     let mut figures = Vec::new();
     for (name, benchmark) in benchmarks {
-        if args.names.is_empty() || args.names.iter().any(|wanted| wanted == name) {
+        let is_long = name == "shops";
+        if (args.names.is_empty() && !is_long) || args.names.iter().any(|wanted| wanted == name) {
             eprintln!("measuring {name} …");
             figures.extend(benchmark()?);
         }

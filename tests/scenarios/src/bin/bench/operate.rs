@@ -385,7 +385,7 @@ async fn runs(server: &Server) -> Result<usize> {
     Ok(done)
 }
 
-async fn metrics(server: &Server) -> Result<String> {
+pub(crate) async fn metrics(server: &Server) -> Result<String> {
     let url = format!("{}/metrics", server.url());
     Ok(server.client().get(url).send().await?.text().await?)
 }
@@ -468,7 +468,7 @@ where
 }
 
 /// What 99 of 100 values do not exceed.
-fn p99(mut values: Vec<f64>) -> f64 {
+pub(crate) fn p99(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values[(values.len() * 99).div_ceil(100) - 1]
 }
