@@ -417,6 +417,11 @@ impl FromStr for SecretSource {
 impl SecretSource {
     /// Fetches the secret of a credential.
     pub fn read(&self, credential: &str) -> anyhow::Result<Secret> {
+        self.text(credential).map(Secret::new)
+    }
+
+    /// The same, to send it on.
+    pub fn text(&self, credential: &str) -> anyhow::Result<String> {
         let (mut secret, absence) = match self {
             SecretSource::Variable(variable) => (
                 std::env::var(variable).unwrap_or_default(),
@@ -432,7 +437,7 @@ impl SecretSource {
             secret.truncate(secret.trim_end_matches(['\r', '\n']).len());
         }
         anyhow::ensure!(!secret.is_empty(), "credential `{credential}`: {absence}");
-        Ok(Secret::new(secret))
+        Ok(secret)
     }
 }
 

@@ -4,6 +4,7 @@ mod budgets;
 mod changes;
 mod counterpart;
 mod crashes;
+mod door;
 mod failures;
 mod fairness;
 mod hooks;
