@@ -56,6 +56,10 @@ pub enum Command {
     /// Manage the key that seals stored credentials.
     #[command(subcommand)]
     Key(Key),
+    /// Copy the data folder, also while a server works on it.
+    Backup(Backup),
+    /// Put a backup, or one tenant of it, into a data folder on which no server works.
+    Restore(Restore),
     /// Compile the component on standard input, within limits; `tenon` starts itself with this.
     #[command(hide = true)]
     CompileComponent {
@@ -361,6 +365,43 @@ pub struct Rotate {
     /// Data folder; it holds everything.
     #[arg(long, value_name = "DIR")]
     pub data: PathBuf,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `tenon backup`.
+#[derive(Debug, ClapArgs)]
+pub struct Backup {
+    /// Data folder; it holds everything.
+    #[arg(long, value_name = "DIR")]
+    pub data: PathBuf,
+    /// A new folder for the copy.
+    #[arg(long, value_name = "FOLDER")]
+    pub to: PathBuf,
+    /// Only the file of this tenant: its records, and what its connections keep.
+    #[arg(long, value_name = "NAME")]
+    pub tenant: Option<TenantId>,
+    /// Also the file `key`, with which whoever has the backup can read the stored credentials.
+    #[arg(long, conflicts_with = "tenant")]
+    pub with_key: bool,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `tenon restore`.
+#[derive(Debug, ClapArgs)]
+pub struct Restore {
+    /// Data folder: an empty one, or the one of the tenant.
+    #[arg(long, value_name = "DIR")]
+    pub data: PathBuf,
+    /// The backup.
+    #[arg(long, value_name = "FOLDER")]
+    pub from: PathBuf,
+    /// Only the file of this tenant. The one that is there goes into the folder `replaced`.
+    #[arg(long, value_name = "NAME")]
+    pub tenant: Option<TenantId>,
     /// Print one JSON object.
     #[arg(long)]
     pub json: bool,

@@ -1,6 +1,7 @@
 //! The command line of `tenon`.
 
 mod args;
+mod backup;
 mod changes;
 mod credential;
 mod door;
@@ -111,6 +112,8 @@ async fn execute(command: Command, language: Language) -> anyhow::Result<Exit> {
         Command::Changes(args) => changes::changes(&args),
         Command::Credential(args) => credential::credential(args, language).await,
         Command::Key(args::Key::Rotate(args)) => credential::rotate(args),
+        Command::Backup(args) => backup::backup(&args),
+        Command::Restore(args) => backup::restore(&args),
         Command::CompileComponent { .. } => unreachable!("`main` compiles before anything else"),
     }
 }

@@ -1,5 +1,6 @@
 //! A server at work, as operators and platforms use it: real processes, real HTTP, real components.
 
+mod backups;
 mod budgets;
 mod changes;
 mod counterpart;
