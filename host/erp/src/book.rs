@@ -17,7 +17,7 @@ use tenon_host::platform::Answer;
 use tokio::sync::OwnedMutexGuard;
 
 use crate::tenant::Lease;
-use crate::{directories, settings, sql};
+use crate::{directories, is_damage, settings, sql};
 
 /// The file failed, not the request.
 #[derive(Debug, thiserror::Error)]
@@ -94,7 +94,7 @@ enum Phase {
     Reading,
     Writing(Transaction),
     /// Nothing of the unit is left, and it has not been told to forget yet.
-    Failed(Reason),
+    Failed(Fault),
 }
 
 /// What a write transaction holds and remembers.
@@ -139,14 +139,14 @@ impl Book {
         act: impl FnOnce(&Connection) -> Result<T, Halt>,
     ) -> Answer<T> {
         match &self.phase {
-            Phase::Failed(why) => Err(Fault::Transient(why.clone())),
+            Phase::Failed(why) => Err(why.clone()),
             Phase::Writing(_) => {
                 let outcome = act(&self.lease);
                 self.settle(outcome)
             }
             Phase::Reading => snapshot(&self.lease, act).map_err(|halt| match halt {
                 Halt::Refused(fault) => fault,
-                Halt::Store(error) => Fault::Transient(self.told(&error)),
+                Halt::Store(error) => self.told(&error),
             }),
         }
     }
@@ -157,10 +157,7 @@ impl Book {
         act: impl FnOnce(&mut Writer<'_>) -> Result<T, Halt> + Send,
     ) -> Answer<T> {
         if let Phase::Reading = self.phase {
-            let transaction = self
-                .begin()
-                .await
-                .map_err(|error| Fault::Transient(self.told(&error)))?;
+            let transaction = self.begin().await.map_err(|error| self.told(&error))?;
             self.phase = Phase::Writing(transaction);
         }
         match &mut self.phase {
@@ -173,7 +170,7 @@ impl Book {
                 });
                 self.settle(outcome)
             }
-            Phase::Failed(why) => Err(Fault::Transient(why.clone())),
+            Phase::Failed(why) => Err(why.clone()),
             Phase::Reading => unreachable!("the transaction has begun"),
         }
     }
@@ -181,7 +178,7 @@ impl Book {
     /// Makes all since the last commit durable and visible, as one.
     pub(crate) fn commit(&mut self) -> Answer<()> {
         match &self.phase {
-            Phase::Failed(why) => Err(Fault::Transient(why.clone())),
+            Phase::Failed(why) => Err(why.clone()),
             Phase::Reading => Ok(()),
             Phase::Writing(transaction) => {
                 let outcome = end(&self.lease, transaction);
@@ -195,8 +192,7 @@ impl Book {
 
     /// Forgets all since the last commit.
     pub(crate) fn rollback(&mut self) -> Answer<()> {
-        self.undo()
-            .map_err(|error| Fault::Transient(self.told(&error.into())))?;
+        self.undo().map_err(|error| self.told(&error.into()))?;
         self.phase = Phase::Reading;
         Ok(())
     }
@@ -210,17 +206,20 @@ impl Book {
                     tracing::error!("what is left of the transaction stays: {error}");
                 }
                 self.phase = Phase::Failed(why.clone());
-                Fault::Transient(why)
+                why
             }
         })
     }
 
     /// What the tenant's people are told of a failure of its file. What SQLite says of it, and where it
     /// lies, is for the log of who runs the host.
-    fn told(&self, error: &StoreError) -> Reason {
+    fn told(&self, error: &StoreError) -> Fault {
         let file = self.lease.tenant.path.display();
         tracing::error!(%file, "{error}");
-        match error {
+        Fault::Transient(match error {
+            StoreError::Sqlite(error) if is_damage(error) => {
+                return Fault::Configuration(Reason::new("platform.file-damaged"));
+            }
             StoreError::Locked(time) => {
                 Reason::new("platform.locked").arg("time", format_args!("{time:?}"))
             }
@@ -228,7 +227,7 @@ impl Book {
                 Reason::new("platform.disk-full")
             }
             StoreError::Sqlite(_) | StoreError::Document(_) => Reason::new("platform.file-failed"),
-        }
+        })
     }
 
     /// SQLite undoes by itself after some errors, such as a full disk.

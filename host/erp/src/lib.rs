@@ -46,6 +46,7 @@ pub use kind::Kind;
 pub use load::Loaded;
 pub use reading::Page;
 pub use reasons::TEXTS;
+use sqlite_file::Unsound;
 use tenant::Folder;
 use unit::Unit;
 
@@ -68,6 +69,21 @@ pub enum Error {
         /// What SQLite says.
         source: rusqlite::Error,
     },
+    /// What is in a tenant's file contradicts itself, or is none of SQLite's.
+    #[error("{} is damaged: {source}; put the tenant's file back from a backup", path.display())]
+    Damaged {
+        /// Which one.
+        path: PathBuf,
+        /// What SQLite says.
+        source: rusqlite::Error,
+    },
+    /// A tenant has lost its file, or all that was in it.
+    #[error("{} is missing or empty; put the tenant's file back from a backup", .0.display())]
+    Lost(PathBuf),
+    /// An earlier version of this program has written the file, which is to be read only.
+    #[error("{} was written by an older version of this program; open it once where it can be \
+             written", .0.display())]
+    Older(PathBuf),
     /// The tables of a tenant's file cannot be brought up to date.
     #[error("{}: {source}", path.display())]
     Migration {
@@ -108,13 +124,25 @@ pub enum Error {
 }
 
 impl Error {
+    /// What it means that SQLite cannot work with a file.
+    pub(crate) fn of_file(path: &Path, source: rusqlite::Error) -> Error {
+        let path = path.to_owned();
+        match is_damage(&source) {
+            true => Error::Damaged { path, source },
+            false => Error::File { path, source },
+        }
+    }
+
     /// Why, for people. Where a tenant's file lies, and what the system says of it, is for the log of
     /// who runs the host, and not in it.
     pub fn reason(&self) -> Reason {
         match self {
-            Error::Folder { .. } | Error::File { .. } | Error::Migration { .. } => {
-                Reason::new("platform.file-unusable")
-            }
+            Error::Folder { .. }
+            | Error::File { .. }
+            | Error::Migration { .. }
+            | Error::Older(_) => Reason::new("platform.file-unusable"),
+            Error::Damaged { .. } => Reason::new("platform.file-damaged"),
+            Error::Lost(_) => Reason::new("platform.file-lost"),
             Error::Newer(_) => Reason::new("platform.newer"),
             Error::NoTenant(tenant) => Reason::new("platform.no-tenant").arg("tenant", tenant),
             Error::InUse(tenant) => Reason::new("platform.in-use").arg("tenant", tenant),
@@ -132,6 +160,15 @@ impl Error {
     }
 }
 
+/// Whether no later try can go better: what is in the file is wrong.
+pub(crate) fn is_damage(error: &rusqlite::Error) -> bool {
+    use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
+    matches!(
+        error.sqlite_error_code(),
+        Some(DatabaseCorrupt | NotADatabase)
+    )
+}
+
 fn kinds() -> String {
     let names: Vec<&str> = Kind::all().map(Kind::name).collect();
     names.join(", ")
@@ -147,7 +184,7 @@ impl From<Error> for Fault {
                 tracing::error!("{error}");
                 Fault::Transient(reason)
             }
-            Error::Newer(_) => {
+            Error::Newer(_) | Error::Older(_) | Error::Damaged { .. } | Error::Lost(_) => {
                 tracing::error!("{error}");
                 Fault::Configuration(reason)
             }
@@ -180,6 +217,45 @@ impl EmbeddedErp {
     pub fn open_with_patience(dir: &Path, patience: Duration) -> Result<EmbeddedErp, Error> {
         let folder = Arc::new(Folder::open(dir, patience)?);
         Ok(EmbeddedErp { folder })
+    }
+
+    /// Opens the tenants below `dir` to read alone: it may lie where nothing can be written.
+    pub fn open_to_read(dir: &Path) -> EmbeddedErp {
+        let folder = Arc::new(Folder::open_to_read(dir, PATIENCE));
+        EmbeddedErp { folder }
+    }
+
+    /// From now on a tenant's file is made by [`EmbeddedErp::create`] alone. One that is not there, or
+    /// has nothing in it, was lost: units over it are refused, and no new one takes its place.
+    pub fn expect_files(&self) {
+        self.folder.expect_files();
+    }
+
+    /// Makes the file of a tenant; one that is there stays as it is.
+    pub fn create(&self, tenant: &TenantId) -> Result<(), Error> {
+        self.folder.create(tenant)
+    }
+
+    /// Whether a tenant has a file with something in it.
+    pub fn has_file(&self, tenant: &TenantId) -> bool {
+        !schema::is_empty(&self.folder.file(tenant))
+    }
+
+    /// Where the file of a tenant is, or would be.
+    pub fn file(&self, tenant: &TenantId) -> PathBuf {
+        self.folder.file(tenant)
+    }
+
+    /// The highest token of [`UnitOfWork::fence`] that any file knows; 0 when none knows one. A server
+    /// that gives out tokens begins above it: its own count may be older than the files.
+    pub fn highest_fence(&self) -> Result<i64, Error> {
+        self.folder.highest_fence()
+    }
+
+    /// Reads the file of a tenant from its beginning to its end, wherever it lies, and tells what is
+    /// wrong with it.
+    pub fn check_file(path: &Path) -> Result<(), Unsound> {
+        schema::check(path, PATIENCE)
     }
 
     /// The tenants that have a file, by name.
@@ -309,7 +385,8 @@ impl Platform for EmbeddedErp {
         };
         let mut book = match self.folder.lease_existing(tenant) {
             Ok(lease) => Book::new(lease),
-            Err(Error::NoTenant(_)) => return Ok(()),
+            // With its file all is gone that the connection kept.
+            Err(Error::NoTenant(_) | Error::Lost(_)) => return Ok(()),
             Err(error) => return Err(error.into()),
         };
         book.write(|writer| state::forget(writer.db, connection.as_str()))

@@ -105,7 +105,7 @@ async fn all<T: DeserializeOwned + Send>(
             // What failed already matters more than a failure to undo, which closing does anyway.
             let _ = book.rollback();
             Err(match fault {
-                Fault::Transient(_) => Error::Fault(fault),
+                Fault::Transient(_) | Fault::Configuration(_) => Error::Fault(fault),
                 refused => Error::Record {
                     number,
                     reason: refused.reason(),

@@ -10,7 +10,7 @@ use rusqlite::{Connection, OpenFlags};
 use rusqlite_migration::{M, MigrationDefinitionError, Migrations};
 
 use crate::Error;
-use crate::sqlite_file::{log_ahead, make_private};
+use crate::sqlite_file::{self, Unsound, log_ahead, make_private};
 
 /// Steps are only ever added: files of tenants stand at any of them.
 const STEPS: &[M<'static>] = &[
@@ -313,16 +313,54 @@ ALTER TABLE orders ADD COLUMN said BLOB;
 /// More than the statements of all modules, so that none is compiled twice.
 const STATEMENTS: usize = 160;
 
-/// Opens the file of a tenant and brings its tables up to date; makes it when it is not there.
-pub(crate) fn open(path: &Path, patience: Duration) -> Result<Connection, Error> {
+/// What it means that a file is not there, or that nothing is in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Absent {
+    /// Its tenant is new.
+    Made,
+    /// It was lost, and another one in its place would hide that.
+    Lost,
+}
+
+/// Whether a file is not there, or has nothing in it.
+pub(crate) fn is_empty(path: &Path) -> bool {
+    path.metadata().is_ok_and(|file| file.len() == 0) || !path.exists()
+}
+
+/// Reads the file of a tenant from its beginning to its end, and tells what is wrong with it.
+pub(crate) fn check(path: &Path, patience: Duration) -> Result<(), Unsound> {
+    sqlite_file::check(path, STEPS.len(), patience)
+}
+
+/// Opens the file of a tenant to read it, which has to be there with the tables of this version.
+pub(crate) fn open_to_read(path: &Path, patience: Duration) -> Result<Connection, Error> {
+    let file = |source| Error::of_file(path, source);
+    if is_empty(path) {
+        return Err(Error::Lost(path.to_owned()));
+    }
+    let connection = sqlite_file::open_to_read(path, patience).map_err(file)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    match MIGRATIONS.pending_migrations(&connection) {
+        Ok(0) => Ok(connection),
+        Ok(waiting) if waiting < 0 => Err(Error::Newer(path.to_owned())),
+        Ok(_) => Err(Error::Older(path.to_owned())),
+        Err(source) => Err(Error::Migration {
+            path: path.to_owned(),
+            source,
+        }),
+    }
+}
+
+/// Opens the file of a tenant and brings its tables up to date.
+pub(crate) fn open(path: &Path, patience: Duration, absent: Absent) -> Result<Connection, Error> {
+    if absent == Absent::Lost && is_empty(path) {
+        return Err(Error::Lost(path.to_owned()));
+    }
     make_private(path).map_err(|source| Error::Folder {
         path: path.to_owned(),
         source,
     })?;
-    let file = |source| Error::File {
-        path: path.to_owned(),
-        source,
-    };
+    let file = |source| Error::of_file(path, source);
     // Without SQLITE_OPEN_URI a folder named `file:…` stays a folder. A connection is used by one
     // thread at a time, which Rust sees to, so SQLite's own mutex has no work.
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -330,6 +368,11 @@ pub(crate) fn open(path: &Path, patience: Duration) -> Result<Connection, Error>
     connection.busy_timeout(patience).map_err(file)?;
     log_ahead(&connection, patience).map_err(file)?;
     configure(&connection).map_err(file)?;
+    let version = "PRAGMA user_version";
+    let version = connection.query_row(version, [], |row| row.get::<_, i64>(0));
+    if absent == Absent::Lost && version.map_err(file)? == 0 {
+        return Err(Error::Lost(path.to_owned()));
+    }
     if let Err(error) = MIGRATIONS.to_latest(&mut connection) {
         use rusqlite_migration::Error::{MigrationDefinition, RusqliteError};
         // Another process may have made the same tables in between.

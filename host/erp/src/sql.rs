@@ -230,6 +230,7 @@ statements! {
     DROP_TIMER = "DELETE FROM timers WHERE connection = ?1 AND name = ?2 AND job = ?3
         AND due = ?4 AND argument IS ?5";
 
+    HIGHEST_FENCE = "SELECT ifnull(max(token), 0) FROM fences";
     FENCE = "SELECT token FROM fences WHERE connection = ?1";
     RAISE_FENCE = "INSERT INTO fences VALUES (?1, ?2)
         ON CONFLICT (connection) DO UPDATE SET token = excluded.token
@@ -293,7 +294,12 @@ mod tests {
     #[test]
     fn no_statement_reads_a_whole_table() {
         let dir = tempfile::tempdir().unwrap();
-        let db = crate::schema::open(&dir.path().join("t.sqlite"), std::time::Duration::ZERO);
+        let path = dir.path().join("t.sqlite");
+        let db = crate::schema::open(
+            &path,
+            std::time::Duration::ZERO,
+            crate::schema::Absent::Made,
+        );
         let db = db.unwrap();
         for (name, sql) in ALL {
             let mut plan = db.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();

@@ -4,13 +4,16 @@ use std::collections::{HashMap, VecDeque};
 use std::fs::DirBuilder;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 use tenon_host::ids::TenantId;
 
-use crate::{Error, schema};
+use crate::schema::{self, Absent};
+use crate::sqlite_file::{self, beside};
+use crate::{Error, sql};
 
 const ENDING: &str = ".sqlite";
 
@@ -22,6 +25,10 @@ const IDLE: usize = 64;
 pub(crate) struct Folder {
     path: PathBuf,
     pub(crate) patience: Duration,
+    /// Nothing is written: the folder may lie where nothing can be.
+    read_only: bool,
+    /// A file that is not there was lost.
+    expects_files: AtomicBool,
     tenants: Mutex<HashMap<TenantId, Arc<Tenant>>>,
     /// Least recently used first. A connection is closed before its tenant is let go, by which
     /// [`Folder::remove`] knows that nobody uses the file.
@@ -48,12 +55,28 @@ impl Folder {
             path: path.clone(),
             source,
         })?;
-        Ok(Folder {
+        Ok(Folder::over(path, patience, false))
+    }
+
+    /// To read what is there; nothing is made.
+    pub(crate) fn open_to_read(dir: &Path, patience: Duration) -> Folder {
+        Folder::over(dir.join("tenants"), patience, true)
+    }
+
+    fn over(path: PathBuf, patience: Duration, read_only: bool) -> Folder {
+        Folder {
             path,
             patience,
+            read_only,
+            expects_files: AtomicBool::new(false),
             tenants: Mutex::default(),
             idle: Mutex::default(),
-        })
+        }
+    }
+
+    /// From now on a file is made by [`Folder::create`] alone.
+    pub(crate) fn expect_files(&self) {
+        self.expects_files.store(true, Ordering::Relaxed);
     }
 
     /// The tenants that have a file, by name.
@@ -76,12 +99,45 @@ impl Folder {
         Ok(names)
     }
 
-    fn file(&self, name: &TenantId) -> PathBuf {
+    pub(crate) fn file(&self, name: &TenantId) -> PathBuf {
         self.path.join(format!("{name}{ENDING}"))
     }
 
-    /// A connection to the file of a tenant, which is made when it is not there.
+    /// Makes the file of a tenant that has none, or goes on making one that a dead process began.
+    pub(crate) fn create(self: &Arc<Self>, name: &TenantId) -> Result<(), Error> {
+        self.lease_or(name, Absent::Made).map(drop)
+    }
+
+    /// The highest fence in the files. One that cannot be read now has no part in it: nothing can be
+    /// written to it either.
+    pub(crate) fn highest_fence(&self) -> Result<i64, Error> {
+        let mut highest = 0;
+        for name in self.names()? {
+            let path = self.file(&name);
+            // Whatever version wrote it.
+            let found = sqlite_file::open_to_read(&path, self.patience)
+                .and_then(|db| db.query_row(sql::HIGHEST_FENCE, [], |row| row.get(0)));
+            match found {
+                Ok(found) => highest = highest.max(found),
+                Err(error) => {
+                    let file = path.display();
+                    tracing::error!(%file, "the fences of a tenant are not known: {error}");
+                }
+            }
+        }
+        Ok(highest)
+    }
+
+    /// A connection to the file of a tenant, which is made when it is not there and none is expected.
     pub(crate) fn lease(self: &Arc<Self>, name: &TenantId) -> Result<Lease, Error> {
+        let absent = match self.expects_files.load(Ordering::Relaxed) {
+            true => Absent::Lost,
+            false => Absent::Made,
+        };
+        self.lease_or(name, absent)
+    }
+
+    fn lease_or(self: &Arc<Self>, name: &TenantId, absent: Absent) -> Result<Lease, Error> {
         let tenant = Arc::clone(
             locked(&self.tenants)
                 .entry(name.clone())
@@ -93,11 +149,16 @@ impl Folder {
                     })
                 }),
         );
+        // What an open connection writes into a file that was removed is lost.
+        if absent == Absent::Lost && schema::is_empty(&tenant.path) {
+            while self.take_idle(&tenant).is_some() {}
+        }
         let connection = match self.take_idle(&tenant) {
             Some(connection) => connection,
+            None if self.read_only => schema::open_to_read(&tenant.path, self.patience)?,
             None => {
                 let _alone = locked(&tenant.opening);
-                schema::open(&tenant.path, self.patience)?
+                schema::open(&tenant.path, self.patience, absent)?
             }
         };
         Ok(Lease {
@@ -109,7 +170,7 @@ impl Folder {
 
     /// A connection to a file that is there already: reading makes no tenants.
     pub(crate) fn lease_existing(self: &Arc<Self>, name: &TenantId) -> Result<Lease, Error> {
-        if self.file(name).exists() {
+        if self.expects_files.load(Ordering::Relaxed) || self.file(name).exists() {
             self.lease(name)
         } else {
             Err(Error::NoTenant(name.clone()))
@@ -144,11 +205,9 @@ impl Folder {
         // The file goes last: a log without its file would be taken for that of the next one.
         let file = self.file(name);
         for ending in ["-wal", "-shm", ""] {
-            let mut path = file.clone().into_os_string();
-            path.push(ending);
+            let path = beside(&file, ending);
             match std::fs::remove_file(&path) {
                 Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
-                    let path = path.into();
                     return Err(Error::Folder { path, source });
                 }
                 _ => {}

@@ -982,11 +982,19 @@ pub fn check_settings(manifest: &Manifest, settings: &Value) -> Vec<SettingsErro
     match manifest.settings_schema.validator(settings_validator) {
         Ok(validator) => validator
             .iter_errors(settings)
-            .map(|error| SettingsError {
-                path: error.instance_path().to_string(),
-                reason: reason(&error),
-                rules: rules::broken(&error),
-                missing: !left_out(&error).is_empty(),
+            .map(|error| {
+                let rules = rules::broken(&error);
+                // A member that is missing or unknown has a path of its own below the whole.
+                let path = match rules.as_slice() {
+                    [one] => one.path.clone(),
+                    _ => error.instance_path().to_string(),
+                };
+                SettingsError {
+                    path,
+                    reason: reason(&error),
+                    rules,
+                    missing: !left_out(&error).is_empty(),
+                }
             })
             .collect(),
         Err(reason) => vec![SettingsError {

@@ -19,8 +19,22 @@ use tempfile::NamedTempFile;
 use tenon_host::SealingKeys;
 use zeroize::Zeroizing;
 
+/// The keys, or what is sealed with them, cannot be used, and what to do about it. It names files, so it
+/// is for who runs the host.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct KeyTrouble(String);
+
+impl KeyTrouble {
+    /// For a reason.
+    pub fn new(reason: impl fmt::Display) -> KeyTrouble {
+        KeyTrouble(format!("{reason:#}"))
+    }
+}
+
 const VARIABLE: &str = "TENON_KEY";
-const FILE: &str = "key";
+/// Its name in the data folder.
+pub const FILE: &str = "key";
 /// A key file before it is in its place. One that a dead process left holds keys, so its name is
 /// fixed and the next writer finds and removes it.
 const DRAFT: &str = "key.new";
@@ -48,13 +62,18 @@ impl KeySource {
     }
 
     /// The keys that there are.
-    pub fn keys(&self) -> anyhow::Result<SealingKeys> {
+    pub fn keys(&self) -> Result<SealingKeys, KeyTrouble> {
         match self {
-            KeySource::Variable => {
-                let text = Zeroizing::new(env::var(VARIABLE).unwrap_or_default());
-                SealingKeys::parse(&text).with_context(|| VARIABLE.to_owned())
-            }
+            KeySource::Variable => variable(),
             KeySource::File(file) => file.keys(),
+        }
+    }
+
+    /// The keys, unless none were made yet.
+    pub fn keys_if_any(&self) -> Result<Option<SealingKeys>, KeyTrouble> {
+        match self {
+            KeySource::Variable => variable().map(Some),
+            KeySource::File(file) => file.read(),
         }
     }
 
@@ -70,8 +89,13 @@ impl KeySource {
         {
             file.make(alone)?;
         }
-        self.keys()
+        Ok(self.keys()?)
     }
+}
+
+fn variable() -> Result<SealingKeys, KeyTrouble> {
+    let text = Zeroizing::new(env::var(VARIABLE).unwrap_or_default());
+    SealingKeys::parse(&text).map_err(|error| KeyTrouble(format!("{VARIABLE}: {error}")))
 }
 
 impl fmt::Display for KeySource {
@@ -96,17 +120,21 @@ impl KeyFile {
     }
 
     /// The keys in the file.
-    pub fn keys(&self) -> anyhow::Result<SealingKeys> {
-        self.read()?.with_context(|| {
-            format!(
+    pub fn keys(&self) -> Result<SealingKeys, KeyTrouble> {
+        self.read()?.ok_or_else(|| {
+            KeyTrouble(format!(
                 "the key file {} is missing, and without it the stored credentials do not open; \
                  put it back, or remove them and set them anew",
                 self.path().display()
-            )
+            ))
         })
     }
 
-    fn read(&self) -> anyhow::Result<Option<SealingKeys>> {
+    fn read(&self) -> Result<Option<SealingKeys>, KeyTrouble> {
+        self.try_read().map_err(KeyTrouble::new)
+    }
+
+    fn try_read(&self) -> anyhow::Result<Option<SealingKeys>> {
         let path = self.path();
         let place = || path.display().to_string();
         let mut file = match File::open(&path) {

@@ -75,10 +75,14 @@ async fn ready(State(service): State<Service>) -> (StatusCode, &'static str) {
         Ok(()) => (StatusCode::OK, "ready\n"),
         Err(error) => {
             tracing::error!("not ready: {error}");
-            (
-                StatusCode::SERVICE_UNAVAILABLE,
-                "the control database cannot be written\n",
-            )
+            let why = match error {
+                Error::Key(_) => {
+                    "the key of the stored credentials cannot be used: put the file `key` of the data \
+                     folder back as it was, with mode 600; the log of the server says more\n"
+                }
+                _ => "the control database cannot be written\n",
+            };
+            (StatusCode::SERVICE_UNAVAILABLE, why)
         }
     }
 }

@@ -11,13 +11,15 @@ use std::path::Path;
 
 use jiff::Timestamp;
 use rusqlite::{Connection, Transaction};
+use serde_json::json;
 use tenon_host::ids::{ConnectionId, TenantId};
 use tenon_host::seal::OpenError;
 use tenon_host::{CredentialPlace, SealingKeys, Secret};
 
-use crate::control::credentials::{self, Listed, Stored};
+use crate::control::audit::{self, COMMAND_LINE};
+use crate::control::credentials::{self, Stored};
 use crate::control::{Control, Failure, SharedControl};
-use crate::key::{KeyFile, KeySource};
+use crate::key::{KeyFile, KeySource, KeyTrouble};
 
 /// Stored credentials and their keys.
 pub struct Vault {
@@ -47,8 +49,49 @@ pub fn put(
     data: &Path,
     place: CredentialPlace<'_>,
     secret: &Secret,
-) -> anyhow::Result<()> {
-    seal(db, &KeySource::of(data), place, secret)
+) -> Result<(), Trouble> {
+    Ok(seal(db, &KeySource::of(data), place, secret)?)
+}
+
+/// Why credentials are not to be had.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum Trouble {
+    /// The keys, or what they seal.
+    #[error(transparent)]
+    Key(#[from] KeyTrouble),
+    /// The database.
+    #[error(transparent)]
+    Database(#[from] Failure),
+}
+
+impl From<rusqlite::Error> for Trouble {
+    fn from(error: rusqlite::Error) -> Self {
+        Trouble::Database(error.into())
+    }
+}
+
+impl From<anyhow::Error> for Trouble {
+    fn from(error: anyhow::Error) -> Self {
+        match error.downcast_ref::<KeyTrouble>() {
+            Some(trouble) => Trouble::Key(trouble.clone()),
+            None => Trouble::Database(Failure::new(format!("{error:#}"))),
+        }
+    }
+}
+
+/// Whether what is stored can be opened, and more be stored.
+pub fn check(db: &Connection, data: &Path) -> Result<(), Trouble> {
+    let source = KeySource::of(data);
+    let keys = source.keys_if_any()?;
+    let Some(latest) = credentials::latest(db)? else {
+        return Ok(());
+    };
+    let keys = match keys {
+        Some(keys) => keys,
+        None => source.keys()?,
+    };
+    open(&keys, &source, latest.place(), &latest.sealed)?;
+    Ok(())
 }
 
 /// The stored ones among these credentials of a connection, for a server.
@@ -58,13 +101,13 @@ pub async fn shared(
     tenant: TenantId,
     connection: ConnectionId,
     names: Vec<String>,
-) -> Result<HashMap<String, Secret>, Failure> {
+) -> Result<HashMap<String, Secret>, Trouble> {
     let look = {
         let data = data.to_owned();
         move |db: &Connection| {
             let names: Vec<&str> = names.iter().map(String::as_str).collect();
-            unseal(db, &KeySource::of(&data), &tenant, &connection, &names)
-                .map_err(|error| Failure::new(format!("{error:#}")))
+            let secrets = unseal(db, &KeySource::of(&data), &tenant, &connection, &names);
+            secrets.map_err(Trouble::from)
         }
     };
     // Without the lock a rotation may come between the rows and the keys, so a failure is looked at
@@ -161,18 +204,21 @@ impl Vault {
 
     /// Stores a credential in place of the one that is there.
     pub fn set(&mut self, place: CredentialPlace<'_>, secret: &Secret) -> anyhow::Result<()> {
-        self.control
-            .alone(|db| seal(db, &self.source, place, secret))
-    }
-
-    /// What people see of a tenant's credentials.
-    pub fn list(&mut self, tenant: &TenantId) -> anyhow::Result<Vec<Listed>> {
-        self.control.alone(|db| credentials::list(db, tenant))
+        self.control.alone(|db| {
+            seal(db, &self.source, place, secret)?;
+            note(db, place, "credential.put")
+        })
     }
 
     /// Removes a credential; tells whether there was one.
     pub fn remove(&mut self, place: CredentialPlace<'_>) -> anyhow::Result<bool> {
-        let removed = (self.control).alone(|db| Ok(credentials::remove(db, place)?))?;
+        let removed = self.control.alone(|db| {
+            let removed = credentials::remove(db, place)?;
+            if removed {
+                note(db, place, "credential.remove")?;
+            }
+            Ok(removed)
+        })?;
         self.control.empty_journal()?;
         Ok(removed)
     }
@@ -199,6 +245,18 @@ impl Vault {
         self.control.empty_journal()?;
         Ok(resealed)
     }
+}
+
+/// Takes note of what was done on the command line.
+fn note(db: &Connection, place: CredentialPlace<'_>, action: &'static str) -> anyhow::Result<()> {
+    let note = audit::Note {
+        actor: COMMAND_LINE.to_owned(),
+        tenant: Some(place.tenant.clone()),
+        connection: Some(place.connection.clone()),
+        action,
+        detail: json!({ "name": place.name }),
+    };
+    Ok(audit::note(db, &note, Timestamp::now())?)
 }
 
 /// The first half of a rotation, after which the first key opens everything.
@@ -244,7 +302,7 @@ fn open(
     source: &KeySource,
     place: CredentialPlace<'_>,
     sealed: &[u8],
-) -> anyhow::Result<Secret> {
+) -> Result<Secret, KeyTrouble> {
     keys.open(place, sealed).map_err(|error| {
         let CredentialPlace {
             tenant,
@@ -255,10 +313,10 @@ fn open(
             OpenError::KeyMissing => "add that key, or set the credential anew",
             OpenError::UnknownFormat | OpenError::Refused => "set the credential anew",
         };
-        anyhow::anyhow!(
+        KeyTrouble::new(format_args!(
             "the stored credential `{name}` of connection `{connection}` of tenant `{tenant}` does \
              not open with {source}: {error}; {remedy}"
-        )
+        ))
     })
 }
 

@@ -233,7 +233,8 @@ async fn keep_lease<T>(
 fn ended_before_it_began(error: &Error) -> Ended {
     let told = error.told();
     match error {
-        Error::Failure(_) | Error::Unavailable(_) | Error::Busy => Ended::Failed {
+        // It runs when the key is back: nobody has to switch anything on again.
+        Error::Failure(_) | Error::Key(_) | Error::Unavailable(_) | Error::Busy => Ended::Failed {
             error: told,
             retry: true,
         },

@@ -54,12 +54,18 @@ impl Server {
     }
 
     fn begin(folder: PathBuf, temporary: Option<TempDir>, arguments: &[&str]) -> Server {
+        let mut server = Server::new(folder, temporary, arguments);
+        server.resume();
+        server
+    }
+
+    fn new(folder: PathBuf, temporary: Option<TempDir>, arguments: &[&str]) -> Server {
         static CRYPTOGRAPHY: Once = Once::new();
         CRYPTOGRAPHY.call_once(|| {
             // Another test may have been first.
             let _ = rustls::crypto::ring::default_provider().install_default();
         });
-        let mut server = Server {
+        Server {
             folder,
             _temporary: temporary,
             arguments: arguments.iter().map(|&one| one.to_owned()).collect(),
@@ -67,7 +73,14 @@ impl Server {
             url: String::new(),
             token: String::new(),
             client: reqwest::Client::new(),
-        };
+        }
+    }
+
+    /// Starts a server on a folder that was put back from a backup of this one's.
+    pub fn start_on_copy(&self, folder: &Path) -> Server {
+        let arguments: Vec<&str> = self.arguments.iter().map(String::as_str).collect();
+        let mut server = Server::new(folder.to_owned(), None, &arguments);
+        server.token.clone_from(&self.token);
         server.resume();
         server
     }

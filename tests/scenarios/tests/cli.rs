@@ -565,3 +565,103 @@ fn the_data_of_a_tenant_is_for_its_owner_alone() {
     let mode = std::fs::metadata(data.join("tenants/shop.sqlite")).unwrap();
     assert_eq!(0o600, mode.permissions().mode() & 0o777);
 }
+
+#[test]
+fn whoever_reads_reads_on_where_nothing_can_be_written() {
+    use std::os::unix::fs::PermissionsExt as _;
+    use std::os::unix::process::CommandExt as _;
+    let site = Site::new(5);
+    assert!(site.run().status.success());
+    // Readable for all, and writable for none.
+    let copy = tempfile::tempdir().expect("a folder");
+    let allow = |path: &Path, mode| {
+        let mode = std::fs::Permissions::from_mode(mode);
+        std::fs::set_permissions(path, mode).expect("a mode");
+    };
+    let data = copy.path().join("data");
+    std::fs::create_dir_all(data.join("tenants")).expect("a folder");
+    let program = copy.path().join("tenon");
+    std::fs::copy(target().join("release/tenon"), &program).expect("a copy");
+    for name in ["control.sqlite", "tenants/shop.sqlite"] {
+        std::fs::copy(Path::new(&site.path("data")).join(name), data.join(name)).expect("a copy");
+        allow(&data.join(name), 0o444);
+    }
+    for folder in [&data.join("tenants"), &data, &copy.path().to_owned()] {
+        allow(folder, 0o555);
+    }
+    let read = |arguments: &[&str]| {
+        let mut command = Command::new(&program);
+        command
+            .args(arguments)
+            .args(["--tenant", "shop", "--json", "--data"])
+            .arg(&data);
+        if std::fs::File::create(data.join("probe")).is_ok() {
+            // Whom modes do not bind becomes somebody whom they do.
+            std::fs::remove_file(data.join("probe")).expect("the probe");
+            command.uid(65534).gid(65534);
+        }
+        let output = command.output().expect("tenon starts");
+        assert!(output.status.success(), "{arguments:?}: {output:?}");
+        serde_json::from_slice::<Value>(&output.stdout).expect("JSON")
+    };
+    assert_eq!(
+        5,
+        read(&["records", "orders"])
+            .as_array()
+            .expect("a list")
+            .len()
+    );
+    for arguments in [&["log"][..], &["changes"], &["credential", "list"]] {
+        assert!(read(arguments).is_array(), "{arguments:?}");
+    }
+    for folder in [&copy.path().to_owned(), &data, &data.join("tenants")] {
+        allow(folder, 0o755);
+    }
+}
+
+#[test]
+fn a_reader_that_stops_reading_both_streams_makes_nothing_panic() {
+    let site = Site::new(300);
+    site.sim.account(|account| {
+        let ids: Vec<i64> = account.orders.keys().copied().collect();
+        for id in ids {
+            account.spoil_order(id, "products", "7");
+        }
+    });
+    // Every order is complained of on standard error, of which a hundred bytes are read.
+    let text = ["--verbose".to_owned()];
+    for arguments in [site.exchange(), [site.exchange(), text.to_vec()].concat()] {
+        let command = format!(
+            "{} {} 2>&1 | head -c 100 >/dev/null; echo ${{PIPESTATUS[0]}}",
+            target().join("release/tenon").display(),
+            shell(&arguments),
+        );
+        let output = Command::new("bash")
+            .args(["-c", &command])
+            .env("KEYCRM_KEY", KEY)
+            .env("TENON_COMPONENTS", target().join("components"))
+            .output()
+            .expect("a shell");
+        let status = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+        assert!(["0", "1"].contains(&status.as_str()), "{status}");
+    }
+}
+
+fn shell(arguments: &[String]) -> String {
+    let quoted = arguments.iter().map(|one| format!("'{one}'"));
+    quoted.collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn a_setting_that_is_missing_or_unknown_is_named_by_its_path_once() {
+    let site = Site::new(5);
+    site.settings(&json!({ "base_url": site.sim.url(), "last_days": 3, "nonsense": 5 }));
+    let error = refusal(&site.run());
+    assert_eq!(1, error.matches("/nonsense").count(), "{error}");
+    let folder = Path::new(&site.path("data")).join("tenants/shop.sqlite");
+    std::fs::write(&folder, [b'x'; 4096]).expect("a file");
+    let place = ["--data", &site.path("data"), "--tenant", "shop"];
+    let error = refusal(&tenon(&["records", "orders"], &place));
+    assert_eq!(1, error.matches("not a database").count(), "{error}");
+    assert_eq!(1, error.matches("shop.sqlite").count(), "{error}");
+}

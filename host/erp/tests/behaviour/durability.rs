@@ -113,7 +113,7 @@ async fn a_file_of_a_newer_version_is_refused_and_left_alone() {
 }
 
 #[tokio::test]
-async fn what_is_no_database_is_a_passing_failure_and_no_panic() {
+async fn what_is_no_database_is_damaged_and_no_panic() {
     let shop = Shop::new();
     std::fs::write(shop.file(), [b'x'; 4096]).unwrap();
     let error = shop
@@ -123,7 +123,7 @@ async fn what_is_no_database_is_a_passing_failure_and_no_panic() {
         .err()
         .unwrap();
     assert!(
-        matches!(&error, Fault::Transient(why) if english(why).contains("cannot be used")),
+        matches!(&error, Fault::Configuration(why) if english(why).contains("is damaged")),
         "{error:?}"
     );
 }

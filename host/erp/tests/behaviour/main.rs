@@ -4,6 +4,7 @@ mod agreed;
 mod changes;
 mod durability;
 mod fence;
+mod files;
 mod finding;
 mod forgetting;
 mod identities;

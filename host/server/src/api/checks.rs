@@ -43,6 +43,8 @@ struct Operation {
     headers: Vec<Parameter>,
     /// What the body may be, by media type.
     bodies: Vec<(String, Option<Validator>)>,
+    /// Most bytes of a body, where the description says so.
+    most: Option<usize>,
     writes: bool,
 }
 
@@ -129,6 +131,7 @@ impl Operation {
             query: all("query")?,
             headers: all("header")?,
             bodies: bodies.collect::<Result<_, String>>()?,
+            most: (operation["x-most-bytes"].as_u64()).map(|most| most as usize),
             writes,
         })
     }
@@ -138,7 +141,7 @@ impl Operation {
         if takes_components {
             MOST_COMPONENT_BYTES as usize
         } else {
-            JSON
+            self.most.unwrap_or(JSON)
         }
     }
 

@@ -159,7 +159,7 @@ fn operations() -> OpenApiRouter<Service> {
             bindings::delete_binding
         ))
         .routes(routes!(records::tell_event))
-        .routes(routes!(records::list_records))
+        .routes(routes!(records::list_records, records::load_records))
         .routes(routes!(audit::list_audit))
         .routes(routes!(audit::list_tenant_audit))
 }

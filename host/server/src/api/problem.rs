@@ -216,8 +216,10 @@ impl Refused {
 
 impl From<Error> for Problem {
     fn from(error: Error) -> Self {
-        if let Error::Failure(failure) = &error {
-            tracing::error!("{failure}");
+        match &error {
+            Error::Failure(failure) => tracing::error!("{failure}"),
+            Error::Key(trouble) => tracing::error!("{trouble}"),
+            _ => {}
         }
         let code = match &error {
             Error::Changed { .. } => "etag_mismatch",
@@ -315,6 +317,7 @@ pub async fn speak(mut request: Request, next: Next) -> Response {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::key::KeyTrouble;
 
     fn said(error: Error, language: Language) -> (u16, String) {
         let body = Problem::from(error).body(language);
@@ -349,6 +352,10 @@ mod tests {
                 Error::BadComponent(Reason::new("host.crash.stack-in-memory").into()),
                 Error::Refused(Reason::new("host.crash.stack-in-memory").into()),
                 Error::Unavailable(Reason::new("host.crash.stack-in-memory").into()),
+                Error::Key(KeyTrouble::new("x")),
+                Error::Leftover {
+                    name: "x".to_owned(),
+                },
                 Error::Failure(Failure::new("x")),
             ]
         };

@@ -10,14 +10,14 @@ use tenon_host::ids::{ConnectionId, TenantId};
 use tenon_host::model::RecordKind;
 use utoipa::{IntoParams, ToSchema};
 
-use super::access::{Operate, Read, ToTenant};
+use super::access::{Manage, Operate, Read, ToTenant};
 use super::extract::{Json, Path, Query};
 use super::page::{self, Page, PageQuery};
 use super::problem::{Problem, not_found};
 use super::{Reply, reply};
 use crate::control::Failure;
 use crate::control::search::Sought;
-use crate::service::{Event, Service, What};
+use crate::service::{Error, Event, Service, What};
 
 /// Which records are wanted.
 #[derive(Deserialize, IntoParams)]
@@ -175,7 +175,7 @@ pub async fn list_records(
         Ok(Ok(found)) => found,
         // Nothing was written for the tenant yet.
         Ok(Err(tenon_erp::Error::NoTenant(_))) => (Vec::new(), None),
-        Ok(Err(error)) => return Err(Failure::new(error).into()),
+        Ok(Err(error)) => return Err(Error::from(error).into()),
         Err(panic) => return Err(Failure::new(panic).into()),
     };
     reply(Page {
@@ -183,6 +183,50 @@ pub async fn list_records(
         next: next.map(|place| page::cursor(&place)),
     })
 }
+
+/// What a load did.
+#[derive(Serialize, ToSchema)]
+pub struct LoadedView {
+    /// New records.
+    #[schema(minimum = 0)]
+    created: u64,
+    /// Changed records.
+    #[schema(minimum = 0)]
+    updated: u64,
+    /// Records that were right already.
+    #[schema(minimum = 0)]
+    unchanged: u64,
+}
+
+/// Puts records into the embedded ERP: all, or none when one is bad.
+///
+/// A record with a key keeps it, created or replaced; without one it is known by its origin; without
+/// both it is new.
+#[utoipa::path(post, path = "/v1/tenants/{tenant}/records/{kind}", tag = "records",
+    extensions(("x-most-bytes" = json!(MOST_BYTES))),
+    request_body = Vec<Record>,
+    responses((status = 200, description = "They are there", body = LoadedView)))]
+pub async fn load_records(
+    State(service): State<Service>,
+    access: ToTenant<Manage>,
+    Path(path): Path<KindPath>,
+    Json(body): Json<Vec<Value>>,
+) -> Reply<LoadedView> {
+    if service.erp().is_none() {
+        return Err(Problem::new("no_embedded_erp"));
+    }
+    let kind: Kind = (path.kind.parse()).map_err(|_| not_found(What::Kind, &path.kind))?;
+    let (actor, tenant) = (access.actor(), &access.tenant);
+    let loaded = service.load_records(actor, tenant, kind, body).await?;
+    reply(LoadedView {
+        created: loaded.created,
+        updated: loaded.updated,
+        unchanged: loaded.unchanged,
+    })
+}
+
+/// Most bytes of records that are put in at one time.
+const MOST_BYTES: u32 = 32 << 20;
 
 /// What people know a record by, whatever its kind.
 const NAMES: [&str; 10] = [

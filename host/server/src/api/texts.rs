@@ -107,6 +107,8 @@ pub const STATUSES: &[(&str, StatusCode)] = &[
     ("question_expired", StatusCode::CONFLICT),
     ("question_answered", StatusCode::CONFLICT),
     ("credential_missing", StatusCode::UNPROCESSABLE_ENTITY),
+    ("key_unusable", StatusCode::UNPROCESSABLE_ENTITY),
+    ("leftover", StatusCode::CONFLICT),
     ("bad_component", StatusCode::UNPROCESSABLE_ENTITY),
     ("check_failed", StatusCode::UNPROCESSABLE_ENTITY),
     ("refused", StatusCode::UNPROCESSABLE_ENTITY),

@@ -56,6 +56,10 @@ pub enum Command {
     /// Manage the key that seals stored credentials.
     #[command(subcommand)]
     Key(Key),
+    /// Copy the data folder, also while a server works on it.
+    Backup(Backup),
+    /// Put a backup, or one tenant of it, into a data folder on which no server works.
+    Restore(Restore),
     /// Compile the component on standard input, within limits; `tenon` starts itself with this.
     #[command(hide = true)]
     CompileComponent {
@@ -366,6 +370,43 @@ pub struct Rotate {
     pub json: bool,
 }
 
+/// `tenon backup`.
+#[derive(Debug, ClapArgs)]
+pub struct Backup {
+    /// Data folder; it holds everything.
+    #[arg(long, value_name = "DIR")]
+    pub data: PathBuf,
+    /// A new folder for the copy.
+    #[arg(long, value_name = "FOLDER")]
+    pub to: PathBuf,
+    /// Only the file of this tenant: its records, and what its connections keep.
+    #[arg(long, value_name = "NAME")]
+    pub tenant: Option<TenantId>,
+    /// Also the file `key`, with which whoever has the backup can read the stored credentials.
+    #[arg(long, conflicts_with = "tenant")]
+    pub with_key: bool,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `tenon restore`.
+#[derive(Debug, ClapArgs)]
+pub struct Restore {
+    /// Data folder: an empty one, or the one of the tenant.
+    #[arg(long, value_name = "DIR")]
+    pub data: PathBuf,
+    /// The backup.
+    #[arg(long, value_name = "FOLDER")]
+    pub from: PathBuf,
+    /// Only the file of this tenant. The one that is there goes into the folder `replaced`.
+    #[arg(long, value_name = "NAME")]
+    pub tenant: Option<TenantId>,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// A credential of the manifest and where its secret is.
 #[derive(Clone, Debug)]
 pub struct CredentialSource {
@@ -417,6 +458,11 @@ impl FromStr for SecretSource {
 impl SecretSource {
     /// Fetches the secret of a credential.
     pub fn read(&self, credential: &str) -> anyhow::Result<Secret> {
+        self.text(credential).map(Secret::new)
+    }
+
+    /// The same, to send it on.
+    pub fn text(&self, credential: &str) -> anyhow::Result<String> {
         let (mut secret, absence) = match self {
             SecretSource::Variable(variable) => (
                 std::env::var(variable).unwrap_or_default(),
@@ -432,7 +478,7 @@ impl SecretSource {
             secret.truncate(secret.trim_end_matches(['\r', '\n']).len());
         }
         anyhow::ensure!(!secret.is_empty(), "credential `{credential}`: {absence}");
-        Ok(Secret::new(secret))
+        Ok(secret)
     }
 }
 

@@ -16,7 +16,7 @@ pub fn changes(args: &args::Changes) -> anyhow::Result<Exit> {
         record: args.record.as_deref(),
         most: args.lines,
     };
-    let told = match Control::open_existing(&args.place.data)? {
+    let told = match Control::open_to_read(&args.place.data)? {
         Some(mut control) => control.alone(|db| Ok(runs::history(db, wanted)?))?,
         None => Vec::new(),
     };

@@ -4,22 +4,39 @@ use std::io::Write as _;
 
 use anyhow::Context as _;
 use comfy_table::{Table, presets};
+use reqwest::Method;
 use serde_json::json;
-use tenon_host::CredentialPlace;
+use tenon_host::{CredentialPlace, Secret};
 
 use super::args::{Credential, ListCredentials, RemoveCredential, Rotate, SetCredential};
+use super::door::{self, Door};
+use super::language::Language;
 use super::{Exit, args};
+use crate::control::{Control, credentials};
 use crate::vault::Vault;
 
-pub fn credential(args: Credential) -> anyhow::Result<Exit> {
+pub async fn credential(args: Credential, language: Language) -> anyhow::Result<Exit> {
     match args {
-        Credential::Set(args) => set(&args),
+        Credential::Set(args) => set(&args, language).await,
         Credential::List(args) => list(&args),
-        Credential::Remove(args) => remove(&args),
+        Credential::Remove(args) => remove(&args, language).await,
     }
 }
 
-fn set(args: &SetCredential) -> anyhow::Result<Exit> {
+/// Where the API of a server has a credential.
+fn path<'a>(place: &CredentialPlace<'a>) -> [&'a str; 6] {
+    let (tenant, connection) = (place.tenant.as_str(), place.connection.as_str());
+    [
+        "tenants",
+        tenant,
+        "connections",
+        connection,
+        "credentials",
+        place.name,
+    ]
+}
+
+async fn set(args: &SetCredential, language: Language) -> anyhow::Result<Exit> {
     let connection = args.which.id()?;
     let args::Place { data, tenant } = &args.which.place;
     let place = CredentialPlace {
@@ -27,14 +44,23 @@ fn set(args: &SetCredential) -> anyhow::Result<Exit> {
         connection: &connection,
         name: &args.name,
     };
-    let secret = args.from.read(&args.name)?;
-    Vault::open(data)?.set(place, &secret)?;
+    let secret = args.from.text(&args.name)?;
+    match door::enter(data)? {
+        Door::Served(server) => {
+            let body = json!({ "secret": secret });
+            let path = path(&place);
+            server
+                .ask(Method::PUT, &path, Some(&body), language)
+                .await?;
+        }
+        Door::Open(_alone) => Vault::open(data)?.set(place, &Secret::new(secret))?,
+    }
     Ok(Exit::Done)
 }
 
 fn list(args: &ListCredentials) -> anyhow::Result<Exit> {
-    let listed = match Vault::open_existing(&args.place.data)? {
-        Some(mut vault) => vault.list(&args.place.tenant)?,
+    let listed = match Control::open_to_read(&args.place.data)? {
+        Some(mut control) => control.alone(|db| credentials::list(db, &args.place.tenant))?,
         None => Vec::new(),
     };
     let mut out = std::io::stdout().lock();
@@ -54,13 +80,21 @@ fn list(args: &ListCredentials) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
-fn remove(args: &RemoveCredential) -> anyhow::Result<Exit> {
+async fn remove(args: &RemoveCredential, language: Language) -> anyhow::Result<Exit> {
     let connection = args.which.id()?;
     let args::Place { data, tenant } = &args.which.place;
     let place = CredentialPlace {
         tenant,
         connection: &connection,
         name: &args.name,
+    };
+    let _alone = match door::enter(data)? {
+        Door::Served(server) => {
+            let path = path(&place);
+            server.ask(Method::DELETE, &path, None, language).await?;
+            return Ok(Exit::Done);
+        }
+        Door::Open(alone) => alone,
     };
     let removed = match Vault::open_existing(data)? {
         Some(mut vault) => vault.remove(place)?,

@@ -30,17 +30,22 @@ fn known(tag: &str) -> Language {
         .unwrap_or(LANGUAGES[0])
 }
 
-/// An error of a command with its causes, in one line. From the first cause that has a reason on it is
-/// in the language; where none has, it is as it is.
+/// An error of a command with its causes, each once. From the first cause that has a reason on it is in
+/// the language; where none has, and in English, it is as it is.
 pub fn error(error: &anyhow::Error, language: Language) -> String {
-    let mut parts = Vec::new();
+    let mut parts: Vec<String> = Vec::new();
     for cause in error.chain() {
-        match reason(cause) {
-            Some(why) if TEXTS.knows(&why.code) => {
-                parts.push(told::whole(&TEXTS, &why, language));
-                break;
-            }
-            _ => parts.push(cause.to_string()),
+        if language != LANGUAGES[0]
+            && let Some(why) = reason(cause)
+            && TEXTS.knows(&why.code)
+        {
+            parts.push(told::whole(&TEXTS, &why, language));
+            break;
+        }
+        let text = cause.to_string();
+        // Many an error says its cause itself.
+        if !parts.last().is_some_and(|last| last.contains(&text)) {
+            parts.push(text);
         }
     }
     parts.join(": ")
@@ -83,6 +88,18 @@ mod tests {
         assert_eq!(english, super::error(&error, "en"));
         let other = anyhow::anyhow!("no such file");
         assert_eq!("no such file", super::error(&other, "uk"));
+    }
+
+    #[test]
+    fn an_error_that_says_its_cause_itself_says_it_once() {
+        let cause = std::io::Error::other("no space left");
+        let error = tenon_erp::Error::Folder {
+            path: "/data".into(),
+            source: cause,
+        };
+        let error = anyhow::Error::from(error).context("cannot use it");
+        let told = "cannot use it: /data: no space left";
+        assert_eq!(told, super::error(&error, "en"));
     }
 
     #[test]

@@ -22,7 +22,7 @@ pub fn log(args: &args::Log, language: Language) -> anyhow::Result<Exit> {
         record: args.record.as_deref(),
         most: args.lines,
     };
-    let (lines, texts) = match Control::open_existing(&args.place.data)? {
+    let (lines, texts) = match Control::open_to_read(&args.place.data)? {
         Some(mut control) => {
             control.alone(|db| Ok((log::read(db, wanted)?, texts(db, wanted)?)))?
         }

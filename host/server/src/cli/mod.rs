@@ -1,8 +1,10 @@
 //! The command line of `tenon`.
 
 mod args;
+mod backup;
 mod changes;
 mod credential;
+mod door;
 mod inspect;
 mod language;
 mod load;
@@ -52,7 +54,7 @@ pub fn main() -> ExitCode {
     let tracing = match Tracing::init(tracing_options(&command)) {
         Ok(tracing) => tracing,
         Err(error) => {
-            eprintln!("tenon: {error}");
+            complain(format_args!("tenon: {error}"));
             return Exit::CouldNotRun.into();
         }
     };
@@ -72,7 +74,7 @@ pub fn main() -> ExitCode {
         // Who reads the output, such as `head`, has seen enough.
         Err(error) if is_broken_pipe(&error) => Exit::Done.into(),
         Err(error) => {
-            eprintln!("tenon: {}", one_line(&error, language));
+            complain(format_args!("tenon: {}", one_line(&error, language)));
             Exit::CouldNotRun.into()
         }
     }
@@ -105,11 +107,13 @@ async fn execute(command: Command, language: Language) -> anyhow::Result<Exit> {
         Command::Choices(args) => run::choices(args, language).await,
         Command::Inspect(args) => inspect::inspect(args, language).await,
         Command::Records(args) => records::records(args).await,
-        Command::Load(args) => load::load(args).await,
+        Command::Load(args) => load::load(args, language).await,
         Command::Log(args) => log::log(&args, language),
         Command::Changes(args) => changes::changes(&args),
-        Command::Credential(args) => credential::credential(args),
+        Command::Credential(args) => credential::credential(args, language).await,
         Command::Key(args::Key::Rotate(args)) => credential::rotate(args),
+        Command::Backup(args) => backup::backup(&args),
+        Command::Restore(args) => backup::restore(&args),
         Command::CompileComponent { .. } => unreachable!("`main` compiles before anything else"),
     }
 }
@@ -138,6 +142,12 @@ fn say(text: impl std::fmt::Display) -> std::io::Result<()> {
     write!(std::io::stdout().lock(), "{text}")
 }
 
+/// Writes a line to standard error. When nobody reads that any more, there is nobody to tell.
+fn complain(text: impl std::fmt::Display) {
+    use std::io::Write as _;
+    let _ = writeln!(std::io::stderr().lock(), "{text}");
+}
+
 /// A record's text without anything by which it could take over the terminal, or pass for another line
 /// or for other text than it is.
 fn harmless(text: &str) -> String {
@@ -152,11 +162,8 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
 
 /// The error with its causes, without line breaks.
 fn one_line(error: &anyhow::Error, language: Language) -> String {
-    let text = match language {
-        "en" => format!("{error:#}"),
-        other => language::error(error, other),
-    };
-    text.split('\n')
+    language::error(error, language)
+        .split('\n')
         .map(str::trim)
         .filter(|line| !line.is_empty())
         .collect::<Vec<_>>()

@@ -4,13 +4,13 @@ use std::io::Write as _;
 
 use comfy_table::{Table, presets};
 use serde_json::Value;
-use tenon_erp::Kind;
+use tenon_erp::{EmbeddedErp, Kind};
 
-use super::{Exit, args, harmless, site};
+use super::{Exit, args, harmless};
 
 pub async fn records(args: args::Records) -> anyhow::Result<Exit> {
     let kind: Kind = args.kind.parse()?;
-    let erp = site::erp(&args.place.data)?;
+    let erp = EmbeddedErp::open_to_read(&args.place.data);
     let records = erp.records(&args.place.tenant, kind)?;
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
     if args.json {
@@ -32,6 +32,7 @@ pub async fn records(args: args::Records) -> anyhow::Result<Exit> {
         }
         writeln!(out, "{table}")?;
     }
+    out.flush()?;
     Ok(Exit::Done)
 }
 

@@ -20,6 +20,7 @@ use tenon_host::{
 use tokio::sync::watch;
 
 use super::args::{self, Connect, Place};
+use super::door::{self, Door};
 use super::language::Language;
 use super::{Exit, changes, site, stop_signal};
 use crate::control::{Control, tenants};
@@ -27,6 +28,20 @@ use crate::journal::Journal;
 use crate::{told, vault};
 
 pub async fn run(args: args::Run, language: Language) -> anyhow::Result<Exit> {
+    let which = &args.connect.which;
+    let _alone = match door::enter(&which.place.data)? {
+        Door::Open(alone) => alone,
+        Door::Served(server) => anyhow::bail!(
+            "the server at {} works on the data folder {}, and a run beside it would be in none of its \
+             lists: ask the server for it in its console, or with POST \
+             /v1/tenants/{}/connections/{}/jobs/{}/run, or stop the server first",
+            server.url(),
+            which.place.data.display(),
+            which.place.tenant,
+            which.id()?,
+            args.job
+        ),
+    };
     let (host, connection) = open(&args.connect).await?;
     let jobs = &connection.connector().manifest.jobs;
     if !jobs.iter().any(|job| job.id == args.job) {
@@ -34,7 +49,6 @@ pub async fn run(args: args::Run, language: Language) -> anyhow::Result<Exit> {
         let known = known.join(", ");
         anyhow::bail!("the connector has no job `{}`; it has: {known}", args.job);
     }
-    let which = &args.connect.which;
     let journal = Journal::new(
         which.place.data.clone(),
         which.place.tenant.clone(),
@@ -77,7 +91,10 @@ pub async fn run(args: args::Run, language: Language) -> anyhow::Result<Exit> {
     }
     if let Some(error) = &report.error {
         let told = watcher.voice.text(error, report.why.as_ref());
-        eprintln!("tenon: {}", mendable(&told, report.why.as_ref()));
+        super::complain(format_args!(
+            "tenon: {}",
+            mendable(&told, report.why.as_ref())
+        ));
     }
     Ok(match report.outcome {
         Outcome::Done if report.failed == 0 && report.questions.is_empty() => Exit::Done,
@@ -112,7 +129,7 @@ pub async fn check(args: Connect, language: Language) -> anyhow::Result<Exit> {
     } else {
         super::say(format_args!("{}\n", account.name))?;
         for note in notes {
-            eprintln!("warning: {note}");
+            super::complain(format_args!("warning: {note}"));
         }
     }
     Ok(Exit::Done)
@@ -151,7 +168,7 @@ async fn open(args: &Connect) -> anyhow::Result<(Host, Connection)> {
         .collect::<anyhow::Result<HashMap<_, _>>>()?;
     let id = args.which.id()?;
     let Place { data, tenant } = &args.which.place;
-    let host = site::host(data)?;
+    let host = site::host(data, tenant)?;
     let connector = site::install(&host, &args.which.connector, args.component.as_deref()).await?;
     let stored = (connector.manifest.credentials.iter())
         .map(|credential| credential.name.as_str())
@@ -299,7 +316,9 @@ impl Watcher {
     /// A log that cannot be kept is no reason to end the run.
     fn written(&self, outcome: anyhow::Result<()>) {
         if let Err(error) = outcome {
-            (self.bar).suspend(|| eprintln!("warning: the log is not kept: {error:#}"));
+            (self.bar).suspend(|| {
+                super::complain(format_args!("warning: the log is not kept: {error:#}"))
+            });
         }
     }
 }
@@ -350,7 +369,7 @@ impl Observer for Watcher {
         let record = line.record.map(|key| format!(" [{key}]"));
         let message = self.voice.text(&line.message, line.why.as_ref());
         let text = format!("{level}: {message}{}", record.unwrap_or_default());
-        self.bar.suspend(|| eprintln!("{text}"));
+        self.bar.suspend(|| super::complain(format_args!("{text}")));
     }
 
     fn progress(&self, progress: Progress) {

@@ -1,9 +1,7 @@
 //! `tenon serve`.
 
-use std::fs::File;
 use std::io::Write as _;
 use std::net::SocketAddr;
-use std::path::Path;
 use std::pin::pin;
 use std::sync::Arc;
 
@@ -11,19 +9,20 @@ use anyhow::Context as _;
 use jiff::Timestamp;
 use tokio::net::TcpListener;
 
-use super::{Exit, args, site, stop_signal};
+use super::{Exit, args, door, site, stop_signal};
 use crate::control::{Failure, tokens};
 use crate::service::{Service, ServiceOptions};
 use crate::versions::SignaturePolicy;
 use crate::{console, router, serve};
 
 pub async fn run(args: args::Serve) -> anyhow::Result<Exit> {
-    let _lock = lock(&args.data)?;
+    let _lock = door::lock_out(&args.data)?;
     let listener = TcpListener::bind(args.listen)
         .await
         .with_context(|| format!("cannot listen on {}", args.listen))?;
     let address = listener.local_addr()?;
     let service = open(&args, address).await?;
+    let _sign = door::put_up(&args.data, address, service.open_door())?;
     let mut greeting = format!("console  http://{address}/console/\n");
     let token = service
         .control()
@@ -101,26 +100,4 @@ async fn open(args: &args::Serve, address: SocketAddr) -> anyhow::Result<Service
         options.slice = std::time::Duration::from_secs(seconds);
     }
     Service::open(Arc::new(erp.clone()), Some(erp), options).await
-}
-
-/// One server at a time works on a data folder.
-fn lock(data: &Path) -> anyhow::Result<File> {
-    std::fs::create_dir_all(data).with_context(|| data.display().to_string())?;
-    let path = data.join("serve.lock");
-    let file = File::options()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(&path)
-        .with_context(|| path.display().to_string())?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(std::fs::TryLockError::WouldBlock) => anyhow::bail!(
-            "another `tenon serve` works on the data folder {}; stop it first",
-            data.display()
-        ),
-        Err(std::fs::TryLockError::Error(error)) => {
-            Err(error).with_context(|| path.display().to_string())
-        }
-    }
 }

@@ -5,17 +5,32 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use tenon_erp::EmbeddedErp;
+use tenon_host::ids::TenantId;
 use tenon_host::{Compiler, CompilerProcess, Connector, Host, HostOptions};
 
 use super::args::COMPILE_COMPONENT;
+use crate::control::{Control, tenants};
 
 /// Variable that names the folder of built components.
 const COMPONENTS: &str = "TENON_COMPONENTS";
 
-/// A host over the embedded ERP of a data folder.
-pub fn host(data: &Path) -> anyhow::Result<Host> {
+/// A host over the embedded ERP of a data folder, for work on one tenant.
+pub fn host(data: &Path, tenant: &TenantId) -> anyhow::Result<Host> {
     let options = HostOptions::new(data.join("compiled"), compiler()?);
-    Ok(Host::new(Arc::new(erp(data)?), options)?)
+    Ok(Host::new(Arc::new(erp_of(data, tenant)?), options)?)
+}
+
+/// The embedded ERP of a data folder, for work on one tenant. Whom a server knows has a file already.
+pub fn erp_of(data: &Path, tenant: &TenantId) -> anyhow::Result<EmbeddedErp> {
+    let erp = erp(data)?;
+    let known = match Control::open_existing(data)? {
+        Some(mut control) => control.alone(|db| Ok(tenants::get(db, tenant)?))?,
+        None => None,
+    };
+    if known.is_some() {
+        erp.expect_files();
+    }
+    Ok(erp)
 }
 
 /// This program again, as a child that only compiles.

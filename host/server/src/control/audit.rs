@@ -10,6 +10,9 @@ use super::columns;
 /// Who acts when nobody asked: the host itself.
 pub const HOST: &str = "host";
 
+/// Who acts with a command on the machine of the server.
+pub const COMMAND_LINE: &str = "command line";
+
 /// Something that is to be remembered.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Note {

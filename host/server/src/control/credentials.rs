@@ -1,10 +1,12 @@
 //! Sealed credentials by their places. Nothing here has a key: to this table they are bytes.
 
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension as _, params};
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use serde::Serialize;
 use tenon_host::CredentialPlace;
 use tenon_host::ids::{ConnectionId, TenantId};
+
+use super::columns;
 
 /// A stored credential.
 pub struct Stored {
@@ -120,17 +122,24 @@ pub fn list(db: &Connection, tenant: &TenantId) -> anyhow::Result<Vec<Listed>> {
 /// All credentials of all tenants.
 pub fn all(db: &Connection) -> anyhow::Result<Vec<Stored>> {
     let mut statement = db.prepare("SELECT tenant, connection, name, sealed FROM credentials")?;
-    let mut rows = statement.query([])?;
-    let mut stored = Vec::new();
-    while let Some(row) = rows.next()? {
-        stored.push(Stored {
-            tenant: row.get::<_, String>(0)?.parse()?,
-            connection: row.get::<_, String>(1)?.parse()?,
-            name: row.get(2)?,
-            sealed: row.get(3)?,
-        });
-    }
-    Ok(stored)
+    let rows = statement.query_map([], stored)?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// The one that was set last.
+pub fn latest(db: &Connection) -> rusqlite::Result<Option<Stored>> {
+    let sql = "SELECT tenant, connection, name, sealed FROM credentials
+        ORDER BY changed_at DESC LIMIT 1";
+    db.query_row(sql, [], stored).optional()
+}
+
+fn stored(row: &Row<'_>) -> rusqlite::Result<Stored> {
+    Ok(Stored {
+        tenant: columns::parsed(row, "tenant")?,
+        connection: columns::parsed(row, "connection")?,
+        name: row.get("name")?,
+        sealed: row.get("sealed")?,
+    })
 }
 
 /// Whether there are none.

@@ -33,9 +33,10 @@ use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 use rusqlite_migration::{Error, MigrationDefinitionError};
 use schema::MIGRATIONS;
 pub use shared::{Failure, SharedControl, Uses};
-use tenon_erp::sqlite_file::{log_ahead, make_private};
+use tenon_erp::sqlite_file::{self, Unsound, log_ahead, make_private};
 
-const FILE: &str = "control.sqlite";
+/// Its name in the data folder.
+pub(crate) const FILE: &str = "control.sqlite";
 
 /// How long a transaction waits for those of other processes.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -63,6 +64,31 @@ impl Control {
         } else {
             Ok(None)
         }
+    }
+
+    /// Opens the database of a data folder that has one, to read from it alone: the folder may be a
+    /// copy in which nothing can be written.
+    pub fn open_to_read(data: &Path) -> anyhow::Result<Option<Control>> {
+        let path = data.join(FILE);
+        if !path.exists() {
+            return Ok(None);
+        }
+        let place = || path.display().to_string();
+        let db = sqlite_file::open_to_read(&path, PATIENCE).with_context(place)?;
+        match MIGRATIONS.pending_migrations(&db).with_context(place)? {
+            0 => Ok(Some(Control { path, db })),
+            waiting if waiting < 0 => Err(newer()).with_context(place),
+            _ => Err(anyhow::anyhow!(
+                "an older version of this program wrote it; open it once where it can be written"
+            ))
+            .with_context(place),
+        }
+    }
+
+    /// Reads a control database from its beginning to its end, wherever it lies, and tells what is
+    /// wrong with it.
+    pub fn check_file(path: &Path) -> Result<(), Unsound> {
+        sqlite_file::check(path, schema::KNOWN, PATIENCE)
     }
 
     /// Does some work as one transaction, which nobody else's overlaps. An error undoes it.
@@ -112,16 +138,19 @@ fn connect(path: &Path) -> anyhow::Result<Connection> {
         && MIGRATIONS.pending_migrations(&db) != Ok(0)
     {
         return Err(match error {
-            Error::MigrationDefinition(MigrationDefinitionError::DatabaseTooFarAhead) => {
-                anyhow::anyhow!("a newer version of this program wrote it; update this one")
-            }
+            Error::MigrationDefinition(MigrationDefinitionError::DatabaseTooFarAhead) => newer(),
             error => error.into(),
         });
     }
     Ok(db)
 }
 
-fn make_folder(path: &Path) -> std::io::Result<()> {
+fn newer() -> anyhow::Error {
+    anyhow::anyhow!("a newer version of this program wrote it; update this one")
+}
+
+/// Makes a data folder, for its owner alone.
+pub(crate) fn make_folder(path: &Path) -> std::io::Result<()> {
     let mut builder = DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]

@@ -15,7 +15,11 @@ const STEPS: &[M<'static>] = &[
     M::up(SEEN),
     M::up(REASONS),
     M::up(MODES),
+    M::up(FILES),
 ];
+
+/// How many steps this program knows.
+pub const KNOWN: usize = STEPS.len();
 
 /// What brings a database up to date.
 pub const MIGRATIONS: Migrations<'static> = Migrations::from_slice(STEPS);
@@ -439,6 +443,11 @@ ALTER TABLE changes ADD COLUMN side TEXT NOT NULL DEFAULT 'counterpart';
 ALTER TABLE changes ADD COLUMN key TEXT;
 ALTER TABLE changes ADD COLUMN label TEXT;
 ALTER TABLE changes ADD COLUMN change TEXT NOT NULL DEFAULT 'updated';
+";
+
+/// Whether the embedded ERP has made the file of a tenant: from then on one that is not there was lost.
+const FILES: &str = "
+ALTER TABLE tenants ADD COLUMN has_file INTEGER NOT NULL DEFAULT 0;
 ";
 
 #[cfg(test)]

@@ -25,9 +25,10 @@ const TOGETHER: usize = 256;
 const READERS_OF_CORE: usize = 2;
 const READERS: usize = 4;
 
-/// The control database did not do what it was asked to. Nothing of it was written.
+/// The control database, or a file beside it, did not do what it was asked to. Nothing of it was
+/// written.
 #[derive(Clone, Debug, thiserror::Error)]
-#[error("the control database: {0}")]
+#[error("{0}")]
 pub struct Failure(Arc<str>);
 
 impl Failure {
@@ -39,13 +40,13 @@ impl Failure {
 
 impl From<rusqlite::Error> for Failure {
     fn from(error: rusqlite::Error) -> Self {
-        Failure::new(error)
+        Failure::new(format!("the control database: {error}"))
     }
 }
 
 impl From<serde_json::Error> for Failure {
     fn from(error: serde_json::Error) -> Self {
-        Failure::new(error)
+        Failure::new(format!("the control database: {error}"))
     }
 }
 
@@ -132,7 +133,7 @@ impl SharedControl {
         });
         let gone = || {
             E::from(Failure::new(
-                "it cannot be written to; the log of the server says why",
+                "the control database cannot be written to; the log of the server says why",
             ))
         };
         self.writer.send(work).map_err(|_| gone())?;

@@ -53,6 +53,25 @@ pub fn insert(db: &Connection, tenant: &Tenant) -> rusqlite::Result<bool> {
     Ok(added > 0)
 }
 
+/// Takes note that the file of a tenant is made.
+pub fn has_file(db: &Connection, id: &TenantId) -> rusqlite::Result<()> {
+    db.execute(
+        "UPDATE tenants SET has_file = 1 WHERE id = ?1",
+        [id.as_str()],
+    )
+    .map(drop)
+}
+
+/// Tenants whose file was not made, as far as this database knows, and whether anything ever ran that
+/// would have made it.
+pub fn without_file(db: &Connection) -> rusqlite::Result<Vec<(TenantId, bool)>> {
+    let sql = "SELECT id, EXISTS (SELECT 1 FROM runs WHERE tenant = tenants.id) AS ran
+        FROM tenants WHERE NOT has_file ORDER BY id";
+    let mut select = db.prepare(sql)?;
+    let rows = select.query_map([], |row| Ok((columns::parsed(row, "id")?, row.get("ran")?)))?;
+    rows.collect()
+}
+
 /// A tenant by its name.
 pub fn get(db: &Connection, id: &TenantId) -> rusqlite::Result<Option<Tenant>> {
     db.prepare_cached("SELECT * FROM tenants WHERE id = ?1")?

@@ -16,6 +16,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
+use super::audit::COMMAND_LINE;
 use super::columns;
 
 /// What every token begins with, so that people and scanners of leaked secrets know it.
@@ -101,6 +102,28 @@ pub struct Issued {
     pub token: Token,
     /// Its text: whoever has it may do what the token may.
     pub secret: String,
+}
+
+/// A token that is stored nowhere: its text, and what it is known by.
+pub fn unstored() -> (String, [u8; 32]) {
+    let secret = new_secret();
+    let hash = Sha256::digest(secret.as_bytes()).into();
+    (secret, hash)
+}
+
+impl Token {
+    /// What commands on the machine of the server have.
+    pub fn of_commands() -> Token {
+        Token {
+            id: Uuid::nil().to_string(),
+            name: COMMAND_LINE.to_owned(),
+            tenant: None,
+            scopes: vec![Scope::Read, Scope::Manage],
+            created_at: Timestamp::UNIX_EPOCH,
+            expires_at: None,
+            last_used_at: None,
+        }
+    }
 }
 
 fn new_secret() -> String {

@@ -85,6 +85,8 @@ impl Tracing {
             .add_directive(own_spans());
         let log = fmt::layer()
             .with_writer(std::io::stderr)
+            // That nobody reads the log any more is no reason to end.
+            .log_internal_errors(false)
             .with_ansi(std::io::stderr().is_terminal());
         let log = match options.format {
             LogFormat::Text => log.compact().boxed(),

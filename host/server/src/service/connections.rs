@@ -13,7 +13,7 @@ use tenon_host::{BudgetUse, CredentialPlace, FoundAccount, Secret};
 use super::opening::{Completeness, bad_limits, origin};
 use super::{Error, Service, Violation, What, note, nothing};
 use crate::control::connections::{self, State, Stored, Window};
-use crate::control::{Failure, audit, credentials, tenants, versions};
+use crate::control::{audit, credentials, tenants, versions};
 use crate::vault;
 
 /// A connection that is to be made.
@@ -287,8 +287,7 @@ impl Service {
                     connection: &id,
                     name: &name,
                 };
-                vault::put(db, &data, place, &secret)
-                    .map_err(|error| Failure::new(format!("{error:#}")))?;
+                vault::put(db, &data, place, &secret)?;
                 Ok::<_, Error>(audit::note(db, &note, Timestamp::now())?)
             })
             .await?;

@@ -9,8 +9,10 @@ use tenon_host::rules::Broken;
 use tenon_host::{CallError, CompileError, ConnectError, Connector, InstallError};
 
 use crate::control::Failure;
+use crate::key::KeyTrouble;
 use crate::queue::QueueFailure;
 use crate::told::{Explained, TEXTS, Told};
+use crate::vault::Trouble;
 
 /// Kinds of things that an operation names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -166,6 +168,15 @@ pub enum Error {
     /// Something outside is not there at the moment.
     #[error("{0}")]
     Unavailable(Explained),
+    /// The key that seals credentials, or what it seals, cannot be used.
+    #[error(transparent)]
+    Key(KeyTrouble),
+    /// Something lies under the name of a tenant that is to be made.
+    #[error("records or credentials were stored under the name `{name}` before it was a tenant")]
+    Leftover {
+        /// The name.
+        name: String,
+    },
     /// The control database failed.
     #[error(transparent)]
     Failure(#[from] Failure),
@@ -195,6 +206,10 @@ impl Error {
         let text = match self {
             Error::Failure(failure) => {
                 tracing::error!("{failure}");
+                TEXTS.text(&self.reason(), LANGUAGES[0])
+            }
+            Error::Key(trouble) => {
+                tracing::error!("{trouble}");
                 TEXTS.text(&self.reason(), LANGUAGES[0])
             }
             error => error.to_string(),
@@ -253,6 +268,8 @@ impl Error {
             }
             Error::QuestionExpired => Reason::new("server.question_expired"),
             Error::QuestionAnswered => Reason::new("server.question_answered"),
+            Error::Key(_) => Reason::new("server.key_unusable"),
+            Error::Leftover { name } => Reason::new("server.leftover").arg("name", name),
             Error::Failure(_) => Reason::new("server.failed-inside"),
         }
     }
@@ -310,6 +327,8 @@ impl Error {
             Error::BadComponent(_) => "bad_component",
             Error::Refused(_) => "refused",
             Error::Unavailable(_) => "unavailable",
+            Error::Key(_) => "key_unusable",
+            Error::Leftover { .. } => "leftover",
             Error::Failure(_) => "internal",
         }
     }
@@ -329,6 +348,22 @@ fn join(violations: &[Violation]) -> String {
 fn credentials(missing: &[Vec<String>]) -> String {
     let one = |names: &Vec<String>| names.join(" or ");
     missing.iter().map(one).collect::<Vec<_>>().join(", ")
+}
+
+impl From<Trouble> for Error {
+    fn from(trouble: Trouble) -> Self {
+        match trouble {
+            Trouble::Key(trouble) => Error::Key(trouble),
+            Trouble::Database(failure) => Error::Failure(failure),
+        }
+    }
+}
+
+/// Where its file lies is told to nobody but who reads the log.
+impl From<tenon_erp::Error> for Error {
+    fn from(error: tenon_erp::Error) -> Self {
+        Fault::from(error).into()
+    }
 }
 
 impl From<rusqlite::Error> for Error {

@@ -10,6 +10,7 @@ mod events;
 mod opening;
 mod place;
 mod questions;
+mod records;
 mod requests;
 mod switching;
 mod tenants;
@@ -20,7 +21,7 @@ mod upgrading;
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -33,6 +34,7 @@ use tenon_host::reason::{Catalogue, Reason};
 use tenon_host::{Compiler, Connector, Host, HostOptions, NetworkOptions, Platform};
 use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore, watch};
 
+pub use crate::key::KeyTrouble;
 pub use connections::{ConnectionChange, NewConnection};
 pub use error::{Error, Violation, What};
 pub use events::Event;
@@ -43,11 +45,12 @@ pub use requests::{Asked, Named};
 pub use tenants::{LANGUAGES, NewTenant, TenantChange};
 pub use upgrading::{Component, Upgraded, Which};
 
-use crate::control::{SharedControl, audit, runs};
+use crate::control::{Failure, SharedControl, audit, runs, tokens};
 use crate::hooks::Inbox;
 use crate::observe::Metrics;
 use crate::queue::{Leases, Queue, SqliteQueue};
 use crate::told::TEXTS;
+use crate::vault;
 use crate::versions::{SignaturePolicy, Store};
 
 /// How a server works. Every number has a default that fits two cores.
@@ -129,6 +132,8 @@ struct Inner {
     pressed: AtomicBool,
     inbox: Inbox,
     stop: watch::Sender<bool>,
+    /// What the token of commands on this machine is known by.
+    door: OnceLock<[u8; 32]>,
 }
 
 /// Something of each connection.
@@ -195,6 +200,9 @@ impl Service {
     ) -> anyhow::Result<Service> {
         let texts = Arc::new(Catalogue::clone(&TEXTS).with(&platform.catalogue()));
         let control = SharedControl::open(&options.data)?;
+        if let Some(erp) = &erp {
+            erp.expect_files();
+        }
         let store = Store::open(&options.data)?;
         let host = Host::new(
             platform,
@@ -222,6 +230,7 @@ impl Service {
             pressed: AtomicBool::new(false),
             inbox: Inbox::default(),
             stop: watch::Sender::new(false),
+            door: OnceLock::new(),
             options,
         }));
         service.recover().await?;
@@ -231,11 +240,45 @@ impl Service {
     /// Takes up what a process left that died.
     async fn recover(&self) -> Result<(), Error> {
         let now = Timestamp::now();
+        self.go_above_fences(now).await?;
+        self.finish_tenants().await?;
         self.control()
             .write(move |db| Ok::<_, Error>(runs::end_left_behind(db, now)?))
             .await?;
+        if let Err(error) = self.check_key().await {
+            tracing::error!("{error}");
+        }
         self.queue().recover(Leases::All, now).await?;
         self.end_broken_upgrades().await
+    }
+
+    /// Lets the next fence be above all that were ever given out. The control database may be older
+    /// than the files of tenants, as when it was put back from a backup.
+    async fn go_above_fences(&self, now: Timestamp) -> Result<(), Error> {
+        let known = match self.erp().cloned() {
+            Some(erp) => tokio::task::spawn_blocking(move || erp.highest_fence())
+                .await
+                .map_err(Failure::new)??,
+            None => 0,
+        };
+        // Fewer than one is given out in a millisecond, so the time is above those of a platform that
+        // cannot be asked.
+        let above = known.max(now.as_millisecond());
+        let raise = "UPDATE fence SET last = max(last, ?1)";
+        self.control()
+            .write(move |db| Ok::<_, Error>(db.execute(raise, [above]).map(drop)?))
+            .await
+    }
+
+    /// Whether the stored credentials can be opened.
+    async fn check_key(&self) -> Result<(), Error> {
+        let data = self.options().data.clone();
+        let look = move |db: &rusqlite::Connection| Ok::<_, Error>(vault::check(db, &data)?);
+        // Without the lock a rotation may come between the rows and the keys.
+        match self.control().read(look.clone()).await {
+            Err(_) => self.control().write(look).await,
+            Ok(()) => Ok(()),
+        }
     }
 
     /// The control database.
@@ -277,7 +320,7 @@ impl Service {
         &self.0.inbox
     }
 
-    /// Whether requests can be served: the control database can be written.
+    /// Whether requests can be served: the control database can be written, and credentials opened.
     pub async fn ready(&self) -> Result<(), Error> {
         let probe = "UPDATE fence SET last = last";
         self.control()
@@ -285,7 +328,21 @@ impl Service {
                 db.execute(probe, [])?;
                 Ok::<_, Error>(())
             })
-            .await
+            .await?;
+        self.check_key().await
+    }
+
+    /// A token for commands on this machine, good for as long as this process lives. It may see and
+    /// change what tenants have; it is in no list, and a later one takes its place nowhere.
+    pub fn open_door(&self) -> String {
+        let (secret, hash) = tokens::unstored();
+        let _ = self.0.door.set(hash);
+        secret
+    }
+
+    /// Whether this is what the token of commands is known by.
+    pub(crate) fn is_door(&self, hash: &[u8; 32]) -> bool {
+        self.0.door.get() == Some(hash)
     }
 
     /// Asks everything to stop. Runs end at once, and go on from their last checkpoints when a server

@@ -6,7 +6,7 @@ use tenon_host::PlacePart;
 use tenon_host::ids::{ConnectionId, TenantId};
 
 use super::{Error, Service, What, note, nothing};
-use crate::control::{audit, connections, tenants};
+use crate::control::{Failure, audit, connections, credentials, tenants};
 
 /// Languages that people's texts are in.
 pub const LANGUAGES: [&str; 3] = ["en", "uk", "ru"];
@@ -53,16 +53,73 @@ impl Service {
             currency: new.currency,
             created_at: Timestamp::now(),
         };
-        let note = note(actor, (Some(&tenant.id), None), "tenant.create", nothing());
+        let id = tenant.id.clone();
+        let note = note(actor, (Some(&id), None), "tenant.create", nothing());
+        let erp = self.erp().cloned();
         self.control()
             .write(move |db| {
+                let name = tenant.id.to_string();
                 if !tenants::insert(db, &tenant)? {
-                    return Err(Error::Exists {
-                        what: What::Tenant,
-                        name: tenant.id.to_string(),
-                    });
+                    let what = What::Tenant;
+                    return Err(Error::Exists { what, name });
+                }
+                // What was put there by hand, or for another one of the name, is none of its own.
+                let kept = credentials::list(db, &tenant.id)
+                    .map_err(|error| Failure::new(format!("{error:#}")))?;
+                if erp.is_some_and(|erp| erp.has_file(&tenant.id)) || !kept.is_empty() {
+                    return Err(Error::Leftover { name });
                 }
                 Ok(audit::note(db, &note, tenant.created_at)?)
+            })
+            .await?;
+        if let Err(error) = self.make_file(&id).await {
+            let made = self
+                .control()
+                .write(move |db| Ok::<_, Error>(tenants::remove(db, &id)?))
+                .await;
+            return made.and(Err(error));
+        }
+        Ok(())
+    }
+
+    /// Makes the file of a new tenant, and takes note of that.
+    async fn make_file(&self, tenant: &TenantId) -> Result<(), Error> {
+        let Some(erp) = self.erp().cloned() else {
+            return Ok(());
+        };
+        let id = tenant.clone();
+        tokio::task::spawn_blocking(move || erp.create(&id))
+            .await
+            .map_err(Failure::new)??;
+        let id = tenant.clone();
+        self.control()
+            .write(move |db| Ok::<_, Error>(tenants::has_file(db, &id)?))
+            .await
+    }
+
+    /// Makes the files of tenants that a dead process had not come to. Where something ran already, a
+    /// file that is not there was lost, and none is made.
+    pub(super) async fn finish_tenants(&self) -> Result<(), Error> {
+        let Some(erp) = self.erp().cloned() else {
+            return Ok(());
+        };
+        let mut begun = (self.control())
+            .read(|db| Ok::<_, Error>(tenants::without_file(db)?))
+            .await?;
+        begun.retain(|(tenant, ran)| {
+            let made = match *ran || erp.has_file(tenant) {
+                true => Ok(()),
+                false => erp.create(tenant),
+            };
+            // It is tried again with the next start; the others have nothing to do with it.
+            made.inspect_err(|error| tracing::error!("{error}")).is_ok()
+        });
+        self.control()
+            .write(move |db| {
+                for (tenant, _) in &begun {
+                    tenants::has_file(db, tenant)?;
+                }
+                Ok::<_, Error>(())
             })
             .await
     }

@@ -97,6 +97,12 @@ fn each_operation_needs_its_scope() {
             Some(json!({ "type": "changed", "records": [{ "kind": "order", "key": "1" }] })),
             Scope::Operate,
         ),
+        (
+            "POST",
+            "/v1/tenants/shop/records/partners".to_owned(),
+            Some(json!([{ "key": "b", "name": "Buyer" }])),
+            Scope::Manage,
+        ),
         ("POST", format!("{crm}/check"), None, Scope::Manage),
         ("POST", format!("{crm}/rollback"), None, Scope::Manage),
         (

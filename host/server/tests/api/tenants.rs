@@ -175,3 +175,28 @@ fn records_are_found_by_what_people_know_them_by() {
     assert_eq!(1, found("products", "cup-1"));
     assert_eq!(1, found("stock", "MAIN"));
 }
+
+#[test]
+fn records_are_loaded_all_or_none_and_noted_in_the_audit() {
+    let server = Server::new();
+    server.make_tenant("shop");
+    let path = "/v1/tenants/shop/records/partners";
+    let good = json!([{ "key": "a", "name": "A" }, { "key": "b", "name": "B" }]);
+    let loaded = server.post(path, &good).expect(200);
+    let counts = |loaded: &Value| (loaded["created"].clone(), loaded["unchanged"].clone());
+    assert_eq!((json!(2), json!(0)), counts(&loaded));
+    let again = server.post(path, &good).expect(200);
+    assert_eq!((json!(0), json!(2)), counts(&again));
+    let bad = json!([{ "key": "c", "name": "C" }, { "key": "d", "surprise": 1 }]);
+    let refused = server.post(path, &bad).expect(422);
+    assert_eq!("/1", refused["errors"][0]["path"], "{refused}");
+    assert_eq!(2, server.get(path)["items"].as_array().unwrap().len());
+    let unknown = "/v1/tenants/shop/records/unicorns";
+    server.post(unknown, &good).expect(404);
+    let audit = server.get("/v1/tenants/shop/audit");
+    assert_eq!("records.load", audit["items"][0]["action"]);
+    assert_eq!(
+        json!({ "kind": "partners", "records": 2 }),
+        audit["items"][0]["detail"]
+    );
+}

@@ -1,9 +1,11 @@
 //! A server at work, as operators and platforms use it: real processes, real HTTP, real components.
 
+mod backups;
 mod budgets;
 mod changes;
 mod counterpart;
 mod crashes;
+mod door;
 mod failures;
 mod fairness;
 mod hooks;

@@ -1,0 +1,477 @@
+//! Backups of a data folder, which are made while a server works on it, and what puts them back.
+//!
+//! A backup is a folder: `control.sqlite`, a file for each tenant, the components, and `backup.json`,
+//! which names them all with their SHA-256 and is written last, so one that broke off has none. The
+//! control database is copied before the files of tenants. So of what went on meanwhile it knows less
+//! than they do, and what it has on its list still is done once more; the other way round it would
+//! believe done what the files know nothing of. The key of the credentials is left out unless it is
+//! asked for: who finds a backup then finds no credentials.
+
+use std::collections::BTreeMap;
+use std::fs::{self, DirBuilder, File};
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::Context as _;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+use tenon_erp::EmbeddedErp;
+use tenon_erp::sqlite_file::{self, Unsound, beside, make_private};
+use tenon_host::ids::TenantId;
+
+use crate::control::{self, Control, tenants};
+use crate::key;
+
+const MANIFEST: &str = "backup.json";
+const TENANTS: &str = "tenants";
+const COMPONENTS: &str = "components";
+/// Where a folder is put together before anything of it is in its place.
+const DRAFT: &str = "restoring";
+/// Where the file of a tenant goes that another one takes the place of.
+const REPLACED: &str = "replaced";
+
+/// How long a copy waits for who writes.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What a backup holds.
+#[derive(Debug, Serialize, Deserialize)]
+struct Manifest {
+    made_at: Timestamp,
+    /// The version of this program.
+    version: String,
+    /// The one tenant whose file it is of; none of a whole folder.
+    tenant: Option<TenantId>,
+    /// SHA-256 by name, hexadecimal.
+    files: BTreeMap<String, String>,
+}
+
+/// What was copied, and what was not.
+#[derive(Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Done {
+    /// The tenants whose files were copied and found sound.
+    pub tenants: Vec<TenantId>,
+    /// Other files that were left out, and why.
+    pub left_out: Vec<LeftOut>,
+    /// Whether the key of the credentials is among what was copied.
+    pub key: bool,
+}
+
+/// A file that was not copied.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub struct LeftOut {
+    /// Its name in the folder.
+    pub file: String,
+    /// What is wrong with it.
+    pub why: String,
+}
+
+/// Copies a data folder, or the file of one tenant of it, into a new folder.
+pub fn make(
+    data: &Path,
+    to: &Path,
+    tenant: Option<&TenantId>,
+    with_key: bool,
+) -> anyhow::Result<Done> {
+    anyhow::ensure!(data.is_dir(), "there is no data folder {}", data.display());
+    make_empty(to)?;
+    let mut backup = Copying::new(data, to);
+    let erp = EmbeddedErp::open_to_read(data);
+    let mut names = match tenant {
+        Some(tenant) => vec![tenant.clone()],
+        None => Vec::new(),
+    };
+    if tenant.is_none() {
+        if data.join(control::FILE).exists() {
+            backup.database(control::FILE, Control::check_file)?;
+            let read =
+                |db: &rusqlite::Transaction<'_>| Ok(tenants::list(db, None, None, u32::MAX)?);
+            let known = Control::open_to_read(to)?
+                .context("it was copied")?
+                .alone(read)?;
+            names.extend(known.into_iter().map(|tenant| tenant.id));
+        }
+        if data.join(TENANTS).exists() {
+            names.extend(erp.tenants()?);
+        }
+        names.sort();
+        names.dedup();
+        for name in components(data)? {
+            backup.plain(&name)?;
+        }
+        if with_key {
+            backup.plain(key::FILE)?;
+        }
+    }
+    for name in names {
+        backup.tenant(&name)?;
+    }
+    let nothing = backup.files.is_empty() && backup.done.left_out.is_empty();
+    anyhow::ensure!(
+        !nothing,
+        "there is nothing in the data folder {}",
+        data.display()
+    );
+    backup.finish(tenant)
+}
+
+/// Puts a whole backup into a data folder in which nothing is yet. What is not sound in it is left out.
+///
+/// The caller holds the lock of the data folder.
+pub fn restore(data: &Path, from: &Path) -> anyhow::Result<Done> {
+    let manifest = read_manifest(from)?;
+    if let Some(tenant) = &manifest.tenant {
+        anyhow::bail!(
+            "the backup {} is of the tenant {tenant} alone; restore it with --tenant {tenant}",
+            from.display()
+        );
+    }
+    anyhow::ensure!(
+        is_new(data)?,
+        "there is something in the data folder {} already; restore into an empty one, or one tenant \
+         with --tenant",
+        data.display()
+    );
+    let draft = data.join(DRAFT);
+    if draft.exists() {
+        fs::remove_dir_all(&draft).with_context(|| draft.display().to_string())?;
+    }
+    make_empty(&draft)?;
+    let mut copying = Copying::new(from, &draft);
+    for (name, digest) in &manifest.files {
+        match Kind::of(name)? {
+            // Without it nothing is worth anything.
+            Kind::Control => copying.checked(name, digest, Control::check_file)?,
+            Kind::Tenant(tenant) => {
+                let checked = copying.checked(name, digest, EmbeddedErp::check_file);
+                copying.note_tenant(&tenant, name, checked);
+            }
+            Kind::Plain => {
+                let checked = copying.checked(name, digest, |_| Ok(()));
+                copying.note(name, checked);
+            }
+        }
+    }
+    copying.done.key = manifest.files.contains_key(key::FILE);
+    // The control database goes last: without it no server takes the folder for a whole one.
+    for name in [TENANTS, COMPONENTS, key::FILE, control::FILE] {
+        let (drafted, place) = (draft.join(name), data.join(name));
+        if !drafted.exists() {
+            continue;
+        }
+        if place.is_dir() {
+            fs::remove_dir(&place).with_context(|| place.display().to_string())?;
+        }
+        fs::rename(&drafted, &place).with_context(|| place.display().to_string())?;
+    }
+    sync_folder(data)?;
+    fs::remove_dir(&draft).with_context(|| draft.display().to_string())?;
+    Ok(copying.done)
+}
+
+/// Puts the file of one tenant back. The one that is there goes into the folder `replaced`.
+///
+/// The caller holds the lock of the data folder.
+pub fn restore_tenant(data: &Path, from: &Path, tenant: &TenantId) -> anyhow::Result<Done> {
+    let manifest = read_manifest(from)?;
+    let name = tenant_file(tenant);
+    let Some(digest) = manifest.files.get(&name) else {
+        anyhow::bail!("the backup {} has no tenant {tenant}", from.display());
+    };
+    if let Some(mut control) = Control::open_existing(data)? {
+        let known = control.alone(|db| Ok(tenants::get(db, tenant)?))?;
+        anyhow::ensure!(
+            known.is_some(),
+            "the server of this data folder has no tenant {tenant}; restore the whole backup into an \
+             empty folder"
+        );
+    }
+    let draft = data.join(DRAFT);
+    if draft.exists() {
+        fs::remove_dir_all(&draft).with_context(|| draft.display().to_string())?;
+    }
+    make_empty(&draft)?;
+    let mut copying = Copying::new(from, &draft);
+    copying.checked(&name, digest, EmbeddedErp::check_file)?;
+    let place = data.join(&name);
+    make_folder(&data.join(TENANTS))?;
+    // The file goes before its log: a log without its file is nothing that a server takes up.
+    for ending in ["", "-wal"] {
+        let old = beside(&place, ending);
+        if old.exists() {
+            let replaced = data.join(REPLACED);
+            make_folder(&replaced)?;
+            let now = Timestamp::now().as_millisecond();
+            let kept = replaced.join(format!("{tenant}.{now}.sqlite{ending}"));
+            fs::rename(&old, &kept).with_context(|| old.display().to_string())?;
+        }
+    }
+    let index = beside(&place, "-shm");
+    if index.exists() {
+        fs::remove_file(&index).with_context(|| index.display().to_string())?;
+    }
+    fs::rename(draft.join(&name), &place).with_context(|| place.display().to_string())?;
+    sync_folder(&data.join(TENANTS))?;
+    fs::remove_dir_all(&draft).with_context(|| draft.display().to_string())?;
+    copying.done.tenants.push(tenant.clone());
+    Ok(copying.done)
+}
+
+/// A copy that is under way.
+struct Copying {
+    from: PathBuf,
+    to: PathBuf,
+    files: BTreeMap<String, String>,
+    done: Done,
+}
+
+impl Copying {
+    fn new(from: &Path, to: &Path) -> Copying {
+        Copying {
+            from: from.to_owned(),
+            to: to.to_owned(),
+            files: BTreeMap::new(),
+            done: Done::default(),
+        }
+    }
+
+    /// Copies a database that others may use meanwhile.
+    fn database(&mut self, name: &str, check: Check) -> anyhow::Result<()> {
+        let (from, to) = (self.from.join(name), self.place(name)?);
+        let copied = sqlite_file::copy(&from, &to, PATIENCE).map_err(anyhow::Error::from);
+        let copied = copied.and_then(|()| Ok(check(&to)?));
+        if let Err(error) = copied {
+            let _ = fs::remove_file(&to);
+            return Err(error.context(from.display().to_string()));
+        }
+        self.files.insert(name.to_owned(), digest(&to)?);
+        Ok(())
+    }
+
+    /// Copies the file of a tenant; one that is not sound is left out.
+    fn tenant(&mut self, tenant: &TenantId) -> anyhow::Result<()> {
+        let name = tenant_file(tenant);
+        let from = self.from.join(&name);
+        let copied = match from.metadata() {
+            Ok(file) if file.len() > 0 => self.database(&name, EmbeddedErp::check_file),
+            _ => Err(anyhow::anyhow!("it is missing or empty")),
+        };
+        self.note_tenant(tenant, &name, copied);
+        Ok(())
+    }
+
+    fn note_tenant(&mut self, tenant: &TenantId, name: &str, copied: anyhow::Result<()>) {
+        if copied.is_ok() {
+            self.done.tenants.push(tenant.clone());
+        }
+        self.note(name, copied);
+    }
+
+    fn note(&mut self, name: &str, copied: anyhow::Result<()>) {
+        if let Err(error) = copied {
+            self.done.left_out.push(LeftOut {
+                file: name.to_owned(),
+                why: format!("{error:#}"),
+            });
+        }
+    }
+
+    /// Copies a file that never changes, or as a whole.
+    fn plain(&mut self, name: &str) -> anyhow::Result<()> {
+        let to = self.copied(name)?;
+        self.files.insert(name.to_owned(), digest(&to)?);
+        if name == key::FILE {
+            self.done.key = true;
+        }
+        Ok(())
+    }
+
+    fn copied(&mut self, name: &str) -> anyhow::Result<PathBuf> {
+        let (from, to) = (self.from.join(name), self.place(name)?);
+        let copy = || -> io::Result<()> {
+            make_private(&to)?;
+            io::copy(&mut File::open(&from)?, &mut File::create(&to)?)?;
+            File::open(&to)?.sync_all()
+        };
+        copy().with_context(|| from.display().to_string())?;
+        Ok(to)
+    }
+
+    /// Copies a file that has to be the one that was copied into the backup, and sound.
+    fn checked(&mut self, name: &str, expected: &str, check: Check) -> anyhow::Result<()> {
+        let to = self.copied(name)?;
+        let checked = match digest(&to)? == expected {
+            true => check(&to).map_err(anyhow::Error::from),
+            false => Err(anyhow::anyhow!("its bytes are not those that were copied")),
+        };
+        if let Err(error) = checked {
+            let _ = fs::remove_file(&to);
+            return Err(error.context(self.from.join(name).display().to_string()));
+        }
+        Ok(())
+    }
+
+    /// Where a file goes, in a folder that is there.
+    fn place(&self, name: &str) -> anyhow::Result<PathBuf> {
+        let place = self.to.join(name);
+        if let Some(folder) = place.parent() {
+            make_folder(folder)?;
+        }
+        Ok(place)
+    }
+
+    /// Writes what makes it a backup.
+    fn finish(self, tenant: Option<&TenantId>) -> anyhow::Result<Done> {
+        let manifest = Manifest {
+            made_at: Timestamp::now(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            tenant: tenant.cloned(),
+            files: self.files,
+        };
+        for folder in [TENANTS, COMPONENTS] {
+            let folder = self.to.join(folder);
+            if folder.exists() {
+                sync_folder(&folder)?;
+            }
+        }
+        let path = self.to.join(MANIFEST);
+        let write = || -> anyhow::Result<()> {
+            make_private(&path)?;
+            let mut draft = File::create(&path)?;
+            serde_json::to_writer_pretty(&mut draft, &manifest)?;
+            Ok(draft.sync_all()?)
+        };
+        write().with_context(|| path.display().to_string())?;
+        sync_folder(&self.to)?;
+        Ok(self.done)
+    }
+}
+
+/// What tells whether a database is sound.
+type Check = fn(&Path) -> Result<(), Unsound>;
+
+/// What a file of a backup is. Its name comes from outside.
+enum Kind {
+    Control,
+    Tenant(TenantId),
+    Plain,
+}
+
+impl Kind {
+    fn of(name: &str) -> anyhow::Result<Kind> {
+        if name == control::FILE {
+            return Ok(Kind::Control);
+        }
+        if name == key::FILE {
+            return Ok(Kind::Plain);
+        }
+        let tenant = name.strip_prefix("tenants/");
+        if let Some(tenant) = tenant.and_then(|name| name.strip_suffix(".sqlite"))
+            && let Ok(tenant) = tenant.parse()
+        {
+            return Ok(Kind::Tenant(tenant));
+        }
+        let component = name.strip_prefix("components/");
+        if let Some(digest) = component.and_then(|name| name.strip_suffix(".wasm"))
+            && digest.chars().all(|c| c.is_ascii_hexdigit())
+        {
+            return Ok(Kind::Plain);
+        }
+        anyhow::bail!("`{name}` is no file of a data folder")
+    }
+}
+
+fn tenant_file(tenant: &TenantId) -> String {
+    format!("{TENANTS}/{tenant}.sqlite")
+}
+
+/// The components of a data folder, by the names of their files.
+fn components(data: &Path) -> anyhow::Result<Vec<String>> {
+    let folder = data.join(COMPONENTS);
+    let mut names = Vec::new();
+    if !folder.exists() {
+        return Ok(names);
+    }
+    for file in fs::read_dir(&folder).with_context(|| folder.display().to_string())? {
+        let name = file?.file_name();
+        // What is being written has another name.
+        names.extend(
+            (name.to_str())
+                .filter(|name| name.ends_with(".wasm"))
+                .map(|name| format!("{COMPONENTS}/{name}")),
+        );
+    }
+    names.sort();
+    Ok(names)
+}
+
+fn read_manifest(from: &Path) -> anyhow::Result<Manifest> {
+    let path = from.join(MANIFEST);
+    let text = fs::read_to_string(&path).with_context(|| {
+        format!(
+            "{}: this is no backup, or one that was not finished",
+            path.display()
+        )
+    })?;
+    serde_json::from_str(&text).with_context(|| path.display().to_string())
+}
+
+/// Whether nothing of a data folder is there, but for empty folders.
+fn is_new(data: &Path) -> anyhow::Result<bool> {
+    for folder in [TENANTS, COMPONENTS] {
+        let folder = data.join(folder);
+        if folder.exists() && fs::read_dir(&folder)?.next().is_some() {
+            return Ok(false);
+        }
+    }
+    Ok(!data.join(control::FILE).exists())
+}
+
+/// Makes a folder for its owner alone, which must not have anything in it.
+fn make_empty(folder: &Path) -> anyhow::Result<()> {
+    make_folder(folder)?;
+    let mut inside = fs::read_dir(folder).with_context(|| folder.display().to_string())?;
+    anyhow::ensure!(
+        inside.next().is_none(),
+        "there is something in {} already; name a new folder",
+        folder.display()
+    );
+    Ok(())
+}
+
+fn make_folder(folder: &Path) -> anyhow::Result<()> {
+    let mut builder = DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder
+        .create(folder)
+        .with_context(|| folder.display().to_string())
+}
+
+/// Makes the names in a folder durable.
+fn sync_folder(folder: &Path) -> anyhow::Result<()> {
+    #[cfg(unix)]
+    File::open(folder)
+        .and_then(|folder| folder.sync_all())
+        .with_context(|| folder.display().to_string())?;
+    Ok(())
+}
+
+/// SHA-256 of a file, hexadecimal.
+fn digest(path: &Path) -> anyhow::Result<String> {
+    let read = || -> io::Result<String> {
+        let mut file = File::open(path)?;
+        let (mut hash, mut part) = (Sha256::new(), vec![0; 1 << 16]);
+        loop {
+            match file.read(&mut part)? {
+                0 => break,
+                length => hash.update(&part[..length]),
+            }
+        }
+        let digest = hash.finalize();
+        Ok(digest.iter().map(|byte| format!("{byte:02x}")).collect())
+    };
+    read().with_context(|| path.display().to_string())
+}
