@@ -8,14 +8,19 @@ use tenon_erp::EmbeddedErp;
 use tenon_host::{Compiler, CompilerProcess, Connector, Host, HostOptions};
 
 use super::args::COMPILE_COMPONENT;
+use crate::spending::Spending;
 
 /// Variable that names the folder of built components.
 const COMPONENTS: &str = "TENON_COMPONENTS";
 
 /// A host over the embedded ERP of a data folder.
 pub fn host(data: &Path) -> anyhow::Result<Host> {
-    let options = HostOptions::new(data.join("compiled"), compiler()?);
-    Ok(Host::new(Arc::new(erp(data)?), options)?)
+    let erp = erp(data)?;
+    let options = HostOptions {
+        ledger: Some(Arc::new(Spending::open(data)?)),
+        ..HostOptions::new(data.join("compiled"), compiler()?)
+    };
+    Ok(Host::new(Arc::new(erp), options)?)
 }
 
 /// This program again, as a child that only compiles.

@@ -47,6 +47,7 @@ use crate::control::{SharedControl, audit, runs};
 use crate::hooks::Inbox;
 use crate::observe::Metrics;
 use crate::queue::{Leases, Queue, SqliteQueue};
+use crate::spending::Spending;
 use crate::told::TEXTS;
 use crate::versions::{SignaturePolicy, Store};
 
@@ -200,6 +201,7 @@ impl Service {
             platform,
             HostOptions {
                 network: options.network.clone(),
+                ledger: Some(Arc::new(Spending::open(&options.data)?)),
                 runs: options.runs + LOOKS + MOMENTS,
                 ..HostOptions::new(options.data.join("compiled"), options.compiler.clone())
             },
