@@ -251,7 +251,7 @@ impl Host {
             component_size: options.component_size,
             platform,
             network: Network::new(&options.network)?,
-            accounts: Accounts::default(),
+            accounts: Accounts::new(options.ledger),
             places: Arc::new(Semaphore::new(options.runs as usize)),
             threads: Threads::new().map_err(StartError::Threads)?,
         })
@@ -607,6 +607,12 @@ impl Host {
     /// it, until the counterpart says what is left.
     pub fn budgets(&self, connection: &Connection) -> Vec<BudgetUse> {
         connection.egress.budgets()
+    }
+
+    /// Until when a counterpart of a connection wants to be left alone, with its origin. None when that is
+    /// no longer than a run waits.
+    pub fn silent_until(&self, connection: &Connection) -> Option<(String, jiff::Timestamp)> {
+        connection.egress.silent_until()
     }
 
     /// The timers of a connection that have come due, the earliest first. Whoever has started their
@@ -1103,6 +1109,11 @@ fn conclude(report: &mut RunReport, connection: &Connection, ending: Ending) {
             (outcome, Some(why))
         }
     };
+    if report.outcome == Outcome::Transient && report.not_before.is_none() {
+        // It gave up because of an answer that asks for more patience than a run has.
+        let silent = connection.egress.silent_until();
+        report.not_before = silent.map(|(_, until)| until);
+    }
     let texts = &connection.connector.catalogue;
     report.error = (report.why.as_ref()).map(|why| texts.text(why, LANGUAGES[0]));
 }

@@ -2,8 +2,10 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use crate::compiler::Compiler;
+use crate::egress::Ledger;
 
 /// What a host needs to know about the machine and the network it stands in.
 #[derive(Clone, Debug)]
@@ -18,6 +20,9 @@ pub struct HostOptions {
     pub component_size: usize,
     /// How counterparts are found and trusted.
     pub network: NetworkOptions,
+    /// Where it is kept what was spent of request budgets. Without it that is known to this process
+    /// alone.
+    pub ledger: Option<Arc<dyn Ledger>>,
 }
 
 /// How counterparts are found and trusted.
@@ -38,6 +43,7 @@ impl HostOptions {
             runs: 100,
             component_size: 32 << 20,
             network: NetworkOptions::default(),
+            ledger: None,
         }
     }
 }

@@ -20,6 +20,7 @@ pub mod queue;
 mod scheduler;
 mod serve;
 pub mod service;
+mod spending;
 pub mod told;
 mod vault;
 pub mod versions;

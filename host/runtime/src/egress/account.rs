@@ -12,14 +12,18 @@ use std::sync::{Arc, Mutex, PoisonError};
 use sha2::Digest as _;
 
 use super::breaker::Breaker;
-use super::budget::{Allowance, Budget};
+use super::budget::{self, Allowance, Budget};
+use super::ledger::Ledger;
 use super::signature::Signature;
 use crate::ids::TenantId;
 use crate::secret::Secret;
 
 /// The accounts of a host.
 #[derive(Debug, Default)]
-pub(crate) struct Accounts(Mutex<HashMap<Key, Arc<Account>>>);
+pub(crate) struct Accounts {
+    known: Mutex<HashMap<Key, Arc<Account>>>,
+    ledger: Option<Arc<dyn Ledger>>,
+}
 
 /// Tenant, origin, and the digest of the credential.
 type Key = (TenantId, String, Option<[u8; 32]>);
@@ -34,6 +38,14 @@ pub(super) struct Account {
 }
 
 impl Accounts {
+    /// Accounts whose budgets are kept, where there is a ledger for them.
+    pub fn new(ledger: Option<Arc<dyn Ledger>>) -> Accounts {
+        Accounts {
+            known: Mutex::default(),
+            ledger,
+        }
+    }
+
     /// The account, with what its vendor allows by the word of this connection.
     pub(super) fn of(
         &self,
@@ -42,9 +54,14 @@ impl Accounts {
         secret: Option<&Secret>,
         allowance: Allowance,
     ) -> Arc<Account> {
-        let digest = secret.map(|secret| sha2::Sha256::digest(secret.expose()).into());
+        let digest: Option<[u8; 32]> =
+            secret.map(|secret| sha2::Sha256::digest(secret.expose()).into());
+        let kept = self.ledger.as_ref().map(|ledger| budget::Account {
+            ledger: Arc::clone(ledger),
+            name: name(tenant, origin, digest),
+        });
         let key = (tenant.clone(), origin.to_owned(), digest);
-        let mut accounts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut accounts = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(account) = accounts.get(&key) {
             account.budget.allow(&allowance);
             return Arc::clone(account);
@@ -52,12 +69,22 @@ impl Accounts {
         // Whoever is neither in use nor has anything to remember would begin like new.
         accounts.retain(|_, account| Arc::strong_count(account) > 1 || !account.is_at_rest());
         let account = Arc::new(Account {
-            budget: Arc::new(Budget::new(allowance)),
+            budget: Arc::new(Budget::new(allowance, kept)),
             breaker: Breaker::default(),
             token: tokio::sync::Mutex::default(),
         });
         accounts.insert(key, Arc::clone(&account));
         account
+    }
+}
+
+/// What an account is called in the ledger. One byte tells the accounts of a tenant at one origin apart
+/// nearly always, and helps nobody to guess a credential: where two share it, they count each other's
+/// requests.
+fn name(tenant: &TenantId, origin: &str, digest: Option<[u8; 32]>) -> String {
+    match digest {
+        Some([first, ..]) => format!("{tenant} {origin} {first:02x}"),
+        None => format!("{tenant} {origin}"),
     }
 }
 
@@ -100,10 +127,23 @@ mod tests {
     }
 
     #[test]
+    fn the_name_in_the_ledger_tells_accounts_apart_and_hardly_anything_of_a_credential() {
+        let (shop, origin) = ("shop".parse().unwrap(), "https://api.example");
+        let named = |first| {
+            let mut digest = [7; 32];
+            digest[0] = first;
+            name(&shop, origin, Some(digest))
+        };
+        assert_eq!("shop https://api.example 0a", named(10));
+        assert_ne!(named(10), named(11));
+        assert_eq!("shop https://api.example", name(&shop, origin, None));
+    }
+
+    #[test]
     fn an_account_that_nobody_uses_is_forgotten() {
         let accounts = Accounts::default();
         drop(of(&accounts, "a", "https://api.example", "key"));
         drop(of(&accounts, "b", "https://api.example", "key"));
-        assert_eq!(1, accounts.0.lock().unwrap().len());
+        assert_eq!(1, accounts.known.lock().unwrap().len());
     }
 }

@@ -16,17 +16,20 @@
 //! one of them has at hand. Nobody waits for hours: when there is no room for so long, such as for
 //! the rest of a day, whoever asks is told until when ([`UsedUp`]).
 //!
-//! What was spent is known to this process alone. After a restart the counterpart's word is what
-//! makes up for it.
+//! What is spent is noted in a [`Ledger`] before the request goes, and so is how long the counterpart
+//! wants to be left alone: another process, and the next one, begin with that. What the counterpart said
+//! of its windows is known to this process alone; it is said again soon.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::hints::Hint;
+use super::ledger::{Ledger, Noted};
 
 /// So many units in any window of this length.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,6 +78,23 @@ pub(super) struct Budget {
     book: Mutex<Book>,
     /// A request has come to its end, or the counterpart has said something.
     freed: Notify,
+    account: Option<Account>,
+}
+
+/// Where a budget is kept, under which name.
+#[derive(Debug)]
+pub(super) struct Account {
+    pub ledger: Arc<dyn Ledger>,
+    pub name: String,
+}
+
+/// How long a request waits at most.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Patience {
+    /// For room.
+    pub turn: Duration,
+    /// For a counterpart that wants to be left alone.
+    pub silence: Duration,
 }
 
 /// Lets the requests of one connection into the queue of a budget, one after the other.
@@ -94,8 +114,14 @@ impl Permit {
         let now = Instant::now();
         let mut book = self.budget.book();
         let others = book.under_way.units - u64::from(self.cost);
+        let before = book.silent_until;
         for hint in hints {
             book.hear(hint, others, now);
+        }
+        if book.silent_until != before {
+            self.budget.noting(&mut book, |book, now| {
+                (Some(Noted::silence(book.silence(now))), ())
+            });
         }
     }
 }
@@ -111,13 +137,14 @@ impl Drop for Permit {
 }
 
 impl Budget {
-    pub fn new(allowance: Allowance) -> Budget {
+    pub fn new(allowance: Allowance, account: Option<Account>) -> Budget {
         let mut book = Book::default();
         book.allow(&allowance);
         Budget {
             head: tokio::sync::Mutex::default(),
             book: Mutex::new(book),
             freed: Notify::new(),
+            account,
         }
     }
 
@@ -126,48 +153,85 @@ impl Budget {
         self.book().allow(allowance);
     }
 
-    /// Waits until a request of this cost may be sent, if that is no longer than `longest` away; it is
-    /// under way while the permit lives.
+    /// Waits until a request of this cost may be sent, if that is not too far away; it is under way
+    /// while the permit lives.
     pub async fn acquire(
         self: &Arc<Self>,
         turnstile: &Turnstile,
         cost: u32,
-        longest: Duration,
+        patience: Patience,
     ) -> Result<Permit, UsedUp> {
         let _turn = turnstile.0.lock().await;
         let _head = self.head.lock().await;
         loop {
-            let entry = self.book().enter(Instant::now(), cost);
-            match entry {
+            let entry = self.noting(&mut self.book(), |book, now| match book.enter(now, cost) {
+                Entry::Now => (book.spending(cost), Entry::Now),
+                entry => (None, entry),
+            });
+            let wait = match entry {
                 Entry::Now => {
                     return Ok(Permit {
                         budget: Arc::clone(self),
                         cost,
                     });
                 }
-                Entry::After(wait) if wait > longest => return Err(UsedUp { wait }),
-                Entry::After(wait) => tokio::select! {
-                    () = tokio::time::sleep(wait) => {}
-                    () = self.freed.notified() => {}
-                },
-                Entry::WhenFreed => self.freed.notified().await,
+                Entry::After(wait) if wait > patience.turn => return Err(UsedUp { wait }),
+                Entry::Silent(wait) if wait > patience.silence => return Err(UsedUp { wait }),
+                Entry::After(wait) | Entry::Silent(wait) => wait,
+                Entry::WhenFreed => {
+                    self.freed.notified().await;
+                    continue;
+                }
+            };
+            tokio::select! {
+                () = tokio::time::sleep(wait) => {}
+                () = self.freed.notified() => {}
             }
         }
     }
 
-    /// Takes note of a request that did not wait for its turn.
-    pub fn note(&self, cost: u32) {
-        self.book().spend(Instant::now(), cost);
+    /// Takes note of a request that waits for no room, but as long as the counterpart wants to be left
+    /// alone. Answers how long that was.
+    pub async fn pass(&self, cost: u32, longest: Duration) -> Result<Duration, UsedUp> {
+        let mut waited = Duration::ZERO;
+        loop {
+            let wait = self.noting(&mut self.book(), |book, now| {
+                let wait = book.silence(now);
+                if !wait.is_zero() {
+                    return (None, wait);
+                }
+                book.spend(now, cost);
+                (book.spending(cost), wait)
+            });
+            if wait.is_zero() {
+                return Ok(waited);
+            }
+            if wait > longest {
+                return Err(UsedUp { wait });
+            }
+            tokio::time::sleep(wait).await;
+            waited += wait;
+        }
     }
 
-    /// Sends nothing for a while, whoever asks.
-    pub fn pause(&self, duration: Duration) {
-        self.book().be_silent(Instant::now(), duration);
+    /// Sends nothing for a while, whoever asks. Answers for how long: no counterpart is left alone for
+    /// more than a day without being asked again.
+    pub fn pause(&self, duration: Duration) -> Duration {
+        self.noting(&mut self.book(), |book, now| {
+            book.be_silent(now, duration);
+            let silence = book.silence(now);
+            (Some(Noted::silence(silence)), silence)
+        })
+    }
+
+    /// How much longer the counterpart wants to be left alone.
+    pub fn silence(&self) -> Duration {
+        self.noting(&mut self.book(), |book, now| (None, book.silence(now)))
     }
 
     /// What was spent and is left, by window, the shortest first.
     pub fn used(&self) -> Vec<Use> {
-        self.book().used(Instant::now())
+        self.noting(&mut self.book(), |book, now| (None, book.used(now)))
     }
 
     /// Whether all that was spent has left its windows.
@@ -179,6 +243,35 @@ impl Budget {
         book.meters.iter().all(rests) && book.silent_until.is_none_or(|until| until <= now)
     }
 
+    /// Does something with the book after it has learnt what others noted, and notes what comes of it.
+    /// Where that cannot be kept, this process still knows it.
+    fn noting<T>(
+        &self,
+        book: &mut Book,
+        work: impl FnOnce(&mut Book, Instant) -> (Option<Noted>, T),
+    ) -> T {
+        let now = Instant::now();
+        let Some(Account { ledger, name }) = &self.account else {
+            return work(book, now).1;
+        };
+        let (mut work, mut done) = (Some(work), None);
+        let noted = ledger.note(name, book.seen, &mut |others| {
+            book.learn(others, now);
+            let (note, answer) = work.take()?(book, now);
+            done = Some(answer);
+            note
+        });
+        match noted {
+            Ok(seen) => book.seen = seen,
+            Err(error) => tracing::error!("{error}"),
+        }
+        match (done, work) {
+            (Some(done), _) => done,
+            (None, Some(work)) => work(book, now).1,
+            (None, None) => unreachable!("work that is gone was done"),
+        }
+    }
+
     fn book(&self) -> MutexGuard<'_, Book> {
         self.book.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -188,8 +281,22 @@ impl Budget {
 #[derive(Debug, PartialEq, Eq)]
 enum Entry {
     Now,
+    /// There is room then.
     After(Duration),
+    /// The counterpart wants to be left alone so long.
+    Silent(Duration),
     WhenFreed,
+}
+
+impl Noted {
+    fn silence(wait: Duration) -> Noted {
+        let at = Timestamp::now();
+        Noted {
+            at,
+            units: 0,
+            until: at.saturating_add(wait).unwrap_or(at),
+        }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -202,6 +309,8 @@ struct Book {
     silent_until: Option<Instant>,
     /// The most that the counterpart ever said of a window that it did not name.
     most_said: u64,
+    /// The last entry of the ledger that is in here.
+    seen: i64,
 }
 
 #[derive(Debug, Default)]
@@ -255,6 +364,10 @@ const LONG: Duration = Duration::from_secs(60 * 60);
 /// end.
 const DOUBT: Duration = Duration::from_secs(60);
 
+/// The clock may be set back by so much, and what was noted before still counts. What comes from a later
+/// time than that says nothing.
+const SET_BACK: SignedDuration = SignedDuration::from_mins(1);
+
 /// However long a counterpart wants to be left alone, it is asked again after this.
 const LONGEST_SILENCE: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -293,9 +406,15 @@ impl Book {
         if self.under_way.requests >= self.parallel {
             return Entry::WhenFreed;
         }
+        let silence = self.silence(now);
         let wait = self.wait(now, cost);
         if !wait.is_zero() {
-            return Entry::After(wait);
+            let silent = silence >= wait;
+            return if silent {
+                Entry::Silent(wait)
+            } else {
+                Entry::After(wait)
+            };
         }
         self.spend(now, cost);
         self.under_way.requests += 1;
@@ -306,6 +425,47 @@ impl Book {
     fn be_silent(&mut self, now: Instant, duration: Duration) {
         let until = now + duration.min(LONGEST_SILENCE);
         self.silent_until = self.silent_until.max(Some(until));
+    }
+
+    /// How much longer the counterpart wants to be left alone.
+    fn silence(&self, now: Instant) -> Duration {
+        self.silent_until.map_or(now, |until| until.max(now)) - now
+    }
+
+    /// What others noted.
+    fn learn(&mut self, others: &[Noted], now: Instant) {
+        let clock = Timestamp::now();
+        for noted in others {
+            let ago = clock.duration_since(noted.at);
+            if ago < -SET_BACK {
+                continue;
+            }
+            let ago = Duration::try_from(ago).unwrap_or_default();
+            let lasts = noted.until.duration_since(noted.at);
+            let lasts = Duration::try_from(lasts).unwrap_or_default();
+            match noted.units {
+                0 => self.be_silent(now, lasts.saturating_sub(ago)),
+                units if ago < lasts => {
+                    let at = now.checked_sub(ago).unwrap_or(now);
+                    for meter in &mut self.meters {
+                        meter.spend(at, units.into());
+                    }
+                }
+                _ => {}
+            }
+        }
+        self.forget(now);
+    }
+
+    /// What is noted of units that are spent now; nothing where no window has to remember them.
+    fn spending(&self, units: u32) -> Option<Noted> {
+        let at = Timestamp::now();
+        let longest = self.meters.last()?.rate.window;
+        Some(Noted {
+            at,
+            units,
+            until: at.saturating_add(longest).unwrap_or(at),
+        })
     }
 
     fn spend(&mut self, now: Instant, cost: u32) {
@@ -324,7 +484,7 @@ impl Book {
     /// How long until `cost` more units fit all windows.
     fn wait(&mut self, now: Instant, cost: u32) -> Duration {
         self.forget(now);
-        let silence = self.silent_until.map_or(now, |until| until.max(now)) - now;
+        let silence = self.silence(now);
         let waits = self.meters.iter().map(|meter| meter.wait(now, cost.into()));
         waits.max().unwrap_or_default().max(silence)
     }
@@ -407,7 +567,7 @@ impl Book {
 
     fn used(&mut self, now: Instant) -> Vec<Use> {
         self.forget(now);
-        let silence = self.silent_until.map_or(now, |until| until.max(now)) - now;
+        let silence = self.silence(now);
         let used = self.meters.iter().map(|meter| {
             let limit = meter.word.and_then(|word| word.limit);
             Use {
@@ -449,6 +609,8 @@ impl Meter {
 
     fn spend(&mut self, now: Instant, cost: u64) {
         let grain = self.rate.window / GRAINS;
+        // In order, also what another process noted in between.
+        let now = self.spent.back().map_or(now, |last| now.max(last.last));
         match self.spent.back_mut() {
             Some(last) if now <= last.first + grain => {
                 last.last = now;
@@ -553,6 +715,11 @@ mod tests {
     /// Longer than any test waits.
     const LONGEST: Duration = MINUTE;
 
+    const PATIENCE: Patience = Patience {
+        turn: LONGEST,
+        silence: LONGEST,
+    };
+
     fn allowance(rates: &[(u32, Duration)], parallel: u32) -> Allowance {
         let rate = |&(units, window)| Rate { units, window };
         Allowance {
@@ -579,7 +746,7 @@ mod tests {
     }
 
     async fn pass(budget: &Arc<Budget>, turnstile: &Turnstile) -> Permit {
-        budget.acquire(turnstile, 1, LONGEST).await.unwrap()
+        budget.acquire(turnstile, 1, PATIENCE).await.unwrap()
     }
 
     #[test]
@@ -781,7 +948,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_pause_holds_back_everybody() {
-        let budget = Arc::new(Budget::new(short(60, 2)));
+        let budget = Arc::new(Budget::new(short(60, 2), None));
         let start = Instant::now();
         budget.pause(Duration::from_millis(50));
         drop(pass(&budget, &Turnstile::default()).await);
@@ -790,17 +957,17 @@ mod tests {
 
     #[tokio::test]
     async fn nobody_waits_for_a_day() {
-        let budget = Arc::new(Budget::new(allowance(&[(1, DAY)], 1)));
+        let budget = Arc::new(Budget::new(allowance(&[(1, DAY)], 1), None));
         let turnstile = Turnstile::default();
         drop(pass(&budget, &turnstile).await);
-        let used_up = budget.acquire(&turnstile, 1, LONGEST).await.unwrap_err();
+        let used_up = budget.acquire(&turnstile, 1, PATIENCE).await.unwrap_err();
         assert!(used_up.wait > LONGEST && used_up.wait <= DAY);
         assert_eq!(1, budget.used()[0].used);
     }
 
     #[tokio::test]
     async fn connections_take_turns_however_many_requests_one_has_at_hand() {
-        let budget = Arc::new(Budget::new(short(1, 1)));
+        let budget = Arc::new(Budget::new(short(1, 1), None));
         let sent = Arc::new(Mutex::new(Vec::new()));
         let mut tasks = tokio::task::JoinSet::new();
         for (name, requests) in [("greedy", 50), ("modest", 3)] {
@@ -822,7 +989,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_waiter_that_gives_up_leaves_its_place_to_the_next() {
-        let budget = Arc::new(Budget::new(short(10, 1)));
+        let budget = Arc::new(Budget::new(short(10, 1), None));
         let first = pass(&budget, &Turnstile::default()).await;
         let turnstile = Turnstile::default();
         let second = pass(&budget, &turnstile);
@@ -837,7 +1004,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_new_allowance_counts_at_once() {
-        let budget = Arc::new(Budget::new(allowance(&[(1, MINUTE)], 1)));
+        let budget = Arc::new(Budget::new(allowance(&[(1, MINUTE)], 1), None));
         let turnstile = Turnstile::default();
         drop(pass(&budget, &turnstile).await);
         assert!(!budget.is_at_rest());
@@ -845,5 +1012,96 @@ mod tests {
         drop(pass(&budget, &turnstile).await);
         tokio::time::sleep(Duration::from_millis(15)).await;
         assert!(budget.is_at_rest());
+    }
+
+    /// A ledger that the budgets of several processes keep.
+    #[derive(Debug, Default)]
+    struct Shared(Mutex<Vec<Noted>>);
+
+    impl Ledger for Shared {
+        fn note(
+            &self,
+            _: &str,
+            after: i64,
+            decide: &mut dyn FnMut(&[Noted]) -> Option<Noted>,
+        ) -> Result<i64, super::super::LedgerError> {
+            let mut all = self.0.lock().unwrap();
+            let behind = usize::try_from(after).unwrap();
+            let new = decide(&all[behind..]);
+            all.extend(new);
+            Ok(i64::try_from(all.len()).unwrap())
+        }
+    }
+
+    fn kept(allowance: Allowance, ledger: &Arc<Shared>) -> Arc<Budget> {
+        let account = Account {
+            ledger: Arc::clone(ledger) as Arc<dyn Ledger>,
+            name: "shop".to_owned(),
+        };
+        Arc::new(Budget::new(allowance, Some(account)))
+    }
+
+    #[tokio::test]
+    async fn several_processes_and_the_next_one_spend_one_budget() {
+        let ledger = Arc::default();
+        let open = || kept(allowance(&[(4, MINUTE)], 4), &ledger);
+        let (serve, run) = (open(), open());
+        let turnstile = Turnstile::default();
+        for budget in [&serve, &run, &serve] {
+            drop(pass(budget, &turnstile).await);
+        }
+        let next = open();
+        for budget in [&serve, &run, &next] {
+            assert_eq!((3, 1), (budget.used()[0].used, budget.used()[0].left));
+        }
+        drop(pass(&next, &turnstile).await);
+        let impatient = Patience {
+            turn: SECOND,
+            silence: SECOND,
+        };
+        for budget in [&serve, &run, &next, &open()] {
+            let used_up = budget.acquire(&turnstile, 1, impatient).await.unwrap_err();
+            assert!(used_up.wait > SECOND && used_up.wait <= MINUTE);
+        }
+    }
+
+    #[tokio::test]
+    async fn every_process_leaves_a_counterpart_alone_that_told_one_of_them() {
+        let ledger = Arc::default();
+        let open = || kept(allowance(&[], 4), &ledger);
+        let (serve, run) = (open(), open());
+        assert_eq!(DAY, serve.pause(DAY * 30), "it is asked once a day");
+        let turnstile = Turnstile::default();
+        for budget in [&run, &open()] {
+            assert!(budget.silence() > DAY - MINUTE);
+            assert!(budget.acquire(&turnstile, 1, PATIENCE).await.is_err());
+            assert!(budget.pass(1, LONGEST).await.is_err());
+        }
+    }
+
+    #[test]
+    fn what_was_noted_counts_by_its_age_whatever_became_of_the_clock() {
+        let now = Instant::now();
+        let clock = Timestamp::now();
+        let noted = |seconds: i64, units| {
+            let at = clock + SignedDuration::from_secs(seconds);
+            Noted {
+                at,
+                units,
+                until: at + SignedDuration::from_secs(60),
+            }
+        };
+        let mut book = book(&[(60, MINUTE)]);
+        // Over, half over, noted just before the clock was set back a little, and in no past.
+        let others = [noted(-61, 1), noted(-30, 2), noted(20, 4), noted(3_600, 8)];
+        book.learn(&others, now);
+        assert_eq!(6, book.used(now)[0].used);
+        assert_eq!(4, book.used(now + MINUTE / 2 + SECOND)[0].used);
+        book.learn(&[noted(-50, 0), noted(3_600, 0)], now);
+        let silence = book.silence(now);
+        assert!(
+            silence > 9 * SECOND && silence <= 10 * SECOND,
+            "{silence:?}"
+        );
     }
 }

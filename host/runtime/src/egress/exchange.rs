@@ -13,6 +13,7 @@ use url::Url;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
 use super::breaker::{Open, Trouble};
+use super::budget::Patience;
 use super::signature::{Signature, Signer, token};
 use super::{Egress, Endpoint, Forbidden, Refusal, hints, policy, reads, retry};
 use crate::limits::Limits;
@@ -386,7 +387,11 @@ impl Exchange {
     async fn send(&self, endpoint: &Endpoint, outgoing: &Outgoing) -> Result<Answer, Error> {
         let Outgoing { method, url, .. } = outgoing;
         let account = &endpoint.account;
-        let longest_turn = self.egress.retry.longest_turn;
+        let policy = &self.egress.retry;
+        let patience = Patience {
+            turn: policy.longest_turn,
+            silence: policy.longest_wait,
+        };
         let cost = (endpoint.costs.iter())
             .filter(|(prefix, _)| url.path().starts_with(prefix.as_str()))
             .max_by_key(|(prefix, _)| prefix.len())
@@ -396,16 +401,17 @@ impl Exchange {
             let admitted = account.breaker.admit(Instant::now());
             admitted.map_err(|open| self.unsent(endpoint, open))?;
             let asked_at = Instant::now();
-            let (permit, waited) = if self.egress.no_budget {
-                account.budget.note(cost);
-                (None, Duration::ZERO)
+            let admitted = if self.egress.no_budget {
+                let passed = account.budget.pass(cost, patience.silence).await;
+                passed.map(|waited| (None, waited))
             } else {
                 let turn = &endpoint.turnstile;
-                let permit = account.budget.acquire(turn, cost, longest_turn).await;
-                match permit {
-                    Ok(permit) => (Some(permit), asked_at.elapsed()),
-                    Err(used_up) => return self.give_up(endpoint, used_up.wait).await,
-                }
+                let permit = account.budget.acquire(turn, cost, patience).await;
+                permit.map(|permit| (Some(permit), asked_at.elapsed()))
+            };
+            let (permit, waited) = match admitted {
+                Ok(admitted) => admitted,
+                Err(used_up) => return self.give_up(endpoint, used_up.wait).await,
             };
             if self.run.requests.fetch_add(1, Ordering::Relaxed) >= self.run.limits.requests {
                 let most = self.run.limits.requests;
@@ -463,38 +469,26 @@ impl Exchange {
             };
             let paced = failure == Some(BUSY) && permit.is_some();
             drop(permit);
-            let policy = &self.egress.breaker;
-            if let Some(open) = account.breaker.record(policy, trouble, Instant::now()) {
+            // Whoever shares the account would be answered the same.
+            let wanted = failure.and(wanted).map(|wait| account.budget.pause(wait));
+            let breaker = &self.egress.breaker;
+            if let Some(open) = account.breaker.record(breaker, trouble, Instant::now()) {
                 self.run.warn(open.explain(&endpoint.origin, now));
                 return result;
             }
-            if paced && let Some(wait) = wanted {
-                // Whoever shares the account would be answered the same.
-                account.budget.pause(wait);
-                if wait > longest_turn {
-                    drop(result);
-                    return self.give_up(endpoint, wait).await;
-                }
+            let Some(failure) = failure else {
+                return result;
+            };
+            let safe = retry::is_safe(outgoing.repeatable, failure);
+            if let Some(wait) = wanted
+                && safe
+                && wait > patience.silence
+            {
+                drop(result);
+                return self.give_up(endpoint, wait).await;
             }
-            let again = failure.and_then(|failure| {
-                let (policy, jitter) = (&self.egress.retry, fastrand::f64());
-                let longest = if paced {
-                    longest_turn
-                } else {
-                    policy.longest_wait
-                };
-                let next = retry::next(
-                    policy,
-                    outgoing.repeatable,
-                    failure,
-                    attempt,
-                    wanted,
-                    longest,
-                    jitter,
-                );
-                next.map(|wait| (failure, wait))
-            });
-            let Some((failure, wait)) = again else {
+            let again = retry::next(policy, safe, attempt, wanted, fastrand::f64());
+            let Some(wait) = again else {
                 return result;
             };
             drop(result);

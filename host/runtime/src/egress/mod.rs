@@ -12,6 +12,7 @@ mod breaker;
 mod budget;
 mod exchange;
 mod hints;
+mod ledger;
 mod network;
 mod policy;
 mod reads;
@@ -37,6 +38,7 @@ pub(crate) use account::Accounts;
 pub use address::Forbidden;
 pub use breaker::BreakerPolicy;
 pub(crate) use exchange::RunEgress;
+pub use ledger::{Ledger, LedgerError, Noted};
 pub(crate) use network::Network;
 pub use network::NetworkError;
 pub use policy::Refusal;
@@ -219,6 +221,19 @@ impl Egress {
     /// The addresses of its endpoints, in the order of the manifest.
     pub fn addresses(&self) -> impl Iterator<Item = &Url> {
         self.endpoints.iter().map(|endpoint| &endpoint.address)
+    }
+
+    /// Until when a counterpart wants to be left alone, with its origin: the longest such time. None when
+    /// that is shorter than a request waits.
+    pub fn silent_until(&self) -> Option<(String, Timestamp)> {
+        let now = Timestamp::now();
+        let waits = self.endpoints.iter().map(|endpoint| {
+            let wait = endpoint.account.budget.silence();
+            (wait, &endpoint.origin)
+        });
+        let (wait, origin) = waits.max()?;
+        let until = now.saturating_add(wait).unwrap_or(now);
+        (wait > self.retry.longest_wait).then(|| (origin.clone(), until))
     }
 
     /// How much of its budgets is spent, endpoint by endpoint.

@@ -17,7 +17,8 @@ pub struct RetryPolicy {
     pub attempts: u32,
     /// Wait before the second; doubles from there, with jitter of up to half.
     pub first_wait: Duration,
-    /// The longest wait; a counterpart that asks for more gets its answer passed on instead.
+    /// The longest wait, also for a counterpart that asks for one. A run whose counterpart asks for more
+    /// ends, and can go on then.
     pub longest_wait: Duration,
     /// The longest wait for room in the request budget. A run that would wait longer ends, and can go
     /// on when there is room.
@@ -59,25 +60,28 @@ pub(super) fn is_repeatable(method: &Method, said: bool) -> bool {
     said || method.is_idempotent()
 }
 
-/// The wait before the next attempt, at most `longest`; none when the failure is final. `jitter` is in
-/// 0..1.
+/// Whether what failed so can be sent once more.
+pub(super) fn is_safe(repeatable: bool, failure: Failure) -> bool {
+    let undone = matches!(
+        failure,
+        Failure::NotSent | Failure::Status(StatusCode::TOO_MANY_REQUESTS)
+    );
+    repeatable || undone
+}
+
+/// The wait before the next attempt of what is safe to repeat; none when the failure is final. `jitter`
+/// is in 0..1.
 pub(super) fn next(
     policy: &RetryPolicy,
-    repeatable: bool,
-    failure: Failure,
+    safe: bool,
     attempt: u32,
     retry_after: Option<Duration>,
-    longest: Duration,
     jitter: f64,
 ) -> Option<Duration> {
-    let safe = repeatable
-        || matches!(
-            failure,
-            Failure::NotSent | Failure::Status(StatusCode::TOO_MANY_REQUESTS)
-        );
     if !safe || attempt >= policy.attempts {
         return None;
     }
+    let longest = policy.longest_wait;
     let doubled = policy.first_wait * 2u32.saturating_pow(attempt.saturating_sub(1));
     let wait = retry_after.unwrap_or_else(|| doubled.mul_f64(1.0 + jitter / 2.0));
     match retry_after {
@@ -93,12 +97,10 @@ mod tests {
     const RESET: Failure = Failure::Broken;
     const BUSY: Failure = Failure::Status(StatusCode::TOO_MANY_REQUESTS);
 
-    const LONGEST: Duration = Duration::from_secs(65);
-
     fn ask(method: Method, failure: Failure, attempt: u32) -> Option<Duration> {
         let repeatable = is_repeatable(&method, false);
-        let policy = RetryPolicy::default();
-        next(&policy, repeatable, failure, attempt, None, LONGEST, 0.0)
+        let safe = is_safe(repeatable, failure);
+        next(&RetryPolicy::default(), safe, attempt, None, 0.0)
     }
 
     #[test]
@@ -132,7 +134,7 @@ mod tests {
         let policy = RetryPolicy::default();
         let ask = |s| {
             let wait = Some(Duration::from_secs(s));
-            next(&policy, true, BUSY, 1, wait, LONGEST, 0.9)
+            next(&policy, true, 1, wait, 0.9)
         };
         assert_eq!(Some(Duration::from_secs(30)), ask(30));
         assert_eq!(None, ask(3600));

@@ -961,6 +961,43 @@ async fn a_counterpart_that_wants_silence_for_hours_ends_every_call() {
 }
 
 #[tokio::test]
+async fn a_counterpart_that_is_down_and_says_until_when_is_left_alone_by_the_whole_account() {
+    let minutes = &[("retry-after", "120")];
+    for no_budget in [false, true] {
+        let down = answering(StatusCode::SERVICE_UNAVAILABLE, minutes);
+        let server = Counterpart::start(down).await;
+        let accounts = Accounts::default();
+        for _ in 0..2 {
+            let mut plan = Plan::to(&server.origin);
+            plan.settings.no_budget = no_budget;
+            let way = plan.open(&accounts);
+            let exhausted = way.exhausted("/").await;
+            let (origin, until) = way.egress.silent_until().unwrap();
+            assert_eq!(server.origin, origin);
+            for until in [exhausted.until, until] {
+                let wait = until.duration_since(jiff::Timestamp::now()).as_secs();
+                assert!((100..=120).contains(&wait), "{wait}");
+            }
+        }
+        assert_eq!(1, server.hits());
+    }
+}
+
+#[tokio::test]
+async fn what_may_have_been_done_is_answered_and_nothing_is_sent_after_it() {
+    let minutes = &[("retry-after", "120")];
+    let down = answering(StatusCode::SERVICE_UNAVAILABLE, minutes);
+    let server = Counterpart::start(down).await;
+    let way = Way::to(&server);
+    // Whether it was done only the connector can find out.
+    let answer = way.ask(Method::POST, "/", &[]).await.unwrap();
+    assert_eq!(StatusCode::SERVICE_UNAVAILABLE, answer.0);
+    assert!(way.egress.silent_until().is_some());
+    way.exhausted("/").await;
+    assert_eq!(1, server.hits());
+}
+
+#[tokio::test]
 async fn no_more_requests_are_sent_than_the_counterpart_says_are_left() {
     let left = |hits: Arc<AtomicU64>| async move {
         let left = 1_u64.saturating_sub(hits.fetch_add(1, Ordering::Relaxed));

@@ -24,7 +24,7 @@ pub struct BudgetView {
     window_ms: u64,
     /// Units that the window holds. A request takes one unit, some take more.
     units: u64,
-    /// Units that were spent within the window by this server since it started.
+    /// Units that were spent within the window by whatever runs on the data folder.
     used: u64,
     /// Units that may be spent now.
     left: u64,

@@ -26,7 +26,7 @@ use crate::control::connections::{
 use crate::control::runs::{self, Run};
 use crate::control::tokens::Scope;
 use crate::control::versions::{self, Version};
-use crate::control::{credentials, failed, questions};
+use crate::control::{credentials, failed, questions, webhooks};
 use crate::service::{ConnectionChange, Error, NewConnection, Running, Service, UnderWay, What};
 
 /// A connector with its settings in a tenant.
@@ -75,6 +75,8 @@ pub struct ConnectionView {
     waiting: u64,
     /// Requests that were given up.
     dead: u64,
+    /// Webhooks that were given up.
+    given_up_webhooks: u64,
     /// Records that failed in the latest run that processed them.
     failed_records: u64,
     /// Questions of runs that wait for an answer.
@@ -376,6 +378,7 @@ struct Sketch {
     version: Option<Version>,
     previous: Option<VersionName>,
     last_run: Option<Run>,
+    given_up_webhooks: u64,
     failed_records: u64,
     open_questions: u64,
     missing_credentials: Vec<Vec<String>>,
@@ -398,6 +401,7 @@ fn sketch(db: &Connection, stored: Stored) -> Result<Sketch, Problem> {
         .unwrap_or_default();
     Ok(Sketch {
         last_run: runs::last(db, tenant, id)?,
+        given_up_webhooks: webhooks::count_given_up(db, tenant, id)?,
         failed_records: failed::count(db, tenant, id)?,
         open_questions: questions::count_open(db, tenant, id)?,
         missing_credentials: missing,
@@ -454,6 +458,7 @@ async fn fill(
         last_run: sketch.last_run.map(|run| RunView::new(run, &words)),
         waiting: counts.ready + counts.later,
         dead: counts.dead,
+        given_up_webhooks: sketch.given_up_webhooks,
         failed_records: sketch.failed_records,
         open_questions: sketch.open_questions,
         missing_credentials: sketch.missing_credentials,

@@ -25,6 +25,7 @@ mod tenants;
 mod texts;
 mod tokens;
 mod versions;
+mod webhooks;
 mod words;
 mod work;
 
@@ -141,6 +142,10 @@ fn operations() -> OpenApiRouter<Service> {
         .routes(routes!(work::retry_requests))
         .routes(routes!(work::get_request, work::delete_request))
         .routes(routes!(work::retry_request))
+        .routes(routes!(webhooks::list_webhooks))
+        .routes(routes!(webhooks::retry_webhooks))
+        .routes(routes!(webhooks::delete_webhook))
+        .routes(routes!(webhooks::retry_webhook))
         .routes(routes!(work::list_failed, work::remove_failed))
         .routes(routes!(work::retry_failed))
         .routes(routes!(runs::list_runs))

@@ -151,7 +151,7 @@ pub struct RequestFilter {
 #[derive(Serialize, ToSchema)]
 pub struct Retried {
     /// How many.
-    retried: u64,
+    pub retried: u64,
 }
 
 /// Whether a run was asked to stop.

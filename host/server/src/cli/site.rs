@@ -10,13 +10,17 @@ use tenon_host::{Compiler, CompilerProcess, Connector, Host, HostOptions};
 
 use super::args::COMPILE_COMPONENT;
 use crate::control::{Control, tenants};
+use crate::spending::Spending;
 
 /// Variable that names the folder of built components.
 const COMPONENTS: &str = "TENON_COMPONENTS";
 
 /// A host over the embedded ERP of a data folder, for work on one tenant.
 pub fn host(data: &Path, tenant: &TenantId) -> anyhow::Result<Host> {
-    let options = HostOptions::new(data.join("compiled"), compiler()?);
+    let options = HostOptions {
+        ledger: Some(Arc::new(Spending::open(data)?)),
+        ..HostOptions::new(data.join("compiled"), compiler()?)
+    };
     Ok(Host::new(Arc::new(erp_of(data, tenant)?), options)?)
 }
 

@@ -292,17 +292,47 @@ pub fn give_up(db: &Connection, id: i64, reason: &Told) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Gives the webhooks of a connection that were given up another chance.
+/// Gives the webhooks of a connection that were given up another chance, all or one.
 pub fn retry(
     db: &Connection,
     tenant: &TenantId,
     connection: &ConnectionId,
+    only: Option<i64>,
 ) -> Result<u64, Failure> {
     let sql = "UPDATE OR IGNORE webhooks SET attempts = 0, due_at = 0, error = NULL,
                    why = NULL
-               WHERE tenant = ?1 AND connection = ?2 AND error IS NOT NULL";
-    let retried = db.execute(sql, [tenant.as_str(), connection.as_str()])?;
+               WHERE tenant = ?1 AND connection = ?2 AND error IS NOT NULL
+                   AND (?3 IS NULL OR id = ?3)";
+    let retried = db.execute(sql, params![tenant.as_str(), connection.as_str(), only])?;
     Ok(retried as u64)
+}
+
+/// Forgets a webhook of a connection that was given up; tells whether it was there.
+pub fn drop_given_up(
+    db: &Connection,
+    tenant: &TenantId,
+    connection: &ConnectionId,
+    id: i64,
+) -> rusqlite::Result<bool> {
+    let sql = "DELETE FROM webhooks
+               WHERE tenant = ?1 AND connection = ?2 AND id = ?3 AND error IS NOT NULL";
+    let removed = db.execute(sql, params![tenant.as_str(), connection.as_str(), id])?;
+    Ok(removed > 0)
+}
+
+/// How many webhooks of a connection were given up.
+pub fn count_given_up(
+    db: &Connection,
+    tenant: &TenantId,
+    connection: &ConnectionId,
+) -> rusqlite::Result<u64> {
+    let count: i64 = db
+        .prepare_cached(
+            "SELECT count(*) FROM webhooks INDEXED BY webhooks_given_up
+             WHERE tenant = ?1 AND connection = ?2 AND error IS NOT NULL",
+        )?
+        .query_row([tenant.as_str(), connection.as_str()], |row| row.get(0))?;
+    Ok(count.unsigned_abs())
 }
 
 /// The webhooks of a connection that were given up, the oldest first: those behind `after`.
@@ -548,7 +578,7 @@ mod tests {
         assert_eq!(Told::by_connector("it crashed"), listed[0].error);
         assert_eq!((2, at(0)), (listed[0].attempts, listed[0].received_at));
         assert_eq!(1, counts(db).unwrap().given_up);
-        assert_eq!(1, retry(db, tenant, connection).unwrap());
+        assert_eq!(1, retry(db, tenant, connection, None).unwrap());
         assert_eq!(Some(1), begin(db, due.id).unwrap());
         assert!(
             given_up(db, tenant, connection, None, 10)

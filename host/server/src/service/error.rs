@@ -47,6 +47,8 @@ pub enum What {
     Binding,
     /// Something that a run asked people.
     Question,
+    /// A webhook that was given up.
+    Webhook,
 }
 
 impl fmt::Display for What {
@@ -67,6 +69,7 @@ impl fmt::Display for What {
             What::Token => "token",
             What::Binding => "binding",
             What::Question => "question",
+            What::Webhook => "webhook",
         })
     }
 }

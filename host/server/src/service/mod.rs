@@ -49,6 +49,7 @@ use crate::control::{Failure, SharedControl, audit, runs, tokens};
 use crate::hooks::Inbox;
 use crate::observe::Metrics;
 use crate::queue::{Leases, Queue, SqliteQueue};
+use crate::spending::Spending;
 use crate::told::TEXTS;
 use crate::vault;
 use crate::versions::{SignaturePolicy, Store};
@@ -208,6 +209,7 @@ impl Service {
             platform,
             HostOptions {
                 network: options.network.clone(),
+                ledger: Some(Arc::new(Spending::open(&options.data)?)),
                 runs: options.runs + LOOKS + MOMENTS,
                 ..HostOptions::new(options.data.join("compiled"), options.compiler.clone())
             },

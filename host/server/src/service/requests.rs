@@ -202,7 +202,7 @@ impl Service {
             .control()
             .write(move |db| {
                 let webhooks = match only {
-                    None => webhooks::retry(db, &owner, &id)?,
+                    None => webhooks::retry(db, &owner, &id, None)?,
                     Some(_) => 0,
                 };
                 let retried = requests + webhooks;
@@ -216,6 +216,56 @@ impl Service {
         Ok(retried)
     }
 
+    /// Lets webhooks be read again that were given up, all or one. Answers how many.
+    pub async fn retry_given_up(
+        &self,
+        actor: &str,
+        tenant: &TenantId,
+        connection: &ConnectionId,
+        only: Option<i64>,
+    ) -> Result<u64, Error> {
+        self.stored(tenant, connection).await?;
+        let (actor, owner, id) = (actor.to_owned(), tenant.clone(), connection.clone());
+        let retried = self
+            .control()
+            .write(move |db| {
+                let retried = webhooks::retry(db, &owner, &id, only)?;
+                if let (Some(webhook), 0) = (only, retried) {
+                    return Err(Error::not_found(What::Webhook, webhook));
+                }
+                let detail = json!({ "retried": retried });
+                let note = note(&actor, (Some(&owner), Some(&id)), "webhook.retry", detail);
+                audit::note(db, &note, Timestamp::now())?;
+                Ok(retried)
+            })
+            .await?;
+        self.inbox().look();
+        Ok(retried)
+    }
+
+    /// Forgets a webhook that was given up.
+    pub async fn remove_given_up(
+        &self,
+        actor: &str,
+        tenant: &TenantId,
+        connection: &ConnectionId,
+        webhook: i64,
+    ) -> Result<(), Error> {
+        self.stored(tenant, connection).await?;
+        let (actor, owner, id) = (actor.to_owned(), tenant.clone(), connection.clone());
+        self.control()
+            .write(move |db| {
+                if !webhooks::drop_given_up(db, &owner, &id, webhook)? {
+                    return Err(Error::not_found(What::Webhook, webhook));
+                }
+                let detail = json!({ "webhook": webhook });
+                let note = note(&actor, (Some(&owner), Some(&id)), "webhook.remove", detail);
+                audit::note(db, &note, Timestamp::now())?;
+                Ok(())
+            })
+            .await
+    }
+
     /// Gives webhooks another chance that were given up: another version is to read them now.
     pub(super) async fn retry_webhooks(
         &self,
@@ -224,7 +274,7 @@ impl Service {
     ) -> Result<(), Error> {
         let (owner, id) = (tenant.clone(), connection.clone());
         self.control()
-            .write(move |db| Ok::<_, Error>(webhooks::retry(db, &owner, &id)?))
+            .write(move |db| Ok::<_, Error>(webhooks::retry(db, &owner, &id, None)?))
             .await?;
         self.inbox().look();
         Ok(())

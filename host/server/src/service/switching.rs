@@ -95,7 +95,7 @@ impl Service {
                 let on = on.ok_or_else(|| Error::not_found(What::Connection, &id))?;
                 audit::note(db, &note, now)?;
                 questions::switched_on(db, &owner, &id, &open, now)?;
-                webhooks::retry(db, &owner, &id)?;
+                webhooks::retry(db, &owner, &id, None)?;
                 plan_anew(db, &connector.manifest, &on, Keeps::Due, now)
             })
             .await?;
@@ -562,7 +562,7 @@ pub(super) fn go_on(
         Ok::<_, Error>(())
     })?;
     if let Some(on) = on {
-        webhooks::retry(db, tenant, connection)?;
+        webhooks::retry(db, tenant, connection, None)?;
         plan_anew(db, manifest, &on, Keeps::Due, now)?;
     }
     Ok(())

@@ -23,6 +23,7 @@ pub const CALLER: &str = "/tenants/shop/connections/caller";
 /// | `/held`, `/clean` | nothing, while it holds requests |
 /// | `/down` | that it is down, and will be up in a minute; nothing bad when it holds no requests |
 /// | `/busy` | that it had too many requests, and that the next one may come in two hours |
+/// | `/closed` | that it is down, and will be up in two hours |
 /// | all else | nothing bad |
 pub struct Counterpart {
     /// Where it is.
@@ -102,6 +103,10 @@ async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response
         "/busy" => {
             let later = [(header::RETRY_AFTER, "7200")];
             (StatusCode::TOO_MANY_REQUESTS, later).into_response()
+        }
+        "/closed" => {
+            let later = [(header::RETRY_AFTER, "7200")];
+            (StatusCode::SERVICE_UNAVAILABLE, later).into_response()
         }
         _ => "good".into_response(),
     }

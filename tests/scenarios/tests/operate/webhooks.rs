@@ -141,6 +141,55 @@ async fn a_body_that_is_too_large_is_refused_and_one_that_no_connector_reads_wai
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn given_up_webhooks_are_listed_counted_read_again_and_removed() {
+    let server = server(&[]).await;
+    let url = callback(&server).await;
+    let garbage = async |byte| {
+        let sent = server
+            .client()
+            .post(format!("{url}orders"))
+            .body(vec![0xff, byte]);
+        assert!(sent.send().await.expect("an answer").status().is_success());
+    };
+    garbage(1).await;
+    garbage(2).await;
+    let count = |wanted: u64| move |connection: &Value| connection["given_up_webhooks"] == wanted;
+    let connection = server.until(LEDGER, count(2)).await;
+    assert_eq!(0, connection["dead"], "{connection:#}");
+    let path = format!("{LEDGER}/webhooks");
+    let first = server.get(&format!("{path}?limit=1")).await;
+    let webhook = &first["items"][0];
+    assert_eq!(
+        json!(["orders", 1]),
+        json!([webhook["topic"], webhook["attempts"]])
+    );
+    let error = webhook["error"].as_str().expect("a reason");
+    assert!(error.contains("the body is not text"), "{error}");
+    let next = first["next"].as_str().expect("more");
+    let second = server.get(&format!("{path}?limit=1&after={next}")).await;
+    let second = second["items"][0]["id"].as_i64().expect("a webhook");
+    // It is no better the second time, and so it is given up again.
+    let retried = server
+        .post(&format!("{path}/{second}/retry"), Value::Null)
+        .await;
+    assert_eq!(1, retried["retried"]);
+    server.until(LEDGER, count(2)).await;
+    let retried = server.post(&format!("{path}/retry"), Value::Null).await;
+    assert_eq!(2, retried["retried"]);
+    server.until(LEDGER, count(2)).await;
+    let path = format!("{path}/{second}");
+    server.api("DELETE", &path, Value::Null).await;
+    assert_eq!(1, server.get(LEDGER).await["given_up_webhooks"]);
+    for (method, path) in [("DELETE", path.clone()), ("POST", format!("{path}/retry"))] {
+        let gone = server.try_api(method, &path, Value::Null).await;
+        assert_eq!(
+            (404, "not_found"),
+            (gone.status, gone.body["code"].as_str().expect("a code"))
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn events_of_the_platform_reach_the_jobs_that_listen_to_them() {
     let server = server(&[]).await;
     let events = "/tenants/shop/events";

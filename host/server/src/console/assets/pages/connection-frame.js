@@ -51,7 +51,7 @@ export function ConnectionPage({ tenant, connection, title, of, children }) {
   const crumbs = [[tenant, link`/tenants/${tenant}`], [of.value?.connection.title || connection, link`/tenants/${tenant}/connections/${connection}`]];
   const shown = of.value?.connection;
   return html`<${Page} title=${title} crumbs=${crumbs} badge=${shown && html`<${Badge} group="state" name=${shown.running ? "running" : shown.state} />`}
-    nav=${html`<${Tabs} tenant=${tenant} connection=${connection} counts=${{ failed: shown?.failed_records, queue: shown?.dead }} />`}>
+    nav=${html`<${Tabs} tenant=${tenant} connection=${connection} counts=${{ failed: shown?.failed_records, queue: shown && shown.dead + shown.given_up_webhooks }} />`}>
     <${Answer} of=${of}>${children}<//>
   <//>`;
 }

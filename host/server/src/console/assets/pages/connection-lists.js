@@ -108,7 +108,42 @@ export function Queue({ tenant, connection, query, may }) {
               <${Asks} kind="quiet" label=${t("remove")} question=${t("queue.remove_question")} on=${() => drop(one.id)} done=${t("removed")} />` }]
           : []),
       ]} />
-    <//>`}<//>`;
+    <//>
+    <${GivenUp} ...${{ base, may, again: of.again }} connection=${shown} />`}<//>`;
+}
+
+/** Webhooks that no run came of; nothing where there is none. */
+function GivenUp({ base, connection, may, again }) {
+  const [turn, setTurn] = useState(0);
+  const changed = () => {
+    setTurn((before) => before + 1);
+    again();
+  };
+  const retry = async (id) => {
+    const { retried } = await post(id ? `${base}/webhooks/${id}/retry` : `${base}/webhooks/retry`);
+    changed();
+    return retried;
+  };
+  if (!connection.given_up_webhooks && !turn) return null;
+  const retried = (count) => t("webhooks.retried", { count });
+  return html`<${Section} title=${t("webhooks.title")} lead=${t("webhooks.lead")}
+    actions=${may.operate && connection.given_up_webhooks > 0 && html`<${Act} on=${() => retry()} done=${retried}>${t("webhooks.retry_all")}<//>`}>
+    <${List} path=${`${base}/webhooks`} turn=${turn} every=${5000} caption=${t("webhooks.title")} keyOf=${(one) => one.id} empty=${t("webhooks.none")} columns=${[
+      { title: t("webhooks.received_at"), cell: (one) => moment(one.received_at) },
+      { title: t("webhooks.topic"), cell: (one) => (one.topic ? html`<code>${one.topic}</code>` : "–") },
+      { title: t("attempts"), kind: "number", cell: (one) => number(one.attempts) },
+      { title: t("error"), kind: "wide", cell: (one) => html`<${Said} text=${one.error} why=${one.why} base=${base} />` },
+      ...(may.operate
+        ? [{ title: "", kind: "buttons", cell: (one) => html`
+            <${Act} on=${() => retry(one.id)} done=${retried}>${t("retry")}<//>
+            <${Asks} kind="quiet" label=${t("remove")} question=${t("webhooks.remove_question")} done=${t("removed")}
+              on=${async () => {
+                await remove(`${base}/webhooks/${one.id}`);
+                changed();
+              }} />` }]
+        : []),
+    ]} />
+  <//>`;
 }
 
 export function Failed({ tenant, connection, may }) {

@@ -19,7 +19,7 @@ export function Overview({ tenant, connection, may }) {
   const crumbs = [[tenant, link`/tenants/${tenant}`]];
   return html`<${Page} title=${shown?.title || connection} crumbs=${crumbs}
     badge=${shown && html`<${Badge} group="state" name=${shown.state} />`}
-    nav=${html`<${Tabs} tenant=${tenant} connection=${connection} counts=${{ failed: shown?.failed_records, queue: shown?.dead }} />`}>
+    nav=${html`<${Tabs} tenant=${tenant} connection=${connection} counts=${{ failed: shown?.failed_records, queue: shown && shown.dead + shown.given_up_webhooks }} />`}>
     <${Answer} of=${of}>${(value) => html`
       <${Questions} ...${value} may=${may} again=${of.again} />
       <${State} ...${value} may=${may} again=${of.again} />
@@ -53,6 +53,7 @@ function State({ connection, may, again }) {
       [t("state.enabled_at"), connection.enabled_at && moment(connection.enabled_at)],
       [t("state.waiting"), html`<a href=${`#${base}/queue`}>${number(connection.waiting)}</a>`],
       [t("dead_requests"), html`<a href=${`#${base}/queue?state=dead`}>${number(connection.dead)}</a>`],
+      [t("webhooks.title"), html`<a href=${`#${base}/queue`}>${number(connection.given_up_webhooks)}</a>`],
       [t("failed_records"), html`<a href=${`#${base}/failed`}>${number(connection.failed_records)}</a>`],
     ]} />
   <//>`;
