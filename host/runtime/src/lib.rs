@@ -72,8 +72,8 @@ pub use account::FoundAccount;
 pub use compiler::{CompileError, Compiler, CompilerProcess, compile_stdin};
 pub use connector::{CONTRACT, Connector, InstallError};
 pub use egress::{
-    BreakerPolicy, BudgetUse, EgressError, EgressSettings, Forbidden, Grants, NetworkError,
-    Refusal, RetryPolicy,
+    BadHostPattern, BreakerPolicy, BudgetUse, EgressError, EgressSettings, Forbidden, Grants,
+    GuardedResolver, HostPattern, NetworkError, Refusal, RetryPolicy, check_literal,
 };
 pub use host::{CallError, ConnectError, Connection, ConnectionSpec, Host, StartError};
 pub use limits::{BadLimit, Limits};

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use crate::compiler::Compiler;
+use crate::egress::HostPattern;
 
 /// What a host needs to know about the machine and the network it stands in.
 #[derive(Clone, Debug)]
@@ -27,6 +28,8 @@ pub struct NetworkOptions {
     pub name_servers: Vec<SocketAddr>,
     /// Certificates in PEM that are trusted as roots beside the system's, such as a company's own.
     pub trusted_roots: Vec<Vec<u8>>,
+    /// The hosts that connections may go to at all; any when none.
+    pub hosts: Option<Vec<HostPattern>>,
 }
 
 impl HostOptions {

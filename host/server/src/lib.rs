@@ -5,6 +5,7 @@
 //! of it over HTTP. The program `tenon` is this library over the embedded ERP.
 
 pub mod api;
+mod belonging;
 pub mod cli;
 pub mod console;
 pub mod control;

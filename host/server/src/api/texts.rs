@@ -107,6 +107,7 @@ pub const STATUSES: &[(&str, StatusCode)] = &[
     ("question_expired", StatusCode::CONFLICT),
     ("question_answered", StatusCode::CONFLICT),
     ("credential_missing", StatusCode::UNPROCESSABLE_ENTITY),
+    ("credential_again", StatusCode::UNPROCESSABLE_ENTITY),
     ("bad_component", StatusCode::UNPROCESSABLE_ENTITY),
     ("check_failed", StatusCode::UNPROCESSABLE_ENTITY),
     ("refused", StatusCode::UNPROCESSABLE_ENTITY),

@@ -1,10 +1,13 @@
 //! Sealed credentials by their places. Nothing here has a key: to this table they are bytes.
 
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension as _, params};
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use serde::Serialize;
 use tenon_host::CredentialPlace;
 use tenon_host::ids::{ConnectionId, TenantId};
+
+use super::columns;
+use crate::belonging::Belongs;
 
 /// A stored credential.
 pub struct Stored {
@@ -13,6 +16,8 @@ pub struct Stored {
     name: String,
     /// What is stored.
     pub sealed: Vec<u8>,
+    /// Where it may be sent; none when that is not known yet.
+    pub belongs: Option<Belongs>,
 }
 
 impl Stored {
@@ -35,6 +40,19 @@ pub struct Listed {
     pub name: String,
     /// When it was set.
     pub changed_at: Timestamp,
+    /// Where it may be sent; none when that is not known yet.
+    #[serde(skip)]
+    pub belongs: Option<Belongs>,
+}
+
+/// A stored credential of a connection.
+pub struct Named {
+    /// Its name in the connector's manifest.
+    pub name: String,
+    /// What is stored.
+    pub sealed: Vec<u8>,
+    /// Where it may be sent; none when that is not known yet.
+    pub belongs: Option<Belongs>,
 }
 
 /// Stores a credential in place of the one that is there.
@@ -42,42 +60,76 @@ pub fn put(
     db: &Connection,
     place: CredentialPlace<'_>,
     sealed: &[u8],
+    belongs: Option<&Belongs>,
     now: Timestamp,
 ) -> rusqlite::Result<()> {
     db.execute(
-        "INSERT INTO credentials VALUES (?1, ?2, ?3, ?4, ?5)
-         ON CONFLICT DO UPDATE SET sealed = excluded.sealed, changed_at = excluded.changed_at",
+        "INSERT INTO credentials (tenant, connection, name, sealed, changed_at, belongs)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+         ON CONFLICT DO UPDATE SET sealed = excluded.sealed, changed_at = excluded.changed_at,
+             belongs = excluded.belongs",
         params![
             place.tenant.as_str(),
             place.connection.as_str(),
             place.name,
             sealed,
             now.as_millisecond(),
+            belongs.map(columns::to_json).transpose()?,
         ],
     )
     .map(drop)
 }
 
-/// The sealed credential of a place.
-pub fn get(db: &Connection, place: CredentialPlace<'_>) -> rusqlite::Result<Option<Vec<u8>>> {
+/// Takes down where a credential may be sent.
+pub fn set_belongs(
+    db: &Connection,
+    place: CredentialPlace<'_>,
+    belongs: &Belongs,
+) -> rusqlite::Result<()> {
+    let [tenant, connection, name] = key(&place);
     db.prepare_cached(
-        "SELECT sealed FROM credentials WHERE tenant = ?1 AND connection = ?2 AND name = ?3",
+        "UPDATE credentials SET belongs = ?4 WHERE tenant = ?1 AND connection = ?2 AND name = ?3",
     )?
-    .query_row(key(&place), |row| row.get(0))
+    .execute([tenant, connection, name, &columns::to_json(belongs)?])?;
+    Ok(())
+}
+
+/// The sealed credential of a place.
+pub fn get(db: &Connection, place: CredentialPlace<'_>) -> rusqlite::Result<Option<Named>> {
+    db.prepare_cached(
+        "SELECT name, sealed, belongs FROM credentials
+         WHERE tenant = ?1 AND connection = ?2 AND name = ?3",
+    )?
+    .query_row(key(&place), named)
     .optional()
 }
 
-/// The sealed credentials of a connection, by name.
+/// The sealed credentials of a connection.
 pub fn of_connection(
     db: &Connection,
     tenant: &TenantId,
     connection: &ConnectionId,
-) -> rusqlite::Result<Vec<(String, Vec<u8>)>> {
-    db.prepare_cached("SELECT name, sealed FROM credentials WHERE tenant = ?1 AND connection = ?2")?
-        .query_map([tenant.as_str(), connection.as_str()], |row| {
-            Ok((row.get(0)?, row.get(1)?))
-        })?
-        .collect()
+) -> rusqlite::Result<Vec<Named>> {
+    db.prepare_cached(
+        "SELECT name, sealed, belongs FROM credentials WHERE tenant = ?1 AND connection = ?2",
+    )?
+    .query_map([tenant.as_str(), connection.as_str()], named)?
+    .collect()
+}
+
+fn named(row: &Row<'_>) -> rusqlite::Result<Named> {
+    Ok(Named {
+        name: row.get("name")?,
+        sealed: row.get("sealed")?,
+        belongs: belongs(row)?,
+    })
+}
+
+fn belongs(row: &Row<'_>) -> rusqlite::Result<Option<Belongs>> {
+    match row.get::<_, Option<String>>("belongs")? {
+        Some(_) => columns::json(row, "belongs").map(Some),
+        None => Ok(None),
+    }
 }
 
 /// Puts the same credential, sealed anew, in its place.
@@ -102,7 +154,7 @@ pub fn remove(db: &Connection, place: CredentialPlace<'_>) -> rusqlite::Result<b
 /// The credentials of a tenant, by connection and name.
 pub fn list(db: &Connection, tenant: &TenantId) -> anyhow::Result<Vec<Listed>> {
     let mut statement = db.prepare(
-        "SELECT connection, name, changed_at FROM credentials WHERE tenant = ?1
+        "SELECT connection, name, changed_at, belongs FROM credentials WHERE tenant = ?1
          ORDER BY connection, name",
     )?;
     let mut rows = statement.query([tenant.as_str()])?;
@@ -112,6 +164,7 @@ pub fn list(db: &Connection, tenant: &TenantId) -> anyhow::Result<Vec<Listed>> {
             connection: row.get(0)?,
             name: row.get(1)?,
             changed_at: Timestamp::from_millisecond(row.get(2)?)?,
+            belongs: belongs(row)?,
         });
     }
     Ok(listed)
@@ -119,7 +172,8 @@ pub fn list(db: &Connection, tenant: &TenantId) -> anyhow::Result<Vec<Listed>> {
 
 /// All credentials of all tenants.
 pub fn all(db: &Connection) -> anyhow::Result<Vec<Stored>> {
-    let mut statement = db.prepare("SELECT tenant, connection, name, sealed FROM credentials")?;
+    let mut statement =
+        db.prepare("SELECT tenant, connection, name, sealed, belongs FROM credentials")?;
     let mut rows = statement.query([])?;
     let mut stored = Vec::new();
     while let Some(row) = rows.next()? {
@@ -128,6 +182,7 @@ pub fn all(db: &Connection) -> anyhow::Result<Vec<Stored>> {
             connection: row.get::<_, String>(1)?.parse()?,
             name: row.get(2)?,
             sealed: row.get(3)?,
+            belongs: belongs(row)?,
         });
     }
     Ok(stored)

@@ -15,6 +15,8 @@ const STEPS: &[M<'static>] = &[
     M::up(SEEN),
     M::up(REASONS),
     M::up(MODES),
+    M::up(BELONGING),
+    M::up(HOSTS),
 ];
 
 /// What brings a database up to date.
@@ -439,6 +441,20 @@ ALTER TABLE changes ADD COLUMN side TEXT NOT NULL DEFAULT 'counterpart';
 ALTER TABLE changes ADD COLUMN key TEXT;
 ALTER TABLE changes ADD COLUMN label TEXT;
 ALTER TABLE changes ADD COLUMN change TEXT NOT NULL DEFAULT 'updated';
+";
+
+/// Where a credential may be sent, as a JSON list of origins; what the manifest itself says is `""`.
+/// Null for one that no connection uses yet, and for those from before until the server has started.
+const BELONGING: &str = "
+ALTER TABLE credentials ADD COLUMN belongs TEXT;
+";
+
+/// The hosts that connections of a connector may go to, where the platform has fixed them: a JSON list.
+const HOSTS: &str = "
+CREATE TABLE connector_hosts (
+    connector TEXT PRIMARY KEY,
+    hosts TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
 ";
 
 #[cfg(test)]

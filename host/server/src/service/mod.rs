@@ -43,7 +43,8 @@ pub use requests::{Asked, Named};
 pub use tenants::{LANGUAGES, NewTenant, TenantChange};
 pub use upgrading::{Component, Upgraded, Which};
 
-use crate::control::{SharedControl, audit, runs};
+use crate::belonging;
+use crate::control::{Failure, SharedControl, audit, runs};
 use crate::hooks::Inbox;
 use crate::observe::Metrics;
 use crate::queue::{Leases, Queue, SqliteQueue};
@@ -77,6 +78,10 @@ pub struct ServiceOptions {
     pub signatures: SignaturePolicy,
     /// Registries that are asked over plain http, as `host:port`; for local testing.
     pub plain_registries: Vec<String>,
+    /// Registries that are asked at all, as `host` or `host:port`; any at a public address when empty.
+    pub registries: Vec<String>,
+    /// The folder from which components are installed by their paths; none are without it.
+    pub source_root: Option<PathBuf>,
     /// A file with logins for registries, in the format of Docker's `config.json`.
     pub registry_logins: Option<PathBuf>,
 }
@@ -97,6 +102,8 @@ impl ServiceOptions {
             trial_failures: 2,
             signatures: SignaturePolicy::default(),
             plain_registries: Vec::new(),
+            registries: Vec::new(),
+            source_root: None,
             registry_logins: None,
         }
     }
@@ -232,7 +239,10 @@ impl Service {
     async fn recover(&self) -> Result<(), Error> {
         let now = Timestamp::now();
         self.control()
-            .write(move |db| Ok::<_, Error>(runs::end_left_behind(db, now)?))
+            .write(move |db| {
+                belonging::settle(db).map_err(Failure::new)?;
+                Ok::<_, Error>(runs::end_left_behind(db, now)?)
+            })
             .await?;
         self.queue().recover(Leases::All, now).await?;
         self.end_broken_upgrades().await
