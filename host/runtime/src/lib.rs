@@ -72,8 +72,9 @@ pub use account::FoundAccount;
 pub use compiler::{CompileError, Compiler, CompilerProcess, compile_stdin};
 pub use connector::{CONTRACT, Connector, InstallError};
 pub use egress::{
-    BreakerPolicy, BudgetUse, EgressError, EgressSettings, Forbidden, Grants, Ledger, LedgerError,
-    NetworkError, Noted, Refusal, RetryPolicy,
+    BadHostPattern, BreakerPolicy, BudgetUse, EgressError, EgressSettings, Forbidden, Grants,
+    GuardedResolver, HostPattern, Ledger, LedgerError, NetworkError, Noted, Refusal, RetryPolicy,
+    check_literal,
 };
 pub use host::{CallError, ConnectError, Connection, ConnectionSpec, Host, StartError};
 pub use limits::{BadLimit, Limits};

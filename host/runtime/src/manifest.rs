@@ -526,7 +526,7 @@ impl Credential {
 
 impl Endpoint {
     /// The setting that its address is in.
-    fn setting(&self) -> Option<&str> {
+    pub fn setting(&self) -> Option<&str> {
         self.origin
             .strip_prefix("{settings.")
             .and_then(|rest| rest.strip_suffix('}'))

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::compiler::Compiler;
-use crate::egress::Ledger;
+use crate::egress::{HostPattern, Ledger};
 
 /// What a host needs to know about the machine and the network it stands in.
 #[derive(Clone, Debug)]
@@ -32,6 +32,8 @@ pub struct NetworkOptions {
     pub name_servers: Vec<SocketAddr>,
     /// Certificates in PEM that are trusted as roots beside the system's, such as a company's own.
     pub trusted_roots: Vec<Vec<u8>>,
+    /// The hosts that connections may go to at all; any when none.
+    pub hosts: Option<Vec<HostPattern>>,
 }
 
 impl HostOptions {

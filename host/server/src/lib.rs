@@ -6,6 +6,7 @@
 
 pub mod api;
 mod backup;
+mod belonging;
 pub mod cli;
 pub mod console;
 pub mod control;

@@ -16,8 +16,9 @@ use tenon_host::ids::{ConnectionId, TenantId};
 use tenon_host::seal::OpenError;
 use tenon_host::{CredentialPlace, SealingKeys, Secret};
 
+use crate::belonging::{self, Belongs};
 use crate::control::audit::{self, COMMAND_LINE};
-use crate::control::credentials::{self, Stored};
+use crate::control::credentials::{self, Named, Stored};
 use crate::control::{Control, Failure, SharedControl};
 use crate::key::{KeyFile, KeySource, KeyTrouble};
 
@@ -25,6 +26,14 @@ use crate::key::{KeyFile, KeySource, KeyTrouble};
 pub struct Vault {
     control: Control,
     source: KeySource,
+}
+
+/// An opened credential.
+pub struct Kept {
+    /// What it is.
+    pub secret: Secret,
+    /// Where it may be sent; anywhere when none.
+    pub belongs: Option<Belongs>,
 }
 
 /// The stored ones among these credentials of a connection.
@@ -37,10 +46,11 @@ pub fn stored(
     if names.is_empty() {
         return Ok(HashMap::new());
     }
-    match Vault::open_existing(data)? {
-        Some(mut vault) => vault.secrets(tenant, connection, names),
-        None => Ok(HashMap::new()),
-    }
+    let Some(mut vault) = Vault::open_existing(data)? else {
+        return Ok(HashMap::new());
+    };
+    let kept = vault.secrets(tenant, connection, names)?.into_iter();
+    Ok(kept.map(|(name, kept)| (name, kept.secret)).collect())
 }
 
 /// Stores a credential in place of the one that is there. The caller has the lock of the database.
@@ -101,7 +111,7 @@ pub async fn shared(
     tenant: TenantId,
     connection: ConnectionId,
     names: Vec<String>,
-) -> Result<HashMap<String, Secret>, Trouble> {
+) -> Result<HashMap<String, Kept>, Trouble> {
     let look = {
         let data = data.to_owned();
         move |db: &Connection| {
@@ -127,7 +137,7 @@ pub fn all_of(
     data: &Path,
     tenant: &TenantId,
     connection: &ConnectionId,
-) -> anyhow::Result<HashMap<String, Secret>> {
+) -> anyhow::Result<HashMap<String, Kept>> {
     let sealed = credentials::of_connection(db, tenant, connection)?;
     unseal_all(&KeySource::of(data), tenant, connection, sealed)
 }
@@ -140,7 +150,9 @@ fn seal(
 ) -> anyhow::Result<()> {
     let keys = source.keys_or_first(db, credentials::is_empty(db)?)?;
     let sealed = keys.seal(place, secret);
-    Ok(credentials::put(db, place, &sealed, Timestamp::now())?)
+    let belongs = belonging::now(db, place)?;
+    let now = Timestamp::now();
+    Ok(credentials::put(db, place, &sealed, belongs.as_ref(), now)?)
 }
 
 fn unseal(
@@ -149,7 +161,7 @@ fn unseal(
     tenant: &TenantId,
     connection: &ConnectionId,
     names: &[&str],
-) -> anyhow::Result<HashMap<String, Secret>> {
+) -> anyhow::Result<HashMap<String, Kept>> {
     let mut sealed = Vec::new();
     for &name in names {
         let place = CredentialPlace {
@@ -157,7 +169,7 @@ fn unseal(
             connection,
             name,
         };
-        sealed.extend(credentials::get(db, place)?.map(|sealed| (name.to_owned(), sealed)));
+        sealed.extend(credentials::get(db, place)?);
     }
     unseal_all(source, tenant, connection, sealed)
 }
@@ -166,20 +178,23 @@ fn unseal_all(
     source: &KeySource,
     tenant: &TenantId,
     connection: &ConnectionId,
-    sealed: Vec<(String, Vec<u8>)>,
-) -> anyhow::Result<HashMap<String, Secret>> {
+    sealed: Vec<Named>,
+) -> anyhow::Result<HashMap<String, Kept>> {
     if sealed.is_empty() {
         return Ok(HashMap::new());
     }
     let keys = source.keys()?;
-    let open = |(name, sealed): (String, Vec<u8>)| {
+    let open = |one: Named| {
         let place = CredentialPlace {
             tenant,
             connection,
-            name: &name,
+            name: &one.name,
         };
-        let secret = open(&keys, source, place, &sealed)?;
-        Ok((name, secret))
+        let kept = Kept {
+            secret: open(&keys, source, place, &one.sealed)?,
+            belongs: one.belongs,
+        };
+        Ok((one.name, kept))
     };
     sealed.into_iter().map(open).collect()
 }
@@ -228,7 +243,7 @@ impl Vault {
         tenant: &TenantId,
         connection: &ConnectionId,
         names: &[&str],
-    ) -> anyhow::Result<HashMap<String, Secret>> {
+    ) -> anyhow::Result<HashMap<String, Kept>> {
         (self.control).alone(|db| unseal(db, &self.source, tenant, connection, names))
     }
 

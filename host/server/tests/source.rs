@@ -26,6 +26,14 @@ const OF_ANOTHER: &str = include_str!("signatures/of_another.minisig");
 
 const SIGNATURE: &str = "application/vnd.tenon.minisig";
 
+/// Components below a folder.
+fn on_disk(root: &Path) -> SourceOptions {
+    SourceOptions {
+        root: Some(root.to_owned()),
+        ..SourceOptions::default()
+    }
+}
+
 async fn fetch(source: &str, options: &SourceOptions) -> Result<Fetched, SourceError> {
     source.parse::<Source>()?.fetch(options).await
 }
@@ -240,6 +248,7 @@ async fn plain_http_is_spoken_only_with_those_who_are_named_for_it() {
         ),
     ] {
         site.options.plain_http = named;
+        site.options.registries = vec![site.sim.address().to_string()];
         site.sim.reset_counts();
         let error = site.refused(":1").await;
         assert!(matches!(error, SourceError::Unreachable { .. }), "{error}");
@@ -531,7 +540,7 @@ async fn a_file_is_read_with_the_signature_beside_it() {
     ]);
     let options = SourceOptions {
         signatures: signed_by(&[FIRST_KEY]),
-        ..SourceOptions::default()
+        ..on_disk(Path::new("/"))
     };
     let path = fs::canonicalize(folder.path()).unwrap().join("keycrm.wasm");
     // By itself, by a way round, and as the only component of its directory.
@@ -547,7 +556,7 @@ async fn a_file_is_read_with_the_signature_beside_it() {
         refused(&bare, &options).await,
         SourceError::Signature(SignatureError::Missing)
     ));
-    let fetched = fetch(&bare, &SourceOptions::default()).await.unwrap();
+    let fetched = fetch(&bare, &on_disk(Path::new("/"))).await.unwrap();
     assert_eq!((ANOTHER, None), (&*fetched.bytes, fetched.signed_by));
 }
 
@@ -558,7 +567,7 @@ async fn a_file_over_the_limit_is_refused() {
     for (max_bytes, fits) in [(8, true), (7, false), (0, false)] {
         let options = SourceOptions {
             max_bytes,
-            ..SourceOptions::default()
+            ..on_disk(Path::new("/"))
         };
         let fetched = fetch(&path, &options).await;
         assert_eq!(fits, fetched.is_ok());
@@ -577,7 +586,7 @@ async fn a_place_without_just_one_component_says_what_to_do() {
         let from = many.path().join(name);
         fs::rename(&from, from.with_extension("wasm")).unwrap();
     }
-    let options = SourceOptions::default();
+    let options = on_disk(Path::new("/"));
     for (place, expected) in [
         (two.path().to_owned(), "(a.wasm, b.wasm); name one"),
         (many.path().to_owned(), "(a.wasm, b.wasm, c.wasm, …)"),
@@ -622,7 +631,7 @@ async fn an_image_layout_is_read_as_a_registry_is() {
     let place = text(&fs::canonicalize(folder.path()).unwrap());
     let mut options = SourceOptions {
         signatures: signed_by(&[FIRST_KEY]),
-        ..SourceOptions::default()
+        ..on_disk(Path::new("/"))
     };
     let fetched = fetch(&place, &options).await.unwrap();
     assert_eq!((COMPONENT, &place), (&*fetched.bytes, &fetched.source));
@@ -654,9 +663,77 @@ async fn an_image_layout_reads_nothing_outside_of_itself() {
         "manifests": [{ "mediaType": MANIFEST, "digest": "sha256:../../secret", "size": 2 }],
     });
     fs::write(folder.path().join("index.json"), index.to_string()).unwrap();
-    let error = refused(&text(folder.path()), &SourceOptions::default()).await;
+    let error = refused(&text(folder.path()), &on_disk(Path::new("/"))).await;
     assert!(
         matches!(&error, SourceError::Unsuitable { reason, .. } if *reason == Unsuitable::NoDigest),
         "{error}"
     );
+}
+
+#[tokio::test]
+async fn a_path_leads_nowhere_but_into_the_folder_of_components() {
+    let elsewhere = folder(&[
+        ("secret.wasm", COMPONENT),
+        ("components/keycrm.wasm", COMPONENT),
+    ]);
+    let root = elsewhere.path().join("components");
+    let link = root.join("link.wasm");
+    std::os::unix::fs::symlink(elsewhere.path().join("secret.wasm"), &link).unwrap();
+    let options = on_disk(&root);
+    for place in [
+        text(&elsewhere.path().join("secret.wasm")),
+        text(&elsewhere.path().join("absent.wasm")),
+        "../secret.wasm".to_owned(),
+        "../components/keycrm.wasm".to_owned(),
+        "link.wasm".to_owned(),
+    ] {
+        let error = refused(&place, &options).await;
+        assert!(
+            matches!(error, SourceError::Outside { .. }),
+            "{place}: {error}"
+        );
+    }
+    assert_eq!(
+        COMPONENT,
+        fetch("keycrm.wasm", &options).await.unwrap().bytes
+    );
+    let error = refused("keycrm.wasm", &SourceOptions::default()).await;
+    assert!(matches!(error, SourceError::NoRoot), "{error}");
+}
+
+#[tokio::test]
+async fn bytes_that_are_no_component_are_in_no_error() {
+    let folder = folder(&[("notes.wasm", b"own words of a file")]);
+    let error = refused("notes.wasm", &on_disk(folder.path())).await;
+    assert!(error.to_string().contains("is no WebAssembly"), "{error}");
+}
+
+#[tokio::test]
+async fn a_registry_that_nobody_named_is_asked_at_public_addresses_alone() {
+    let site = Site::new(Access::Open);
+    let port = site.sim.address().port();
+    let unnamed = SourceOptions::default();
+    for host in ["127.0.0.1", "localhost"] {
+        let source = format!("oci://{host}:{port}/ns/keycrm:1");
+        let error = refused(&source, &unnamed).await.to_string();
+        assert!(error.contains("an address of this machine"), "{error}");
+    }
+    let metadata = "169.254.169.254".to_owned();
+    let source = format!("oci://{metadata}/ns/keycrm:1");
+    let named = SourceOptions {
+        plain_http: vec![metadata],
+        ..SourceOptions::default()
+    };
+    let error = refused(&source, &named).await.to_string();
+    assert!(error.contains("metadata service"), "{error}");
+    assert!(site.sim.recent_requests().is_empty());
+}
+
+#[tokio::test]
+async fn of_named_registries_no_other_is_asked() {
+    let mut site = Site::new(Access::Open);
+    site.options.registries = vec!["registry.example".to_owned()];
+    assert_eq!(COMPONENT, site.fetch(":1").await.unwrap().bytes);
+    let error = refused("oci://other.example/ns/keycrm:1", &site.options).await;
+    assert!(matches!(error, SourceError::NotListed { .. }), "{error}");
 }

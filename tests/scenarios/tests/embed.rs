@@ -110,8 +110,13 @@ async fn a_platform_answers_for_its_own_pages_and_for_tenon_below_a_prefix() {
         body
     };
     let post = async |path: &str, body: Value| ask(reqwest::Method::POST, path, body).await;
-    let component = target().join("components/scenarios/ledger_1_0.wasm");
-    post("/versions", json!({ "source": component })).await;
+    let component = std::fs::read(target().join("components/scenarios/ledger_1_0.wasm"));
+    let sent = client
+        .post(format!("{mounted}/v1/versions"))
+        .bearer_auth(&token)
+        .header("content-type", "application/wasm")
+        .body(component.expect("a component"));
+    assert_eq!(201, sent.send().await.expect("an answer").status());
     let tenant = json!({
         "id": "shop", "name": "Shop", "time_zone": "UTC", "language": "en", "currency": "UAH"
     });

@@ -80,8 +80,12 @@ fn range(address: IpAddr) -> Option<Range> {
 /// IANA IPv4 Special-Purpose Address Registry; all that is not globally reachable.
 fn range_v4(address: Ipv4Addr) -> Option<Range> {
     Some(match address.octets() {
-        // Amazon, Azure, Google, DigitalOcean and others; Amazon's for containers; Alibaba.
-        [169, 254, 169, 254] | [169, 254, 170, 2] | [100, 100, 100, 200] => Range::Metadata,
+        // Amazon, Azure, Google, DigitalOcean and others; Amazon's for containers and for pods;
+        // Alibaba; Azure's agent of virtual machines, at a public address.
+        [169, 254, 169, 254]
+        | [169, 254, 170, 2 | 23]
+        | [100, 100, 100, 200]
+        | [168, 63, 129, 16] => Range::Metadata,
         [127, ..] => Range::Loopback,
         [10, ..] | [192, 168, ..] | [172, 16..=31, ..] => Range::Private,
         [169, 254, ..] => Range::LinkLocal,
@@ -106,8 +110,8 @@ fn range_v6(address: Ipv6Addr) -> Option<Range> {
     Some(match address.segments() {
         [0, 0, 0, 0, 0, 0, 0, 0] => Range::Reserved,
         [0, 0, 0, 0, 0, 0, 0, 1] => Range::Loopback,
-        // Amazon's metadata service.
-        [0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254] => Range::Metadata,
+        // Amazon's metadata service, and that for pods.
+        [0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254 | 0x23] => Range::Metadata,
         // IPv4-mapped, IPv4-compatible, NAT64: as good or bad as the address inside.
         [0, 0, 0, 0, 0, 0xffff | 0, high, low] | [0x64, 0xff9b, 0, 0, 0, 0, high, low] => {
             return inner(high, low);
@@ -201,8 +205,12 @@ mod tests {
         for address in [
             "169.254.169.254",
             "169.254.170.2",
+            "169.254.170.23",
             "100.100.100.200",
+            "168.63.129.16",
             "fd00:ec2::254",
+            "fd00:ec2::23",
+            "::ffff:168.63.129.16",
             "::ffff:169.254.169.254",
             "::169.254.169.254",
             "64:ff9b::a9fe:a9fe",

@@ -12,6 +12,7 @@ mod breaker;
 mod budget;
 mod exchange;
 mod hints;
+mod hosts;
 mod ledger;
 mod network;
 mod policy;
@@ -38,9 +39,10 @@ pub(crate) use account::Accounts;
 pub use address::Forbidden;
 pub use breaker::BreakerPolicy;
 pub(crate) use exchange::RunEgress;
+pub use hosts::{BadHostPattern, HostPattern};
 pub use ledger::{Ledger, LedgerError, Noted};
 pub(crate) use network::Network;
-pub use network::NetworkError;
+pub use network::{GuardedResolver, NetworkError, check_literal};
 pub use policy::Refusal;
 pub use retry::RetryPolicy;
 
@@ -52,6 +54,8 @@ pub type Grants = Vec<url::Origin>;
 pub struct EgressSettings {
     /// Origins opened beyond the defaults.
     pub grants: Grants,
+    /// The hosts that it may go to; all of those that the host may go to when none.
+    pub hosts: Option<Vec<HostPattern>>,
     /// Lifts the request budget of the manifest.
     pub no_budget: bool,
     /// How often and how long failed requests are repeated.
@@ -66,6 +70,14 @@ pub enum EgressError {
     /// An endpoint has no address.
     #[error(transparent)]
     BadOrigin(#[from] BadOrigin),
+    /// An endpoint is at none of the hosts that connections may go to.
+    #[error("{origin} is not among the hosts that this connection may go to")]
+    HostNotAllowed {
+        /// The endpoint.
+        origin: String,
+        /// The setting that its address is in, where it is in one.
+        setting: Option<String>,
+    },
     /// The secret of a credential cannot stand in a header.
     #[error("the credential `{0}` holds characters that cannot be sent in a header")]
     UnsendableCredential(String),
@@ -85,6 +97,13 @@ impl EgressError {
     pub fn reason(&self) -> Reason {
         match self {
             EgressError::BadOrigin(error) => error.reason(),
+            EgressError::HostNotAllowed { origin, setting } => {
+                let reason = Reason::new("host.endpoint.host-not-allowed").arg("origin", origin);
+                match setting {
+                    Some(setting) => reason.mend(Mend::Setting(setting.clone())),
+                    None => reason,
+                }
+            }
             EgressError::UnsendableCredential(name) => Reason::new("host.credential.unsendable")
                 .arg("name", name)
                 .mend(Mend::Credential(name.clone())),
@@ -161,6 +180,12 @@ impl Egress {
         for endpoint in &manifest.endpoints {
             let address = endpoint.address(settings, &manifest.settings_schema)?;
             let origin = address.origin();
+            if !network.admits(&origin) || !hosts::admits(egress.hosts.as_deref(), &origin) {
+                return Err(EgressError::HostNotAllowed {
+                    origin: origin.ascii_serialization(),
+                    setting: endpoint.setting().map(str::to_owned),
+                });
+            }
             let given = endpoint.credentials.iter().find_map(|name| {
                 let credential = manifest
                     .credentials

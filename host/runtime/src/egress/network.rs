@@ -14,7 +14,8 @@ use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::proto::rr::Name;
 use reqwest::dns::{Addrs, Resolve, Resolving};
 
-use super::address;
+use super::address::{self, Forbidden};
+use super::hosts::{self, HostPattern};
 use crate::options::NetworkOptions;
 
 /// Longest wait for a TCP and TLS connection.
@@ -37,6 +38,7 @@ pub enum NetworkError {
 pub(crate) struct Network {
     resolver: Arc<TokioResolver>,
     roots: Vec<reqwest::Certificate>,
+    hosts: Option<Vec<HostPattern>>,
 }
 
 impl Network {
@@ -50,7 +52,13 @@ impl Network {
         Ok(Network {
             resolver: Arc::new(resolver(&options.name_servers)?),
             roots,
+            hosts: options.hosts.clone(),
         })
+    }
+
+    /// Whether any connection of this host may go there.
+    pub fn admits(&self, origin: &url::Origin) -> bool {
+        hosts::admits(self.hosts.as_deref(), origin)
     }
 
     /// A client with an empty pool, for one endpoint.
@@ -125,6 +133,44 @@ impl Resolve for CheckedResolver {
             }
             Ok(Box::new(answer.into_iter()) as Addrs)
         })
+    }
+}
+
+/// Resolves the names of hosts that are no counterparts, such as a registry, and lets through only what
+/// a connection could reach as well.
+///
+/// It sees names alone: an address that stands in a URL itself is for [`check_literal`].
+pub struct GuardedResolver {
+    resolver: Arc<TokioResolver>,
+    open: Vec<String>,
+}
+
+impl GuardedResolver {
+    /// One that asks the system's DNS servers. `open` are the names at which private addresses are
+    /// fine.
+    pub fn new(open: Vec<String>) -> Result<GuardedResolver, NetworkError> {
+        let resolver = Arc::new(resolver(&[])?);
+        Ok(GuardedResolver { resolver, open })
+    }
+}
+
+impl Resolve for GuardedResolver {
+    fn resolve(&self, name: reqwest::dns::Name) -> Resolving {
+        let resolver = CheckedResolver {
+            resolver: Arc::clone(&self.resolver),
+            granted: self.open.iter().any(|open| open == name.as_str()),
+        };
+        resolver.resolve(name)
+    }
+}
+
+/// Passes a URL with a name, and one with an address that may be dialled. `granted` opens all but
+/// metadata services.
+pub fn check_literal(url: &url::Url, granted: bool) -> Result<(), Forbidden> {
+    match url.host() {
+        Some(url::Host::Ipv4(ip)) => address::check(ip.into(), granted),
+        Some(url::Host::Ipv6(ip)) => address::check(ip.into(), granted),
+        Some(url::Host::Domain(_)) | None => Ok(()),
     }
 }
 

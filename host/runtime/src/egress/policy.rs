@@ -6,13 +6,12 @@
 //! also need a grant by an admin; and the header that carries the credential is the host's alone.
 //! Here an address stands in the URL itself; those behind a name are checked when it is resolved.
 
-use std::net::IpAddr;
-
 use http::header::{AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION};
 use http::{HeaderMap, HeaderName};
-use url::{Host, Origin, Url};
+use url::{Origin, Url};
 
-use super::address::{self, Forbidden};
+use super::address::Forbidden;
+use super::network::check_literal;
 use crate::reason::Reason;
 
 /// An endpoint of a connection, with its address known.
@@ -103,12 +102,7 @@ pub(super) fn admit(
     if !endpoint.granted && url.scheme() != "https" {
         return Err(Refusal::NotHttps(name));
     }
-    let literal = match url.host() {
-        Some(Host::Ipv4(address)) => Some(IpAddr::V4(address)),
-        Some(Host::Ipv6(address)) => Some(IpAddr::V6(address)),
-        Some(Host::Domain(_)) | None => None,
-    };
-    if let Some(Err(forbidden)) = literal.map(|ip| address::check(ip, endpoint.granted)) {
+    if let Err(forbidden) = check_literal(url, endpoint.granted) {
         let origin = name;
         return Err(Refusal::Address { origin, forbidden });
     }

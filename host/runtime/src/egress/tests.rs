@@ -128,6 +128,7 @@ const DAY: u64 = 24 * 60 * 60 * 1000;
 impl Plan<'_> {
     fn to(origin: &str) -> Plan<'_> {
         static PLAIN: NetworkOptions = NetworkOptions {
+            hosts: None,
             name_servers: Vec::new(),
             trusted_roots: Vec::new(),
         };

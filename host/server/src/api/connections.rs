@@ -20,13 +20,15 @@ use super::runs::{RunView, WarningView};
 use super::settings::unfit;
 use super::words::{Spoken, Why};
 use super::{Created, Reply, created, reply};
+use crate::belonging::Belongs;
 use crate::control::connections::{
     self, State as Switched, Stored, Wanted, Window, time_of_day, time_of_day_text,
 };
+use crate::control::credentials::{self, Listed};
 use crate::control::runs::{self, Run};
 use crate::control::tokens::Scope;
 use crate::control::versions::{self, Version};
-use crate::control::{credentials, failed, questions, webhooks};
+use crate::control::{failed, questions, webhooks};
 use crate::service::{ConnectionChange, Error, NewConnection, Running, Service, UnderWay, What};
 
 /// A connector with its settings in a tenant.
@@ -392,8 +394,15 @@ fn sketch(db: &Connection, stored: Stored) -> Result<Sketch, Problem> {
         None => None,
     };
     let listed = credentials::list(db, tenant).map_err(crate::control::Failure::new)?;
+    let is_good = |one: &Listed| {
+        let wanted = |manifest| Belongs::by_stored(manifest, &stored.settings, &one.name);
+        match (&one.belongs, &version) {
+            (Some(belongs), Some(version)) => belongs.covers(&wanted(&version.manifest)),
+            _ => true,
+        }
+    };
     let set: BTreeSet<String> = (listed.into_iter())
-        .filter(|credential| credential.connection == id.as_str())
+        .filter(|credential| credential.connection == id.as_str() && is_good(credential))
         .map(|credential| credential.name)
         .collect();
     let missing = (version.as_ref())

@@ -37,6 +37,7 @@ pub fn base() -> utoipa::openapi::OpenApi {
 const PATH_PARAMETERS: &[(&str, &str, &str, u64)] = &[
     ("tenant", "A tenant.", NAME, 63),
     ("connection", "A connection of the tenant.", NAME, 63),
+    ("connector", "A connector.", WORD, 63),
     ("job", "A job of the connector.", WORD, 63),
     ("action", "An action of the connector.", WORD, 63),
     ("credential", "A credential of the connector.", WORD, 63),

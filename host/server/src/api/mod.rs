@@ -107,6 +107,7 @@ fn operations() -> OpenApiRouter<Service> {
             tenants::delete_tenant
         ))
         .routes(routes!(versions::list_connectors))
+        .routes(routes!(versions::put_hosts))
         .routes(routes!(versions::list_versions, versions::install_version))
         .routes(routes!(versions::get_version, versions::delete_version))
         .routes(routes!(versions::upgrade_many))

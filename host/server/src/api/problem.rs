@@ -349,6 +349,7 @@ mod tests {
                 Error::QuestionExpired,
                 Error::QuestionAnswered,
                 Error::MissingCredential(vec![vec!["x".to_owned()]]),
+                Error::CredentialAgain("x".to_owned()),
                 Error::BadComponent(Reason::new("host.crash.stack-in-memory").into()),
                 Error::Refused(Reason::new("host.crash.stack-in-memory").into()),
                 Error::Unavailable(Reason::new("host.crash.stack-in-memory").into()),

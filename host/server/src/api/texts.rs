@@ -109,6 +109,7 @@ pub const STATUSES: &[(&str, StatusCode)] = &[
     ("credential_missing", StatusCode::UNPROCESSABLE_ENTITY),
     ("key_unusable", StatusCode::UNPROCESSABLE_ENTITY),
     ("leftover", StatusCode::CONFLICT),
+    ("credential_again", StatusCode::UNPROCESSABLE_ENTITY),
     ("bad_component", StatusCode::UNPROCESSABLE_ENTITY),
     ("check_failed", StatusCode::UNPROCESSABLE_ENTITY),
     ("refused", StatusCode::UNPROCESSABLE_ENTITY),

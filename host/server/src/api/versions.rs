@@ -9,8 +9,10 @@ use axum::http::{HeaderMap, StatusCode};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
+use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use tenon_host::HostPattern;
 use tenon_host::ids::{ConnectionId, TenantId};
 use tenon_host::reason::Reason;
 use utoipa::ToSchema;
@@ -40,7 +42,26 @@ pub struct ConnectorView {
     versions: Vec<VersionOfConnector>,
     /// The version that new connections run.
     current: String,
+    /// The hosts that its connections may go to; null for any.
+    hosts: Option<Vec<String>>,
 }
+
+/// The hosts that connections of a connector may go to.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = ConnectorHosts)]
+pub struct HostsBody {
+    /// `api.example.com`; `*.example.com` for all names below it; with `:PORT` at that port alone. Null
+    /// for any host.
+    #[schema(required = true, max_items = 100)]
+    hosts: Option<Vec<HostText>>,
+}
+
+/// Names hosts.
+#[derive(Deserialize, ToSchema)]
+#[serde(transparent)]
+#[schema(value_type = String, min_length = 1, max_length = 300)]
+pub struct HostText(String);
 
 /// A version of a connector.
 #[derive(Serialize, ToSchema)]
@@ -147,6 +168,12 @@ pub struct NotUpgraded {
     why: Option<Why>,
 }
 
+/// The connector of a path.
+#[derive(Deserialize)]
+pub struct ConnectorPath {
+    connector: String,
+}
+
 /// The version of a path.
 #[derive(Deserialize)]
 pub struct DigestPath {
@@ -190,30 +217,58 @@ pub async fn list_connectors(
         .control()
         .read(move |db| {
             let names = versions::connectors(db, after.as_deref(), page::rows(query.limit))?;
-            let with_versions = names.into_iter().map(|name| {
-                let versions = versions::of_connector(db, &name)?;
-                Ok::<_, Problem>((name, versions))
-            });
-            with_versions.collect::<Result<Vec<_>, _>>()
+            let looked = names.into_iter().map(|name| look_at(db, name));
+            looked.collect::<Result<Vec<_>, _>>()
         })
         .await?;
     reply(page::page(
         query.limit,
         rows,
-        |(name, _)| name.clone(),
-        |(name, versions)| connector(name, versions),
+        |one| one.name.clone(),
+        |one| one,
     ))
 }
 
-fn connector(name: String, versions: Vec<Version>) -> ConnectorView {
+/// Fixes the hosts that connections of a connector may go to, whatever their settings say. It holds
+/// from the next run of each connection on; one that would go elsewhere is paused.
+#[utoipa::path(put, path = "/v1/connectors/{connector}/hosts", tag = "versions",
+    request_body = HostsBody,
+    responses((status = 200, description = "The connector", body = ConnectorView)))]
+pub async fn put_hosts(
+    State(service): State<Service>,
+    access: Access<Platform>,
+    Path(path): Path<ConnectorPath>,
+    Json(body): Json<HostsBody>,
+) -> Reply<ConnectorView> {
+    let read = |(number, text): (usize, HostText)| {
+        text.0.parse::<HostPattern>().map_err(|error| {
+            let reason = Reason::new("server.not-a-host").arg("text", &text.0);
+            Error::invalid(format!("/hosts/{number}"), reason.detail(error))
+        })
+    };
+    let hosts = body
+        .hosts
+        .map(|hosts| hosts.into_iter().enumerate().map(read).collect());
+    service
+        .fix_hosts(access.actor(), &path.connector, hosts.transpose()?)
+        .await?;
+    let name = path.connector;
+    let shown = service.control().read(move |db| look_at(db, name)).await?;
+    reply(shown)
+}
+
+fn look_at(db: &Connection, name: String) -> Result<ConnectorView, Problem> {
+    let versions = versions::of_connector(db, &name)?;
+    let hosts = versions::hosts(db, &name)?;
     let newest = versions.first();
     let title = newest.and_then(|version| version.manifest["title"].as_object());
     let title = title
         .into_iter()
         .flatten()
         .filter_map(|(language, text)| Some((language.clone(), text.as_str()?.to_owned())));
-    ConnectorView {
+    Ok(ConnectorView {
         name,
+        hosts: hosts.map(|hosts| hosts.iter().map(HostPattern::to_string).collect()),
         title: title.collect(),
         current: newest
             .map(|version| version.digest.clone())
@@ -225,7 +280,7 @@ fn connector(name: String, versions: Vec<Version>) -> ConnectorView {
                 installed_at: version.installed_at,
             })
             .collect(),
-    }
+    })
 }
 
 /// The installed versions, newest first.

@@ -7,8 +7,8 @@ use std::str::FromStr;
 
 use anyhow::Context as _;
 use clap::{Args as ClapArgs, Parser, Subcommand};
-use tenon_host::Secret;
 use tenon_host::ids::{BadName, ConnectionId, TenantId};
+use tenon_host::{HostPattern, Secret};
 
 use crate::origin::Origin;
 use crate::versions::signature::TrustedKey;
@@ -187,6 +187,17 @@ pub struct Serve {
     /// File with logins for registries, as `docker login` writes it.
     #[arg(long, value_name = "FILE")]
     pub registry_logins: Option<PathBuf>,
+    /// Host that connections may go to, as api.example.com, *.example.com or 10.0.0.5:8080; may be
+    /// given several times. Without it they may go to any.
+    #[arg(long = "allow-host", value_name = "HOST")]
+    pub allowed_hosts: Vec<HostPattern>,
+    /// Folder from which components may be installed by their paths; without it none are.
+    #[arg(long, value_name = "DIR")]
+    pub source_root: Option<PathBuf>,
+    /// Registry from which components may be installed, as host or host:port; may be given several
+    /// times. Without it any at a public address is asked; one that is named may be at a private one.
+    #[arg(long = "registry", value_name = "HOST")]
+    pub registries: Vec<String>,
     /// Write the log as JSON, one object per line.
     #[arg(long)]
     pub log_json: bool,

@@ -93,6 +93,11 @@ async fn open(args: &args::Serve, address: SocketAddr) -> anyhow::Result<Service
     };
     options.plain_registries.clone_from(&args.plain_registries);
     options.registry_logins.clone_from(&args.registry_logins);
+    options.registries.clone_from(&args.registries);
+    options.source_root.clone_from(&args.source_root);
+    if !args.allowed_hosts.is_empty() {
+        options.network.hosts = Some(args.allowed_hosts.clone());
+    }
     if let Some(runs) = args.runs {
         options.runs = runs;
     }

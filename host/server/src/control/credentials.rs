@@ -7,6 +7,7 @@ use tenon_host::CredentialPlace;
 use tenon_host::ids::{ConnectionId, TenantId};
 
 use super::columns;
+use crate::belonging::Belongs;
 
 /// A stored credential.
 pub struct Stored {
@@ -15,6 +16,8 @@ pub struct Stored {
     name: String,
     /// What is stored.
     pub sealed: Vec<u8>,
+    /// Where it may be sent; none when that is not known yet.
+    pub belongs: Option<Belongs>,
 }
 
 impl Stored {
@@ -37,6 +40,19 @@ pub struct Listed {
     pub name: String,
     /// When it was set.
     pub changed_at: Timestamp,
+    /// Where it may be sent; none when that is not known yet.
+    #[serde(skip)]
+    pub belongs: Option<Belongs>,
+}
+
+/// A stored credential of a connection.
+pub struct Named {
+    /// Its name in the connector's manifest.
+    pub name: String,
+    /// What is stored.
+    pub sealed: Vec<u8>,
+    /// Where it may be sent; none when that is not known yet.
+    pub belongs: Option<Belongs>,
 }
 
 /// Stores a credential in place of the one that is there.
@@ -44,42 +60,76 @@ pub fn put(
     db: &Connection,
     place: CredentialPlace<'_>,
     sealed: &[u8],
+    belongs: Option<&Belongs>,
     now: Timestamp,
 ) -> rusqlite::Result<()> {
     db.execute(
-        "INSERT INTO credentials VALUES (?1, ?2, ?3, ?4, ?5)
-         ON CONFLICT DO UPDATE SET sealed = excluded.sealed, changed_at = excluded.changed_at",
+        "INSERT INTO credentials (tenant, connection, name, sealed, changed_at, belongs)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+         ON CONFLICT DO UPDATE SET sealed = excluded.sealed, changed_at = excluded.changed_at,
+             belongs = excluded.belongs",
         params![
             place.tenant.as_str(),
             place.connection.as_str(),
             place.name,
             sealed,
             now.as_millisecond(),
+            belongs.map(columns::to_json).transpose()?,
         ],
     )
     .map(drop)
 }
 
-/// The sealed credential of a place.
-pub fn get(db: &Connection, place: CredentialPlace<'_>) -> rusqlite::Result<Option<Vec<u8>>> {
+/// Takes down where a credential may be sent.
+pub fn set_belongs(
+    db: &Connection,
+    place: CredentialPlace<'_>,
+    belongs: &Belongs,
+) -> rusqlite::Result<()> {
+    let [tenant, connection, name] = key(&place);
     db.prepare_cached(
-        "SELECT sealed FROM credentials WHERE tenant = ?1 AND connection = ?2 AND name = ?3",
+        "UPDATE credentials SET belongs = ?4 WHERE tenant = ?1 AND connection = ?2 AND name = ?3",
     )?
-    .query_row(key(&place), |row| row.get(0))
+    .execute([tenant, connection, name, &columns::to_json(belongs)?])?;
+    Ok(())
+}
+
+/// The sealed credential of a place.
+pub fn get(db: &Connection, place: CredentialPlace<'_>) -> rusqlite::Result<Option<Named>> {
+    db.prepare_cached(
+        "SELECT name, sealed, belongs FROM credentials
+         WHERE tenant = ?1 AND connection = ?2 AND name = ?3",
+    )?
+    .query_row(key(&place), named)
     .optional()
 }
 
-/// The sealed credentials of a connection, by name.
+/// The sealed credentials of a connection.
 pub fn of_connection(
     db: &Connection,
     tenant: &TenantId,
     connection: &ConnectionId,
-) -> rusqlite::Result<Vec<(String, Vec<u8>)>> {
-    db.prepare_cached("SELECT name, sealed FROM credentials WHERE tenant = ?1 AND connection = ?2")?
-        .query_map([tenant.as_str(), connection.as_str()], |row| {
-            Ok((row.get(0)?, row.get(1)?))
-        })?
-        .collect()
+) -> rusqlite::Result<Vec<Named>> {
+    db.prepare_cached(
+        "SELECT name, sealed, belongs FROM credentials WHERE tenant = ?1 AND connection = ?2",
+    )?
+    .query_map([tenant.as_str(), connection.as_str()], named)?
+    .collect()
+}
+
+fn named(row: &Row<'_>) -> rusqlite::Result<Named> {
+    Ok(Named {
+        name: row.get("name")?,
+        sealed: row.get("sealed")?,
+        belongs: belongs(row)?,
+    })
+}
+
+fn belongs(row: &Row<'_>) -> rusqlite::Result<Option<Belongs>> {
+    match row.get::<_, Option<String>>("belongs")? {
+        Some(_) => columns::json(row, "belongs").map(Some),
+        None => Ok(None),
+    }
 }
 
 /// Puts the same credential, sealed anew, in its place.
@@ -104,7 +154,7 @@ pub fn remove(db: &Connection, place: CredentialPlace<'_>) -> rusqlite::Result<b
 /// The credentials of a tenant, by connection and name.
 pub fn list(db: &Connection, tenant: &TenantId) -> anyhow::Result<Vec<Listed>> {
     let mut statement = db.prepare(
-        "SELECT connection, name, changed_at FROM credentials WHERE tenant = ?1
+        "SELECT connection, name, changed_at, belongs FROM credentials WHERE tenant = ?1
          ORDER BY connection, name",
     )?;
     let mut rows = statement.query([tenant.as_str()])?;
@@ -114,6 +164,7 @@ pub fn list(db: &Connection, tenant: &TenantId) -> anyhow::Result<Vec<Listed>> {
             connection: row.get(0)?,
             name: row.get(1)?,
             changed_at: Timestamp::from_millisecond(row.get(2)?)?,
+            belongs: belongs(row)?,
         });
     }
     Ok(listed)
@@ -121,14 +172,15 @@ pub fn list(db: &Connection, tenant: &TenantId) -> anyhow::Result<Vec<Listed>> {
 
 /// All credentials of all tenants.
 pub fn all(db: &Connection) -> anyhow::Result<Vec<Stored>> {
-    let mut statement = db.prepare("SELECT tenant, connection, name, sealed FROM credentials")?;
+    let sql = "SELECT tenant, connection, name, sealed, belongs FROM credentials";
+    let mut statement = db.prepare(sql)?;
     let rows = statement.query_map([], stored)?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
 /// The one that was set last.
 pub fn latest(db: &Connection) -> rusqlite::Result<Option<Stored>> {
-    let sql = "SELECT tenant, connection, name, sealed FROM credentials
+    let sql = "SELECT tenant, connection, name, sealed, belongs FROM credentials
         ORDER BY changed_at DESC LIMIT 1";
     db.query_row(sql, [], stored).optional()
 }
@@ -139,6 +191,7 @@ fn stored(row: &Row<'_>) -> rusqlite::Result<Stored> {
         connection: columns::parsed(row, "connection")?,
         name: row.get("name")?,
         sealed: row.get("sealed")?,
+        belongs: belongs(row)?,
     })
 }
 

@@ -16,6 +16,8 @@ const STEPS: &[M<'static>] = &[
     M::up(REASONS),
     M::up(MODES),
     M::up(FILES),
+    M::up(BELONGING),
+    M::up(HOSTS),
 ];
 
 /// How many steps this program knows.
@@ -448,6 +450,20 @@ ALTER TABLE changes ADD COLUMN change TEXT NOT NULL DEFAULT 'updated';
 /// Whether the embedded ERP has made the file of a tenant: from then on one that is not there was lost.
 const FILES: &str = "
 ALTER TABLE tenants ADD COLUMN has_file INTEGER NOT NULL DEFAULT 0;
+";
+
+/// Where a credential may be sent, as a JSON list of origins; what the manifest itself says is `""`.
+/// Null for one that no connection uses yet, and for those from before until the server has started.
+const BELONGING: &str = "
+ALTER TABLE credentials ADD COLUMN belongs TEXT;
+";
+
+/// The hosts that connections of a connector may go to, where the platform has fixed them: a JSON list.
+const HOSTS: &str = "
+CREATE TABLE connector_hosts (
+    connector TEXT PRIMARY KEY,
+    hosts TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
 ";
 
 #[cfg(test)]

@@ -1,8 +1,10 @@
 //! Installed versions of connectors, by the digest of their component.
 
 use jiff::Timestamp;
+use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use serde_json::Value;
+use tenon_host::{BadHostPattern, HostPattern};
 
 use super::columns;
 
@@ -94,6 +96,42 @@ pub fn connectors(
     )?
     .query_map(params![after.unwrap_or_default(), limit], |row| row.get(0))?
     .collect()
+}
+
+/// The hosts that connections of a connector may go to; any when none.
+pub fn hosts(db: &Connection, connector: &str) -> rusqlite::Result<Option<Vec<HostPattern>>> {
+    let texts = db
+        .prepare_cached("SELECT hosts FROM connector_hosts WHERE connector = ?1")?
+        .query_row([connector], |row| {
+            columns::json::<Vec<String>>(row, "hosts")
+        })
+        .optional()?;
+    let read = |text: String| {
+        let cause = |error: BadHostPattern| {
+            rusqlite::Error::FromSqlConversionFailure(0, Type::Text, error.into())
+        };
+        text.parse().map_err(cause)
+    };
+    (texts.map(|texts| texts.into_iter().map(read).collect())).transpose()
+}
+
+/// Fixes the hosts of a connector, or frees them.
+pub fn set_hosts(
+    db: &Connection,
+    connector: &str,
+    hosts: Option<&[HostPattern]>,
+) -> rusqlite::Result<()> {
+    let Some(hosts) = hosts else {
+        let free = "DELETE FROM connector_hosts WHERE connector = ?1";
+        return db.execute(free, [connector]).map(drop);
+    };
+    let texts: Vec<String> = hosts.iter().map(HostPattern::to_string).collect();
+    db.execute(
+        "INSERT INTO connector_hosts VALUES (?1, ?2)
+         ON CONFLICT DO UPDATE SET hosts = excluded.hosts",
+        [connector, &columns::to_json(&texts)?],
+    )
+    .map(drop)
 }
 
 /// How many connections run this version.

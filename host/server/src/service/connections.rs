@@ -5,13 +5,15 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use tenon_host::ids::{ConnectionId, TenantId};
-use tenon_host::manifest::check_settings;
+use tenon_host::manifest::{Manifest, check_settings};
 use tenon_host::platform::Binding;
 use tenon_host::reason::Reason;
-use tenon_host::{BudgetUse, CredentialPlace, FoundAccount, Secret};
+use tenon_host::{BudgetUse, CredentialPlace, FoundAccount, HostPattern, Secret};
 
 use super::opening::{Completeness, bad_limits, origin};
+use super::switching::pointer;
 use super::{Error, Service, Violation, What, note, nothing};
+use crate::belonging::Belongs;
 use crate::control::connections::{self, State, Stored, Window};
 use crate::control::{audit, credentials, tenants, versions};
 use crate::vault;
@@ -117,6 +119,16 @@ impl Service {
                         what: What::Connection,
                         name: connection.id.to_string(),
                     });
+                }
+                // Who stored one before may not have meant the address that somebody chooses now.
+                let (tenant, id) = (&connection.tenant, &connection.id);
+                for stored in credentials::of_connection(db, tenant, id)? {
+                    let place = CredentialPlace {
+                        tenant,
+                        connection: id,
+                        name: &stored.name,
+                    };
+                    credentials::set_belongs(db, place, &Belongs::to_manifest())?;
                 }
                 Ok(audit::note(db, &note, connection.created_at)?)
             })
@@ -224,11 +236,19 @@ impl Service {
     async fn check_put(&self, seen: &Stored, settings: &Value) -> Result<(), Error> {
         let connector = self.connector(&seen.digest).await?;
         let off = seen.state == State::Off;
-        let broken: Vec<Violation> = check_settings(&connector.manifest, settings)
+        let mut broken: Vec<Violation> = check_settings(&connector.manifest, settings)
             .into_iter()
             .filter(|error| !(off && error.missing))
             .map(Violation::from)
             .collect();
+        let moved = moved(&connector.manifest, &seen.settings, settings);
+        if !moved.is_empty() {
+            let of_connector = self.hosts_of(&seen.connector).await?;
+            broken.extend(elsewhere(
+                moved,
+                [&self.options().network.hosts, &of_connector],
+            ));
+        }
         if broken.is_empty() {
             Ok(())
         } else {
@@ -395,7 +415,9 @@ impl Service {
         let stored = self.stored(tenant, connection).await?;
         match self.open_stored(&stored, Completeness::Begun).await {
             Ok(opened) => Ok(self.host().budgets(&opened)),
-            Err(Error::MissingCredential(_) | Error::Invalid(_)) => Ok(Vec::new()),
+            Err(Error::MissingCredential(_) | Error::CredentialAgain(_) | Error::Invalid(_)) => {
+                Ok(Vec::new())
+            }
             Err(error) => Err(error),
         }
     }
@@ -445,6 +467,39 @@ impl Service {
             .write(move |db| Ok::<_, Error>(audit::note(db, &note, Timestamp::now())?))
             .await
     }
+}
+
+/// The settings that lead to another origin than before, with that.
+fn moved<'a>(manifest: &'a Manifest, before: &Value, after: &Value) -> Vec<(&'a str, url::Origin)> {
+    let endpoints = manifest.endpoints.iter();
+    let moved = endpoints.filter_map(|endpoint| {
+        let origin = |settings| {
+            let address = endpoint.address(settings, &manifest.settings_schema);
+            address.ok().map(|address| address.origin())
+        };
+        let now = origin(after)?;
+        (origin(before).as_ref() != Some(&now)).then_some((endpoint.setting()?, now))
+    });
+    moved.collect()
+}
+
+/// Those that lead to hosts that are not on all of these lists.
+fn elsewhere(
+    moved: Vec<(&str, url::Origin)>,
+    lists: [&Option<Vec<HostPattern>>; 2],
+) -> Vec<Violation> {
+    let refused = moved.into_iter().filter(|(_, origin)| {
+        let holds = |list: &Vec<HostPattern>| list.iter().any(|host| host.holds(origin));
+        !(lists.iter().all(|list| list.as_ref().is_none_or(holds)))
+    });
+    refused
+        .map(|(setting, origin)| Violation {
+            path: format!("/{}", pointer(setting)),
+            why: Reason::new("host.endpoint.host-not-allowed")
+                .arg("origin", origin.ascii_serialization()),
+            rules: Vec::new(),
+        })
+        .collect()
 }
 
 /// Names of the settings that differ. Their values may be personal.

@@ -162,6 +162,9 @@ pub enum Error {
     /// Credentials that the connector needs were not given; one of each list is needed.
     #[error("credentials are missing: {}", credentials(.0))]
     MissingCredential(Vec<Vec<String>>),
+    /// A stored credential belongs to another address than the settings lead to now.
+    #[error("the settings lead elsewhere than when the credential `{0}` was given; give it again")]
+    CredentialAgain(String),
     /// The component cannot be installed.
     #[error("the component cannot be installed: {}", .0.whole(LANGUAGES[0]))]
     BadComponent(Explained),
@@ -269,6 +272,9 @@ impl Error {
                     None => reason,
                 }
             }
+            Error::CredentialAgain(name) => Reason::new("server.credential_again")
+                .arg("name", name)
+                .mend(Mend::Credential(name.clone())),
             Error::QuestionExpired => Reason::new("server.question_expired"),
             Error::QuestionAnswered => Reason::new("server.question_answered"),
             Error::Key(_) => Reason::new("server.key_unusable"),
@@ -327,6 +333,7 @@ impl Error {
             Error::QuestionExpired => "question_expired",
             Error::QuestionAnswered => "question_answered",
             Error::MissingCredential(_) => "credential_missing",
+            Error::CredentialAgain(_) => "credential_again",
             Error::BadComponent(_) => "bad_component",
             Error::Refused(_) => "refused",
             Error::Unavailable(_) => "unavailable",

@@ -45,6 +45,7 @@ pub use requests::{Asked, Named};
 pub use tenants::{LANGUAGES, NewTenant, TenantChange};
 pub use upgrading::{Component, Upgraded, Which};
 
+use crate::belonging;
 use crate::control::{Failure, SharedControl, audit, runs, tokens};
 use crate::hooks::Inbox;
 use crate::observe::Metrics;
@@ -81,6 +82,10 @@ pub struct ServiceOptions {
     pub signatures: SignaturePolicy,
     /// Registries that are asked over plain http, as `host:port`; for local testing.
     pub plain_registries: Vec<String>,
+    /// Registries that are asked at all, as `host` or `host:port`; any at a public address when empty.
+    pub registries: Vec<String>,
+    /// The folder from which components are installed by their paths; none are without it.
+    pub source_root: Option<PathBuf>,
     /// A file with logins for registries, in the format of Docker's `config.json`.
     pub registry_logins: Option<PathBuf>,
 }
@@ -101,6 +106,8 @@ impl ServiceOptions {
             trial_failures: 2,
             signatures: SignaturePolicy::default(),
             plain_registries: Vec::new(),
+            registries: Vec::new(),
+            source_root: None,
             registry_logins: None,
         }
     }
@@ -245,7 +252,10 @@ impl Service {
         self.go_above_fences(now).await?;
         self.finish_tenants().await?;
         self.control()
-            .write(move |db| Ok::<_, Error>(runs::end_left_behind(db, now)?))
+            .write(move |db| {
+                belonging::settle(db).map_err(Failure::new)?;
+                Ok::<_, Error>(runs::end_left_behind(db, now)?)
+            })
             .await?;
         if let Err(error) = self.check_key().await {
             tracing::error!("{error}");

@@ -1,17 +1,29 @@
 //! From what is stored to what the host runs: the component of a connection, its credentials, its
 //! settings and limits.
 
+use serde_json::Value;
 use std::collections::HashMap;
 use std::sync::Arc;
 use tenon_host::ids::{ConnectionId, TenantId};
+use tenon_host::manifest::Manifest;
 use tenon_host::reason::{Catalogue, Reason};
-use tenon_host::{Connection, ConnectionSpec, Connector, EgressSettings, Place, Secret};
+use tenon_host::{
+    Connection, ConnectionSpec, Connector, EgressSettings, HostPattern, Place, Secret,
+};
 
 use super::{Error, Service, What};
+use crate::belonging::Belongs;
 use crate::control::connections::{self, Stored};
 use crate::control::{Failure, tenants, versions};
 use crate::origin::Origin;
+use crate::vault::Kept;
 use crate::{told, vault};
+
+/// What a connection has of its tenant and of its connector.
+struct Around {
+    place: Place,
+    hosts: Option<Vec<HostPattern>>,
+}
 
 /// How complete a connection has to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,25 +113,29 @@ impl Service {
     ) -> Result<Connection, Error> {
         let (tenant, connection) = (tenant.clone(), connection.clone());
         let data = self.options().data.clone();
-        let (place, stored, secrets) = self
+        let (around, stored, secrets) = self
             .control()
             .read(move |db| {
                 let stored = stored_in(db, &tenant, &connection)?;
                 let secrets = vault::all_of(db, &data, &tenant, &connection);
                 let known = tenants::get(db, &tenant)?
                     .ok_or_else(|| Error::not_found(What::Tenant, &tenant))?;
-                Ok::<_, Error>((known.place(), stored, secrets))
+                let around = Around {
+                    place: known.place(),
+                    hosts: versions::hosts(db, &stored.connector)?,
+                };
+                Ok::<_, Error>((around, stored, secrets))
             })
             .await?;
         let connector = self.connector(&stored.digest).await?;
-        let Ok(mut secrets) = secrets else {
+        let Ok(mut kept) = secrets else {
             return self
                 .open_with(&stored, connector, Completeness::Whole)
                 .await;
         };
         let declared = &connector.manifest.credentials;
-        secrets.retain(|name, _| declared.iter().any(|known| known.name == *name));
-        self.connect(&stored, connector, secrets, place, Completeness::Whole)
+        kept.retain(|name, _| declared.iter().any(|known| known.name == *name));
+        self.connect(&stored, connector, kept, around, Completeness::Whole)
     }
 
     /// The same, of what was read.
@@ -140,27 +156,32 @@ impl Service {
         completeness: Completeness,
     ) -> Result<Connection, Error> {
         let credentials = self.secrets(stored, &connector).await?;
-        let place = self.tenant(&stored.tenant).await?.place();
-        self.connect(stored, connector, credentials, place, completeness)
+        let around = Around {
+            place: self.tenant(&stored.tenant).await?.place(),
+            hosts: self.hosts_of(&stored.connector).await?,
+        };
+        self.connect(stored, connector, credentials, around, completeness)
     }
 
     fn connect(
         &self,
         stored: &Stored,
         connector: Arc<Connector>,
-        credentials: HashMap<String, Secret>,
-        place: Place,
+        kept: HashMap<String, Kept>,
+        around: Around,
         completeness: Completeness,
     ) -> Result<Connection, Error> {
+        let credentials = at_home(&connector.manifest, &stored.settings, kept)?;
         let grants = stored.grants.iter().map(|grant| origin(grant));
         let spec = ConnectionSpec {
             tenant: stored.tenant.clone(),
             id: stored.id.clone(),
             settings: stored.settings.clone(),
             credentials,
-            place,
+            place: around.place,
             egress: EgressSettings {
                 grants: grants.collect::<Result<_, _>>()?,
+                hosts: around.hosts,
                 no_budget: stored.no_budget,
                 ..EgressSettings::default()
             },
@@ -178,7 +199,7 @@ impl Service {
         &self,
         stored: &Stored,
         connector: &Connector,
-    ) -> Result<HashMap<String, Secret>, Error> {
+    ) -> Result<HashMap<String, Kept>, Error> {
         let declared = connector.manifest.credentials.iter();
         let names: Vec<String> = declared.map(|known| known.name.clone()).collect();
         if names.is_empty() {
@@ -202,6 +223,25 @@ fn stored_in(
         Some(_) => Error::not_found(What::Connection, connection),
         None => Error::not_found(What::Tenant, tenant),
     })
+}
+
+/// The secrets, unless one of them would go where it does not belong.
+fn at_home(
+    manifest: &Manifest,
+    settings: &Value,
+    kept: HashMap<String, Kept>,
+) -> Result<HashMap<String, Secret>, Error> {
+    let strays = |(name, kept): &(&String, &Kept)| {
+        let wanted = || Belongs::of(manifest, settings, name);
+        (kept.belongs.as_ref()).is_some_and(|belongs| !belongs.covers(&wanted()))
+    };
+    // The same one each time.
+    match kept.iter().filter(strays).map(|(name, _)| name).min() {
+        Some(name) => Err(Error::CredentialAgain(name.clone())),
+        None => Ok((kept.into_iter())
+            .map(|(name, kept)| (name, kept.secret))
+            .collect()),
+    }
 }
 
 /// Limits that cannot be read.

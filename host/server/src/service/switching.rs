@@ -643,6 +643,6 @@ fn new_secret() -> Result<(String, [u8; 32]), Error> {
 }
 
 /// A member's name in a JSON Pointer.
-fn pointer(name: &str) -> String {
+pub(super) fn pointer(name: &str) -> String {
     name.replace('~', "~0").replace('/', "~1")
 }

@@ -16,9 +16,9 @@
 
 use jiff::Timestamp;
 use serde_json::json;
-use tenon_host::Connection;
 use tenon_host::ids::{ConnectionId, TenantId};
 use tenon_host::reason::Reason;
+use tenon_host::{Connection, HostPattern};
 use tokio::task::JoinSet;
 
 use super::opening::Completeness;
@@ -87,6 +87,8 @@ impl Service {
                     signatures: signatures.clone(),
                     plain_http: self.options().plain_registries.clone(),
                     logins: self.options().registry_logins.clone(),
+                    registries: self.options().registries.clone(),
+                    root: self.options().source_root.clone(),
                     ..SourceOptions::default()
                 };
                 let fetched = source.fetch(&options).await.map_err(|error| bad(&error))?;
@@ -144,6 +146,41 @@ impl Service {
             .await?;
         self.unload(digest);
         Ok(self.store().remove(digest)?)
+    }
+
+    /// The hosts that connections of a connector may go to; any when none.
+    pub(super) async fn hosts_of(
+        &self,
+        connector: &str,
+    ) -> Result<Option<Vec<HostPattern>>, Error> {
+        let connector = connector.to_owned();
+        self.control()
+            .read(move |db| Ok::<_, Error>(versions::hosts(db, &connector)?))
+            .await
+    }
+
+    /// Fixes the hosts that connections of a connector may go to; none frees them. It holds from the
+    /// next run of each connection on.
+    pub async fn fix_hosts(
+        &self,
+        actor: &str,
+        connector: &str,
+        hosts: Option<Vec<HostPattern>>,
+    ) -> Result<(), Error> {
+        let texts = (hosts.as_ref())
+            .map(|hosts| hosts.iter().map(HostPattern::to_string).collect::<Vec<_>>());
+        let detail = json!({ "connector": connector, "hosts": texts });
+        let note = note(actor, (None, None), "connector.hosts", detail);
+        let connector = connector.to_owned();
+        self.control()
+            .write(move |db| {
+                if versions::of_connector(db, &connector)?.is_empty() {
+                    return Err(Error::not_found(What::Connector, &connector));
+                }
+                versions::set_hosts(db, &connector, hosts.as_deref())?;
+                Ok(audit::note(db, &note, Timestamp::now())?)
+            })
+            .await
     }
 
     async fn version(&self, digest: &str) -> Result<versions::Version, Error> {

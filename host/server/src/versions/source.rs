@@ -1,8 +1,10 @@
 //! Where the bytes of a component come from: a file, a directory, or an artifact in an OCI registry.
 //!
-//! It is an operator who names the place, so any place will do, also a registry at a private
-//! address: most operators' own ones are there. What is at the place is not trusted. A registry, or
-//! whoever has taken it over,
+//! A token of the platform names the place, and may be in other hands than the machine. So the
+//! operators say which folder components lie in and which registries are asked; a path leads nowhere
+//! else, an error repeats nothing of what was read, and a registry that they have not named is asked
+//! only at an address that a connector could reach as well. What is at the place is not trusted. A
+//! registry, or whoever has taken it over,
 //! - may send without end: nothing is read past the size that is allowed for it;
 //! - may send other bytes than were asked for: whatever is named by a digest is checked against it;
 //! - may send requests elsewhere: they go on over https, or to a registry that the operators named
@@ -30,6 +32,9 @@ pub use artifact::Unsuitable;
 
 const REGISTRY: &str = "oci://";
 
+/// What WebAssembly begins with.
+const MAGIC: &[u8] = b"\0asm";
+
 /// The place of a component, as operators write it:
 /// - `./keycrm.wasm`, a file; its signature is beside it in `./keycrm.wasm.minisig`;
 /// - `./components`, a directory with one file `*.wasm`, or one that is an OCI image layout;
@@ -52,6 +57,11 @@ pub struct SourceOptions {
     /// Registries (`host` or `host:port`) that are asked over plain http, and hosts that they may
     /// send requests on to in the same way. All others are asked over https.
     pub plain_http: Vec<String>,
+    /// Registries (`host` or `host:port`) that are asked at all, those of `plain_http` beside them. They
+    /// may be at private addresses. When empty, any at a public address is asked.
+    pub registries: Vec<String>,
+    /// The folder in which components lie; paths are taken from there. Without one no path is read.
+    pub root: Option<PathBuf>,
     /// A file with logins for registries, in the format of Docker's `config.json`. Without one,
     /// registries are asked without a login.
     pub logins: Option<PathBuf>,
@@ -81,6 +91,23 @@ pub enum SourceError {
         text: String,
         /// What is wrong with it.
         reason: &'static str,
+    },
+    /// No path is read.
+    #[error("this server takes no components from its disk; start it with `--source-root FOLDER`")]
+    NoRoot,
+    /// The path is not below the folder in which components lie.
+    #[error(
+        "{} is not below the folder that `--source-root` names; put the component there", path.display()
+    )]
+    Outside {
+        /// The path.
+        path: PathBuf,
+    },
+    /// The registry is none of those that are asked.
+    #[error("the registry of {place} is not asked; name it with `--registry`")]
+    NotListed {
+        /// The source.
+        place: String,
     },
     /// A file or directory cannot be read.
     #[error("cannot read {}: {error}; check the path and who may read it", path.display())]
@@ -166,9 +193,10 @@ impl Source {
         let found = match &self.0 {
             Place::Path(path) => {
                 let (path, most) = (path.clone(), options.max_bytes);
+                let root = options.root.clone();
                 let reading = tokio::task::spawn_blocking({
                     let path = path.clone();
-                    move || files::read(&path, most)
+                    move || files::read(&files::inside(root.as_deref(), &path)?, most)
                 });
                 let ended = |error| SourceError::Unreadable {
                     path,
@@ -178,6 +206,12 @@ impl Source {
             }
             Place::Registry(reference) => registry::pull(reference, options).await?,
         };
+        if !found.bytes.starts_with(MAGIC) {
+            return Err(SourceError::Unsuitable {
+                place: found.source,
+                reason: Unsuitable::NoWebAssembly,
+            });
+        }
         let signed_by = (options.signatures).check(&found.bytes, found.signature.as_deref())?;
         Ok(Fetched {
             bytes: found.bytes,
@@ -192,6 +226,8 @@ impl Default for SourceOptions {
         SourceOptions {
             max_bytes: MOST_COMPONENT_BYTES,
             plain_http: Vec::new(),
+            registries: Vec::new(),
+            root: None,
             logins: None,
             signatures: SignaturePolicy::default(),
         }

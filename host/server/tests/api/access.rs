@@ -127,6 +127,12 @@ fn each_operation_needs_its_scope() {
         ("GET", "/v1/connections".to_owned(), None, Scope::Platform),
         ("GET", "/v1/audit".to_owned(), None, Scope::Platform),
         (
+            "PUT",
+            "/v1/connectors/keycrm/hosts".to_owned(),
+            Some(json!({ "hosts": null })),
+            Scope::Platform,
+        ),
+        (
             "PATCH",
             "/v1/tenants/shop".to_owned(),
             Some(json!({ "name": "x" })),

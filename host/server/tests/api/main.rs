@@ -3,6 +3,7 @@
 mod access;
 mod connections;
 mod description;
+mod keys;
 mod languages;
 mod refusals;
 mod repeats;

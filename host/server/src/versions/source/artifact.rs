@@ -55,6 +55,9 @@ pub enum Manifest {
 /// What stands at a source is no component that could be taken.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unsuitable {
+    /// Other bytes than those of a component.
+    #[error("is no WebAssembly; name a component")]
+    NoWebAssembly,
     /// Neither file nor directory.
     #[error("is neither a file nor a directory; name one of them")]
     NoFile,

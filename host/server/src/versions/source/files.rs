@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read as _};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use super::artifact::{
     self, Digest, MOST_INDEXES, MOST_MANIFEST_BYTES, Manifest, Part, Unsuitable,
@@ -18,6 +18,24 @@ const SIGNATURE: &str = ".minisig";
 
 /// Components that are named where there are too many.
 const NAMED: usize = 3;
+
+/// The path in the folder of components. Who asks learns nothing of what is elsewhere, not even whether
+/// it is there.
+pub fn inside(root: Option<&Path>, path: &Path) -> Result<PathBuf, SourceError> {
+    let root = root.ok_or(SourceError::NoRoot)?;
+    let outside = || SourceError::Outside {
+        path: path.to_owned(),
+    };
+    let whole = fs::canonicalize(root).map_err(unreadable(root))?;
+    let joined = root.join(path);
+    let climbs = path.components().any(|part| part == Component::ParentDir);
+    if climbs || !(joined.starts_with(root) || joined.starts_with(&whole)) {
+        return Err(outside());
+    }
+    // What links lead to counts, not where they are.
+    let found = fs::canonicalize(&joined).map_err(unreadable(path))?;
+    (found.starts_with(&whole).then_some(joined)).ok_or_else(outside)
+}
 
 pub fn read(path: &Path, most: u64) -> Result<Found, SourceError> {
     let kind = fs::metadata(path).map_err(unreadable(path))?;

@@ -7,6 +7,7 @@
 //! long, a page of HTML, or the words of whoever it sent the request on to.
 
 use std::error::Error as _;
+use std::sync::Arc;
 use std::time::Duration;
 
 use oci_client::Reference;
@@ -16,8 +17,9 @@ use oci_client::manifest::{
 };
 use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderValue, WWW_AUTHENTICATE};
 use reqwest::redirect::Policy;
-use reqwest::{Client, Response, StatusCode, Url};
+use reqwest::{Client, ClientBuilder, Response, StatusCode, Url};
 use serde::Deserialize;
+use tenon_host::{Forbidden, GuardedResolver, NetworkError, check_literal};
 
 use super::artifact::{
     self, BadDigest, Digest, MOST_INDEXES, MOST_MANIFEST_BYTES, Manifest, Part, Unsuitable,
@@ -89,7 +91,7 @@ struct Registry<'a> {
     artifact: &'a Reference,
     /// Where its API is, with the repository.
     repository: Url,
-    plain: PlainHosts,
+    reach: Reach,
     login: Login,
     /// What it wants to see with each request.
     authorization: Option<HeaderValue>,
@@ -97,23 +99,33 @@ struct Registry<'a> {
 
 impl<'a> Registry<'a> {
     fn of(artifact: &'a Reference, options: &SourceOptions) -> Result<Registry<'a>, SourceError> {
-        let plain = PlainHosts::named(&options.plain_http);
+        let reach = Reach::of(options);
         let place = || format!("{REGISTRY}{artifact}");
+        let named = [&options.registries, &options.plain_http];
+        let is_named = |known: &String| known.eq_ignore_ascii_case(artifact.registry());
+        if !options.registries.is_empty() && !named.into_iter().flatten().any(is_named) {
+            return Err(SourceError::NotListed { place: place() });
+        }
         let address = |scheme| {
             let (host, repository) = (artifact.resolve_registry(), artifact.repository());
             Url::parse(&format!("{scheme}://{host}/v2/{repository}/"))
                 .map_err(|error| unreachable(place(), format!("its registry is no host: {error}")))
         };
         let mut repository = address("http")?;
-        if !plain.may_be_asked(&repository) {
+        if !reach.may_be_asked(&repository) {
             repository = address("https")?;
         }
+        (reach.check_literal(&repository))
+            .map_err(|error| unreachable(place(), error.to_string()))?;
         let unusable = |error: reqwest::Error| unreachable(place(), cause(&error));
         Ok(Registry {
-            http: client(plain.clone()).map_err(unusable)?,
+            http: client(reach.clone())
+                .map_err(|error| unreachable(place(), error.to_string()))?
+                .build()
+                .map_err(unusable)?,
             artifact,
             repository,
-            plain,
+            reach,
             login: login::of(options.logins.as_deref(), artifact)?,
             authorization: None,
         })
@@ -237,10 +249,11 @@ impl<'a> Registry<'a> {
         let mut url = Url::parse(realm).map_err(|_| {
             strange("its registry names no address for tokens; ask those who run it")
         })?;
-        if !self.plain.may_be_asked(&url) {
-            let reason = format!("its registry wants {}", self.plain.advice(&url));
+        if !self.reach.may_be_asked(&url) {
+            let reason = format!("its registry wants {}", self.reach.advice(&url));
             return Err(unreachable(self.place(), reason));
         }
+        (self.reach.check_literal(&url)).map_err(|error| strange(&error.to_string()))?;
         let scope = format!("repository:{}:pull", self.artifact.repository());
         url.query_pairs_mut().append_pair("scope", &scope);
         if let Some(service) = service {
@@ -339,46 +352,70 @@ fn cause(error: &reqwest::Error) -> String {
     cause.to_string()
 }
 
-fn client(plain: PlainHosts) -> Result<Client, reqwest::Error> {
+fn client(reach: Reach) -> Result<ClientBuilder, NetworkError> {
+    let resolver = GuardedResolver::new(reach.open.clone())?;
     // Fails only when a provider is in place already, which is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let redirects = Policy::custom(move |attempt| {
         if attempt.previous().len() > MOST_REDIRECTS {
             attempt.error("the registry sends the request on and on; ask those who run it")
-        } else if plain.may_be_asked(attempt.url()) {
-            attempt.follow()
-        } else {
-            let advice = plain.advice(attempt.url());
+        } else if !reach.may_be_asked(attempt.url()) {
+            let advice = reach.advice(attempt.url());
             attempt.error(format!("the registry wants {advice}"))
+        } else if let Err(forbidden) = reach.check_literal(attempt.url()) {
+            attempt.error(forbidden)
+        } else {
+            attempt.follow()
         }
     });
-    Client::builder()
+    Ok(Client::builder()
+        .dns_resolver(Arc::new(resolver))
         .user_agent(concat!("tenon/", env!("CARGO_PKG_VERSION")))
         .connect_timeout(CONNECT_TIMEOUT)
         .read_timeout(READ_TIMEOUT)
         .redirect(redirects)
         // Digests are of what is stored, and sizes too.
         .no_gzip()
-        .no_brotli()
-        .build()
+        .no_brotli())
 }
 
-/// The hosts that may be asked over plain http.
+/// Where requests may go.
 #[derive(Clone)]
-struct PlainHosts(Vec<Url>);
+struct Reach {
+    /// May be asked over plain http.
+    plain: Vec<Url>,
+    /// Names and addresses that the operators named: they may be private.
+    open: Vec<String>,
+}
 
-impl PlainHosts {
-    fn named(hosts: &[String]) -> PlainHosts {
-        let urls = hosts
-            .iter()
-            .map(|host| Url::parse(&format!("http://{host}")));
-        PlainHosts(urls.filter_map(Result::ok).collect())
+impl Reach {
+    fn of(options: &SourceOptions) -> Reach {
+        let urls = |hosts: &[String]| {
+            let urls = hosts.iter();
+            let urls = urls.map(|host| Url::parse(&format!("http://{host}")));
+            urls.filter_map(Result::ok).collect::<Vec<_>>()
+        };
+        let (plain, named) = (urls(&options.plain_http), urls(&options.registries));
+        let open = plain.iter().chain(&named).filter_map(Url::host_str);
+        Reach {
+            open: open.map(str::to_owned).collect(),
+            plain,
+        }
+    }
+
+    /// Passes what has no address in it, and an address that may be dialled.
+    fn check_literal(&self, url: &Url) -> Result<(), Forbidden> {
+        let named = |host: &str| self.open.iter().any(|open| open == host);
+        check_literal(url, url.host_str().is_some_and(named))
     }
 
     fn may_be_asked(&self, url: &Url) -> bool {
         match url.scheme() {
             "https" => true,
-            "http" => self.0.iter().any(|plain| plain.origin() == url.origin()),
+            "http" => self
+                .plain
+                .iter()
+                .any(|plain| plain.origin() == url.origin()),
             _ => false,
         }
     }
@@ -496,7 +533,10 @@ mod tests {
 
     #[test]
     fn plain_http_is_for_the_named_hosts_with_their_ports() {
-        let plain = PlainHosts::named(&["Local.Example".to_owned(), "10.0.0.5:5000".to_owned()]);
+        let plain = Reach::of(&SourceOptions {
+            plain_http: vec!["Local.Example".to_owned(), "10.0.0.5:5000".to_owned()],
+            ..SourceOptions::default()
+        });
         for (url, expected) in [
             ("https://anywhere.example/v2/", true),
             ("http://local.example/v2/", true),
