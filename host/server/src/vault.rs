@@ -89,6 +89,18 @@ pub fn all_of(
     unseal_all(&KeySource::of(data), tenant, connection, sealed)
 }
 
+/// Makes sure that what is sealed opens: of the stored credentials, one.
+///
+/// # Errors
+/// What is wrong with the keys, and what to do.
+pub fn opens(db: &Connection, data: &Path) -> anyhow::Result<()> {
+    let Some(stored) = credentials::any(db)? else {
+        return Ok(());
+    };
+    let source = KeySource::of(data);
+    open(&source.keys()?, &source, stored.place(), &stored.sealed).map(drop)
+}
+
 fn seal(
     db: &Connection,
     source: &KeySource,

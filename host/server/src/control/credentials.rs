@@ -119,7 +119,20 @@ pub fn list(db: &Connection, tenant: &TenantId) -> anyhow::Result<Vec<Listed>> {
 
 /// All credentials of all tenants.
 pub fn all(db: &Connection) -> anyhow::Result<Vec<Stored>> {
-    let mut statement = db.prepare("SELECT tenant, connection, name, sealed FROM credentials")?;
+    select(
+        db,
+        "SELECT tenant, connection, name, sealed FROM credentials",
+    )
+}
+
+/// One of the stored credentials; none where there is none.
+pub fn any(db: &Connection) -> anyhow::Result<Option<Stored>> {
+    let sql = "SELECT tenant, connection, name, sealed FROM credentials LIMIT 1";
+    Ok(select(db, sql)?.pop())
+}
+
+fn select(db: &Connection, sql: &str) -> anyhow::Result<Vec<Stored>> {
+    let mut statement = db.prepare(sql)?;
     let mut rows = statement.query([])?;
     let mut stored = Vec::new();
     while let Some(row) = rows.next()? {

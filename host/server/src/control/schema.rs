@@ -15,6 +15,7 @@ const STEPS: &[M<'static>] = &[
     M::up(SEEN),
     M::up(REASONS),
     M::up(MODES),
+    M::up(ALIVE),
 ];
 
 /// What brings a database up to date.
@@ -439,6 +440,13 @@ ALTER TABLE changes ADD COLUMN side TEXT NOT NULL DEFAULT 'counterpart';
 ALTER TABLE changes ADD COLUMN key TEXT;
 ALTER TABLE changes ADD COLUMN label TEXT;
 ALTER TABLE changes ADD COLUMN change TEXT NOT NULL DEFAULT 'updated';
+";
+
+/// One row: when a server was last at work, by its clock; none before the first one. A clock that shows
+/// less at the next start was set back meanwhile.
+const ALIVE: &str = "
+CREATE TABLE alive (at INTEGER) STRICT;
+INSERT INTO alive VALUES (NULL);
 ";
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ mod budgets;
 mod changes;
 mod counterpart;
 mod crashes;
+mod disk;
 mod failures;
 mod fairness;
 mod hooks;
