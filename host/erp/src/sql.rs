@@ -226,6 +226,7 @@ statements! {
     CANCEL_TIMER = "DELETE FROM timers WHERE connection = ?1 AND name = ?2";
     DUE_TIMERS = "SELECT name, job, due, argument FROM timers
         WHERE connection = ?1 AND due <= ?2 ORDER BY due, name LIMIT ?3";
+    MOVE_DUE = "UPDATE timers SET due = due + ?2 WHERE connection = ?1";
     NEXT_TIMER = "SELECT due FROM timers WHERE connection = ?1 ORDER BY due LIMIT 1";
     DROP_TIMER = "DELETE FROM timers WHERE connection = ?1 AND name = ?2 AND job = ?3
         AND due = ?4 AND argument IS ?5";
@@ -270,6 +271,8 @@ statements! {
 
     KEEP_RUN = "INSERT INTO runs (id, connection, doc) VALUES (?1, ?2, ?3)
         ON CONFLICT (id) DO UPDATE SET connection = excluded.connection, doc = excluded.doc";
+    KEPT_RUN = "SELECT doc FROM runs
+        WHERE id >= ?1 AND connection = ?2 AND doc ->> '$.fence' = ?3 LIMIT 1";
     ACCOUNT = "SELECT doc FROM accounts WHERE connection = ?1 AND is_current";
     ACCOUNTS = "SELECT doc FROM accounts ORDER BY connection, id";
     LEAVE_ACCOUNT = "UPDATE accounts SET is_current = 0 WHERE connection = ?1 AND id <> ?2";

@@ -293,6 +293,20 @@ pub(crate) fn keep_report(
     Ok(())
 }
 
+/// The report of the run with this fence. Its id begins with the time when the run did, which was not
+/// before `begun`.
+pub(crate) fn kept_report(
+    db: &Connection,
+    connection: &str,
+    begun: jiff::Timestamp,
+    fence: u64,
+) -> Result<Option<RunReport>, Halt> {
+    let from = begun.strftime("%Y%m%dT%H%M%S").to_string();
+    let fence = i64::try_from(fence).unwrap_or(i64::MAX);
+    let doc: Option<String> = record::value(db, sql::KEPT_RUN, &[&from, &connection, &fence])?;
+    Ok(doc.map(|doc| serde_json::from_str(&doc)).transpose()?)
+}
+
 /// Timers that have come due, the earliest first.
 pub(crate) fn due_timers(
     db: &Connection,
@@ -320,6 +334,18 @@ pub(crate) fn next_timer(
     let mut statement = db.prepare_cached(sql::NEXT_TIMER)?;
     let due = statement.query_row([connection], |row| instant(row, 0));
     Ok(due.optional()?)
+}
+
+/// Moves all timers of a connection by a span.
+pub(crate) fn move_timers(
+    db: &Connection,
+    connection: &str,
+    by: SignedDuration,
+) -> Result<(), Halt> {
+    let by = i64::try_from(by.as_millis()).unwrap_or_default();
+    db.prepare_cached(sql::MOVE_DUE)?
+        .execute(params![connection, by])?;
+    Ok(())
 }
 
 pub(crate) fn drop_timers(db: &Connection, connection: &str, timers: &[Timer]) -> Result<(), Halt> {

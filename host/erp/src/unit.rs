@@ -83,6 +83,16 @@ impl UnitOfWork for Unit {
             .write(|writer| state::keep_report(writer.db, connection, report))
             .await
     }
+
+    async fn kept_report(
+        &mut self,
+        begun: jiff::Timestamp,
+        fence: u64,
+    ) -> Answer<Option<RunReport>> {
+        let connection = &self.connection;
+        self.book
+            .read(|db| state::kept_report(db, connection, begun, fence))
+    }
 }
 
 #[async_trait]
@@ -405,6 +415,13 @@ impl State for Unit {
     async fn next_timer(&mut self) -> Answer<Option<jiff::Timestamp>> {
         let connection = &self.connection;
         self.book.read(|db| state::next_timer(db, connection))
+    }
+
+    async fn move_timers(&mut self, by: jiff::SignedDuration) -> Answer<()> {
+        let connection = &self.connection;
+        self.book
+            .write(|writer| state::move_timers(writer.db, connection, by))
+            .await
     }
 
     async fn drop_timers(&mut self, timers: Vec<Timer>) -> Answer<()> {

@@ -581,7 +581,7 @@ impl Host {
         let (call, sure) = match begun {
             Ok(begun) => begun,
             Err(ending) => {
-                let mut report = begin_report(connection, &request.job, request.mode);
+                let mut report = begin_report(connection, request);
                 conclude(&mut report, connection, ending);
                 return report;
             }
@@ -613,6 +613,32 @@ impl Host {
     /// no longer than a run waits.
     pub fn silent_until(&self, connection: &Connection) -> Option<(String, jiff::Timestamp)> {
         connection.egress.silent_until()
+    }
+
+    /// The report that the last checkpoint of a run kept whose process did not live to hand it over;
+    /// none where nothing was committed, or where the platform keeps none. `begun` is when the run
+    /// began at the earliest, and `fence` that of its request.
+    pub async fn kept_report(
+        &self,
+        tenant: &TenantId,
+        connection: &ConnectionId,
+        begun: jiff::Timestamp,
+        fence: u64,
+    ) -> Result<Option<RunReport>, Fault> {
+        let mut work = self.platform.begin(tenant, connection).await?;
+        work.kept_report(begun, fence).await
+    }
+
+    /// Moves all timers of a connection by as much as the clock of the machine was set meanwhile.
+    pub async fn move_timers(
+        &self,
+        tenant: &TenantId,
+        connection: &ConnectionId,
+        by: jiff::SignedDuration,
+    ) -> Result<(), Fault> {
+        let mut work = self.platform.begin(tenant, connection).await?;
+        work.move_timers(by).await?;
+        work.commit().await
     }
 
     /// The timers of a connection that have come due, the earliest first. Whoever has started their
@@ -779,7 +805,7 @@ impl Host {
             begin_comparison(work.as_mut()).await?;
         }
         let run = Run {
-            report: begin_report(connection, &request.job, request.mode),
+            report: begin_report(connection, request),
             seen: Seen::default(),
             place: connection.place.clone(),
             books: work.about().await?,
@@ -1069,10 +1095,11 @@ fn looking(name: &str) -> JobRequest {
     }
 }
 
-fn begin_report(connection: &Connection, job: &str, mode: Mode) -> RunReport {
+fn begin_report(connection: &Connection, request: &JobRequest) -> RunReport {
     let started_at = jiff::Timestamp::now();
     RunReport {
-        mode,
+        mode: request.mode,
+        fence: request.fence,
         ..RunReport::begun(
             format!(
                 "{}-{:08x}",
@@ -1081,7 +1108,7 @@ fn begin_report(connection: &Connection, job: &str, mode: Mode) -> RunReport {
             ),
             connection.id.clone(),
             connection.connector.title(),
-            job,
+            &request.job,
             started_at,
         )
     }

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::model::{Fault, Key, Origin, Reason};
@@ -209,6 +209,13 @@ impl<T: Keeping> State for T {
 
     async fn next_timer(&mut self) -> Answer<Option<Timestamp>> {
         Ok(self.kept().timers.values().map(|timer| timer.due).min())
+    }
+
+    async fn move_timers(&mut self, by: SignedDuration) -> Answer<()> {
+        for timer in self.kept().timers.values_mut() {
+            timer.due = timer.due.saturating_add(by).unwrap_or(timer.due);
+        }
+        Ok(())
     }
 
     async fn drop_timers(&mut self, timers: Vec<Timer>) -> Answer<()> {

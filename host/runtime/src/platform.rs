@@ -90,6 +90,17 @@ pub trait UnitOfWork: Erp + State + Send {
         let _ = report;
         Ok(())
     }
+
+    /// The report that was kept of the run of the connection with this fence; none without one. The
+    /// run did not begin before `begun`.
+    async fn kept_report(
+        &mut self,
+        begun: jiff::Timestamp,
+        fence: u64,
+    ) -> Answer<Option<RunReport>> {
+        let _ = (begun, fence);
+        Ok(None)
+    }
 }
 
 /// The records of the platform: `tenon:erp`. A platform implements what it has; the rest answers
@@ -383,6 +394,11 @@ pub trait State {
     }
     /// When the earliest timer comes due; none without timers.
     async fn next_timer(&mut self) -> Answer<Option<jiff::Timestamp>> {
+        unsupported("host.unsupported.timers")
+    }
+    /// Moves when each timer comes due by a span: the clock was set by that.
+    async fn move_timers(&mut self, by: jiff::SignedDuration) -> Answer<()> {
+        let _ = by;
         unsupported("host.unsupported.timers")
     }
     /// Removes timers that are still exactly these: one that was set anew meanwhile stays.

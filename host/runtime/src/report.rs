@@ -22,6 +22,9 @@ pub struct RunReport {
     /// What it was for.
     #[serde(default)]
     pub mode: Mode,
+    /// Of the claim that it ran under, as its request says; none where one host alone runs the connection.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fence: Option<u64>,
     /// When it began.
     pub started_at: jiff::Timestamp,
     /// When it ended; none while it is under way or when its process died.
@@ -81,6 +84,7 @@ impl RunReport {
             connector: connector.into(),
             job: job.into(),
             mode: Mode::Live,
+            fence: None,
             started_at,
             finished_at: None,
             outcome: Outcome::Running,

@@ -17,7 +17,6 @@ use axum::extract::{DefaultBodyLimit, Path, RawQuery, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::post;
-use jiff::Timestamp;
 pub(crate) use reading::Inbox;
 pub use reading::run;
 use sha2::{Digest as _, Sha256};
@@ -129,7 +128,7 @@ async fn store(service: &Service, secret: &str, webhook: Webhook) -> Result<Opti
     let inbox = service.inbox().clone();
     let (kept, taken) = (service.control())
         .write(move |db| {
-            let now = Timestamp::now();
+            let now = inbox.now();
             let kept = webhooks::keep(db, &tenant, &connection, &webhook, sameness, now)?;
             let taken = match kept {
                 Kept::New { id, due_at } => {

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tenon_host::ids::{ConnectionId, TenantId};
 use tenon_host::observe::Level;
 use tenon_host::reason::Reason;
@@ -13,6 +13,10 @@ use crate::control::log::{self, Line};
 
 /// Lines that wait at most until the next checkpoint writes them.
 const WAITING: usize = 500;
+
+/// How long lines are kept, and how many old ones are forgotten in one write.
+const KEPT: SignedDuration = SignedDuration::from_hours(90 * 24);
+const FORGOTTEN: u32 = 1_000;
 
 /// Keeps the log of one run.
 pub struct Journal {
@@ -70,9 +74,13 @@ impl Journal {
         if lines.is_empty() {
             return Ok(());
         }
-        let now = Timestamp::now();
+        let old = Timestamp::now() - KEPT;
         let mut control = Control::open(&self.data)?;
-        control.alone(|db| Ok(log::append(db, &self.tenant, &lines, now)?))
+        control.alone(|db| {
+            log::append(db, &self.tenant, &lines)?;
+            log::forget(db, old, FORGOTTEN)?;
+            Ok(())
+        })
     }
 
     fn lines(&self) -> MutexGuard<'_, Vec<Line>> {

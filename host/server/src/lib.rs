@@ -8,6 +8,7 @@ pub mod api;
 mod backup;
 mod belonging;
 pub mod cli;
+pub mod clock;
 pub mod console;
 pub mod control;
 mod failures;

@@ -37,7 +37,7 @@ const AT_ONCE: usize = 16;
 /// A start that comes so much later than planned is still in time, also when the hours end meanwhile.
 const LATE: SignedDuration = SignedDuration::from_mins(1);
 
-/// Longest sleep: the clock of the machine may be set meanwhile.
+/// Longest sleep: so soon it is noticed that the clock of the machine was set.
 const SLEEP: Duration = Duration::from_secs(1);
 
 /// When a job runs next: the first time of its schedule after `after`. A time outside the hours waits
@@ -108,8 +108,11 @@ pub async fn run(service: Service) {
 
 async fn ask_for_due(service: &Service) {
     while !service.stopping() {
-        let more = match tick(service, Timestamp::now()).await {
-            Ok(more) => more,
+        let more = match go_round(service).await {
+            Ok(more) => {
+                service.beat();
+                more
+            }
             Err(error) => {
                 tracing::error!("the scheduler: {error}");
                 false
@@ -122,6 +125,11 @@ async fn ask_for_due(service: &Service) {
             }
         }
     }
+}
+
+pub(crate) async fn go_round(service: &Service) -> Result<bool, Error> {
+    service.keep_time().await?;
+    tick(service, service.now()).await
 }
 
 /// Asks for the jobs that are due at this moment; tells whether there may be more.
@@ -174,7 +182,7 @@ fn request(due: &Due) -> NewRequest {
 async fn wake_all(service: &Service) {
     let mut waking: OneEach<TenantId> = OneEach::at_most(AT_ONCE);
     while !service.stopping() {
-        let now = Timestamp::now();
+        let now = service.now();
         let due = (service.control())
             .read(move |db| Ok::<_, Failure>(schedules::tenants_to_wake(db, now)?))
             .await;

@@ -65,13 +65,14 @@ async fn run_all(service: &Service) {
         };
         service.set_pressed(false);
         changed.mark_unchanged();
-        let now = Timestamp::now();
+        let now = service.now();
         match service.queue().claim(now, service.options().lease).await {
             Ok(Some(claim)) => {
                 let service = service.clone();
+                let held = service.hold(claim.fence);
                 runs.spawn(async move {
                     perform(&service, claim).await;
-                    drop(place);
+                    drop((held, place));
                 });
             }
             Ok(None) => {
@@ -111,8 +112,8 @@ async fn take_back(service: &Service) {
             () = tokio::time::sleep(service.options().lease / 3) => {}
             () = service.stopped() => return,
         }
-        let now = Timestamp::now();
-        if let Err(error) = service.queue().recover(Leases::RanOut, now).await {
+        let (now, but) = (service.now(), service.held());
+        if let Err(error) = (service.queue()).recover(Leases::RanOut { but }, now).await {
             tracing::error!("leases that ran out: {error}");
         }
     }
@@ -185,23 +186,38 @@ async fn perform(service: &Service, claim: Claim) {
     }
 }
 
-/// Gives a claim back. While the database fails it is asked again, as long as the lease surely holds:
-/// what is not given back runs once more.
+/// Gives a claim back. While the database fails, such as on a full disk, it is asked again, as long as
+/// this process lives: what is not given back runs once more.
 async fn give_back(service: &Service, claim: &Claim, ended: Ended) -> Result<Next, QueueFailure> {
-    let until = Instant::now() + service.options().lease / 2;
+    let mut trouble = Trouble::default();
     loop {
-        let now = Timestamp::now();
         let given = service
             .queue()
-            .finish(claim.id, claim.fence, ended.clone(), now)
+            .finish(claim.id, claim.fence, ended.clone(), service.now())
             .await;
         match given {
-            Err(QueueFailure::Database(error)) if Instant::now() < until => {
-                tracing::error!("request {}: {error}", claim.id.0);
-                tokio::time::sleep(LOOK).await;
+            Err(QueueFailure::Database(error)) => {
+                let what = format!("giving back request {}", claim.id.0);
+                trouble.passes(&what, &error).await;
             }
             given => return given,
         }
+    }
+}
+
+/// A database that fails what has to be written, and is asked again until it does not.
+#[derive(Default)]
+struct Trouble {
+    waited: bool,
+}
+
+impl Trouble {
+    /// Says so once, and waits for a moment.
+    async fn passes(&mut self, what: &str, error: &impl std::fmt::Display) {
+        if !std::mem::replace(&mut self.waited, true) {
+            tracing::error!("{what}: {error}; it is tried again until that is written");
+        }
+        tokio::time::sleep(LOOK).await;
     }
 }
 
@@ -217,7 +233,7 @@ async fn keep_lease<T>(
         tokio::select! {
             done = &mut work => return Some(done),
             () = tokio::time::sleep(lease / 3) => {
-                let now = Timestamp::now();
+                let now = service.now();
                 if let Err(error) = service.queue().renew(claim.id, claim.fence, now, lease).await {
                     tracing::error!("request {}: {error}", claim.id.0);
                     if matches!(error, QueueFailure::Superseded) {
@@ -375,7 +391,7 @@ pub(crate) async fn go(
         version: manifest.version.clone(),
         request: work.claim.as_ref().map_or(0, |claim| claim.id.0),
         fence: work.claim.as_ref().map_or(0, |claim| claim.fence.0),
-        started_at: Timestamp::now(),
+        started_at: service.now(),
     };
     let watched = Arc::new(Watched {
         run: begun.id.clone(),
@@ -443,7 +459,7 @@ pub(crate) async fn go(
     if matches!(report.outcome, Outcome::Done | Outcome::Suspended) && report.error.is_none() {
         recorder.heard().failures.committed();
     }
-    recorder.keep(Some(report.clone())).await?;
+    recorder.keep_all(&report).await?;
     let stopped = recorder.stopped.get().copied();
     Ok((report, stopped))
 }
@@ -491,11 +507,48 @@ struct Recorder {
 /// What is not written yet.
 #[derive(Default)]
 struct Heard {
+    progress: Option<Progress>,
     lines: Vec<log::Line>,
     written: Vec<Written>,
     /// Of the platform, then of the counterpart.
     room: [Room; 2],
     failures: Failures,
+}
+
+impl Heard {
+    /// What could not be written comes before what was heard since.
+    fn put_back(&mut self, piece: Piece) {
+        let Piece {
+            progress,
+            mut lines,
+            mut written,
+            news,
+        } = piece;
+        self.progress = self.progress.or(progress);
+        lines.append(&mut self.lines);
+        self.lines = lines;
+        written.append(&mut self.written);
+        self.written = written;
+        self.failures.put_back(news);
+    }
+}
+
+/// What is written at one time.
+#[derive(Clone)]
+struct Piece {
+    progress: Option<Progress>,
+    lines: Vec<log::Line>,
+    written: Vec<Written>,
+    news: Vec<News>,
+}
+
+impl Piece {
+    fn is_empty(&self) -> bool {
+        self.progress.is_none()
+            && self.lines.is_empty()
+            && self.written.is_empty()
+            && self.news.is_empty()
+    }
 }
 
 /// What more of a run's changes on a side is kept.
@@ -540,7 +593,7 @@ impl Recorder {
             return;
         }
         let line = log::Line {
-            at: Timestamp::now(),
+            at: self.service.now(),
             connection: self.stored.id.to_string(),
             job: self.begun.job.clone(),
             level: log::level(level).to_owned(),
@@ -552,39 +605,59 @@ impl Recorder {
         self.heard().lines.push(line);
     }
 
-    /// Writes what was heard; with a report, also how the run ended.
+    /// Writes what was heard and how the run ended. While the database fails it is asked again, as long
+    /// as this process lives: nobody else knows what the run did.
+    async fn keep_all(&self, report: &RunReport) -> Result<(), Error> {
+        let mut trouble = Trouble::default();
+        loop {
+            match self.keep(Some(report.clone())).await {
+                Err(Error::Failure(error)) => {
+                    let what = format!("the record of run {}", self.begun.id);
+                    trouble.passes(&what, &error).await;
+                }
+                kept => return kept,
+            }
+        }
+    }
+
+    /// Writes what was heard; with a report, also how the run ended. What could not be written is heard
+    /// still.
     async fn keep(&self, report: Option<RunReport>) -> Result<(), Error> {
-        let (lines, written, news) = {
+        let heard = {
             let mut heard = self.heard();
-            (
-                std::mem::take(&mut heard.lines),
-                std::mem::take(&mut heard.written),
-                heard.failures.take(),
-            )
+            Piece {
+                progress: heard.progress.take(),
+                lines: std::mem::take(&mut heard.lines),
+                written: std::mem::take(&mut heard.written),
+                news: heard.failures.take(),
+            }
         };
-        if lines.is_empty() && written.is_empty() && news.is_empty() && report.is_none() {
+        if heard.is_empty() && report.is_none() {
             return Ok(());
         }
+        let heard = Arc::new(heard);
         let begun = self.begun.clone();
         let cause = self.cause.clone();
         let began_at = (self.claim.as_ref()).map_or(begun.started_at, |claim| claim.began_at);
-        let told = news.clone();
+        let now = self.service.now();
+        let told = Arc::clone(&heard);
         let kept = (self.service.control())
             .write(move |db| {
                 // A connection that was removed took its runs along.
                 if !runs::is_there(db, &begun.id)? {
                     return Ok(());
                 }
-                let now = Timestamp::now();
-                log::append(db, &begun.tenant, &lines, now)?;
-                runs::append_changes(db, &begun.id, &written)?;
-                if let Some(report) = &report {
-                    runs::finish(db, &begun.id, report)?;
+                log::append(db, &begun.tenant, &told.lines)?;
+                runs::append_changes(db, &begun.id, &told.written)?;
+                match (&report, &told.progress) {
+                    (Some(report), _) => runs::finish(db, &begun.id, report)?,
+                    (None, Some(progress)) => runs::keep_progress(db, &begun.id, progress)?,
+                    (None, None) => {}
                 }
                 if !begun.mode.writes() {
                     return Ok(());
                 }
-                note_failures(db, &begun, &told, now)?;
+                note_failures(db, &begun, &told.news, now)?;
                 if let Some(report) = &report {
                     let run = questions::Heard {
                         tenant: &begun.tenant,
@@ -601,7 +674,8 @@ impl Recorder {
             })
             .await;
         if kept.is_err() {
-            self.heard().failures.put_back(news);
+            let heard = Arc::unwrap_or_clone(heard);
+            self.heard().put_back(heard);
         }
         kept
     }
@@ -613,7 +687,7 @@ impl Recorder {
             return;
         }
         let (tenant, connection) = (&claim.tenant, &claim.connection);
-        let (full, now) = (self.service.is_pressed(), Timestamp::now());
+        let (full, now) = (self.service.is_pressed(), self.service.now());
         let waits = (self.service.queue())
             .gives_way(tenant, connection, claim.priority, full, now)
             .await;
@@ -669,7 +743,9 @@ impl Observer for Recorder {
             .unwrap_or_else(PoisonError::into_inner);
         *shown = progress;
         // It is told at checkpoints, when they are committed.
-        self.heard().failures.committed();
+        let mut heard = self.heard();
+        heard.progress = Some(progress);
+        heard.failures.committed();
     }
 
     fn rejected(&self, record: &RejectedRecord) {

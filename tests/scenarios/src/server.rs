@@ -20,6 +20,8 @@ pub struct Server {
     /// Removes the folder at the end when it is a temporary one.
     _temporary: Option<TempDir>,
     arguments: Vec<String>,
+    /// A disk of its own of so many megabytes.
+    disk: Option<u32>,
     process: Option<Child>,
     url: String,
     token: String,
@@ -45,21 +47,52 @@ impl Server {
     /// Starts a server on a new folder; `arguments` are more of its command line.
     pub fn start(arguments: &[&str]) -> Server {
         let folder = tempfile::tempdir().expect("a folder");
-        Server::begin(folder.path().to_owned(), Some(folder), arguments)
+        Server::begin(folder.path().to_owned(), Some(folder), None, arguments)
+    }
+
+    /// Starts a server whose folder is a disk of its own of so many megabytes, which ends with it; none
+    /// where nobody may mount one.
+    pub fn start_on_small_disk(megabytes: u32) -> Option<Server> {
+        let mut mounting = Command::new("unshare");
+        mounting.args(["-Urm", "mount", "-t", "tmpfs", "tmpfs", "/tmp"]);
+        mounting.stderr(Stdio::null());
+        mounting.status().ok().filter(ExitStatus::success)?;
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().to_owned();
+        Some(Server::begin(path, Some(folder), Some(megabytes), &[]))
+    }
+
+    /// Fills the disk of its own; answers with the file that does.
+    pub fn fill_disk(&self) -> PathBuf {
+        let file = self.folder().join("filling");
+        let mut filling = std::fs::File::create(&file).expect("a file");
+        let piece = vec![1; 4096];
+        while std::io::Write::write_all(&mut filling, &piece).is_ok() {}
+        file
     }
 
     /// Starts a server on an empty folder that stays.
     pub fn start_on(folder: &Path, arguments: &[&str]) -> Server {
-        Server::begin(folder.to_owned(), None, arguments)
+        Server::begin(folder.to_owned(), None, None, arguments)
     }
 
-    fn begin(folder: PathBuf, temporary: Option<TempDir>, arguments: &[&str]) -> Server {
-        let mut server = Server::new(folder, temporary, arguments);
+    fn begin(
+        folder: PathBuf,
+        temporary: Option<TempDir>,
+        disk: Option<u32>,
+        arguments: &[&str],
+    ) -> Server {
+        let mut server = Server::new(folder, temporary, disk, arguments);
         server.resume();
         server
     }
 
-    fn new(folder: PathBuf, temporary: Option<TempDir>, arguments: &[&str]) -> Server {
+    fn new(
+        folder: PathBuf,
+        temporary: Option<TempDir>,
+        disk: Option<u32>,
+        arguments: &[&str],
+    ) -> Server {
         static CRYPTOGRAPHY: Once = Once::new();
         CRYPTOGRAPHY.call_once(|| {
             // Another test may have been first.
@@ -69,6 +102,7 @@ impl Server {
             folder,
             _temporary: temporary,
             arguments: arguments.iter().map(|&one| one.to_owned()).collect(),
+            disk,
             process: None,
             url: String::new(),
             token: String::new(),
@@ -79,7 +113,7 @@ impl Server {
     /// Starts a server on a folder that was put back from a backup of this one's.
     pub fn start_on_copy(&self, folder: &Path) -> Server {
         let arguments: Vec<&str> = self.arguments.iter().map(String::as_str).collect();
-        let mut server = Server::new(folder.to_owned(), None, &arguments);
+        let mut server = Server::new(folder.to_owned(), None, None, &arguments);
         server.token.clone_from(&self.token);
         server.resume();
         server
@@ -87,7 +121,19 @@ impl Server {
 
     /// Starts a server on the folder again.
     pub fn resume(&mut self) {
-        let mut process = Command::new(target().join("release/tenon"))
+        let program = target().join("release/tenon");
+        let mut command = match self.disk {
+            None => Command::new(program),
+            Some(megabytes) => {
+                let mount =
+                    format!("mount -t tmpfs -o size={megabytes}m tmpfs \"$0\" && exec \"$@\"");
+                let mut command = Command::new("unshare");
+                command.args(["-Urm", "sh", "-c", &mount]);
+                command.arg(&self.folder).arg(program);
+                command
+            }
+        };
+        let mut process = command
             .args(["serve", "--listen", "127.0.0.1:0", "--data"])
             .arg(&self.folder)
             .args(&self.arguments)
@@ -109,8 +155,15 @@ impl Server {
     }
 
     /// The data folder.
-    pub fn folder(&self) -> &Path {
-        &self.folder
+    pub fn folder(&self) -> PathBuf {
+        match (self.disk, &self.process) {
+            // Nobody but the process sees its disk.
+            (Some(_), Some(process)) => {
+                let root = PathBuf::from(format!("/proc/{}/root", process.id()));
+                root.join(self.folder.strip_prefix("/").unwrap_or(&self.folder))
+            }
+            _ => self.folder.clone(),
+        }
     }
 
     /// Where it listens, without a slash at the end.

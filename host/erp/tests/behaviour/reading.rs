@@ -126,6 +126,40 @@ async fn a_run_has_one_report_and_the_newest_comes_last() {
 }
 
 #[tokio::test]
+async fn the_report_of_a_run_is_found_by_its_fence_as_its_last_commit_kept_it() {
+    let shop = Shop::new();
+    let begun = jiff::Timestamp::from_second(1_800_000_000).unwrap();
+    let of = |fence, created| RunReport {
+        fence: Some(fence),
+        created,
+        started_at: begun,
+        ..report(
+            &format!("{}-{fence}", begun.strftime("%Y%m%dT%H%M%S.%3f")),
+            Outcome::Running,
+        )
+    };
+    for (fence, created) in [(7, 50), (7, 100), (8, 1)] {
+        let mut unit = shop.unit().await;
+        unit.keep_report(&of(fence, created)).await.unwrap();
+        unit.commit().await.unwrap();
+    }
+    let mut cut_off = shop.unit().await;
+    cut_off.keep_report(&of(7, 150)).await.unwrap();
+    drop(cut_off);
+    let (host, tenant, connection) = (shop.host(), tenant(), connection());
+    let kept = async |fence| {
+        let kept = host.kept_report(&tenant, &connection, begun, fence);
+        kept.await.unwrap().map(|report| report.created)
+    };
+    assert_eq!(Some(100), kept(7).await);
+    assert_eq!(Some(1), kept(8).await);
+    assert_eq!(None, kept(9).await);
+    let later = begun + jiff::SignedDuration::from_secs(1);
+    let none = host.kept_report(&tenant, &connection, later, 7).await;
+    assert_eq!(Ok(None), none, "a run of that time has another report");
+}
+
+#[tokio::test]
 async fn reports_are_forgotten_after_ninety_days() {
     let shop = Shop::new();
     let begun = |at: &str| {

@@ -94,3 +94,16 @@ async fn a_timer_that_was_set_anew_meanwhile_is_not_dropped() {
     let left = host.due_timers(&tenant, &connection, at(99), 10).await;
     assert_eq!(left, Ok(vec![other_argument, timer("later", 20)]));
 }
+
+#[tokio::test]
+async fn timers_move_with_the_clock_of_the_machine() {
+    let shop = Shop::new();
+    set(&shop, [timer("a", 100), timer("b", 200)]).await;
+    let (host, tenant, connection) = (shop.host(), tenant(), connection());
+    let back = jiff::SignedDuration::from_secs(-60);
+    host.move_timers(&tenant, &connection, back).await.unwrap();
+    let next = host.next_timer(&tenant, &connection).await;
+    assert_eq!(Ok(Some(at(40))), next);
+    let due = host.due_timers(&tenant, &connection, at(140), 10).await;
+    assert_eq!(2, due.unwrap().len());
+}

@@ -14,11 +14,11 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
-use jiff::Timestamp;
 use tenon_host::ids::{ConnectionId, TenantId};
 
 use super::problem::{Problem, Refused, not_found};
 use super::words::{Spoken, Words};
+use crate::control::Failure;
 use crate::control::connections::Stored;
 use crate::control::tokens::{self, Scope, Token};
 use crate::service::{Service, What};
@@ -170,7 +170,7 @@ async fn token(service: &Service, headers: &HeaderMap) -> Result<Token, Problem>
     if service.is_door(&hash) {
         return Ok(Token::of_commands());
     }
-    let now = Timestamp::now();
+    let now = service.now();
     let token = service
         .control()
         .read(move |db| Ok::<_, Problem>(tokens::by_hash(db, &hash, now)?))
@@ -178,10 +178,13 @@ async fn token(service: &Service, headers: &HeaderMap) -> Result<Token, Problem>
         .ok_or_else(invalid)?;
     if tokens::is_use_news(&token, now) {
         let id = token.id.clone();
-        service
-            .control()
-            .write(move |db| Ok::<_, Problem>(tokens::note_use(db, &id, now)?))
-            .await?;
+        let noted = (service.control())
+            .write(move |db| Ok::<_, Failure>(tokens::note_use(db, &id, now)?))
+            .await;
+        // Who may read can do so on a full disk, too.
+        if let Err(error) = noted {
+            tracing::warn!("when a token was used: {error}");
+        }
     }
     Ok(token)
 }

@@ -14,7 +14,6 @@ use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, ETAG, IF_MATCH, LOCATION};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
-use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 use tracing::Instrument as _;
 
@@ -103,7 +102,7 @@ impl Keyed {
         request: Request,
         next: Next,
     ) -> Result<Response, Problem> {
-        let now = Timestamp::now();
+        let now = service.now();
         let reserve = self
             .write(service, move |db, keyed| {
                 repeats::reserve(db, &keyed.token, &keyed.key, &keyed.request, now)
@@ -147,7 +146,7 @@ impl Keyed {
             tokio::select! {
                 response = &mut write => return response,
                 () = tokio::time::sleep(SIGN_OF_LIFE) => {
-                    let now = Timestamp::now();
+                    let now = service.now();
                     let renewed = self.write(service, move |db, keyed| {
                         repeats::renew(db, &keyed.token, &keyed.key, &keyed.request, now)
                     });

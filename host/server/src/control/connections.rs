@@ -312,6 +312,13 @@ pub fn with_fallback(db: &Connection) -> rusqlite::Result<Vec<Stored>> {
         .collect()
 }
 
+/// The connections that have a timer.
+pub fn with_timers(db: &Connection) -> rusqlite::Result<Vec<(TenantId, ConnectionId)>> {
+    db.prepare("SELECT tenant, id FROM connections WHERE wake_at IS NOT NULL")?
+        .query_map([], names)?
+        .collect()
+}
+
 /// Remembers when the first timer of a connection comes due.
 pub fn set_wake(
     db: &Connection,

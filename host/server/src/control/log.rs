@@ -9,10 +9,6 @@ use tenon_host::reason::Reason;
 
 use crate::told;
 
-/// Days that a line is kept.
-const KEPT_DAYS: i64 = 90;
-const DAY: i64 = 24 * 60 * 60 * 1000;
-
 /// A line of the log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Line {
@@ -57,18 +53,9 @@ pub fn level(level: Level) -> &'static str {
     }
 }
 
-/// Writes lines, and forgets those that are old.
-pub fn append(
-    db: &Connection,
-    tenant: &TenantId,
-    lines: &[Line],
-    now: Timestamp,
-) -> rusqlite::Result<()> {
-    db.execute(
-        "DELETE FROM run_log WHERE at < ?1",
-        [now.as_millisecond() - KEPT_DAYS * DAY],
-    )?;
-    let mut insert = db.prepare(
+/// Writes lines.
+pub fn append(db: &Connection, tenant: &TenantId, lines: &[Line]) -> rusqlite::Result<()> {
+    let mut insert = db.prepare_cached(
         "INSERT INTO run_log (tenant, connection, job, at, level, record, message, run, why)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
     )?;
@@ -86,6 +73,15 @@ pub fn append(
         ])?;
     }
     Ok(())
+}
+
+/// Forgets some of the lines from before a moment, the oldest first; tells how many.
+pub fn forget(db: &Connection, before: Timestamp, limit: u32) -> rusqlite::Result<usize> {
+    db.prepare_cached(
+        "DELETE FROM run_log WHERE rowid IN (
+             SELECT rowid FROM run_log WHERE at < ?1 ORDER BY at LIMIT ?2)",
+    )?
+    .execute(params![before.as_millisecond(), limit])
 }
 
 /// Which lines of a server's log are wanted.
@@ -208,18 +204,21 @@ mod tests {
         crate::control::schema::MIGRATIONS
             .to_latest(&mut db)
             .unwrap();
-        let now = Timestamp::from_millisecond(200 * DAY).unwrap();
         let (shop, other): (TenantId, TenantId) =
             ("shop".parse().unwrap(), "other".parse().unwrap());
-        let start = 199 * DAY;
-        append(&db, &other, &[line(start, "a", Some("7"))], now).unwrap();
+        let start = 1_000;
+        append(&db, &other, &[line(start, "a", Some("7"))]).unwrap();
         let lines = [
             line(start, "a", None),
             line(start + 1, "a", Some("7")),
             line(start + 2, "b", Some("7")),
         ];
-        append(&db, &shop, &[line(DAY, "a", None)], now).unwrap();
-        append(&db, &shop, &lines, now).unwrap();
+        let old = [0, 1, 2].map(|at| line(at, "a", None));
+        append(&db, &shop, &old).unwrap();
+        append(&db, &shop, &lines).unwrap();
+        let before = Timestamp::from_millisecond(start).unwrap();
+        let forget = |limit| forget(&db, before, limit).unwrap();
+        assert_eq!((2, 1, 0), (forget(2), forget(2), forget(2)));
         let read = |connection: Option<&str>, record, most| {
             let connection = connection.map(|name| name.parse::<ConnectionId>().unwrap());
             let wanted = Wanted {

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::Value;
 use tenon_host::Mode;
 use tenon_host::ids::{ConnectionId, TenantId};
-use tenon_host::observe::{Side, Written};
+use tenon_host::observe::{Progress, Side, Written};
 use tenon_host::reason::Reason;
 use tenon_host::report::{Outcome, Question, RejectedRecord, RunReport, Warning, WrittenRecords};
 
@@ -14,7 +14,7 @@ use super::columns;
 use crate::told::{self, Told};
 
 /// What is said of a run whose process did not live to say how it ended.
-fn left_behind() -> Told {
+fn left_behind_for() -> Told {
     Told::new(Reason::new("server.left-behind"))
 }
 
@@ -106,22 +106,38 @@ pub struct Wanted<'a> {
     pub limit: u32,
 }
 
-/// Takes note of a run that begins. One of the same connection that is still open was left behind by
-/// a process that ended, because a connection has one run at a time.
-pub fn begin(db: &Connection, run: &Begun) -> rusqlite::Result<()> {
-    let left_behind = left_behind();
+/// Ends a run of which nothing is known but how far it was when that was last written down.
+fn close(db: &Connection, run: &Begun, now: Timestamp) -> rusqlite::Result<()> {
+    let Told { text, why } = left_behind_for();
     db.prepare_cached(
-        "UPDATE runs SET outcome = 'crashed', finished_at = ?3, error = ?4, why = ?6
-         WHERE tenant = ?1 AND connection = ?2 AND finished_at IS NULL AND id <> ?5",
+        "UPDATE runs SET outcome = 'crashed', finished_at = ?2, error = ?3, why = ?4
+         WHERE id = ?1 AND finished_at IS NULL",
     )?
     .execute(params![
-        run.tenant.as_str(),
-        run.connection.as_str(),
-        run.started_at.as_millisecond(),
-        left_behind.text,
         run.id,
-        left_behind.why_json()?,
-    ])?;
+        now.as_millisecond(),
+        text,
+        told::why_json(why.as_ref())?,
+    ])
+    .map(drop)
+}
+
+/// Takes note of a run that begins. One of the same connection that is still open was left behind by
+/// a worker that is gone, because a connection has one run at a time.
+pub fn begin(db: &Connection, run: &Begun) -> rusqlite::Result<()> {
+    let open = db
+        .prepare_cached(
+            "SELECT * FROM runs
+             WHERE tenant = ?1 AND connection = ?2 AND finished_at IS NULL AND id <> ?3",
+        )?
+        .query_map(
+            [run.tenant.as_str(), run.connection.as_str(), &run.id],
+            self::run,
+        )?
+        .collect::<rusqlite::Result<Vec<_>>>()?;
+    for left in open {
+        close(db, &left.begun, run.started_at)?;
+    }
     db.prepare_cached(
         "INSERT INTO runs (id, tenant, connection, job, argument, cause, mode, digest, version,
              request, fence, started_at, outcome)
@@ -180,15 +196,54 @@ pub fn finish(db: &Connection, id: &str, report: &RunReport) -> rusqlite::Result
     .map(drop)
 }
 
-/// Ends the runs that no process is at work on, when a server starts; tells how many.
-pub fn end_left_behind(db: &Connection, now: Timestamp) -> rusqlite::Result<usize> {
-    let Told { text, .. } = &left_behind();
-    let why = left_behind().why_json()?;
-    db.execute(
-        "UPDATE runs SET outcome = 'crashed', finished_at = ?1, error = ?2, why = ?3
-         WHERE finished_at IS NULL",
-        params![now.as_millisecond(), text, why],
-    )
+/// The runs that no process is at work on, when a server starts.
+pub fn left_behind(db: &Connection) -> rusqlite::Result<Vec<Begun>> {
+    db.prepare("SELECT * FROM runs WHERE finished_at IS NULL")?
+        .query_map([], run)?
+        .map(|run| Ok(run?.begun))
+        .collect()
+}
+
+/// Ends a run that no process is at work on, by the report that its last checkpoint kept.
+pub fn end_left_behind(
+    db: &Connection,
+    run: &Begun,
+    kept: Option<RunReport>,
+    now: Timestamp,
+) -> rusqlite::Result<()> {
+    let report = match kept {
+        // It had come to its end; only the word of that was lost.
+        Some(report) if report.outcome != Outcome::Running => report,
+        Some(report) => {
+            let Told { text, why } = left_behind_for();
+            RunReport {
+                finished_at: Some(now),
+                outcome: Outcome::Crashed,
+                error: Some(text),
+                why,
+                ..report
+            }
+        }
+        None => return close(db, run, now),
+    };
+    finish(db, &run.id, &report)
+}
+
+/// Keeps how far a run is that is under way.
+pub fn keep_progress(db: &Connection, id: &str, progress: &Progress) -> rusqlite::Result<()> {
+    let count = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+    db.prepare_cached(
+        "UPDATE runs SET created = ?2, updated = ?3, unchanged = ?4, failed = ?5
+         WHERE id = ?1 AND finished_at IS NULL",
+    )?
+    .execute(params![
+        id,
+        count(progress.created),
+        count(progress.updated),
+        count(progress.unchanged),
+        count(progress.failed),
+    ])
+    .map(drop)
 }
 
 /// A run of a connection.
@@ -469,6 +524,52 @@ mod tests {
         runs.map(|run| (run.begun.id, run.outcome)).collect()
     }
 
+    fn end_all(db: &Connection) -> usize {
+        let left = left_behind(db).unwrap();
+        for run in &left {
+            end_left_behind(db, run, None, Timestamp::now()).unwrap();
+        }
+        left.len()
+    }
+
+    #[test]
+    fn a_run_that_its_process_left_behind_is_recorded_with_what_it_had_committed() {
+        let db = database();
+        begin(&db, &begun("1", "a")).unwrap();
+        begin(&db, &begun("2", "b")).unwrap();
+        begin(&db, &begun("3", "c")).unwrap();
+        let kept = |outcome| RunReport {
+            created: 2_196,
+            outcome,
+            ..RunReport::begun(
+                "x",
+                "a".parse().unwrap(),
+                "crm 1.0.0",
+                "orders",
+                Timestamp::now(),
+            )
+        };
+        let progress = Progress {
+            created: 50,
+            ..Progress::default()
+        };
+        keep_progress(&db, "3", &progress).unwrap();
+        let now = Timestamp::from_second(9).unwrap();
+        let left = left_behind(&db).unwrap();
+        end_left_behind(&db, &left[0], Some(kept(Outcome::Running)), now).unwrap();
+        end_left_behind(&db, &left[1], Some(kept(Outcome::Done)), now).unwrap();
+        end_left_behind(&db, &left[2], None, now).unwrap();
+        let found = |connection: &str, id| {
+            let tenant = "shop".parse().unwrap();
+            let run = get(&db, &tenant, &connection.parse().unwrap(), id).unwrap();
+            let run = run.unwrap();
+            (run.outcome, run.created, run.error.is_some())
+        };
+        assert_eq!((Outcome::Crashed, 2_196, true), found("a", "1"));
+        assert_eq!((Outcome::Done, 2_196, false), found("b", "2"));
+        assert_eq!((Outcome::Crashed, 50, true), found("c", "3"));
+    }
+
     #[test]
     fn a_run_that_its_process_left_behind_is_closed_by_the_next_of_its_connection() {
         let db = database();
@@ -482,7 +583,7 @@ mod tests {
             outcomes(&db, "a")
         );
         assert_eq!(vec![("2".to_owned(), Outcome::Running)], outcomes(&db, "b"));
-        assert_eq!(2, end_left_behind(&db, Timestamp::now()).unwrap());
+        assert_eq!(2, end_all(&db));
         assert_eq!(vec![("2".to_owned(), Outcome::Crashed)], outcomes(&db, "b"));
     }
 
@@ -500,7 +601,7 @@ mod tests {
             ..begun("3", "a")
         };
         begin(&db, &compare).unwrap();
-        end_left_behind(&db, Timestamp::now()).unwrap();
+        end_all(&db);
         let (tenant, connection) = ("shop".parse().unwrap(), "a".parse().unwrap());
         let of = |mode| -> Vec<String> {
             let wanted = Wanted {
@@ -585,7 +686,7 @@ mod tests {
         for name in ["7", "N7", "here"] {
             assert_eq!(vec!["here"], history(Some(name), 10));
         }
-        end_left_behind(&db, Timestamp::now()).unwrap();
+        end_all(&db);
         // The changes, and then the runs themselves.
         let forget = |limit| forget(&db, Timestamp::now(), limit).unwrap();
         assert_eq!((2, 2, 3, 0), (forget(2), forget(2), forget(2), forget(2)));

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, Row, params};
 use sha2::{Digest as _, Sha256};
 use tenon_host::ids::{ConnectionId, TenantId};
 
 use super::connections::{Window, time_of_day};
 use super::{Failure, columns};
 
-/// A job that is due.
+/// A job that runs by itself, such as one that is due.
 #[derive(Clone, Debug)]
 pub struct Due {
     /// Whose.
@@ -26,6 +26,7 @@ pub struct Due {
     pub zone: TimeZone,
     /// When runs of the connection begin.
     pub window: Option<Window>,
+    /// When it runs next.
     at: i64,
 }
 
@@ -33,6 +34,11 @@ impl Due {
     /// Tells jobs of connections apart, and is the same for one of them always.
     pub fn seed(&self) -> u64 {
         seed(&self.tenant, &self.connection, &self.job)
+    }
+
+    /// Whether it runs next after a moment.
+    pub fn is_after(&self, moment: Timestamp) -> bool {
+        self.at > moment.as_millisecond()
     }
 }
 
@@ -43,38 +49,45 @@ pub fn seed(tenant: &TenantId, connection: &ConnectionId, job: &str) -> u64 {
     u64::from_le_bytes(digest[..8].try_into().unwrap_or_default())
 }
 
+const PLANNED: &str = "SELECT s.tenant, s.connection, s.job, s.cron, s.next_at,
+        t.time_zone, c.window_from, c.window_to
+    FROM schedules s
+    JOIN connections c ON c.tenant = s.tenant AND c.id = s.connection
+    JOIN tenants t ON t.id = s.tenant";
+
 /// Up to `limit` jobs that are due, the longest waiting first.
 pub fn due(db: &Connection, now: Timestamp, limit: u32) -> Result<Vec<Due>, Failure> {
-    let mut select = db.prepare_cached(
-        "SELECT s.tenant, s.connection, s.job, s.cron, s.next_at,
-                t.time_zone, c.window_from, c.window_to
-         FROM schedules s
-         JOIN connections c ON c.tenant = s.tenant AND c.id = s.connection
-         JOIN tenants t ON t.id = s.tenant
-         WHERE s.next_at <= ?1 AND c.state = 'on' ORDER BY s.next_at LIMIT ?2",
-    )?;
-    let mut rows = select.query(params![now.as_millisecond(), limit])?;
-    let mut due = Vec::new();
-    while let Some(row) = rows.next()? {
-        let zone: String = row.get(5)?;
-        let hours: (Option<String>, Option<String>) = (row.get(6)?, row.get(7)?);
-        due.push(Due {
-            tenant: columns::parsed(row, "tenant")?,
-            connection: columns::parsed(row, "connection")?,
-            job: row.get(2)?,
-            cron: row.get(3)?,
-            at: row.get(4)?,
-            zone: TimeZone::get(&zone).map_err(Failure::new)?,
-            window: match hours {
-                (Some(from), Some(to)) => Some(Window {
-                    from: time_of_day(&from).map_err(Failure::new)?,
-                    to: time_of_day(&to).map_err(Failure::new)?,
-                }),
-                _ => None,
-            },
-        });
-    }
-    Ok(due)
+    let sql =
+        format!("{PLANNED} WHERE s.next_at <= ?1 AND c.state = 'on' ORDER BY s.next_at LIMIT ?2");
+    let mut select = db.prepare_cached(&sql)?;
+    select
+        .query_and_then(params![now.as_millisecond(), limit], planned)?
+        .collect()
+}
+
+/// All jobs that run by themselves.
+pub fn all(db: &Connection) -> Result<Vec<Due>, Failure> {
+    db.prepare(PLANNED)?.query_and_then([], planned)?.collect()
+}
+
+fn planned(row: &Row<'_>) -> Result<Due, Failure> {
+    let zone: String = row.get(5)?;
+    let hours: (Option<String>, Option<String>) = (row.get(6)?, row.get(7)?);
+    Ok(Due {
+        tenant: columns::parsed(row, "tenant")?,
+        connection: columns::parsed(row, "connection")?,
+        job: row.get(2)?,
+        cron: row.get(3)?,
+        at: row.get(4)?,
+        zone: TimeZone::get(&zone).map_err(Failure::new)?,
+        window: match hours {
+            (Some(from), Some(to)) => Some(Window {
+                from: time_of_day(&from).map_err(Failure::new)?,
+                to: time_of_day(&to).map_err(Failure::new)?,
+            }),
+            _ => None,
+        },
+    })
 }
 
 /// Sets the next time of a job that was due; none removes it. A time that somebody set meanwhile

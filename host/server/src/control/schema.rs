@@ -18,6 +18,7 @@ const STEPS: &[M<'static>] = &[
     M::up(FILES),
     M::up(BELONGING),
     M::up(HOSTS),
+    M::up(ALIVE),
 ];
 
 /// How many steps this program knows.
@@ -464,6 +465,13 @@ CREATE TABLE connector_hosts (
     connector TEXT PRIMARY KEY,
     hosts TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
+";
+
+/// One row: when a server was last at work, by its clock; none before the first one. A clock that shows
+/// less at the next start was set back meanwhile.
+const ALIVE: &str = "
+CREATE TABLE alive (at INTEGER) STRICT;
+INSERT INTO alive VALUES (NULL);
 ";
 
 #[cfg(test)]

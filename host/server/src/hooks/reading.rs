@@ -21,6 +21,7 @@ use tenon_host::reason::Reason;
 use tenon_host::{CallError, Cause, Mode, Webhook};
 use tokio::sync::Notify;
 
+use crate::clock::Clock;
 use crate::control::{Failure, webhooks};
 use crate::observe;
 use crate::queue::{NewRequest, Priority};
@@ -45,6 +46,7 @@ pub(crate) struct Inbox(Arc<Shared>);
 
 #[derive(Default)]
 struct Shared {
+    clock: Clock,
     state: Mutex<State>,
     changed: Notify,
 }
@@ -60,9 +62,22 @@ struct State {
 }
 
 impl Inbox {
+    /// That goes by a clock.
+    pub fn by(clock: Clock) -> Inbox {
+        Inbox(Arc::new(Shared {
+            clock,
+            ..Shared::default()
+        }))
+    }
+
+    /// The present moment, by that clock.
+    pub fn now(&self) -> Timestamp {
+        self.0.clock.now()
+    }
+
     /// Wakes who looks for webhooks: one may wait that nobody takes on the way.
     pub fn look(&self) {
-        self.look_at(Timestamp::now());
+        self.look_at(self.now());
     }
 
     fn look_at(&self, at: Timestamp) {
@@ -77,7 +92,7 @@ impl Inbox {
     async fn time_to_look(&self) {
         loop {
             let wait = match self.state().look_at {
-                Some(at) => Timestamp::now().duration_until(at),
+                Some(at) => self.now().duration_until(at),
                 None => SignedDuration::MAX,
             };
             let Ok(wait) = Duration::try_from(wait) else {
@@ -253,7 +268,7 @@ pub async fn run(service: Service) {
         }
         if let Err(error) = look(&service).await {
             tracing::error!("webhooks: {error}");
-            inbox.look_at(Timestamp::now() + SLEEP);
+            inbox.look_at(inbox.now() + SLEEP);
         }
     }
     inbox.open(false);
@@ -266,7 +281,7 @@ async fn look(service: &Service) -> Result<(), Failure> {
         let inbox = service.inbox().clone();
         let taken = (service.control())
             .write(move |db| {
-                let now = Timestamp::now();
+                let now = inbox.now();
                 let taken = take(db, &inbox, now)?;
                 if taken.is_none()
                     && let Some(due_at) = webhooks::next_due(db, now)?
@@ -302,7 +317,7 @@ async fn read(service: &Service, taken: Taken) {
             Err(error) => {
                 tracing::error!("webhooks: {error}");
                 // The database failed, so it would be this one's turn again at once.
-                service.inbox().look_at(Timestamp::now() + SLEEP);
+                service.inbox().look_at(service.now() + SLEEP);
                 None
             }
         };
@@ -321,15 +336,16 @@ async fn work_off(service: &Service, taken: Taken) -> Result<Option<Taken>, Erro
         Ok(requests) => {
             let next = Arc::new(Mutex::new(None));
             let passed = Arc::clone(&next);
+            let now = service.now();
             // Its requests take its place, or nothing changes.
             let also = Box::new(move |db: &Connection| {
                 webhooks::remove(db, id)?;
-                let taken = turn.pass_on(db, Timestamp::now())?;
+                let taken = turn.pass_on(db, now)?;
                 *passed.lock().unwrap_or_else(PoisonError::into_inner) = taken;
                 Ok(())
             });
             let queue = service.queue();
-            queue.ask_with(requests, also, Timestamp::now()).await?;
+            queue.ask_with(requests, also, now).await?;
             let mut next = next.lock().unwrap_or_else(PoisonError::into_inner);
             Ok(next.take())
         }
@@ -337,7 +353,7 @@ async fn work_off(service: &Service, taken: Taken) -> Result<Option<Taken>, Erro
             let (tenant, connection) = &turn.place;
             tracing::warn!("a webhook of connection {connection} of tenant {tenant}: {reason}");
             let again = (passes && attempt < ATTEMPTS)
-                .then(|| Timestamp::now() + pause(attempt, fastrand::f64()));
+                .then(|| service.now() + pause(attempt, fastrand::f64()));
             let inbox = service.inbox().clone();
             let next = (service.control())
                 .write(move |db| {
@@ -348,7 +364,7 @@ async fn work_off(service: &Service, taken: Taken) -> Result<Option<Taken>, Erro
                         }
                         None => webhooks::give_up(db, id, &reason)?,
                     }
-                    turn.pass_on(db, Timestamp::now())
+                    turn.pass_on(db, inbox.now())
                 })
                 .await?;
             Ok(next)

@@ -174,10 +174,14 @@ pub enum Next {
 }
 
 /// Which leases [`Queue::recover`] takes back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Leases {
-    /// Those that ran out.
-    RanOut,
+    /// Those that ran out, but for these, whose workers are at work: a database that could not be
+    /// written for long keeps no lease.
+    RanOut {
+        /// Claims that are held.
+        but: Vec<Fence>,
+    },
     /// Every one: the process that starts is the only one, so nobody holds any.
     All,
 }

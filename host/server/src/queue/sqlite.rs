@@ -908,12 +908,15 @@ fn finish(
 }
 
 fn recover(db: &Connection, leases: Leases, most: u32, now: i64) -> Outcome<Vec<Recovered>> {
-    let until = match leases {
-        Leases::RanOut => now,
-        Leases::All => i64::MAX,
+    let (until, held) = match &leases {
+        Leases::RanOut { but } => (now, but.as_slice()),
+        Leases::All => (i64::MAX, [].as_slice()),
     };
     let mut recovered = Vec::new();
     for mut stored in select(db, "state = 'running' AND lease_until <= ?1", [until])? {
+        if (held.iter()).any(|fence| Some(fence.0) == stored.fence) {
+            continue;
+        }
         let wish = &mut stored.wish;
         let why = Reason::new("server.process-ended").arg("attempt", wish.attempts);
         wish.error = Some(Told::new(why));

@@ -12,6 +12,7 @@ use crate::control::SharedControl;
 
 const LEASE: Duration = Duration::from_secs(60);
 const MINUTE: i64 = 60;
+const RAN_OUT: Leases = Leases::RanOut { but: Vec::new() };
 
 /// A queue on a file, with a tenant of each name that is used.
 struct Desk {
@@ -299,8 +300,8 @@ async fn a_claim_that_another_took_over_is_refused() {
     let desk = Desk::with(["shop/crm"]).await;
     desk.ask(wanted("shop/crm", "orders"), 0).await;
     let old = desk.claim(0).await.unwrap();
-    assert!(desk.recover(Leases::RanOut, 59).await.is_empty());
-    let recovered = desk.recover(Leases::RanOut, 60).await;
+    assert!(desk.recover(RAN_OUT, 59).await.is_empty());
+    let recovered = desk.recover(RAN_OUT, 60).await;
     assert_eq!(1, recovered.len());
     assert_eq!((old.id, old.fence), (recovered[0].id, recovered[0].fence));
     assert_eq!(Next::Again(at(60)), recovered[0].next);
@@ -320,14 +321,26 @@ async fn a_claim_that_another_took_over_is_refused() {
 }
 
 #[tokio::test]
+async fn a_claim_that_is_held_is_not_taken_back_although_its_lease_could_not_be_renewed() {
+    let desk = Desk::with(["shop/crm"]).await;
+    desk.ask(wanted("shop/crm", "orders"), 0).await;
+    let claim = desk.claim(0).await.unwrap();
+    let held = Leases::RanOut {
+        but: vec![claim.fence],
+    };
+    assert!(desk.recover(held, 600).await.is_empty());
+    assert_eq!(Next::Gone, desk.finish(&claim, Ended::Done, 601).await);
+}
+
+#[tokio::test]
 async fn a_lease_that_is_renewed_does_not_run_out() {
     let desk = Desk::with(["shop/crm"]).await;
     desk.ask(wanted("shop/crm", "orders"), 0).await;
     let claim = desk.claim(0).await.unwrap();
     let renewed = desk.queue.renew(claim.id, claim.fence, at(50), LEASE);
     renewed.await.unwrap();
-    assert!(desk.recover(Leases::RanOut, 109).await.is_empty());
-    assert_eq!(1, desk.recover(Leases::RanOut, 110).await.len());
+    assert!(desk.recover(RAN_OUT, 109).await.is_empty());
+    assert_eq!(1, desk.recover(RAN_OUT, 110).await.len());
 }
 
 #[tokio::test]
@@ -1218,7 +1231,7 @@ async fn step(
             model.void.push(claim);
         }
         80..84 => {
-            let recovered = desk.recover(Leases::RanOut, now).await;
+            let recovered = desk.recover(RAN_OUT, now).await;
             model.taken_back(&recovered, |until| until <= now);
         }
         84..86 => {

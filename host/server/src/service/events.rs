@@ -1,6 +1,5 @@
 //! What happens on the platform's side and concerns connectors.
 
-use jiff::Timestamp;
 use tenon_host::ids::{ConnectionId, TenantId};
 use tenon_host::manifest::Subscription;
 use tenon_host::{Cause, Mode, RecordRef};
@@ -70,7 +69,7 @@ impl Service {
                 }
             }
         }
-        let asked = self.queue().ask(requests, Timestamp::now()).await?;
+        let asked = self.queue().ask(requests, self.now()).await?;
         Ok(asked.len() as u64)
     }
 

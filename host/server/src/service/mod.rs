@@ -7,6 +7,7 @@
 mod connections;
 mod error;
 mod events;
+mod health;
 mod opening;
 mod place;
 mod questions;
@@ -16,15 +17,16 @@ mod switching;
 mod tenants;
 #[cfg(test)]
 mod tests;
+mod time;
 mod upgrading;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use serde_json::{Value, json};
 use tenon_erp::EmbeddedErp;
@@ -38,6 +40,8 @@ pub use crate::key::KeyTrouble;
 pub use connections::{ConnectionChange, NewConnection};
 pub use error::{Error, Violation, What};
 pub use events::Event;
+use health::Health;
+pub use health::NotReady;
 pub(crate) use opening::Completeness;
 pub(crate) use place::{Alone, Place};
 pub use questions::Answer;
@@ -46,10 +50,11 @@ pub use tenants::{LANGUAGES, NewTenant, TenantChange};
 pub use upgrading::{Component, Upgraded, Which};
 
 use crate::belonging;
+use crate::clock::Clock;
 use crate::control::{Failure, SharedControl, audit, runs, tokens};
 use crate::hooks::Inbox;
 use crate::observe::Metrics;
-use crate::queue::{Leases, Queue, SqliteQueue};
+use crate::queue::{Fence, Leases, Queue, SqliteQueue};
 use crate::spending::Spending;
 use crate::told::TEXTS;
 use crate::vault;
@@ -74,6 +79,10 @@ pub struct ServiceOptions {
     pub lease: Duration,
     /// How long runs may take to stop when the server does.
     pub patience: Duration,
+    /// How long a request may wait that any free place could run before the server is not ready.
+    pub overdue: Duration,
+    /// What tells the time.
+    pub clock: Clock,
     /// Runs of a new version that are watched.
     pub trial_runs: u32,
     /// Failed ones among them that make the host go back by itself.
@@ -102,6 +111,8 @@ impl ServiceOptions {
             slice: Duration::from_secs(10),
             lease: Duration::from_secs(60),
             patience: Duration::from_secs(8),
+            overdue: Duration::from_secs(10 * 60),
+            clock: Clock::default(),
             trial_runs: 5,
             trial_failures: 2,
             signatures: SignaturePolicy::default(),
@@ -138,6 +149,13 @@ struct Inner {
     looking: Mutex<HashMap<TenantId, Arc<Semaphore>>>,
     /// Whether all places for runs are taken.
     pressed: AtomicBool,
+    /// The claims that workers have.
+    held: Mutex<HashSet<Fence>>,
+    health: Health,
+    /// When it was last kept that this server is at work.
+    alive: Mutex<Option<Duration>>,
+    /// Until when the clock is doubted, which was set.
+    doubted: Mutex<Option<Duration>>,
     inbox: Inbox,
     stop: watch::Sender<bool>,
     /// What the token of commands on this machine is known by.
@@ -154,6 +172,15 @@ type Loaded = HashMap<String, Arc<OnceCell<Arc<Connector>>>>;
 pub(crate) struct Room {
     _of_tenant: OwnedSemaphorePermit,
     _of_all: OwnedSemaphorePermit,
+}
+
+/// A claim that a worker has.
+pub(crate) struct Held(Service, Fence);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.0.all_held().remove(&self.1);
+    }
 }
 
 /// A run that is under way.
@@ -237,7 +264,11 @@ impl Service {
             looks: Arc::new(Semaphore::new(LOOKS as usize)),
             looking: Mutex::default(),
             pressed: AtomicBool::new(false),
-            inbox: Inbox::default(),
+            held: Mutex::default(),
+            health: Health::new(options.clock.passed()),
+            alive: Mutex::default(),
+            doubted: Mutex::default(),
+            inbox: Inbox::by(options.clock.clone()),
             stop: watch::Sender::new(false),
             door: OnceLock::new(),
             options,
@@ -248,19 +279,17 @@ impl Service {
 
     /// Takes up what a process left that died.
     async fn recover(&self) -> Result<(), Error> {
-        let now = Timestamp::now();
-        self.go_above_fences(now).await?;
+        self.take_up_time().await?;
+        self.go_above_fences(self.now()).await?;
         self.finish_tenants().await?;
         self.control()
-            .write(move |db| {
-                belonging::settle(db).map_err(Failure::new)?;
-                Ok::<_, Error>(runs::end_left_behind(db, now)?)
-            })
+            .write(|db| Ok::<_, Error>(belonging::settle(db).map_err(Failure::new)?))
             .await?;
+        self.end_runs_left_behind().await?;
         if let Err(error) = self.check_key().await {
             tracing::error!("{error}");
         }
-        self.queue().recover(Leases::All, now).await?;
+        self.queue().recover(Leases::All, self.now()).await?;
         self.end_broken_upgrades().await
     }
 
@@ -291,6 +320,46 @@ impl Service {
             Err(_) => self.control().write(look).await,
             Ok(()) => Ok(()),
         }
+    }
+
+    /// Writes down how runs ended whose process did not live to say so, with what they had committed.
+    async fn end_runs_left_behind(&self) -> Result<(), Error> {
+        let left = (self.control())
+            .read(|db| Ok::<_, Error>(runs::left_behind(db)?))
+            .await?;
+        for run in left {
+            let (tenant, connection) = (&run.tenant, &run.connection);
+            // Its clock may have been set a little on the way.
+            let begun = run.started_at - SignedDuration::from_mins(1);
+            let fence = run.fence.unsigned_abs();
+            let kept = (self.host())
+                .kept_report(tenant, connection, begun, fence)
+                .await;
+            let kept = kept.unwrap_or_else(|error| {
+                tracing::error!("what run {} of tenant {tenant} committed: {error}", run.id);
+                None
+            });
+            let now = self.now();
+            (self.control())
+                .write(move |db| Ok::<_, Error>(runs::end_left_behind(db, &run, kept, now)?))
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// Holds a claim: its lease does not run out as long as this lives.
+    pub(crate) fn hold(&self, fence: Fence) -> Held {
+        self.all_held().insert(fence);
+        Held(self.clone(), fence)
+    }
+
+    /// The claims that are held.
+    pub(crate) fn held(&self) -> Vec<Fence> {
+        self.all_held().iter().copied().collect()
+    }
+
+    fn all_held(&self) -> MutexGuard<'_, HashSet<Fence>> {
+        (self.0.held.lock()).unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The control database.
@@ -330,18 +399,6 @@ impl Service {
     /// The webhooks that are being read.
     pub(crate) fn inbox(&self) -> &Inbox {
         &self.0.inbox
-    }
-
-    /// Whether requests can be served: the control database can be written, and credentials opened.
-    pub async fn ready(&self) -> Result<(), Error> {
-        let probe = "UPDATE fence SET last = last";
-        self.control()
-            .write(move |db| {
-                db.execute(probe, [])?;
-                Ok::<_, Error>(())
-            })
-            .await?;
-        self.check_key().await
     }
 
     /// A token for commands on this machine, good for as long as this process lives. It may see and

@@ -69,8 +69,9 @@ impl Service {
     }
 
     async fn decide(&self, stored: Stored, answer: Answer, note: Note) -> Result<(), Error> {
+        let now = self.now();
         self.control()
-            .write(move |db| decide(db, &stored, answer, &note, Timestamp::now()))
+            .write(move |db| decide(db, &stored, answer, &note, now))
             .await
     }
 
@@ -89,11 +90,11 @@ impl Service {
         let place = (Some(tenant), Some(connection));
         let note = note(actor, place, "connection.enable", nothing());
         let (owner, id) = (tenant.clone(), connection.clone());
+        let now = self.now();
         let goes_on = (self.control())
             .write(move |db| {
                 let goes_on = questions::doubt_no_account(db, &owner, &id)?;
                 if goes_on {
-                    let now = Timestamp::now();
                     go_on(db, &manifest, &owner, &id, now)?;
                     audit::note(db, &note, now)?;
                 }
@@ -126,7 +127,7 @@ impl Service {
         } else {
             None
         };
-        let now = Timestamp::now();
+        let now = self.now();
         let refused = Arc::new(Mutex::new(None));
         let why = Arc::clone(&refused);
         let also = Box::new(move |db: &rusqlite::Connection| {

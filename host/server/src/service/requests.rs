@@ -1,6 +1,5 @@
 //! Asking for runs, and what people do with those that wait or failed.
 
-use jiff::Timestamp;
 use serde_json::json;
 use tenon_host::ids::{ConnectionId, TenantId};
 use tenon_host::reason::Reason;
@@ -157,7 +156,7 @@ impl Service {
     }
 
     async fn ask_one(&self, request: NewRequest, note: Note) -> Result<RequestId, Error> {
-        let asked = self.queue().ask(vec![request], Timestamp::now()).await?;
+        let asked = self.queue().ask(vec![request], self.now()).await?;
         self.audit(note).await?;
         let missing = || Error::Failure(Failure::new("no request was made"));
         asked.first().copied().ok_or_else(missing)
@@ -192,7 +191,7 @@ impl Service {
         only: Option<RequestId>,
     ) -> Result<u64, Error> {
         self.stored(tenant, connection).await?;
-        let now = Timestamp::now();
+        let now = self.now();
         let requests = self.queue().retry(tenant, connection, only, now).await?;
         if let (Some(request), 0) = (only, requests) {
             return Err(Error::not_found(What::Request, request.0));
@@ -225,6 +224,7 @@ impl Service {
         only: Option<i64>,
     ) -> Result<u64, Error> {
         self.stored(tenant, connection).await?;
+        let now = self.now();
         let (actor, owner, id) = (actor.to_owned(), tenant.clone(), connection.clone());
         let retried = self
             .control()
@@ -235,7 +235,7 @@ impl Service {
                 }
                 let detail = json!({ "retried": retried });
                 let note = note(&actor, (Some(&owner), Some(&id)), "webhook.retry", detail);
-                audit::note(db, &note, Timestamp::now())?;
+                audit::note(db, &note, now)?;
                 Ok(retried)
             })
             .await?;
@@ -252,6 +252,7 @@ impl Service {
         webhook: i64,
     ) -> Result<(), Error> {
         self.stored(tenant, connection).await?;
+        let now = self.now();
         let (actor, owner, id) = (actor.to_owned(), tenant.clone(), connection.clone());
         self.control()
             .write(move |db| {
@@ -260,7 +261,7 @@ impl Service {
                 }
                 let detail = json!({ "webhook": webhook });
                 let note = note(&actor, (Some(&owner), Some(&id)), "webhook.remove", detail);
-                audit::note(db, &note, Timestamp::now())?;
+                audit::note(db, &note, now)?;
                 Ok(())
             })
             .await
@@ -289,7 +290,7 @@ impl Service {
         request: RequestId,
     ) -> Result<(), Error> {
         self.stored(tenant, connection).await?;
-        let now = Timestamp::now();
+        let now = self.now();
         let queue = self.queue();
         if !queue.remove(tenant, connection, request, now).await? {
             return Err(Error::not_found(What::Request, request.0));
@@ -343,7 +344,7 @@ impl Service {
             due: None,
         });
         let requests = requests.collect();
-        self.queue().ask(requests, Timestamp::now()).await?;
+        self.queue().ask(requests, self.now()).await?;
         let detail = json!({ "records": records.len(), "jobs": jobs });
         let place = (Some(tenant), Some(connection));
         self.audit(note(actor, place, "record.retry", detail))
@@ -364,6 +365,7 @@ impl Service {
         let place = (Some(tenant), Some(connection));
         let note = note(actor, place, "record.remove", detail);
         let (owner, own) = (tenant.clone(), connection.clone());
+        let now = self.now();
         self.control()
             .write(move |db| {
                 let mut removed = false;
@@ -373,7 +375,7 @@ impl Service {
                 if !removed {
                     return Err(Error::not_found(What::Record, record.id()));
                 }
-                Ok(audit::note(db, &note, Timestamp::now())?)
+                Ok(audit::note(db, &note, now)?)
             })
             .await
     }

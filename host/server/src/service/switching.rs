@@ -77,15 +77,15 @@ impl Service {
                 priority: Priority::Schedule,
                 due: None,
             });
-            let now = Timestamp::now();
+            let now = self.now();
             self.queue().ask(requests.collect(), now).await?;
         }
         let place = (Some(tenant), Some(connection));
         let note = note(actor, place, "connection.enable", nothing());
         let (owner, id) = (tenant.clone(), connection.clone());
+        let now = self.now();
         self.control()
             .write(move |db| {
-                let now = Timestamp::now();
                 let on = connections::change(db, &owner, &id, |stored| {
                     check_unchanged(stored, &seen)?;
                     stored.state = State::On;
@@ -110,7 +110,7 @@ impl Service {
     ) -> Result<(), Error> {
         self.inbox().look();
         self.note_timers(tenant, connection).await;
-        let now = Timestamp::now();
+        let now = self.now();
         Ok(self.queue().switched(tenant, connection, now).await?)
     }
 
@@ -157,9 +157,9 @@ impl Service {
         if let CallError::Question(question) = error {
             let (tenant, connection) = (stored.tenant.clone(), stored.id.clone());
             let question = question.clone();
+            let now = self.now();
             self.control()
                 .write(move |db| {
-                    let now = Timestamp::now();
                     questions::asked_to_switch_on(db, &tenant, &connection, &question, now)?;
                     Ok::<_, Error>(())
                 })
@@ -208,7 +208,7 @@ impl Service {
         })
         .await?;
         self.reschedule(tenant, connection).await?;
-        let now = Timestamp::now();
+        let now = self.now();
         self.queue().switched(tenant, connection, now).await?;
         let (service, owner, id) = (self.clone(), tenant.clone(), connection.clone());
         let cleaning = async move { service.clean_up(&owner, &id).await };
@@ -330,11 +330,9 @@ impl Service {
             Err(error) => return Err(self.not_set_up(&stored, opened.connector(), &error).await?),
         };
         let (owner, id) = (tenant.clone(), connection.clone());
+        let now = self.now();
         self.control()
-            .write(move |db| {
-                let now = Timestamp::now();
-                Ok::<_, Error>(questions::switched_on(db, &owner, &id, &open, now)?)
-            })
+            .write(move |db| Ok::<_, Error>(questions::switched_on(db, &owner, &id, &open, now)?))
             .await?;
         self.note_timers(tenant, connection).await;
         Ok(callback)
@@ -439,9 +437,9 @@ impl Service {
         let stored = self.stored(tenant, connection).await?;
         let connector = self.connector(&stored.digest).await?;
         let (tenant, connection) = (tenant.clone(), connection.clone());
+        let now = self.now();
         self.control()
             .write(move |db| {
-                let now = Timestamp::now();
                 // What was read before may have changed.
                 let Some(stored) = connections::get(db, &tenant, &connection)? else {
                     return Ok(());

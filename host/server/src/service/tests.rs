@@ -9,8 +9,13 @@ use tenon_host::platform::{Answer, UnitOfWork};
 use tenon_host::reason::Reason;
 
 use super::*;
+use crate::clock::by_hand::Hands;
 use crate::control::connections::{self, State, Stored};
+use crate::control::schedules;
 use crate::control::versions::{self, Version};
+use crate::queue::{Ended, NewRequest, Priority};
+use crate::scheduler;
+use crate::told::Told;
 
 /// The embedded ERP, which fails when it is told to.
 struct Moody {
@@ -65,12 +70,16 @@ const ACTOR: &str = "test";
 
 impl World {
     async fn new() -> World {
+        World::by(Clock::default()).await
+    }
+
+    async fn by(clock: Clock) -> World {
         let folder = tempfile::tempdir().unwrap();
         let platform = Arc::new(Moody {
             erp: EmbeddedErp::open(folder.path()).unwrap(),
             fails: AtomicBool::new(false),
         });
-        let service = open(folder.path(), &platform).await;
+        let service = open(folder.path(), &platform, clock).await;
         let insert = |db: &rusqlite::Connection| {
             for (digest, state_version) in [(FIRST, 1), (SECOND, 2)] {
                 let version = Version {
@@ -128,8 +137,12 @@ impl World {
     }
 
     /// The server on the same folder after a crash.
-    async fn restarted(mut self) -> World {
-        self.service = open(self.folder.path(), &self.platform).await;
+    async fn restarted(self) -> World {
+        self.restarted_by(Clock::default()).await
+    }
+
+    async fn restarted_by(mut self, clock: Clock) -> World {
+        self.service = open(self.folder.path(), &self.platform, clock).await;
         self
     }
 
@@ -182,10 +195,11 @@ impl World {
     }
 }
 
-async fn open(folder: &Path, platform: &Arc<Moody>) -> Service {
+async fn open(folder: &Path, platform: &Arc<Moody>, clock: Clock) -> Service {
     let public = "http://127.0.0.1/".parse().unwrap();
     let options = ServiceOptions {
         runs: 1,
+        clock,
         ..ServiceOptions::new(folder, Compiler::InProcess, public)
     };
     let platform = Arc::clone(platform);
@@ -316,4 +330,253 @@ async fn one_tenant_leaves_room_for_the_calls_of_others() {
     world.service.room(&other).await.unwrap();
     rooms.pop();
     waiting.await.unwrap();
+}
+
+const DAY: SignedDuration = SignedDuration::from_hours(24);
+const LEASE: Duration = Duration::from_secs(60);
+
+impl World {
+    /// A connection that is on, with a job each minute.
+    async fn each_minute(hands: &Hands) -> World {
+        let world = World::by(Clock::of(hands.clone())).await;
+        world.change(|stored| stored.state = State::On).await;
+        let (tenant, connection) = (world.tenant.clone(), world.connection.clone());
+        let next = world.service.now() + SignedDuration::from_secs(60);
+        let plan = move |db: &rusqlite::Connection| {
+            let planned = [("orders".to_owned(), ("* * * * *".to_owned(), next))];
+            schedules::replace(db, &tenant, &connection, &planned.into())?;
+            Ok::<_, Error>(())
+        };
+        world.service.control().write(plan).await.unwrap();
+        world
+    }
+
+    /// Lets the scheduler go round once.
+    async fn go_round(&self) {
+        scheduler::go_round(&self.service).await.unwrap();
+    }
+
+    /// In how many seconds the job is due.
+    async fn due_in(&self) -> i64 {
+        let (tenant, connection) = (self.tenant.clone(), self.connection.clone());
+        let read = move |db: &rusqlite::Connection| {
+            Ok::<_, Error>(schedules::of(db, &tenant, &connection)?)
+        };
+        let planned = self.service.control().read(read).await.unwrap();
+        (planned["orders"].1.duration_since(self.service.now())).as_secs()
+    }
+
+    async fn ask(&self, due: Option<Timestamp>) {
+        let request = NewRequest {
+            tenant: self.tenant.clone(),
+            connection: self.connection.clone(),
+            job: "orders".to_owned(),
+            argument: None,
+            mode: tenon_host::Mode::Live,
+            cause: tenon_host::Cause::Asked,
+            priority: Priority::Action,
+            due,
+        };
+        let now = self.service.now();
+        self.service.queue().ask(vec![request], now).await.unwrap();
+    }
+
+    async fn claim(&self) -> Option<crate::queue::Claim> {
+        let now = self.service.now();
+        self.service.queue().claim(now, LEASE).await.unwrap()
+    }
+
+    async fn recovered(&self) -> usize {
+        let ran_out = Leases::RanOut { but: Vec::new() };
+        let recovered = self.service.queue().recover(ran_out, self.service.now());
+        recovered.await.unwrap().len()
+    }
+}
+
+#[tokio::test]
+async fn a_clock_that_was_a_day_ahead_for_a_while_stops_no_schedule() {
+    let hands = Hands::at("2026-07-01T12:00:00Z");
+    let world = World::each_minute(&hands).await;
+    world.go_round().await;
+    hands.set(DAY);
+    world.go_round().await;
+    for _ in 0..70 {
+        hands.pass(1);
+        world.go_round().await;
+    }
+    assert!((0..=60).contains(&world.due_in().await));
+    hands.set(-DAY);
+    world.go_round().await;
+    let due_in = world.due_in().await;
+    assert!((0..=60).contains(&due_in), "{due_in}");
+}
+
+#[tokio::test]
+async fn a_clock_that_is_set_back_holds_back_neither_schedules_nor_attempts_nor_timers() {
+    let hands = Hands::at("2026-07-01T12:00:00Z");
+    let world = World::each_minute(&hands).await;
+    world.ask(None).await;
+    let claim = world.claim().await.unwrap();
+    let failed = Ended::Failed {
+        error: Told::by_connector("the counterpart is down"),
+        retry: true,
+    };
+    let now = world.service.now();
+    let queue = world.service.queue();
+    queue
+        .finish(claim.id, claim.fence, failed, now)
+        .await
+        .unwrap();
+    let mut unit = world.unit().await;
+    let timer = tenon_host::platform::Timer {
+        name: "later".to_owned(),
+        job: "orders".to_owned(),
+        due: now + SignedDuration::from_secs(90),
+        argument: None,
+    };
+    unit.set_timer(timer).await.unwrap();
+    unit.commit().await.unwrap();
+    drop(unit);
+    world
+        .service
+        .note_timers(&world.tenant, &world.connection)
+        .await;
+
+    hands.set(-DAY);
+    world.go_round().await;
+    assert!((0..=60).contains(&world.due_in().await));
+    let due = queue.next_due().await.unwrap().unwrap();
+    // The first attempt after a failure comes within a minute.
+    let wait = due.duration_since(world.service.now()).as_secs();
+    assert!((0..=60).contains(&wait), "{wait}");
+    // Timers move in a task of their own.
+    loop {
+        let next = (world.service.host())
+            .next_timer(&world.tenant, &world.connection)
+            .await;
+        let wait = next.unwrap().unwrap().duration_since(world.service.now());
+        if wait.as_secs() == 90 {
+            break;
+        }
+        assert_eq!(DAY.as_secs() + 90, wait.as_secs());
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn a_lease_lasts_as_long_whatever_the_clock_is_set_to() {
+    let hands = Hands::at("2026-07-01T12:00:00Z");
+    let world = World::each_minute(&hands).await;
+    world.ask(None).await;
+    world.claim().await.unwrap();
+    for set in [DAY, -DAY, -DAY] {
+        hands.set(set);
+        assert_eq!(0, world.recovered().await, "before anybody noticed");
+        world.go_round().await;
+        assert_eq!(0, world.recovered().await);
+    }
+    hands.pass(59);
+    assert_eq!(0, world.recovered().await);
+    hands.pass(1);
+    assert_eq!(1, world.recovered().await);
+}
+
+#[tokio::test]
+async fn a_restart_heals_what_was_planned_while_the_clock_was_ahead() {
+    let hands = Hands::at("2026-07-02T12:00:00Z");
+    let world = World::each_minute(&hands).await;
+    world.go_round().await;
+    world
+        .ask(Some(world.service.now() + SignedDuration::from_secs(30)))
+        .await;
+    // It is set right while no server is there.
+    let right = Hands::at("2026-07-01T12:00:20Z");
+    let world = world.restarted_by(Clock::of(right.clone())).await;
+    assert!((0..=60).contains(&world.due_in().await));
+    assert!(world.claim().await.is_none());
+    right.pass(30);
+    assert!(world.claim().await.is_some());
+}
+
+#[tokio::test]
+async fn nothing_is_forgotten_as_old_while_the_clock_may_be_wrong() {
+    let hands = Hands::at("2026-07-01T12:00:00Z");
+    let world = World::each_minute(&hands).await;
+    world.go_round().await;
+    assert!(!world.service.doubts_clock());
+    hands.set(400 * DAY);
+    world.go_round().await;
+    assert!(world.service.doubts_clock());
+    hands.pass(60 * 60);
+    assert!(!world.service.doubts_clock());
+    let away = Hands::at("2028-07-01T12:00:00Z");
+    let world = world.restarted_by(Clock::of(away)).await;
+    assert!(world.service.doubts_clock());
+}
+
+#[tokio::test]
+async fn a_server_is_ready_while_it_writes_opens_goes_round_and_keeps_up() {
+    let hands = Hands::at("2026-07-01T12:00:00Z");
+    let world = World::each_minute(&hands).await;
+    let ready = async |seconds| {
+        hands.pass(seconds);
+        world.service.ready().await
+    };
+    assert_eq!(Ok(()), ready(2).await);
+    assert_eq!(Err(NotReady::Scheduler(61)), ready(59).await);
+    world.service.beat();
+    assert_eq!(Ok(()), ready(2).await);
+
+    // A request that any place could run, and none does.
+    world.ask(None).await;
+    world.service.beat();
+    assert_eq!(Ok(()), ready(2).await);
+    hands.pass(10 * 60);
+    world.service.beat();
+    let overdue = ready(2).await;
+    assert!(
+        matches!(overdue, Err(NotReady::Overdue(604))),
+        "{overdue:?}"
+    );
+    // One of a connection that is off waits for people.
+    world.change(|stored| stored.state = State::Off).await;
+    let queue = world.service.queue();
+    let (tenant, connection) = (&world.tenant, &world.connection);
+    let now = world.service.now();
+    queue.switched(tenant, connection, now).await.unwrap();
+    assert_eq!(Ok(()), ready(2).await);
+
+    world.service.stop();
+    assert_eq!(Err(NotReady::Stopping), ready(0).await);
+}
+
+#[tokio::test]
+async fn a_server_whose_key_is_gone_is_not_ready_and_names_nobody() {
+    let hands = Hands::at("2026-07-01T12:00:00Z");
+    let world = World::each_minute(&hands).await;
+    let place = tenon_host::CredentialPlace {
+        tenant: &world.tenant,
+        connection: &world.connection,
+        name: "api_key",
+    };
+    let secret = tenon_host::Secret::new("s3cret".to_owned());
+    let mut vault = crate::vault::Vault::open(world.folder.path()).unwrap();
+    vault.set(place, &secret).unwrap();
+    assert_eq!(Ok(()), world.service.ready().await);
+    hands.pass(2);
+    std::fs::remove_file(world.folder.path().join("key")).unwrap();
+    let why = world.service.ready().await.unwrap_err();
+    assert_eq!(NotReady::Key, why);
+    assert!(!why.to_string().contains("shop"), "{why}");
+}
+
+#[tokio::test]
+async fn a_server_that_cannot_write_into_its_folder_is_not_ready() {
+    let hands = Hands::at("2026-07-01T12:00:00Z");
+    let world = World::each_minute(&hands).await;
+    assert_eq!(Ok(()), world.service.ready().await);
+    hands.pass(2);
+    std::fs::remove_dir_all(world.folder.path()).unwrap();
+    let why = world.service.ready().await.unwrap_err();
+    assert!(matches!(why, NotReady::Disk(_)), "{why}");
 }

@@ -2,7 +2,8 @@
 //!
 //! It keeps a ledger in its storage: the job `add` enters its argument, and `tell` logs all entries.
 //! So a test sees what was lost or doubled, whatever happened to the process in between. An argument
-//! may say more: `slow:N` makes N checkpoints with a wait before each, `busy:MS` computes for so long,
+//! may say more: `slow:N` makes N checkpoints with a wait before each, `many:N` an entry before each of
+//! them, `busy:MS` computes for so long,
 //! `reject:ID` reports a record, `take:ID` takes it, `drop:ID` wants nothing of it any more, `made:ID`
 //! takes another one that gets the key ID, `later:MS` sets a timer that adds an entry, `refuse` needs an
 //! admin, `fail` passes by itself, `lose:N` loses N entries of 200, which the job `heard` clears away
@@ -245,7 +246,8 @@ pub fn run<V: Version>(job: &str, argument: &str, cause: &Cause) -> Result<Outco
         }
         ("heard", _) if *cause == Cause::Asked => clear()?,
         ("heard", _) => add(&heard(cause))?,
-        (_, Some(("slow", checkpoints))) => return slow(checkpoints),
+        (_, Some(("slow", checkpoints))) => return slow(checkpoints, false),
+        (_, Some(("many", entries))) => return slow(entries, true),
         (_, Some(("busy", ms))) => return Ok(busy(ms)),
         (_, Some(("reject", id))) => run::reject(&[Rejection {
             record_kind: "order".to_owned(),
@@ -331,18 +333,23 @@ fn heard(cause: &Cause) -> String {
     }
 }
 
-/// Makes checkpoints until it has made as many as wanted, in this run or those before.
-fn slow(checkpoints: &str) -> Result<Outcome, Fault> {
+/// Makes checkpoints until it has made as many as wanted, in this run or those before; with an entry
+/// each, or one at the end.
+fn slow(checkpoints: &str, each: bool) -> Result<Outcome, Fault> {
     let total: u64 = checkpoints.parse().unwrap_or(0);
     let mut done: u64 = get(DONE).and_then(|done| done.parse().ok()).unwrap_or(0);
+    let before = if each { done } else { 0 };
     while done < total {
         std::thread::sleep(Duration::from_millis(20));
         done += 1;
         put(DONE, &done.to_string())?;
+        if each {
+            add(&format!("many-{done}"))?;
+        }
         let progress = Progress {
             done,
             total: Some(total),
-            created: done,
+            created: done - before,
             updated: 0,
             unchanged: 0,
             failed: 0,
@@ -352,7 +359,9 @@ fn slow(checkpoints: &str) -> Result<Outcome, Fault> {
         }
     }
     storage::delete(&[DONE.to_owned()]);
-    add(&format!("slow-{total}"))?;
+    if !each {
+        add(&format!("slow-{total}"))?;
+    }
     Ok(Outcome::Done)
 }
 

@@ -5,6 +5,7 @@ mod budgets;
 mod changes;
 mod counterpart;
 mod crashes;
+mod disk;
 mod door;
 mod failures;
 mod fairness;
