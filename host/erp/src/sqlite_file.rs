@@ -62,15 +62,18 @@ pub fn open_to_read(path: &Path, patience: Duration) -> rusqlite::Result<Connect
     match db.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(())) {
         // Readers tell writers where they are by files beside it, which cannot be made here. So nobody
         // can write, and without a log all is in the file.
-        Err(error)
-            if error.sqlite_error_code() == Some(ErrorCode::CannotOpen) && !has_log(path) =>
-        {
+        Err(error) if is_about_files_beside(&error) && !has_log(path) => {
             let place = format!("file:{}?immutable=1", escaped(path));
             Connection::open_with_flags(place, flags | OpenFlags::SQLITE_OPEN_URI)
         }
         Err(error) => Err(error),
         Ok(()) => Ok(db),
     }
+}
+
+fn is_about_files_beside(error: &rusqlite::Error) -> bool {
+    use ErrorCode::{CannotOpen, ReadOnly};
+    matches!(error.sqlite_error_code(), Some(CannotOpen | ReadOnly))
 }
 
 fn has_log(path: &Path) -> bool {

@@ -430,6 +430,7 @@ fn the_key_and_the_database_are_for_their_owner_alone() {
         "control.sqlite-shm",
         "control.sqlite-wal",
         "key",
+        "serve.lock",
     ];
     assert_eq!(expected, names[..]);
     drop(reader);

@@ -43,8 +43,10 @@ pub fn error(error: &anyhow::Error, language: Language) -> String {
             break;
         }
         let text = cause.to_string();
-        // Many an error says its cause itself.
-        if !parts.last().is_some_and(|last| last.contains(&text)) {
+        // Many an error says its cause itself, and that of SQLite does so without its number.
+        let said = cause.is::<rusqlite::ffi::Error>()
+            || parts.last().is_some_and(|last| last.contains(&text));
+        if !said {
             parts.push(text);
         }
     }
