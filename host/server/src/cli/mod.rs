@@ -7,6 +7,7 @@ mod inspect;
 mod language;
 mod load;
 mod log;
+mod maintenance;
 mod records;
 mod run;
 mod serve;
@@ -109,6 +110,7 @@ async fn execute(command: Command, language: Language) -> anyhow::Result<Exit> {
         Command::Log(args) => log::log(&args, language),
         Command::Changes(args) => changes::changes(&args),
         Command::Credential(args) => credential::credential(args),
+        Command::Maintenance(args) => maintenance::maintenance(args),
         Command::Key(args::Key::Rotate(args)) => credential::rotate(args),
         Command::CompileComponent { .. } => unreachable!("`main` compiles before anything else"),
     }

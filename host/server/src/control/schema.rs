@@ -15,6 +15,7 @@ const STEPS: &[M<'static>] = &[
     M::up(SEEN),
     M::up(REASONS),
     M::up(MODES),
+    M::up(MAINTENANCE),
 ];
 
 /// What brings a database up to date.
@@ -439,6 +440,33 @@ ALTER TABLE changes ADD COLUMN side TEXT NOT NULL DEFAULT 'counterpart';
 ALTER TABLE changes ADD COLUMN key TEXT;
 ALTER TABLE changes ADD COLUMN label TEXT;
 ALTER TABLE changes ADD COLUMN change TEXT NOT NULL DEFAULT 'updated';
+";
+
+/// What is held while people work on it, and the connections that are at work all the same.
+const MAINTENANCE: &str = "
+CREATE TABLE maintenance (
+    scope TEXT NOT NULL CHECK (scope IN ('all', 'connector', 'tenant')),
+    -- Of the connector or the tenant; empty for all.
+    name TEXT NOT NULL,
+    note TEXT NOT NULL,
+    actor TEXT NOT NULL,
+    since INTEGER NOT NULL,
+    PRIMARY KEY (scope, name)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX connections_by_state ON connections (state);
+CREATE VIEW held AS
+    SELECT tenant, id FROM connections
+    WHERE EXISTS (
+        SELECT 1 FROM maintenance
+        WHERE scope = 'all' OR (scope = 'connector' AND name = connector)
+            OR (scope = 'tenant' AND name = tenant));
+CREATE VIEW at_work AS
+    SELECT tenant, id FROM connections
+    WHERE state = 'on' AND NOT EXISTS (
+        SELECT 1 FROM maintenance
+        WHERE scope = 'all' OR (scope = 'connector' AND name = connector)
+            OR (scope = 'tenant' AND name = tenant));
 ";
 
 #[cfg(test)]

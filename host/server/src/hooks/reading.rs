@@ -21,7 +21,7 @@ use tenon_host::reason::Reason;
 use tenon_host::{CallError, Cause, Mode, Webhook};
 use tokio::sync::Notify;
 
-use crate::control::{Failure, webhooks};
+use crate::control::{Failure, maintenance, webhooks};
 use crate::observe;
 use crate::queue::{NewRequest, Priority};
 use crate::service::{Error, Service};
@@ -169,7 +169,10 @@ pub fn take_new(
         return Ok(None);
     }
     let mut state = inbox.state();
-    if !state.has_room() || state.busy.contains(&place) {
+    if !state.has_room()
+        || state.busy.contains(&place)
+        || maintenance::holds(db, &place.0, &place.1)?
+    {
         return Ok(None);
     }
     let attempt = count_attempt(db, id, now, fastrand::f64())?;
@@ -335,9 +338,17 @@ async fn work_off(service: &Service, taken: Taken) -> Result<Option<Taken>, Erro
         }
         Err(Trouble { reason, passes }) => {
             let (tenant, connection) = &turn.place;
-            tracing::warn!("a webhook of connection {connection} of tenant {tenant}: {reason}");
-            let again = (passes && attempt < ATTEMPTS)
-                .then(|| Timestamp::now() + pause(attempt, fastrand::f64()));
+            let again_later = passes && attempt < ATTEMPTS;
+            tracing::warn!(
+                %tenant,
+                %connection,
+                webhook = id,
+                attempt,
+                reason = reason.code(),
+                again_later,
+                "a webhook could not be read"
+            );
+            let again = again_later.then(|| Timestamp::now() + pause(attempt, fastrand::f64()));
             let inbox = service.inbox().clone();
             let next = (service.control())
                 .write(move |db| {

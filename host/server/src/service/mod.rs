@@ -7,6 +7,7 @@
 mod connections;
 mod error;
 mod events;
+pub mod maintenance;
 mod opening;
 mod place;
 mod questions;
@@ -16,10 +17,11 @@ mod tenants;
 #[cfg(test)]
 mod tests;
 mod upgrading;
+mod waits;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -31,7 +33,7 @@ use tenon_host::ids::{ConnectionId, TenantId};
 use tenon_host::observe::Progress;
 use tenon_host::reason::{Catalogue, Reason};
 use tenon_host::{Compiler, Connector, Host, HostOptions, NetworkOptions, Platform};
-use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{Notify, OnceCell, OwnedSemaphorePermit, Semaphore, watch};
 
 pub use connections::{ConnectionChange, NewConnection};
 pub use error::{Error, Violation, What};
@@ -42,6 +44,7 @@ pub use questions::Answer;
 pub use requests::{Asked, Named};
 pub use tenants::{LANGUAGES, NewTenant, TenantChange};
 pub use upgrading::{Component, Upgraded, Which};
+pub use waits::{For, Wait};
 
 use crate::control::{SharedControl, audit, runs};
 use crate::hooks::Inbox;
@@ -129,6 +132,8 @@ struct Inner {
     /// Whether all places for runs are taken.
     pressed: AtomicBool,
     inbox: Inbox,
+    /// Something is held for maintenance, or goes on.
+    maintained: Notify,
     stop: watch::Sender<bool>,
 }
 
@@ -178,10 +183,15 @@ impl UnderWay {
 pub(crate) struct Watched {
     pub run: String,
     pub job: String,
+    pub connector: String,
     pub started_at: Timestamp,
     pub progress: Mutex<Progress>,
     /// Whether a person wants no more of it.
     pub enough: watch::Sender<bool>,
+    /// Whether its connection is held for maintenance.
+    pub held: watch::Sender<bool>,
+    /// Requests to the counterpart that are on their way.
+    pub asking: AtomicUsize,
 }
 
 impl Service {
@@ -223,6 +233,7 @@ impl Service {
             looking: Mutex::default(),
             pressed: AtomicBool::new(false),
             inbox: Inbox::default(),
+            maintained: Notify::new(),
             stop: watch::Sender::new(false),
             options,
         }));

@@ -8,6 +8,8 @@ mod failures;
 mod fairness;
 mod hooks;
 mod ledger;
+mod maintenance;
+mod night;
 mod previews;
 mod questions;
 mod queueing;
