@@ -134,7 +134,7 @@ pub struct Exchange {
 }
 
 /// How a request ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Ending {
     /// With an answer of this status.
     Status(u16),
@@ -227,6 +227,9 @@ pub trait Observer: Send + Sync {
     fn wrote(&self, written: &Written) {
         let _ = written;
     }
+
+    /// A request is sent now. [`Observer::requested`] tells of its end.
+    fn requesting(&self) {}
 
     /// A request was sent, and has ended. Of one that was abandoned this tells at times only after
     /// the run has ended.

@@ -59,7 +59,7 @@ pub fn next_run(
 }
 
 /// When the hours begin that a moment is outside of; none when it is within.
-fn opens_at(window: Window, zone: &TimeZone, at: Timestamp) -> Option<Timestamp> {
+pub(crate) fn opens_at(window: Window, zone: &TimeZone, at: Timestamp) -> Option<Timestamp> {
     let local = at.to_zoned(zone.clone());
     if window.contains(local.time()) {
         return None;

@@ -10,13 +10,19 @@ use axum::routing::get;
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::Connection;
 
-use crate::control::{audit, failed, log, questions, repeats, runs, webhooks};
-use crate::observe::{self, QueueFigures, WebhookFigures};
+use crate::control::{audit, failed, log, questions, repeats, runs, schedules, webhooks};
+use crate::observe::{self, ConnectionFigures, QueueFigures, Sizes, WebhookFigures};
 use crate::service::{Error, Service};
 use crate::{api, console, hooks, scheduler, worker};
 
 /// Between two looks at the queue for the figures.
 const FIGURES: Duration = Duration::from_secs(5);
+
+/// Between two looks at the sizes of databases and disk.
+const SIZES: Duration = Duration::from_secs(60);
+
+/// A schedule that is later than this is overdue: the scheduler looks every second.
+const OVERDUE: SignedDuration = SignedDuration::from_mins(1);
 
 /// Between two times that old records are forgotten.
 const TIDY: Duration = Duration::from_secs(60 * 60);
@@ -83,10 +89,17 @@ async fn metrics(State(service): State<Service>) -> impl IntoResponse {
 /// Keeps the figures fresh and the records short.
 async fn look_after(service: Service) {
     let mut figures = tokio::time::interval(FIGURES);
+    let mut sizes = tokio::time::interval(SIZES);
     let mut tidy = tokio::time::interval(TIDY);
+    match service.control().read(runs::last_success).await {
+        Ok(Some(at)) => service.metrics().succeeded(at),
+        Ok(None) => {}
+        Err(error) => tracing::error!("the last run that was done: {error}"),
+    }
     loop {
         let looked = tokio::select! {
             _ = figures.tick() => look(&service).await,
+            _ = sizes.tick() => measure(&service).await,
             _ = tidy.tick() => forget(&service).await,
             () = service.stopped() => return,
         };
@@ -99,20 +112,52 @@ async fn look_after(service: Service) {
 async fn look(service: &Service) -> Result<(), Error> {
     let figures = service.queue().figures(service.now()).await?;
     service.metrics().queue(&QueueFigures {
-        ready: figures.counts.ready,
+        ready: figures.counts.ready.saturating_sub(figures.held),
+        held: figures.held,
         later: figures.counts.later,
         running: figures.counts.running,
         dead: figures.counts.dead,
         oldest: figures.oldest,
     });
-    let webhooks = (service.control())
-        .read(|db| Ok::<_, Error>(webhooks::counts(db)?))
+    let now = Timestamp::now();
+    let (webhooks, connections) = (service.control())
+        .read(move |db| Ok::<_, Error>((webhooks::counts(db)?, connection_figures(db, now)?)))
         .await?;
+    service.metrics().connections(&connections);
     service.metrics().webhooks(&WebhookFigures {
         waiting: webhooks.waiting,
         given_up: webhooks.given_up,
     });
     service.metrics().control(&service.control().uses());
+    Ok(())
+}
+
+/// How the connections stand, by small indexes.
+fn connection_figures(db: &Connection, now: Timestamp) -> Result<ConnectionFigures, Error> {
+    let count = |sql: &str| -> rusqlite::Result<u64> {
+        let count: i64 = db.prepare_cached(sql)?.query_row([], |row| row.get(0))?;
+        Ok(count.unsigned_abs())
+    };
+    let on = count("SELECT count(*) FROM at_work")?;
+    let all_on = count("SELECT count(*) FROM connections WHERE state = 'on'")?;
+    Ok(ConnectionFigures {
+        on,
+        held: all_on.saturating_sub(on),
+        off: count("SELECT count(*) FROM connections WHERE state = 'off'")?,
+        paused: count("SELECT count(*) FROM connections WHERE state = 'paused'")?,
+        failed_records: failed::count_all(db)?,
+        overdue: schedules::overdue(db, now - OVERDUE)?,
+    })
+}
+
+async fn measure(service: &Service) -> Result<(), Error> {
+    let data = service.options().data.clone();
+    let sizes = tokio::task::spawn_blocking(move || Sizes::of(&data)).await;
+    match sizes {
+        Ok(Ok(sizes)) => service.metrics().sizes(&sizes),
+        Ok(Err(error)) => tracing::error!("the sizes of the data folder: {error}"),
+        Err(error) => tracing::error!("the sizes of the data folder: {error}"),
+    }
     Ok(())
 }
 

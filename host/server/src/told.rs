@@ -56,6 +56,11 @@ impl Told {
         }
     }
 
+    /// Names the reason in the server's log, which holds no text that may name a record.
+    pub fn code(&self) -> &str {
+        self.why.as_ref().map_or("unknown", |why| &why.code)
+    }
+
     /// The reason as it lies in a column.
     pub fn why_json(&self) -> rusqlite::Result<Option<String>> {
         why_json(self.why.as_ref())

@@ -8,14 +8,15 @@
 //! A run that has had its slice is cut at a checkpoint when something waits that can only go on then, and
 //! else not. One that nobody wants any longer, or that is in the way, is ended at once.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::collections::HashSet;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
 use tenon_host::manifest::Manifest;
-use tenon_host::observe::{Exchange, Level, LogLine, Observer, Progress, Stop, Written};
+use tenon_host::observe::{Ending, Exchange, Level, LogLine, Observer, Progress, Stop, Written};
 use tenon_host::reason::Reason;
 use tenon_host::report::{Outcome, RejectedRecord, RunReport, Subject};
 use tenon_host::{Cause, Connection, JobRequest, Mode};
@@ -46,7 +47,7 @@ const CHANGED_BYTES: usize = 8 << 20;
 
 /// Runs requests until the service stops and its runs have ended, or have had their time for that.
 pub async fn run(service: Service) {
-    tokio::join!(run_all(&service), take_back(&service));
+    tokio::join!(run_all(&service), take_back(&service), service.keep_still());
 }
 
 async fn run_all(service: &Service) {
@@ -69,7 +70,7 @@ async fn run_all(service: &Service) {
         match service.queue().claim(now, service.options().lease).await {
             Ok(Some(claim)) => {
                 let service = service.clone();
-                let held = service.hold(claim.fence);
+                let held = service.hold_claim(claim.fence);
                 runs.spawn(async move {
                     perform(&service, claim).await;
                     drop((held, place));
@@ -157,6 +158,7 @@ async fn perform(service: &Service, claim: Claim) {
         claim: Some(claim.clone()),
     };
     let (tenant, connection) = (&claim.tenant, &claim.connection);
+    let run = work.run.clone();
     let place = service.place(tenant, connection);
     let occupied = async {
         let alone = place.take().await;
@@ -169,20 +171,31 @@ async fn perform(service: &Service, claim: Claim) {
     let ended = match keep_lease(service, &claim, occupied).await {
         Some(Ok(ended)) => ended,
         Some(Err(error)) => {
-            tracing::warn!("connection {connection} of tenant {tenant}: {error}");
+            let reason = error.told();
+            tracing::warn!(%tenant, %connection, run, reason = reason.code(), "a run could not begin: {error}");
             ended_before_it_began(&error)
         }
         // Another worker has the request; what it does is none of this one's business.
         None => return,
     };
+    let reason = match &ended {
+        Ended::Paused { reason } => Some(reason.code().to_owned()),
+        _ => None,
+    };
     match give_back(service, &claim, ended).await {
         Ok(Next::Waits) => {
+            tracing::warn!(%tenant, %connection, run, reason, "a connection is paused: it needs an admin");
             if let Err(error) = service.paused(tenant, connection).await {
-                tracing::error!("pausing connection {connection} of tenant {tenant}: {error}");
+                tracing::error!(%tenant, %connection, run, "pausing a connection: {error}");
             }
         }
-        Ok(_) => {}
-        Err(error) => tracing::error!("request {}: {error}", claim.id.0),
+        Ok(Next::Dead) => {
+            tracing::warn!(%tenant, %connection, run, request = claim.id.0, "a request is given up");
+        }
+        Ok(Next::Gone | Next::Again(_)) => {}
+        Err(error) => {
+            tracing::error!(%tenant, %connection, run, request = claim.id.0, "{error}");
+        }
     }
 }
 
@@ -266,8 +279,8 @@ async fn execute(
 ) -> Result<Ended, Error> {
     let (tenant, connection) = (&claim.tenant, &claim.connection);
     let stored = service.settled(alone, tenant, connection).await?;
-    if stored.state != State::On {
-        // Switched off since the claim: the request waits until it is on again.
+    if stored.state != State::On || service.is_held(tenant, connection).await? {
+        // Switched off or held since the claim: the request waits until it is on again.
         return Ok(Ended::Suspended(Suspension::Interrupted));
     }
     let watched = stored.trial.is_some() && work.mode.writes();
@@ -396,9 +409,12 @@ pub(crate) async fn go(
     let watched = Arc::new(Watched {
         run: begun.id.clone(),
         job: work.job.clone(),
+        connector: stored.connector.clone(),
         started_at: begun.started_at,
         progress: Mutex::default(),
         enough: watch::Sender::new(false),
+        held: watch::Sender::new(false),
+        asking: AtomicUsize::new(0),
     });
     let noted = begun.clone();
     let (listed, confirmed) = (service.control())
@@ -459,9 +475,32 @@ pub(crate) async fn go(
     if matches!(report.outcome, Outcome::Done | Outcome::Suspended) && report.error.is_none() {
         recorder.heard().failures.committed();
     }
+    tell_failure(&begun, &report);
     recorder.keep_all(&report).await?;
     let stopped = recorder.stopped.get().copied();
     Ok((report, stopped))
+}
+
+/// Says in the log that a run failed. Why in full is in its record, which tenants see; the log names no
+/// record.
+fn tell_failure(begun: &Begun, report: &RunReport) {
+    if !matches!(
+        report.outcome,
+        Outcome::Transient | Outcome::Configuration | Outcome::Crashed
+    ) {
+        return;
+    }
+    let reason = report.why.as_ref().map(|why| why.code.as_str());
+    tracing::warn!(
+        tenant = %begun.tenant,
+        connection = %begun.connection,
+        run = begun.id,
+        job = begun.job,
+        outcome = report.outcome.as_str(),
+        reason,
+        until = report.not_before.map(tracing::field::display),
+        "a run failed"
+    );
 }
 
 /// A run's place in the list of those that are under way, for as long as it is.
@@ -513,6 +552,8 @@ struct Heard {
     /// Of the platform, then of the counterpart.
     room: [Room; 2],
     failures: Failures,
+    /// How requests ended that the counterpart refused.
+    refusals: HashSet<Ending>,
 }
 
 impl Heard {
@@ -605,6 +646,11 @@ impl Recorder {
         self.heard().lines.push(line);
     }
 
+    /// Whether its connection is held for maintenance. What a person looks at meanwhile goes on.
+    fn is_held(&self) -> bool {
+        self.claim.is_some() && *self.watched.held.borrow()
+    }
+
     /// Writes what was heard and how the run ended. While the database fails it is asked again, as long
     /// as this process lives: nobody else knows what the run did.
     async fn keep_all(&self, report: &RunReport) -> Result<(), Error> {
@@ -678,6 +724,26 @@ impl Recorder {
             self.heard().put_back(heard);
         }
         kept
+    }
+
+    /// Says in the log that the counterpart refuses, once for each way in which it does.
+    fn tell_refusal(&self, exchange: &Exchange) {
+        let refuses = match exchange.ending {
+            Ending::Status(status) => matches!(status, 401 | 402 | 403 | 429 | 500..),
+            Ending::NoConnection | Ending::TimedOut | Ending::BrokenOff => true,
+            Ending::Refused | Ending::Abandoned => false,
+        };
+        if refuses && self.heard().refusals.insert(exchange.ending) {
+            tracing::warn!(
+                tenant = %self.begun.tenant,
+                connection = %self.begun.connection,
+                run = self.begun.id,
+                job = self.begun.job,
+                endpoint = &*exchange.endpoint,
+                status = %exchange.ending,
+                "the counterpart refuses"
+            );
+        }
     }
 
     /// Sees whether the run is to let go, once it has had its slice.
@@ -776,14 +842,20 @@ impl Observer for Recorder {
         }
     }
 
+    fn requesting(&self) {
+        self.watched.asking.fetch_add(1, Ordering::Relaxed);
+    }
+
     fn requested(&self, exchange: &Exchange) {
+        self.watched.asking.fetch_sub(1, Ordering::Relaxed);
+        self.tell_refusal(exchange);
         self.service.metrics().requested(&self.manifest, exchange);
     }
 
     fn wants_stop(&self) -> bool {
         let why = if *self.watched.enough.borrow() {
             Stopped::ByPerson
-        } else if self.place.is_wanted() || self.service.stopping() {
+        } else if self.place.is_wanted() || self.is_held() || self.service.stopping() {
             Stopped::ByServer
         } else if self.others_wait.load(Ordering::Relaxed) {
             Stopped::SliceOver
@@ -797,11 +869,13 @@ impl Observer for Recorder {
 
     async fn stopped(&self) -> Stop {
         let mut enough = self.watched.enough.subscribe();
+        let mut held = self.watched.held.subscribe();
         let (why, stop) = tokio::select! {
             biased;
             _ = enough.wait_for(|enough| *enough) => (Stopped::ByPerson, Stop::Person),
             () = self.service.stopped() => (Stopped::ByServer, Stop::Shutdown),
             () = self.place.wanted() => (Stopped::ByServer, Stop::Change),
+            _ = held.wait_for(|held| *held), if self.claim.is_some() => (Stopped::ByServer, Stop::Change),
         };
         let _ = self.stopped.set(why);
         stop

@@ -19,6 +19,8 @@ pub struct Server {
     folder: PathBuf,
     /// Removes the folder at the end when it is a temporary one.
     _temporary: Option<TempDir>,
+    /// What its processes wrote to standard error.
+    log: tempfile::NamedTempFile,
     arguments: Vec<String>,
     /// A disk of its own of so many megabytes.
     disk: Option<u32>,
@@ -101,6 +103,7 @@ impl Server {
         Server {
             folder,
             _temporary: temporary,
+            log: tempfile::NamedTempFile::new().expect("a file"),
             arguments: arguments.iter().map(|&one| one.to_owned()).collect(),
             disk,
             process: None,
@@ -138,7 +141,7 @@ impl Server {
             .arg(&self.folder)
             .args(&self.arguments)
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
+            .stderr(self.log.reopen().expect("a file"))
             .spawn()
             .expect("`tenon serve`; run `cargo xtask build`");
         let mut said = BufReader::new(process.stdout.take().expect("its output")).lines();
@@ -152,6 +155,11 @@ impl Server {
             secret.clone_into(&mut self.token);
         }
         self.process = Some(process);
+    }
+
+    /// What its present process has logged.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.log.path()).expect("text")
     }
 
     /// The data folder.

@@ -419,6 +419,7 @@ impl Exchange {
                     .warn(Reason::new("host.limit.requests").arg("most", most));
                 return Err(Error::HttpRequestDenied);
             }
+            self.run.observer.requesting();
             let mut under_way = UnderWay {
                 run: &self.run,
                 sent_at: Instant::now(),

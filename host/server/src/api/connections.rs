@@ -13,6 +13,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::access::{Access, Caller, Manage, Operate, Platform, Read, ToConnection, ToTenant};
 use super::extract::{Json, Query};
+use super::maintenance::MaintenanceView;
 use super::page::{self, Page, PageQuery};
 use super::problem::{Problem, Refused, not_found};
 use super::repeats::HoldsSecret;
@@ -25,6 +26,7 @@ use crate::control::connections::{
     self, State as Switched, Stored, Wanted, Window, time_of_day, time_of_day_text,
 };
 use crate::control::credentials::{self, Listed};
+use crate::control::maintenance::{self, Maintenance};
 use crate::control::runs::{self, Run};
 use crate::control::tokens::Scope;
 use crate::control::versions::{self, Version};
@@ -53,6 +55,8 @@ pub struct ConnectionView {
     trial: Option<TrialView>,
     /// Whether it runs.
     state: ConnectionState,
+    /// The maintenance that holds it: it stays on and runs nothing.
+    maintenance: Option<MaintenanceView>,
     /// Why the host paused it.
     paused_reason: Option<String>,
     /// The same for programs and for who is to mend it.
@@ -384,6 +388,7 @@ struct Sketch {
     failed_records: u64,
     open_questions: u64,
     missing_credentials: Vec<Vec<String>>,
+    maintenance: Option<Maintenance>,
 }
 
 fn sketch(db: &Connection, stored: Stored) -> Result<Sketch, Problem> {
@@ -410,6 +415,7 @@ fn sketch(db: &Connection, stored: Stored) -> Result<Sketch, Problem> {
         .unwrap_or_default();
     Ok(Sketch {
         last_run: runs::last(db, tenant, id)?,
+        maintenance: maintenance::of(db, tenant, &stored.connector)?,
         given_up_webhooks: webhooks::count_given_up(db, tenant, id)?,
         failed_records: failed::count(db, tenant, id)?,
         open_questions: questions::count_open(db, tenant, id)?,
@@ -483,6 +489,7 @@ async fn fill(
             left: trial.left,
             failed: trial.failed,
         }),
+        maintenance: sketch.maintenance.map(MaintenanceView::from),
         paused_reason,
         paused_why,
         state: match stored.state {

@@ -14,6 +14,7 @@ mod connections;
 mod document;
 mod extract;
 mod log;
+mod maintenance;
 mod page;
 mod problem;
 mod questions;
@@ -24,7 +25,9 @@ mod settings;
 mod tenants;
 mod texts;
 mod tokens;
+mod usage;
 mod versions;
+mod waits;
 mod webhooks;
 mod words;
 mod work;
@@ -136,6 +139,13 @@ fn operations() -> OpenApiRouter<Service> {
             settings::delete_credential
         ))
         .routes(routes!(settings::get_schedules, settings::put_schedules))
+        .routes(routes!(
+            maintenance::list_maintenance,
+            maintenance::begin_maintenance,
+            maintenance::end_maintenance
+        ))
+        .routes(routes!(usage::list_usage))
+        .routes(routes!(waits::list_waits))
         .routes(routes!(work::run_job))
         .routes(routes!(work::press_action))
         .routes(routes!(work::stop_run))

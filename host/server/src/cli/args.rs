@@ -53,6 +53,9 @@ pub enum Command {
     /// Manage the stored credentials of connections.
     #[command(subcommand)]
     Credential(Credential),
+    /// Hold connections while something is worked on, and let them go on.
+    #[command(subcommand)]
+    Maintenance(Maintenance),
     /// Manage the key that seals stored credentials.
     #[command(subcommand)]
     Key(Key),
@@ -232,6 +235,53 @@ pub struct Run {
     /// Show the run's whole log, including the rule that matched each record.
     #[arg(short, long)]
     pub verbose: bool,
+}
+
+/// `tenon maintenance`.
+#[derive(Debug, Subcommand)]
+pub enum Maintenance {
+    /// Hold all connections, those of a connector or those of a tenant: nothing of them runs, and
+    /// nothing is lost. A server that is at work obeys within a second.
+    Begin(BeginMaintenance),
+    /// Let them go on; what came due meanwhile runs once.
+    End(WhichMaintenance),
+    /// List what is held.
+    List(ListMaintenance),
+}
+
+/// `tenon maintenance begin`.
+#[derive(Debug, ClapArgs)]
+pub struct BeginMaintenance {
+    #[command(flatten)]
+    pub which: WhichMaintenance,
+    /// What for, for those who see that nothing runs.
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    pub note: String,
+}
+
+/// What is held; everything where neither is given.
+#[derive(Debug, ClapArgs)]
+pub struct WhichMaintenance {
+    /// Data folder.
+    #[arg(long, value_name = "DIR")]
+    pub data: PathBuf,
+    /// Only the connections of this connector.
+    #[arg(long, value_name = "NAME", conflicts_with = "tenant")]
+    pub connector: Option<String>,
+    /// Only the connections of this tenant.
+    #[arg(long, value_name = "NAME")]
+    pub tenant: Option<TenantId>,
+}
+
+/// `tenon maintenance list`.
+#[derive(Debug, ClapArgs)]
+pub struct ListMaintenance {
+    /// Data folder.
+    #[arg(long, value_name = "DIR")]
+    pub data: PathBuf,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `tenon choices`.

@@ -9,6 +9,7 @@ mod inspect;
 mod language;
 mod load;
 mod log;
+mod maintenance;
 mod records;
 mod run;
 mod serve;
@@ -111,6 +112,7 @@ async fn execute(command: Command, language: Language) -> anyhow::Result<Exit> {
         Command::Log(args) => log::log(&args, language),
         Command::Changes(args) => changes::changes(&args),
         Command::Credential(args) => credential::credential(args, language).await,
+        Command::Maintenance(args) => maintenance::maintenance(args),
         Command::Key(args::Key::Rotate(args)) => credential::rotate(args),
         Command::Backup(args) => backup::backup(&args),
         Command::Restore(args) => backup::restore(&args),

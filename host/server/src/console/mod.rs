@@ -52,6 +52,7 @@ const ASSETS: &[(&str, &[u8])] = assets![
     "pages/connection.js",
     "pages/connections.js",
     "pages/log.js",
+    "pages/maintenance.js",
     "pages/questions.js",
     "pages/records.js",
     "pages/run.js",

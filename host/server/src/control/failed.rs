@@ -154,6 +154,13 @@ pub fn list(
     .collect()
 }
 
+/// How many there are of all connections. Counted in a small index.
+pub fn count_all(db: &Connection) -> rusqlite::Result<u64> {
+    let sql = "SELECT count(*) FROM failed_records INDEXED BY failed_records_by_time";
+    let count: i64 = db.prepare_cached(sql)?.query_row([], |row| row.get(0))?;
+    Ok(count.unsigned_abs())
+}
+
 /// How many there are of a connection.
 pub fn count(
     db: &Connection,

@@ -12,6 +12,7 @@ pub mod connections;
 pub mod credentials;
 pub mod failed;
 pub mod log;
+pub mod maintenance;
 pub mod moments;
 pub mod questions;
 pub mod repeats;

@@ -10,7 +10,7 @@ use tenon_host::observe::{Progress, Side, Written};
 use tenon_host::reason::Reason;
 use tenon_host::report::{Outcome, Question, RejectedRecord, RunReport, Warning, WrittenRecords};
 
-use super::columns;
+use super::{Failure, columns};
 use crate::told::{self, Told};
 
 /// What is said of a run whose process did not live to say how it ended.
@@ -104,6 +104,80 @@ pub struct Wanted<'a> {
     pub after: Option<&'a str>,
     /// So many at most.
     pub limit: u32,
+}
+
+/// When a run was done last, among those that began last.
+pub fn last_success(db: &Connection) -> Result<Option<Timestamp>, Failure> {
+    let at: Option<i64> = db.query_row(
+        "SELECT max(finished_at) FROM (
+             SELECT outcome, finished_at FROM runs ORDER BY started_at DESC LIMIT 10000)
+         WHERE outcome = 'done'",
+        [],
+        |row| row.get(0),
+    )?;
+    let at = at.map(Timestamp::from_millisecond);
+    at.transpose().map_err(Failure::new)
+}
+
+/// What a tenant had runs do.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Usage {
+    /// Whose.
+    pub tenant: TenantId,
+    /// Runs that began.
+    pub runs: u64,
+    /// Those of them that failed.
+    pub failed: u64,
+    /// Milliseconds that those took that have ended.
+    pub took_ms: u64,
+    /// Requests that they sent.
+    pub requests: u64,
+}
+
+/// By what tenants are compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Noise {
+    /// Runs that began.
+    Runs,
+    /// Runs that failed.
+    Failed,
+    /// Time that runs took.
+    Time,
+    /// Requests to counterparts.
+    Requests,
+}
+
+/// The tenants that had runs do most since a moment.
+pub fn usage(
+    db: &Connection,
+    since: Timestamp,
+    by: Noise,
+    limit: u32,
+) -> rusqlite::Result<Vec<Usage>> {
+    let by = match by {
+        Noise::Runs => "runs",
+        Noise::Failed => "failed_runs",
+        Noise::Time => "took",
+        Noise::Requests => "sent",
+    };
+    db.prepare_cached(&format!(
+        "SELECT tenant, count(*) AS runs, sum(requests) AS sent,
+             sum(outcome IN ('transient', 'configuration', 'crashed')) AS failed_runs,
+             sum(max(coalesce(finished_at, started_at) - started_at, 0)) AS took
+         FROM runs WHERE started_at >= ?1
+         GROUP BY tenant ORDER BY {by} DESC, tenant LIMIT ?2"
+    ))?
+    .query_map(params![since.as_millisecond(), limit], |row| {
+        let number = |name| row.get::<_, i64>(name).map(i64::unsigned_abs);
+        Ok(Usage {
+            tenant: columns::parsed(row, "tenant")?,
+            runs: number("runs")?,
+            failed: number("failed_runs")?,
+            took_ms: number("took")?,
+            requests: number("sent")?,
+        })
+    })?
+    .collect()
 }
 
 /// Ends a run of which nothing is known but how far it was when that was last written down.

@@ -90,6 +90,18 @@ fn planned(row: &Row<'_>) -> Result<Due, Failure> {
     })
 }
 
+/// How many jobs were due before a moment, of connections that are on and not held for maintenance.
+pub fn overdue(db: &Connection, before: Timestamp) -> rusqlite::Result<u64> {
+    let count: i64 = db
+        .prepare_cached(
+            "SELECT count(*) FROM schedules s
+             JOIN at_work w ON w.tenant = s.tenant AND w.id = s.connection
+             WHERE s.next_at <= ?1",
+        )?
+        .query_row([before.as_millisecond()], |row| row.get(0))?;
+    Ok(count.unsigned_abs())
+}
+
 /// Sets the next time of a job that was due; none removes it. A time that somebody set meanwhile
 /// stays.
 pub fn advance(db: &Connection, due: &Due, next: Option<Timestamp>) -> Result<(), Failure> {

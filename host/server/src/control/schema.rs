@@ -19,6 +19,7 @@ const STEPS: &[M<'static>] = &[
     M::up(BELONGING),
     M::up(HOSTS),
     M::up(ALIVE),
+    M::up(MAINTENANCE),
 ];
 
 /// How many steps this program knows.
@@ -472,6 +473,33 @@ CREATE TABLE connector_hosts (
 const ALIVE: &str = "
 CREATE TABLE alive (at INTEGER) STRICT;
 INSERT INTO alive VALUES (NULL);
+";
+
+/// What is held while people work on it, and the connections that are at work all the same.
+const MAINTENANCE: &str = "
+CREATE TABLE maintenance (
+    scope TEXT NOT NULL CHECK (scope IN ('all', 'connector', 'tenant')),
+    -- Of the connector or the tenant; empty for all.
+    name TEXT NOT NULL,
+    note TEXT NOT NULL,
+    actor TEXT NOT NULL,
+    since INTEGER NOT NULL,
+    PRIMARY KEY (scope, name)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX connections_by_state ON connections (state);
+CREATE VIEW held AS
+    SELECT tenant, id FROM connections
+    WHERE EXISTS (
+        SELECT 1 FROM maintenance
+        WHERE scope = 'all' OR (scope = 'connector' AND name = connector)
+            OR (scope = 'tenant' AND name = tenant));
+CREATE VIEW at_work AS
+    SELECT tenant, id FROM connections
+    WHERE state = 'on' AND NOT EXISTS (
+        SELECT 1 FROM maintenance
+        WHERE scope = 'all' OR (scope = 'connector' AND name = connector)
+            OR (scope = 'tenant' AND name = tenant));
 ";
 
 #[cfg(test)]

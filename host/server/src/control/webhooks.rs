@@ -165,8 +165,8 @@ pub fn keep(
 }
 
 /// The webhook whose turn it is. Tenants take turns: the next one is that behind the tenant `after`,
-/// in a circle. Of its webhooks it is the one that has waited longest, of a connection that is not
-/// busy.
+/// in a circle. Of its webhooks it is the one that has waited longest, of a connection that is neither
+/// busy nor held for maintenance.
 pub fn next(
     db: &Connection,
     now: Timestamp,
@@ -208,7 +208,10 @@ fn next_of(
 ) -> Result<Option<Due>, Failure> {
     let mut select = db.prepare_cached(
         "SELECT id, connection FROM webhooks
-         WHERE error IS NULL AND tenant = ?1 AND due_at <= ?2 ORDER BY due_at, id",
+         WHERE error IS NULL AND tenant = ?1 AND due_at <= ?2
+             AND NOT EXISTS (SELECT 1 FROM held
+                             WHERE held.tenant = ?1 AND held.id = webhooks.connection)
+         ORDER BY due_at, id",
     )?;
     let mut rows = select.query(params![tenant.as_str(), now.as_millisecond()])?;
     while let Some(row) = rows.next()? {

@@ -22,7 +22,7 @@ use tenon_host::{CallError, Cause, Mode, Webhook};
 use tokio::sync::Notify;
 
 use crate::clock::Clock;
-use crate::control::{Failure, webhooks};
+use crate::control::{Failure, maintenance, webhooks};
 use crate::observe;
 use crate::queue::{NewRequest, Priority};
 use crate::service::{Error, Service};
@@ -184,7 +184,10 @@ pub fn take_new(
         return Ok(None);
     }
     let mut state = inbox.state();
-    if !state.has_room() || state.busy.contains(&place) {
+    if !state.has_room()
+        || state.busy.contains(&place)
+        || maintenance::holds(db, &place.0, &place.1)?
+    {
         return Ok(None);
     }
     let attempt = count_attempt(db, id, now, fastrand::f64())?;
@@ -351,9 +354,17 @@ async fn work_off(service: &Service, taken: Taken) -> Result<Option<Taken>, Erro
         }
         Err(Trouble { reason, passes }) => {
             let (tenant, connection) = &turn.place;
-            tracing::warn!("a webhook of connection {connection} of tenant {tenant}: {reason}");
-            let again = (passes && attempt < ATTEMPTS)
-                .then(|| service.now() + pause(attempt, fastrand::f64()));
+            let again_later = passes && attempt < ATTEMPTS;
+            tracing::warn!(
+                %tenant,
+                %connection,
+                webhook = id,
+                attempt,
+                reason = reason.code(),
+                again_later,
+                "a webhook could not be read"
+            );
+            let again = again_later.then(|| service.now() + pause(attempt, fastrand::f64()));
             let inbox = service.inbox().clone();
             let next = (service.control())
                 .write(move |db| {

@@ -5,9 +5,10 @@
 //! jobs and endpoints come from manifests, everything else from this program.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use metrics::{
     counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram,
     with_local_recorder,
@@ -17,8 +18,9 @@ use metrics_exporter_prometheus::{
 };
 use tenon_host::manifest::Manifest;
 use tenon_host::observe::Exchange;
-use tenon_host::report::RunReport;
+use tenon_host::report::{Outcome, RunReport};
 
+use super::sizes::Sizes;
 use super::{known_job, process};
 use crate::control::Uses;
 
@@ -32,6 +34,13 @@ const REQUEST_SECONDS: &str = "tenon_request_seconds";
 const BUDGET_WAIT: &str = "tenon_budget_wait_seconds";
 const BUDGET_UNITS: &str = "tenon_budget_units_total";
 const BUDGET_USED_UP: &str = "tenon_budget_used_up_total";
+const CONNECTIONS: &str = "tenon_connections";
+const FAILED_RECORDS: &str = "tenon_failed_records";
+const SCHEDULES_OVERDUE: &str = "tenon_schedules_overdue";
+const SINCE_SUCCESS: &str = "tenon_last_success_seconds";
+const DATABASE_BYTES: &str = "tenon_database_bytes";
+const DISK_FREE: &str = "tenon_disk_free_bytes";
+const DISK_SIZE: &str = "tenon_disk_size_bytes";
 const WEBHOOKS: &str = "tenon_webhooks_total";
 const WEBHOOKS_KEPT: &str = "tenon_webhooks_kept";
 const CONTROL_USES: &str = "tenon_control_uses_total";
@@ -70,6 +79,8 @@ struct Recorded {
     recorder: PrometheusRecorder,
     handle: PrometheusHandle,
     observations: AtomicU32,
+    /// When a run was done last, in milliseconds since 1970; 0 is never.
+    succeeded_at: AtomicI64,
 }
 
 /// Requests for runs, by state.
@@ -77,6 +88,8 @@ struct Recorded {
 pub struct QueueFigures {
     /// May be claimed.
     pub ready: u64,
+    /// Would be ready, but the connection is off, paused or held for maintenance.
+    pub held: u64,
     /// Due in the future.
     pub later: u64,
     /// Under way.
@@ -85,6 +98,23 @@ pub struct QueueFigures {
     pub dead: u64,
     /// How long the oldest that any idle worker could run has waited.
     pub oldest: Option<Duration>,
+}
+
+/// Connections and what became of their work.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ConnectionFigures {
+    /// On and not held.
+    pub on: u64,
+    /// Switched off.
+    pub off: u64,
+    /// Stopped by the host until an admin acts.
+    pub paused: u64,
+    /// On, and held for maintenance.
+    pub held: u64,
+    /// Records that failed and wait for people.
+    pub failed_records: u64,
+    /// Schedules whose time passed over a minute ago, of connections that are on and not held.
+    pub overdue: u64,
 }
 
 /// Messages of counterparts that no run came of yet.
@@ -159,6 +189,7 @@ impl Metrics {
             handle: recorder.handle(),
             recorder,
             observations: AtomicU32::new(0),
+            succeeded_at: AtomicI64::new(0),
         }))
     }
 
@@ -167,6 +198,11 @@ impl Metrics {
         let connector = || manifest.name.clone();
         let job = || known_job(manifest, &report.job).to_owned();
         let outcome = report.outcome.as_str();
+        if report.outcome == Outcome::Done
+            && let Some(at) = report.finished_at
+        {
+            self.succeeded(at);
+        }
         self.observe(|| {
             counter!(RUNS, "connector" => connector(), "job" => job(), "outcome" => outcome)
                 .increment(1);
@@ -207,6 +243,7 @@ impl Metrics {
     pub fn queue(&self, figures: &QueueFigures) {
         let states = [
             ("ready", figures.ready),
+            ("held", figures.held),
             ("later", figures.later),
             ("running", figures.running),
             ("dead", figures.dead),
@@ -217,6 +254,47 @@ impl Metrics {
             }
             gauge!(QUEUE_OLDEST).set(figures.oldest.unwrap_or_default());
         });
+    }
+
+    /// How the connections stand.
+    pub fn connections(&self, figures: &ConnectionFigures) {
+        let states = [
+            ("on", figures.on),
+            ("off", figures.off),
+            ("paused", figures.paused),
+            ("held", figures.held),
+        ];
+        with_local_recorder(&self.0.recorder, || {
+            for (state, count) in states {
+                gauge!(CONNECTIONS, "state" => state).set(count as f64);
+            }
+            gauge!(FAILED_RECORDS).set(figures.failed_records as f64);
+            gauge!(SCHEDULES_OVERDUE).set(figures.overdue as f64);
+        });
+    }
+
+    /// What the data folder takes.
+    pub fn sizes(&self, sizes: &Sizes) {
+        let databases = [
+            ("control", sizes.control),
+            ("records", sizes.records),
+            ("budgets", sizes.budgets),
+        ];
+        with_local_recorder(&self.0.recorder, || {
+            for (database, bytes) in databases {
+                gauge!(DATABASE_BYTES, "database" => database).set(bytes as f64);
+            }
+            if let Some(disk) = sizes.disk {
+                gauge!(DISK_FREE).set(disk.free as f64);
+                gauge!(DISK_SIZE).set(disk.size as f64);
+            }
+        });
+    }
+
+    /// A run was done then.
+    pub fn succeeded(&self, at: Timestamp) {
+        let at = at.as_millisecond();
+        self.0.succeeded_at.fetch_max(at, Ordering::Relaxed);
     }
 
     /// How many messages of counterparts there are.
@@ -256,6 +334,13 @@ impl Metrics {
 
     /// All figures in the text format of Prometheus.
     pub fn render(&self) -> String {
+        let succeeded_at = self.0.succeeded_at.load(Ordering::Relaxed);
+        if succeeded_at > 0 {
+            let ago = Timestamp::now().as_millisecond() - succeeded_at;
+            with_local_recorder(&self.0.recorder, || {
+                gauge!(SINCE_SUCCESS).set(ago.max(0) as f64 / 1_000.0);
+            });
+        }
         if let Some(bytes) = process::resident() {
             with_local_recorder(&self.0.recorder, || {
                 gauge!(PROCESS_MEMORY).set(bytes as f64);
@@ -284,7 +369,8 @@ fn describe() {
     );
     describe_gauge!(
         QUEUE_WAITING,
-        "Requests for runs, by state: ready, later, running, or dead, which an admin has to retry."
+        "Requests for runs, by state: ready, held (ready, but the connection is off, paused or in \
+         maintenance), later, running, or dead, which an admin has to retry."
     );
     describe_gauge!(
         QUEUE_OLDEST,
@@ -310,6 +396,25 @@ fn describe() {
         BUDGET_USED_UP,
         "Runs that ended because a counterpart takes no more requests for long."
     );
+    describe_gauge!(
+        CONNECTIONS,
+        "Connections, by state: on, off, paused, which needs an admin, or held for maintenance."
+    );
+    describe_gauge!(FAILED_RECORDS, "Records that failed and wait for people.");
+    describe_gauge!(
+        SCHEDULES_OVERDUE,
+        "Schedules whose time passed over a minute ago without a request for a run."
+    );
+    describe_gauge!(
+        SINCE_SUCCESS,
+        "How long ago a run was done last, of whatever connection; absent until one was."
+    );
+    describe_gauge!(
+        DATABASE_BYTES,
+        "Bytes of the databases with their logs: control, records (all together), budgets."
+    );
+    describe_gauge!(DISK_FREE, "Bytes that are free where the data folder lies.");
+    describe_gauge!(DISK_SIZE, "Bytes of the disk where the data folder lies.");
     describe_counter!(
         WEBHOOKS,
         "Messages of counterparts: accepted, unknown, too_large or full at the door, then handled or \
@@ -336,8 +441,8 @@ mod tests {
     use std::collections::BTreeSet;
 
     use tenon_host::observe::Ending;
-    use tenon_host::report::Outcome;
 
+    use super::super::sizes::Disk;
     use super::super::tests::{manifest, report};
     use super::*;
 
@@ -438,6 +543,7 @@ mod tests {
         let metrics = Metrics::new();
         let busy = QueueFigures {
             ready: 5,
+            held: 6,
             later: 4,
             running: 3,
             dead: 2,
@@ -445,6 +551,7 @@ mod tests {
         };
         metrics.queue(&busy);
         has(&metrics, r#"tenon_queue_waiting{state="ready"} 5"#);
+        has(&metrics, r#"tenon_queue_waiting{state="held"} 6"#);
         has(&metrics, r#"tenon_queue_waiting{state="later"} 4"#);
         has(&metrics, r#"tenon_queue_waiting{state="running"} 3"#);
         has(&metrics, r#"tenon_queue_waiting{state="dead"} 2"#);
@@ -465,6 +572,42 @@ mod tests {
         has(&metrics, r#"tenon_webhooks_kept{state="given_up"} 2"#);
     }
 
+    #[test]
+    fn connections_and_what_the_folder_takes_are_told() {
+        let metrics = Metrics::new();
+        metrics.connections(&ConnectionFigures {
+            on: 1,
+            off: 2,
+            paused: 3,
+            held: 4,
+            failed_records: 5,
+            overdue: 6,
+        });
+        has(&metrics, r#"tenon_connections{state="on"} 1"#);
+        has(&metrics, r#"tenon_connections{state="off"} 2"#);
+        has(&metrics, r#"tenon_connections{state="paused"} 3"#);
+        has(&metrics, r#"tenon_connections{state="held"} 4"#);
+        has(&metrics, "tenon_failed_records 5");
+        has(&metrics, "tenon_schedules_overdue 6");
+        metrics.sizes(&Sizes {
+            control: 1,
+            records: 2,
+            budgets: 3,
+            disk: Some(Disk { free: 4, size: 5 }),
+        });
+        has(&metrics, r#"tenon_database_bytes{database="control"} 1"#);
+        has(&metrics, r#"tenon_database_bytes{database="records"} 2"#);
+        has(&metrics, r#"tenon_database_bytes{database="budgets"} 3"#);
+        has(&metrics, "tenon_disk_free_bytes 4");
+        has(&metrics, "tenon_disk_size_bytes 5");
+        assert!(!metrics.render().contains("tenon_last_success_seconds "));
+        metrics.succeeded(Timestamp::now());
+        has(&metrics, "tenon_last_success_seconds 0");
+        // One that ended before changes nothing.
+        metrics.succeeded(Timestamp::UNIX_EPOCH);
+        has(&metrics, "tenon_last_success_seconds 0");
+    }
+
     fn everything() -> Metrics {
         let metrics = Metrics::new();
         metrics.ran(&manifest(), &report("orders", Outcome::Done));
@@ -472,6 +615,11 @@ mod tests {
         metrics.queue(&QueueFigures::default());
         metrics.webhook(WebhookResult::Accepted);
         metrics.webhooks(&WebhookFigures::default());
+        metrics.connections(&ConnectionFigures::default());
+        metrics.sizes(&Sizes {
+            disk: Some(Disk::default()),
+            ..Sizes::default()
+        });
         metrics.answered("GET", "/v1/me", 200, Duration::from_millis(1));
         metrics
     }
@@ -493,6 +641,13 @@ mod tests {
             RUN_MEMORY,
             QUEUE_WAITING,
             QUEUE_OLDEST,
+            CONNECTIONS,
+            FAILED_RECORDS,
+            SCHEDULES_OVERDUE,
+            SINCE_SUCCESS,
+            DATABASE_BYTES,
+            DISK_FREE,
+            DISK_SIZE,
             REQUESTS,
             REQUEST_SECONDS,
             BUDGET_WAIT,
@@ -525,7 +680,7 @@ mod tests {
         let metrics = everything();
         metrics.ran(&manifest(), &report("private-job", Outcome::Crashed));
         let text = metrics.render();
-        for kept in ["private", "tenant", "connection", "phone", "20260101"] {
+        for kept in ["private", "tenant", "connection=", "phone", "20260101"] {
             assert!(!text.contains(kept), "{kept} in\n{text}");
         }
     }

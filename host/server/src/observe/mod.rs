@@ -11,11 +11,13 @@
 mod metrics;
 mod process;
 mod requests;
+mod sizes;
 mod spans;
 mod traces;
 
-pub use metrics::{Metrics, QueueFigures, WebhookFigures, WebhookResult};
+pub use metrics::{ConnectionFigures, Metrics, QueueFigures, WebhookFigures, WebhookResult};
 pub use requests::watched;
+pub use sizes::{Disk, Sizes};
 pub use spans::{receive, run};
 pub use traces::{LogFormat, Tracing, TracingError, TracingOptions};
 

@@ -247,6 +247,9 @@ pub struct Counts {
 pub struct Figures {
     /// Of all tenants.
     pub counts: Counts,
+    /// How many of those that are ready wait for a connection that is off, paused or held for
+    /// maintenance: no worker is missing for them.
+    pub held: u64,
     /// How long the oldest request has waited that any idle worker could run: it grows when there are
     /// too few workers, and not because of a connection that is off or busy.
     pub oldest: Option<Duration>,
@@ -338,6 +341,9 @@ pub trait Queue: Send + Sync {
         connection: &ConnectionId,
         now: Timestamp,
     ) -> Result<(), QueueFailure>;
+
+    /// The same for all connections, after a maintenance was ended.
+    async fn resumed(&self, now: Timestamp) -> Result<(), QueueFailure>;
 
     /// Lets dead requests of a connection run again, all or one, with all attempts before them.
     /// Answers how many.

@@ -42,6 +42,15 @@ const ATTEMPTS: u32 = 8;
 /// Requests that become ready, and connections that rise, within one step of a claim.
 const AT_ONCE: u32 = 64;
 
+/// Ready requests of connections that are off, paused or held for maintenance. They are few for each
+/// connection that there is, or many of few.
+const HELD: &str = "
+    SELECT coalesce(sum(waiting.number), 0)
+    FROM (SELECT tenant, connection, count(*) AS number FROM requests
+          WHERE state = 'ready' GROUP BY tenant, connection) AS waiting
+    WHERE NOT EXISTS (SELECT 1 FROM at_work
+                      WHERE at_work.tenant = waiting.tenant AND at_work.id = waiting.connection)";
+
 const PRIORITIES: [Priority; 4] = [
     Priority::Action,
     Priority::Webhook,
@@ -195,6 +204,11 @@ impl Queue for SqliteQueue {
             .await
     }
 
+    async fn resumed(&self, now: Timestamp) -> Outcome<()> {
+        let now = now.as_millisecond();
+        self.change(move |db| look_at_all(db, now)).await
+    }
+
     async fn retry(
         &self,
         tenant: &TenantId,
@@ -282,11 +296,13 @@ impl Queue for SqliteQueue {
                     let sql = format!("SELECT count(*) FROM requests WHERE state = '{state}'");
                     Ok(db.prepare_cached(&sql)?.query_row([], |row| row.get(0))?)
                 })?;
+                let held: i64 = db.prepare_cached(HELD)?.query_row([], |row| row.get(0))?;
                 let since: Option<i64> =
                     db.query_row("SELECT min(since) FROM line", [], |row| row.get(0))?;
                 let waited = |since: i64| now.as_millisecond().saturating_sub(since).max(0);
                 Ok(Figures {
                     counts,
+                    held: held.unsigned_abs(),
                     oldest: since.map(|since| Duration::from_millis(waited(since).unsigned_abs())),
                 })
             })
@@ -575,9 +591,10 @@ fn delete(db: &Connection, id: i64) -> Outcome<()> {
     Ok(())
 }
 
-/// Whether a connection is on; none when there is no such connection.
+/// Whether a connection is on and not held for maintenance; none when there is no such connection.
 fn switch(db: &Connection, whose: &Whose) -> Outcome<Option<bool>> {
-    let sql = "SELECT state = 'on' FROM connections WHERE tenant = ?1 AND id = ?2";
+    let sql = "SELECT EXISTS (SELECT 1 FROM at_work WHERE tenant = ?1 AND id = ?2)
+               FROM connections WHERE tenant = ?1 AND id = ?2";
     let on = db
         .prepare_cached(sql)?
         .query_row(whose.names(), |row| row.get(0))
@@ -939,15 +956,20 @@ fn recover(db: &Connection, leases: Leases, most: u32, now: i64) -> Outcome<Vec<
         });
     }
     if leases == Leases::All {
-        let sql = "SELECT tenant, connection FROM line UNION
-                   SELECT tenant, connection FROM requests WHERE state = 'ready'";
-        let all = db
-            .prepare(sql)?
-            .query_and_then([], |row| Whose::read(row, "tenant", "connection"))?
-            .collect::<Outcome<Vec<_>>>()?;
-        line_up_all(db, &all, now)?;
+        look_at_all(db, now)?;
     }
     Ok(recovered)
+}
+
+/// Gives all connections the place in the line that they have now.
+fn look_at_all(db: &Connection, now: i64) -> Outcome<()> {
+    let sql = "SELECT tenant, connection FROM line UNION
+                   SELECT tenant, connection FROM requests WHERE state = 'ready'";
+    let all = db
+        .prepare(sql)?
+        .query_and_then([], |row| Whose::read(row, "tenant", "connection"))?
+        .collect::<Outcome<Vec<_>>>()?;
+    line_up_all(db, &all, now)
 }
 
 fn retry(db: &Connection, whose: &Whose, only: Option<RequestId>, now: i64) -> Outcome<u64> {

@@ -49,6 +49,8 @@ pub enum What {
     Question,
     /// A webhook that was given up.
     Webhook,
+    /// Something that is held for maintenance.
+    Maintenance,
 }
 
 impl fmt::Display for What {
@@ -70,6 +72,7 @@ impl fmt::Display for What {
             What::Binding => "binding",
             What::Question => "question",
             What::Webhook => "webhook",
+            What::Maintenance => "maintenance",
         })
     }
 }

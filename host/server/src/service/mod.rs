@@ -8,6 +8,7 @@ mod connections;
 mod error;
 mod events;
 mod health;
+pub mod maintenance;
 mod opening;
 mod place;
 mod questions;
@@ -19,10 +20,11 @@ mod tenants;
 mod tests;
 mod time;
 mod upgrading;
+mod waits;
 
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -34,7 +36,7 @@ use tenon_host::ids::{ConnectionId, TenantId};
 use tenon_host::observe::Progress;
 use tenon_host::reason::{Catalogue, Reason};
 use tenon_host::{Compiler, Connector, Host, HostOptions, NetworkOptions, Platform};
-use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{Notify, OnceCell, OwnedSemaphorePermit, Semaphore, watch};
 
 pub use crate::key::KeyTrouble;
 pub use connections::{ConnectionChange, NewConnection};
@@ -48,6 +50,7 @@ pub use questions::Answer;
 pub use requests::{Asked, Named};
 pub use tenants::{LANGUAGES, NewTenant, TenantChange};
 pub use upgrading::{Component, Upgraded, Which};
+pub use waits::{For, Wait};
 
 use crate::belonging;
 use crate::clock::Clock;
@@ -157,6 +160,8 @@ struct Inner {
     /// Until when the clock is doubted, which was set.
     doubted: Mutex<Option<Duration>>,
     inbox: Inbox,
+    /// Something is held for maintenance, or goes on.
+    maintained: Notify,
     stop: watch::Sender<bool>,
     /// What the token of commands on this machine is known by.
     door: OnceLock<[u8; 32]>,
@@ -217,10 +222,15 @@ impl UnderWay {
 pub(crate) struct Watched {
     pub run: String,
     pub job: String,
+    pub connector: String,
     pub started_at: Timestamp,
     pub progress: Mutex<Progress>,
     /// Whether a person wants no more of it.
     pub enough: watch::Sender<bool>,
+    /// Whether its connection is held for maintenance.
+    pub held: watch::Sender<bool>,
+    /// Requests to the counterpart that are on their way.
+    pub asking: AtomicUsize,
 }
 
 impl Service {
@@ -269,6 +279,7 @@ impl Service {
             alive: Mutex::default(),
             doubted: Mutex::default(),
             inbox: Inbox::by(options.clock.clone()),
+            maintained: Notify::new(),
             stop: watch::Sender::new(false),
             door: OnceLock::new(),
             options,
@@ -348,7 +359,7 @@ impl Service {
     }
 
     /// Holds a claim: its lease does not run out as long as this lives.
-    pub(crate) fn hold(&self, fence: Fence) -> Held {
+    pub(crate) fn hold_claim(&self, fence: Fence) -> Held {
         self.all_held().insert(fence);
         Held(self.clone(), fence)
     }

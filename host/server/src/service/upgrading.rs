@@ -508,7 +508,7 @@ impl Service {
             let Err(error) = self.fall_back(&stored, fallback).await else {
                 continue;
             };
-            tracing::error!("an upgrade of connection {connection} of tenant {tenant}: {error}");
+            tracing::error!(%tenant, %connection, "an upgrade broke off, and the connection is paused: {error}");
             let reason = Told::new(Reason::new("server.upgrade-broke-off"));
             let place = (Some(tenant), Some(connection));
             let note = note(

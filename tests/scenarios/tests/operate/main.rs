@@ -11,6 +11,8 @@ mod failures;
 mod fairness;
 mod hooks;
 mod ledger;
+mod maintenance;
+mod night;
 mod previews;
 mod questions;
 mod queueing;

@@ -16,6 +16,7 @@ import { Access, Schedule, Settings, Versions } from "./pages/connection-setting
 import { Component, Components } from "./pages/components.js";
 import { AllConnections, Tenant } from "./pages/connections.js";
 import { Log } from "./pages/log.js";
+import { Maintenance } from "./pages/maintenance.js";
 import { Overview } from "./pages/connection.js";
 import { Record, Records } from "./pages/records.js";
 import { Run } from "./pages/run.js";
@@ -31,6 +32,7 @@ const PAGES = [
   ["/components", Components],
   ["/components/:digest", Component],
   ["/tokens", Tokens],
+  ["/maintenance", Maintenance],
   ["/audit", Audit],
   ["/tenants/:tenant", Tenant],
   ["/tenants/:tenant/settings", TenantSettings],
@@ -106,6 +108,7 @@ function Shell({ me, place, children }) {
       ["#/connections", t("nav.all_connections")],
       ["#/components", t("nav.components")],
       ["#/tokens", t("nav.tokens")],
+      ["#/maintenance", t("nav.maintenance")],
       ["#/audit", t("nav.audit")],
     );
   }

@@ -75,7 +75,9 @@ export function Queue({ tenant, connection, query, may }) {
     setTurn((before) => before + 1);
     of.again();
   };
-  useEvery(5000, of.again);
+  const waits = useAnswer(() => get(`${base}/waits`), [base, turn]);
+  const waitOf = (id) => waits.value?.items.find((wait) => wait.request === id)?.text || "–";
+  useEvery(5000, () => Promise.all([of.again(), waits.again()]));
   const retry = async (id) => {
     await post(`${base}/requests/${id}/retry`);
     again();
@@ -100,6 +102,7 @@ export function Queue({ tenant, connection, query, may }) {
         { title: t("state"), cell: (one) => html`<${Badge} group="request" name=${one.state} />` },
         { title: t("cause"), cell: (one) => causeText(one.cause) },
         { title: t("due_at"), cell: (one) => moment(one.due_at) },
+        { title: t("queue.waits"), kind: "wide", cell: (one) => waitOf(one.id) },
         { title: t("attempts"), kind: "number", cell: (one) => number(one.attempts) },
         { title: t("error"), cell: (one) => (one.error ? html`<${Said} text=${one.error} why=${one.why} base=${base} />` : "–") },
         ...(may.operate

@@ -44,6 +44,7 @@ function State({ connection, may, again }) {
   const missing = missingOf(connection);
   return html`<${Section} title=${t("state")}>
     ${connection.state === "paused" && html`<div class="note warn" role="status"><strong>${t("state.paused_why")}</strong>${" "}<${Said} text=${connection.paused_reason} why=${connection.paused_why} base=${base} /></div>`}
+    ${connection.maintenance && html`<div class="note warn" role="status"><strong>${t("maintenance.holds")}</strong>${" "}${connection.maintenance.note}</div>`}
     ${missing && html`<div class="note warn"><p>${t("state.missing", { names: missing })}
       ${" "}<a href=${`#${base}/access`}>${t("tab.access")}</a></p></div>`}
     ${connection.trial && html`<div class="note"><p>${t("state.trial", { count: connection.trial.left, failed: connection.trial.failed })}</p></div>`}
