@@ -111,7 +111,7 @@ pub fn pair(kind: &str, key: &str, origin: &str) -> Binding {
 }
 
 /// Looks all records up by one rule, in one call. For each record that has a match, `matched` gets
-/// it with the first one found; the others are returned, for the next rule.
+/// it with the first one found that fits; the others are returned, for the next rule.
 ///
 /// # Errors
 /// The fault of the look-up as a whole.
@@ -119,6 +119,7 @@ pub fn match_by<T, L, R>(
     records: Vec<T>,
     lookups: impl Fn(&T) -> Vec<L>,
     find: impl FnOnce(&[L]) -> Result<Vec<Option<R>>, Fault>,
+    fits: impl Fn(&T, &R) -> bool,
     mut matched: impl FnMut(T, R),
 ) -> Result<Vec<T>, Fault> {
     let mut all = Vec::new();
@@ -135,13 +136,18 @@ pub fn match_by<T, L, R>(
     let mut open = Vec::new();
     for (record, count) in records.into_iter().zip(asked) {
         // All of the record's answers are consumed, even behind the first match.
-        let mut hits = found.by_ref().take(count).collect::<Vec<_>>().into_iter();
-        match hits.find_map(|hit| hit) {
+        let hits: Vec<Option<R>> = found.by_ref().take(count).collect();
+        match hits.into_iter().flatten().find(|hit| fits(&record, hit)) {
             Some(hit) => matched(record, hit),
             None => open.push(record),
         }
     }
     Ok(open)
+}
+
+/// Takes whatever a rule of [`match_by`] finds.
+pub fn always<T, R>(_: &T, _: &R) -> bool {
+    true
 }
 
 /// Splits records that are to be made into those that can be made at once and those that share
@@ -260,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_hit_of_a_record_counts_and_no_answer_goes_to_another() {
+    fn the_first_hit_of_a_record_that_fits_counts_and_no_answer_goes_to_another() {
         let phones = vec![vec!["x", "b"], vec!["c", "y"], vec![], vec!["z"]];
         let mut hits = Vec::new();
         let open = match_by(
@@ -274,10 +280,11 @@ mod tests {
                     .map(|phone| known.contains(phone).then_some(*phone))
                     .collect())
             },
+            |record, hit| (record[0], *hit) != ("c", "c"),
             |record, hit| hits.push((record[0], hit)),
         );
         assert_eq!(open, Ok(vec![vec![], vec!["z"]]));
-        assert_eq!(hits, [("x", "b"), ("c", "c")]);
+        assert_eq!(hits, [("x", "b"), ("c", "y")]);
     }
 
     #[test]

@@ -26,6 +26,7 @@ mod connector;
 pub mod contract;
 pub mod decimal;
 pub mod http;
+pub mod identity;
 pub mod import;
 pub mod lenient;
 #[doc(hidden)]

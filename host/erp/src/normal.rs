@@ -4,14 +4,14 @@ use std::borrow::Cow;
 
 use phonenumber::country::Id as Country;
 
-/// Names are compared without outer spaces and without case, in any alphabet.
-pub(crate) fn name(text: &str) -> String {
-    text.trim().to_lowercase()
-}
+// Platform and connectors compare names alike: this is the SDK's own file.
+#[path = "../../../components/sdk/src/identity/name.rs"]
+mod folded;
+pub(crate) use folded::name;
 
-/// E-mail addresses are compared as names are.
+/// E-mail addresses are compared without outer spaces and without case.
 pub(crate) fn email(text: &str) -> String {
-    name(text)
+    text.trim().to_lowercase()
 }
 
 /// SKUs, tax and order numbers are compared without outer spaces: case may tell two articles
@@ -27,6 +27,11 @@ pub(crate) fn phone(text: &str, country: Country) -> Option<Cow<'_, str>> {
     if is_e164(text) {
         return Some(Cow::Borrowed(text));
     }
+    let digits: String = text.chars().filter(char::is_ascii_digit).collect();
+    // Dialled in Ukraine for decades, and still written so: the country's code without its 3.
+    if country == Country::UA && digits.len() == 11 && digits.starts_with("80") {
+        return Some(Cow::Owned(format!("+3{digits}")));
+    }
     if let Ok(number) = phonenumber::parse(Some(country), text)
         && number.code().value() != 0
     {
@@ -34,7 +39,6 @@ pub(crate) fn phone(text: &str, country: Country) -> Option<Cow<'_, str>> {
         let (code, national) = (number.code().value(), number.national());
         return Some(Cow::Owned(format!("+{code}{national}")));
     }
-    let digits: String = text.chars().filter(char::is_ascii_digit).collect();
     (!digits.is_empty()).then_some(Cow::Owned(digits))
 }
 
@@ -64,6 +68,8 @@ mod tests {
             "00380671234567",
             "tel:+380671234567",
             " +380 67 123 45 67 ",
+            "80671234567",
+            "8 (067) 123-45-67",
         ] {
             assert_eq!(
                 phone(written, Country::UA).as_deref(),
@@ -93,8 +99,8 @@ mod tests {
     }
 
     #[test]
-    fn case_is_ignored_beyond_ascii() {
-        assert_eq!(name("  Футболка  ЧЕРВОНА "), "футболка  червона");
+    fn neither_case_nor_spaces_tell_names_apart_beyond_ascii_either() {
+        assert_eq!(name("  Футболка  ЧЕРВОНА "), "футболка червона");
         assert_eq!(email(" Olena@Example.COM "), "olena@example.com");
     }
 

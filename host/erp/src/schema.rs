@@ -3,13 +3,17 @@
 //! One file holds the tenant's records, and the storage, bindings, timers and reports of all its
 //! connections: that is what lets one transaction commit them together.
 
+use std::borrow::Cow;
 use std::path::Path;
 use std::time::Duration;
 
+use phonenumber::country::Id as Country;
+use rusqlite::functions::FunctionFlags;
 use rusqlite::{Connection, OpenFlags};
 use rusqlite_migration::{M, MigrationDefinitionError, Migrations};
 
 use crate::Error;
+use crate::normal;
 use crate::sqlite_file::{self, Unsound, log_ahead, make_private};
 
 /// Steps are only ever added: files of tenants stand at any of them.
@@ -20,6 +24,7 @@ const STEPS: &[M<'static>] = &[
     M::up(OF_VERSION),
     M::up(IDENTITIES),
     M::up(AGREED),
+    M::up(FOLDED),
 ];
 const MIGRATIONS: Migrations<'static> = Migrations::from_slice(STEPS);
 
@@ -313,6 +318,30 @@ ALTER TABLE orders ADD COLUMN said BLOB;
 /// More than the statements of all modules, so that none is compiled twice.
 const STATEMENTS: usize = 160;
 
+/// Names and phones are compared in other forms than before; [`folding`] tells SQL what they are.
+const FOLDED: &str = "
+UPDATE entries SET folded_name = folded_name(name);
+UPDATE products SET folded_name = folded_name(doc ->> 'name'),
+    folded_brand = folded_name(doc ->> 'brand');
+UPDATE OR REPLACE contacts SET value = folded_phone(value,
+    coalesce((SELECT value FROM settings WHERE name = 'country'), 'UA'))
+WHERE kind = 'phone' AND value NOT LIKE '+%';
+";
+
+/// The forms in which names and phones are compared, as functions of SQL for the steps above.
+fn folding(connection: &Connection) -> rusqlite::Result<()> {
+    let pure = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC;
+    connection.create_scalar_function("folded_name", 1, pure, |values| {
+        let name: Option<String> = values.get(0)?;
+        Ok(name.map(|name| normal::name(&name)))
+    })?;
+    connection.create_scalar_function("folded_phone", 2, pure, |values| {
+        let (phone, country): (String, String) = (values.get(0)?, values.get(1)?);
+        let country = country.parse().unwrap_or(Country::UA);
+        Ok(normal::phone(&phone, country).map(Cow::into_owned))
+    })
+}
+
 /// What it means that a file is not there, or that nothing is in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Absent {
@@ -373,6 +402,7 @@ pub(crate) fn open(path: &Path, patience: Duration, absent: Absent) -> Result<Co
     if absent == Absent::Lost && version.map_err(file)? == 0 {
         return Err(Error::Lost(path.to_owned()));
     }
+    folding(&connection).map_err(file)?;
     if let Err(error) = MIGRATIONS.to_latest(&mut connection) {
         use rusqlite_migration::Error::{MigrationDefinition, RusqliteError};
         // Another process may have made the same tables in between.

@@ -67,18 +67,27 @@ statements! {
     PRODUCT_BY_ID = records!("products AS r WHERE r.id = ?1 AND r.key IS NULL");
     PRODUCT_BY_KEY = records!("products AS r WHERE r.key = ?1");
     PRODUCT_BY_ORIGIN = records!("products AS r WHERE r.origin = ?1");
-    PRODUCT_BY_NAME = records!("products AS r WHERE r.folded_name = ?1 ORDER BY r.id LIMIT 1");
-    PRODUCT_BY_SKU = records!("products AS r WHERE r.sku = ?1 ORDER BY r.id LIMIT 1");
+    // A card that is in use comes before one that was laid aside.
+    PRODUCT_BY_NAME = records!(
+        "products AS r WHERE r.folded_name = ?1
+        ORDER BY r.doc ->> 'archived' IS NOT NULL, r.id LIMIT 1"
+    );
+    PRODUCT_BY_SKU = records!(
+        "products AS r WHERE r.sku = ?1
+        ORDER BY r.doc ->> 'archived' IS NOT NULL, r.id LIMIT 1"
+    );
     PRODUCT_BY_BRAND_AND_SKU = records!(
-        "products AS r WHERE r.sku = ?1 AND r.folded_brand = ?2 ORDER BY r.id LIMIT 1"
+        "products AS r WHERE r.sku = ?1 AND r.folded_brand = ?2
+        ORDER BY r.doc ->> 'archived' IS NOT NULL, r.id LIMIT 1"
     );
     PRODUCT_BY_VARIANT_SKU = records!(
         "variants AS v JOIN products AS r ON r.id = v.product
-        WHERE v.sku = ?1 ORDER BY v.product LIMIT 1"
+        WHERE v.sku = ?1 ORDER BY r.doc ->> 'archived' IS NOT NULL, v.product LIMIT 1"
     );
     PRODUCT_BY_BRAND_AND_VARIANT_SKU = records!(
         "variants AS v JOIN products AS r ON r.id = v.product
-        WHERE v.sku = ?1 AND r.folded_brand = ?2 ORDER BY v.product LIMIT 1"
+        WHERE v.sku = ?1 AND r.folded_brand = ?2
+        ORDER BY r.doc ->> 'archived' IS NOT NULL, v.product LIMIT 1"
     );
     PRODUCTS_CHANGED = records!("products AS r WHERE r.position > ?1 ORDER BY r.position LIMIT ?2");
     PRODUCTS_PAGE = records!("products AS r WHERE r.id > ?1 ORDER BY r.id LIMIT ?2");
@@ -131,9 +140,11 @@ statements! {
     PARTNER_BY_KEY = records!("partners AS r WHERE r.key = ?1");
     PARTNER_BY_ORIGIN = records!("partners AS r WHERE r.origin = ?1");
     PARTNER_BY_TAX_ID = records!("partners AS r WHERE r.tax_id = ?1 ORDER BY r.id LIMIT 1");
+    // Who buys comes before who sells: most who ask look for a buyer.
     PARTNER_BY_CONTACT = records!(
         "contacts AS c JOIN partners AS r ON r.id = c.partner
-        WHERE c.kind = ?1 AND c.value = ?2 ORDER BY c.partner LIMIT 1"
+        WHERE c.kind = ?1 AND c.value = ?2
+        ORDER BY r.doc ->> 'role' IS 'supplier', c.partner LIMIT 1"
     );
     PARTNERS_CHANGED = records!("partners AS r WHERE r.position > ?1 ORDER BY r.position LIMIT ?2");
     PARTNERS_PAGE = records!("partners AS r WHERE r.id > ?1 ORDER BY r.id LIMIT ?2");

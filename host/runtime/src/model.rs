@@ -974,13 +974,15 @@ pub enum ProductLookup {
     /// By the counterpart's record.
     #[component(name = "origin")]
     Origin(Origin),
-    /// By SKU; a variant's own counts before that of a whole product.
+    /// By SKU; a variant's own counts before that of a whole product, and of several cards one that is
+    /// not archived before the others; so it is with all that follow.
     #[component(name = "sku")]
     Sku(String),
     /// By brand and SKU.
     #[component(name = "brand-and-sku")]
     BrandAndSku((String, String)),
-    /// By the whole name, ignoring case and outer spaces.
+    /// By the whole name, ignoring case, spaces around and between words, and the kind of an apostrophe;
+    /// a letter composed of signs is the letter, an entity of HTML its sign.
     #[component(name = "name")]
     Name(String),
 }

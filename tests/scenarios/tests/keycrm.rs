@@ -550,7 +550,151 @@ fn an_order_without_a_buyer_gets_the_default_partner_or_is_listed() {
     assert_eq!("walk-in", shop.order(order)["partner"]);
 }
 
+#[test]
+fn phones_and_addresses_that_only_fill_a_field_make_nobody_one() {
+    let mut account = Account::empty();
+    for name in ["Олена", "Ірина", "Марко"] {
+        for contact in ["+380000000000", "0000000000", "no@mail.ru"] {
+            let buyer = NewBuyer::named(&format!("{name} {contact}"));
+            let buyer = match contact.contains('@') {
+                true => buyer.email(contact),
+                false => buyer.phone(contact),
+            };
+            let buyer = account.add_buyer(buyer);
+            account.add_order(simple_order(buyer));
+        }
+    }
+    let sim = crm(account);
+    let shop = shop(&sim);
+    let run = shop.run("orders", year());
+    assert_eq!((9, 0, 0, 0), run.counts(), "{run:#?}");
+    assert_eq!(9, shop.records("partners").len());
+}
+
+#[test]
+fn a_phone_is_known_however_the_crm_has_it_written() {
+    let mut account = Account::empty();
+    let written = [
+        "80671112233",
+        "0501112233, 067 111 22 33",
+        "0671112233,0501112233",
+        "067 111 22 33 доб. 5",
+        "+38 (067) 111-22-33 (Viber)",
+    ];
+    for (number, phone) in written.into_iter().enumerate() {
+        let buyer = account.add_buyer(NewBuyer::named(&format!("Олена {number}")).phone(phone));
+        account.add_order(simple_order(buyer));
+    }
+    let sim = crm(account);
+    let shop = shop(&sim);
+    shop.load(
+        "partners",
+        json!([{ "key": "olena", "name": "Олена", "phones": ["+380671112233"] }]),
+    );
+    let run = shop.run("orders", year());
+    assert_eq!((5, 0, 0, 0), run.counts(), "{run:#?}");
+    let partners = shop.records("partners");
+    assert_eq!(1, partners.len(), "{partners:#?}");
+}
+
+#[test]
+fn several_phones_in_one_field_are_several_on_the_card() {
+    let mut account = Account::empty();
+    let buyer = NewBuyer::named("Олена").phone("0501112233, 067 111 22 33 доб. 5");
+    let buyer = account.add_buyer(buyer);
+    account.add_order(simple_order(buyer));
+    let sim = crm(account);
+    let shop = shop(&sim);
+    shop.run("orders", year());
+    let partner = shop.record("partners", "name", "Олена");
+    assert_eq!(
+        vec!["0501112233", "067 111 22 33"],
+        texts(&partner["phones"])
+    );
+}
+
+#[test]
+fn a_buyer_is_no_supplier_who_has_the_same_phone() {
+    let mut account = Account::empty();
+    let contact = |name: &str| {
+        let buyer = NewBuyer::named(name).phone("+380501112233");
+        buyer.email("office@example.test")
+    };
+    let buyer = account.add_buyer(contact("Олена"));
+    let order = account.add_order(simple_order(buyer));
+    let sim = crm(account);
+    let shop = shop(&sim);
+    let phones = ["+380501112233"];
+    let emails = ["office@example.test"];
+    shop.load(
+        "partners",
+        json!([{ "key": "supplier", "name": "Постачальник", "role": "supplier",
+            "phones": phones, "emails": emails }]),
+    );
+    shop.run("orders", year());
+    let partner = shop.record("partners", "name", "Олена");
+    assert_eq!("customer", partner["role"]);
+    assert_eq!(partner["key"], shop.order(order)["partner"]);
+
+    // The next buyer of that phone is the customer, who stands behind the supplier.
+    let later = sim.account(|account| {
+        let buyer = account.add_buyer(contact("Олена Коваль"));
+        account.add_order(simple_order(buyer))
+    });
+    shop.run("orders", year());
+    assert_eq!(partner["key"], shop.order(later)["partner"]);
+    assert_eq!(2, shop.records("partners").len());
+}
+
 // ---- products
+
+#[test]
+fn a_good_of_the_same_name_and_another_article_is_another_good() {
+    let (mut account, buyer) = with_buyer();
+    let line = |sku: &str| NewLine::named("Футболка").sku(sku).price("10");
+    let order = account.add_order(
+        (NewOrder::new().buyer(buyer))
+            .line(line("Y-9"))
+            .line(line("Z-3"))
+            .line(line("Z-3"))
+            .line(NewLine::named("Футболка").price("10")),
+    );
+    let sim = crm(account);
+    let shop = shop(&sim);
+    shop.load(
+        "products",
+        json!([{ "key": "known", "name": "Футболка", "sku": "X-1" }]),
+    );
+    shop.run("orders", year());
+    let order = shop.order(order);
+    let skus: Vec<_> = (order["lines"].as_array().unwrap().iter())
+        .map(|line| {
+            let key = line["product"].as_str().unwrap();
+            shop.record("products", "key", key)["sku"].clone()
+        })
+        .collect();
+    assert_eq!(json!(["Y-9", "Z-3", "Z-3", "X-1"]), json!(skus));
+    assert_eq!(3, shop.records("products").len());
+}
+
+#[test]
+fn one_name_with_other_apostrophes_is_one_good() {
+    let (mut account, buyer) = with_buyer();
+    let written = ["М'яч", "М’яч", "Мʼяч", "м&#39;яч", "  М`яч "];
+    let orders = written.map(|name| {
+        let line = NewLine::named(name).price("10");
+        account.add_order(NewOrder::new().buyer(buyer).line(line))
+    });
+    let sim = crm(account);
+    let shop = shop(&sim);
+    let run = shop.run("orders", year());
+    assert_eq!((5, 0, 0, 0), run.counts(), "{run:#?}");
+    let products = shop.records("products");
+    assert_eq!(1, products.len(), "{products:#?}");
+    for order in orders {
+        assert_eq!(products[0]["key"], shop.order(order)["lines"][0]["product"]);
+    }
+}
 
 #[test]
 fn a_product_is_matched_by_sku_of_variants_then_of_items_then_by_exact_name() {

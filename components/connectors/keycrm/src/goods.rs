@@ -5,12 +5,12 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use tenon_sdk::erp::catalog;
-use tenon_sdk::import::{bound, match_by, pair, saved, split_rivals};
+use tenon_sdk::import::{always, bound, match_by, pair, saved, split_rivals};
 use tenon_sdk::model::{
     Binding, Fault, Key, Product, ProductFields, ProductKind, ProductLookup, ProductVariant, Reason,
 };
 use tenon_sdk::runtime::bindings;
-use tenon_sdk::{debug, info, reason, warn};
+use tenon_sdk::{debug, identity, info, reason, warn};
 
 use crate::api::{Crm, Line, Order};
 use crate::catalogue::{Catalogue, ListedOffer};
@@ -39,13 +39,7 @@ impl Item {
         if let Some(sku) = map::line_sku(line) {
             return Some(Item::Sku(sku.to_owned()));
         }
-        let words: Vec<String> = line
-            .name
-            .get()?
-            .split_whitespace()
-            .map(str::to_lowercase)
-            .collect();
-        Some(Item::Name(words.join(" ")))
+        Some(Item::Name(identity::name(line.name.get()?)))
     }
 
     fn origin(&self) -> String {
@@ -208,6 +202,7 @@ impl Goods {
                     .collect()
             },
             catalog::find,
+            always,
             |wanted, product| {
                 let told: Told = |name| reason!("product.matched-sku", name = name);
                 hits.push((wanted, product, told));
@@ -229,6 +224,7 @@ impl Goods {
                     .collect()
             },
             catalog::find,
+            always,
             |wanted, product| {
                 let told: Told = |name| reason!("product.matched-offer", name = name);
                 hits.push((wanted, product, told));
@@ -243,6 +239,7 @@ impl Goods {
                     .collect()
             },
             catalog::find,
+            |wanted, product| identity::may_be(product, map::line_sku(wanted.line)),
             |wanted, product| {
                 let told: Told = |name| reason!("product.matched-name", name = name);
                 hits.push((wanted, product, told));
@@ -479,7 +476,7 @@ impl Creation<'_> {
             .iter()
             .filter_map(|wanted| map::line_name(wanted.line))
             .chain([self.product.name.as_str()])
-            .map(|name| ("name", name.trim().to_lowercase()));
+            .map(|name| ("name", identity::name(name)));
         skus.chain(names).collect()
     }
 }

@@ -10,18 +10,12 @@ use tenon_sdk::model::{
     Binding, Fault, Key, Partner, PartnerFields, PartnerLookup, PartnerRole, Reason,
 };
 use tenon_sdk::runtime::bindings;
-use tenon_sdk::{info, reason};
+use tenon_sdk::{identity, info, reason};
 
 use crate::api::{Buyer, Order};
 use crate::map::origin;
 
 const PARTNER: &str = "partner";
-
-/// Fewer digits are no phone that could tell anybody.
-const PHONE_DIGITS: usize = 7;
-
-/// So many last digits are the same however a phone is written, with or without the country.
-const RIVAL_DIGITS: usize = 9;
 
 /// Partners that this run knows, by the buyer's origin, or why the ERP does not take one.
 #[derive(Debug, Default)]
@@ -101,15 +95,9 @@ impl Partners {
         };
         let open = match_by(
             open,
-            |wanted| {
-                let phones = wanted
-                    .phones()
-                    .filter(|phone| digits(phone).len() >= PHONE_DIGITS);
-                phones
-                    .map(|phone| PartnerLookup::Phone(phone.to_owned()))
-                    .collect()
-            },
+            |wanted| wanted.phones().map(PartnerLookup::Phone).collect(),
             partners::find,
+            is_customer,
             |wanted, partner| {
                 let told = |name: &str| reason!("partner.matched-phone", name = name);
                 matched(told, wanted, partner);
@@ -117,13 +105,9 @@ impl Partners {
         )?;
         match_by(
             open,
-            |wanted| {
-                let emails = wanted.emails();
-                emails
-                    .map(|email| PartnerLookup::Email(email.to_owned()))
-                    .collect()
-            },
+            |wanted| wanted.emails().map(PartnerLookup::Email).collect(),
             partners::find,
+            is_customer,
             |wanted, partner| {
                 let told = |name: &str| reason!("partner.matched-email", name = name);
                 matched(told, wanted, partner);
@@ -167,44 +151,53 @@ impl<'o> Wanted<'o> {
         wanted.name().is_some().then_some(wanted)
     }
 
-    fn phones(&self) -> impl Iterator<Item = &'o str> {
-        self.buyer.phone.iter().filter_map(Text::get)
+    /// The phones that may tell who it is.
+    fn phones(&self) -> impl Iterator<Item = String> {
+        let written = self.buyer.phone.iter().filter_map(Text::get);
+        written.flat_map(identity::phones)
     }
 
-    fn emails(&self) -> impl Iterator<Item = &'o str> {
-        self.buyer.email.iter().filter_map(Text::get)
+    /// The addresses that may tell who it is.
+    fn emails(&self) -> impl Iterator<Item = String> {
+        let written = self.buyer.email.iter().filter_map(Text::get);
+        written.filter_map(identity::email)
     }
 
     fn name(&self) -> Option<&'o str> {
-        let name = self.buyer.full_name.get();
-        name.or_else(|| self.phones().next())
-            .or_else(|| self.emails().next())
+        let buyer = self.buyer;
+        let written = || buyer.phone.iter().chain(buyer.email.iter());
+        let name = buyer.full_name.get();
+        name.or_else(|| written().find_map(Text::get))
     }
 
+    /// What the CRM tells of the buyer, each phone by itself.
     fn card(&self) -> Partner {
+        let phones = self.buyer.phone.iter().filter_map(Text::get);
+        let emails = self.buyer.email.iter().filter_map(Text::get);
+        let apart = |text: &str| match identity::phones(text) {
+            none if none.is_empty() => vec![text.to_owned()],
+            phones => phones,
+        };
         Partner {
             origin: Some(self.origin.clone()),
             role: PartnerRole::Customer,
             name: self.name().unwrap_or_default().to_owned(),
-            phones: self.phones().map(str::to_owned).collect(),
-            emails: self.emails().map(str::to_owned).collect(),
+            phones: phones.flat_map(apart).collect(),
+            emails: emails.map(str::to_owned).collect(),
             ..Partner::default()
         }
     }
 
     /// What another new buyer must not share to be certainly another person.
     fn claims(&self) -> Vec<String> {
-        let phones = self.phones().map(|phone| {
-            let digits = digits(phone);
-            digits[digits.len().saturating_sub(RIVAL_DIGITS)..].to_owned()
-        });
-        let emails = self.emails().map(str::to_lowercase);
-        phones.chain(emails).collect()
+        let phones = self.phones().map(|phone| identity::phone_key(&phone));
+        phones.chain(self.emails()).collect()
     }
 }
 
-fn digits(phone: &str) -> String {
-    phone.chars().filter(char::is_ascii_digit).collect()
+/// A supplier's phone may be the buyer's, too, who is somebody else in the books.
+fn is_customer(_: &Wanted<'_>, partner: &Partner) -> bool {
+    partner.role == PartnerRole::Customer
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 use serde_json::json;
 use tenon_host::model::{
-    Directory, OrderLookup, Partner, PartnerLookup, Product, ProductLookup, ProductVariant,
+    Directory, OrderLookup, Partner, PartnerLookup, PartnerRole, Product, ProductLookup,
+    ProductVariant,
 };
 
 use crate::support::{Shop, order, partner, product, tenant};
@@ -237,4 +238,60 @@ async fn an_entry_is_ensured_by_origin_then_by_name_then_made() {
         .collect();
     assert_eq!(names, ["Олена", "Ivan"]);
     assert_eq!(shop.all("order-stages").len(), 1);
+}
+
+#[tokio::test]
+async fn of_two_cards_alike_the_one_in_use_is_found() {
+    let shop = Shop::new();
+    let card = |origin: &str, archived: bool| Product {
+        sku: Some("TS-1".into()),
+        brand: Some("B".into()),
+        archived,
+        ..product(origin, "Tee")
+    };
+    shop.save_product(card("crm:a:product:1", true))
+        .await
+        .unwrap();
+    let used = shop.save_product(card("crm:a:product:2", false)).await;
+    let used = used.unwrap().key;
+    for lookup in [
+        ProductLookup::Sku("TS-1".into()),
+        ProductLookup::BrandAndSku(("B".into(), "TS-1".into())),
+        ProductLookup::Name("tee".into()),
+    ] {
+        let mut unit = shop.unit().await;
+        let found = unit.find_products(vec![lookup.clone()]).await.unwrap();
+        let key = found[0].as_ref().and_then(|product| product.key.clone());
+        assert_eq!(key.as_ref(), Some(&used), "{lookup:?}");
+    }
+}
+
+#[tokio::test]
+async fn who_buys_is_found_before_who_sells() {
+    let shop = Shop::new();
+    let card = |name: &str, role| Partner {
+        name: name.into(),
+        role,
+        phones: vec!["0671234567".into()],
+        emails: vec!["shared@ukr.net".into()],
+        ..Partner::default()
+    };
+    let supplier = card("Supplier", PartnerRole::Supplier);
+    shop.save_partner(supplier).await.unwrap();
+    let lookups = || {
+        [
+            PartnerLookup::Phone("+380671234567".into()),
+            PartnerLookup::Email("Shared@ukr.net".into()),
+        ]
+    };
+    for lookup in lookups() {
+        let found = found_partner(&shop, lookup).await;
+        assert_eq!(found.as_deref(), Some("Supplier"));
+    }
+    let customer = card("Customer", PartnerRole::Customer);
+    shop.save_partner(customer).await.unwrap();
+    for lookup in lookups() {
+        let found = found_partner(&shop, lookup).await;
+        assert_eq!(found.as_deref(), Some("Customer"));
+    }
 }

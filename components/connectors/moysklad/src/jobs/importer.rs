@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use tenon_sdk::erp::{catalog, directories};
 use tenon_sdk::import::{
-    Tally, Verdict, bound, fingerprint, match_by, pair, split_rivals, verdict,
+    Tally, Verdict, always, bound, fingerprint, match_by, pair, split_rivals, verdict,
 };
 use tenon_sdk::model::{
     Binding, Directory, Effect, Fault, Key, Product, ProductFields, ProductLookup, Reason, Subject,
@@ -239,6 +239,7 @@ impl<'c> Importer<'c> {
             drafts,
             |draft| vec![lookup(&draft.part)],
             catalog::find,
+            always,
             |draft, card: Product| found.push((draft, card)),
         )?;
         let keys: Vec<Key> = found
