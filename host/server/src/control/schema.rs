@@ -16,6 +16,7 @@ const STEPS: &[M<'static>] = &[
     M::up(REASONS),
     M::up(MODES),
     M::up(ALIVE),
+    M::up(RETENTION),
 ];
 
 /// What brings a database up to date.
@@ -440,6 +441,16 @@ ALTER TABLE changes ADD COLUMN side TEXT NOT NULL DEFAULT 'counterpart';
 ALTER TABLE changes ADD COLUMN key TEXT;
 ALTER TABLE changes ADD COLUMN label TEXT;
 ALTER TABLE changes ADD COLUMN change TEXT NOT NULL DEFAULT 'updated';
+";
+
+/// How long what went on in a tenant is kept, and how much of its log. What is old is looked for by
+/// tenant.
+const RETENTION: &str = "
+ALTER TABLE tenants ADD COLUMN keep_days INTEGER NOT NULL DEFAULT 90;
+ALTER TABLE tenants ADD COLUMN keep_log_lines INTEGER NOT NULL DEFAULT 1000000;
+DROP INDEX run_log_by_time;
+DROP INDEX runs_by_time;
+CREATE INDEX runs_by_tenant ON runs (tenant, started_at);
 ";
 
 /// One row: when a server was last at work, by its clock; none before the first one. A clock that shows
