@@ -78,7 +78,7 @@ impl Journal {
         let mut control = Control::open(&self.data)?;
         control.alone(|db| {
             log::append(db, &self.tenant, &lines)?;
-            log::forget(db, old, FORGOTTEN)?;
+            log::forget(db, &self.tenant, old, FORGOTTEN)?;
             Ok(())
         })
     }

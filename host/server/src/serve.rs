@@ -10,7 +10,7 @@ use axum::routing::get;
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::Connection;
 
-use crate::control::{audit, failed, log, questions, repeats, runs, schedules, webhooks};
+use crate::control::{failed, retention, runs, schedules, webhooks};
 use crate::observe::{self, ConnectionFigures, QueueFigures, Sizes, WebhookFigures};
 use crate::service::{Error, Service};
 use crate::{api, console, hooks, scheduler, worker};
@@ -30,24 +30,8 @@ const TIDY: Duration = Duration::from_secs(60 * 60);
 /// Rows that are forgotten in one write: nobody who writes waits long for that.
 const AT_ONCE: u32 = 500;
 
-/// How long records of what went on are kept: as long as a shop's people look back.
-const SEASON: SignedDuration = SignedDuration::from_hours(90 * 24);
-/// How long it is kept who changed what.
-const YEAR: SignedDuration = SignedDuration::from_hours(365 * 24);
-
-/// Forgets up to so many rows from before a moment; tells how many.
-type Forget = fn(&Connection, Timestamp, u32) -> rusqlite::Result<usize>;
-
-/// What grows with time, and how long it is kept.
-const KEPT: [(SignedDuration, Forget); 7] = [
-    (SEASON, log::forget),
-    (SEASON, runs::forget),
-    (SEASON, failed::forget),
-    (SEASON, questions::forget),
-    (SEASON, webhooks::forget),
-    (YEAR, audit::forget),
-    (repeats::KEPT, repeats::forget),
-];
+/// Pages that are given back to the disk in one write.
+const PAGES: u32 = 500;
 
 /// Runs what is due and what is asked for, until [`Service::stop`]. Runs that are under way then end
 /// at once, and go on from their last checkpoints when a server starts again.
@@ -119,7 +103,7 @@ async fn look(service: &Service) -> Result<(), Error> {
         dead: figures.counts.dead,
         oldest: figures.oldest,
     });
-    let now = Timestamp::now();
+    let now = service.now();
     let (webhooks, connections) = (service.control())
         .read(move |db| Ok::<_, Error>((webhooks::counts(db)?, connection_figures(db, now)?)))
         .await?;
@@ -166,14 +150,33 @@ async fn forget(service: &Service) -> Result<(), Error> {
         return Ok(());
     }
     let now = service.now();
-    for (kept, forget) in KEPT {
-        let mut more = true;
-        while more && !service.stopping() {
-            let gone = (service.control())
-                .write(move |db| Ok::<_, Error>(forget(db, now - kept, AT_ONCE)?))
-                .await?;
-            more = gone >= AT_ONCE as usize;
-        }
+    let tenants = (service.control())
+        .read(|db| Ok::<_, Error>(retention::kept(db)?))
+        .await?;
+    for (tenant, keep) in tenants {
+        again_and_again(service, move |db| {
+            retention::forget_of(db, &tenant, keep, now, AT_ONCE)
+        })
+        .await?;
+    }
+    again_and_again(service, move |db| {
+        retention::forget_common(db, now, AT_ONCE)
+    })
+    .await?;
+    again_and_again(service, |db| retention::give_back(db, PAGES)).await
+}
+
+/// Writes one piece after the other, as long as there are more.
+async fn again_and_again(
+    service: &Service,
+    piece: impl Fn(&Connection) -> rusqlite::Result<bool> + Clone + Send + 'static,
+) -> Result<(), Error> {
+    let mut more = true;
+    while more && !service.stopping() {
+        let piece = piece.clone();
+        more = (service.control())
+            .write(move |db| Ok::<_, Error>(piece(db)?))
+            .await?;
     }
     Ok(())
 }

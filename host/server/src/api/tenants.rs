@@ -13,7 +13,7 @@ use super::page::{self, Page, PageQuery};
 use super::problem::Problem;
 use super::texts::Language;
 use super::{Created, Reply, created, reply};
-use crate::control::tenants;
+use crate::control::tenants::{self, Keep};
 use crate::service::{NewTenant, Service, TenantChange};
 
 /// A customer of the platform.
@@ -31,6 +31,13 @@ pub struct TenantView {
     language: String,
     /// ISO 4217 code of its home currency.
     currency: String,
+    /// How many days its log, its runs with their changes, failed records, questions and webhooks that
+    /// were given up are kept.
+    #[schema(minimum = 1, maximum = 3650)]
+    keep_days: u32,
+    /// How many lines of its log are kept, the newest.
+    #[schema(minimum = 1000, maximum = 100_000_000)]
+    keep_log_lines: u32,
     /// When it was created.
     created_at: Timestamp,
 }
@@ -63,6 +70,12 @@ pub struct NewTenantBody {
     /// ISO 4217 code of its home currency, such as `UAH`.
     #[schema(pattern = "^[A-Z]{3}$")]
     currency: String,
+    /// How many days what went on in it is kept; 90 by default.
+    #[schema(minimum = 1, maximum = 3650, nullable = false)]
+    keep_days: Option<u32>,
+    /// How many lines of its log are kept; a million by default.
+    #[schema(minimum = 1000, maximum = 100_000_000, nullable = false)]
+    keep_log_lines: Option<u32>,
 }
 
 /// Changes to a tenant; absent members stay as they are.
@@ -81,6 +94,12 @@ pub struct TenantChangeBody {
     /// ISO 4217 code of its home currency. Records that are there keep theirs.
     #[schema(pattern = "^[A-Z]{3}$", nullable = false)]
     currency: Option<String>,
+    /// How many days what went on in it is kept.
+    #[schema(minimum = 1, maximum = 3650, nullable = false)]
+    keep_days: Option<u32>,
+    /// How many lines of its log are kept.
+    #[schema(minimum = 1000, maximum = 100_000_000, nullable = false)]
+    keep_log_lines: Option<u32>,
 }
 
 impl From<tenants::Tenant> for TenantView {
@@ -91,6 +110,8 @@ impl From<tenants::Tenant> for TenantView {
             time_zone: tenant.time_zone,
             language: tenant.language,
             currency: tenant.currency,
+            keep_days: tenant.keep.days,
+            keep_log_lines: tenant.keep.log_lines,
             created_at: tenant.created_at,
         }
     }
@@ -129,13 +150,17 @@ pub async fn create_tenant(
     access: Access<Platform>,
     Json(body): Json<NewTenantBody>,
 ) -> Created<TenantView> {
-    let id = body.id.clone();
+    let (id, usual) = (body.id.clone(), Keep::default());
     let new = NewTenant {
         id: body.id,
         name: body.name,
         time_zone: body.time_zone,
         language: body.language.tag().to_owned(),
         currency: body.currency,
+        keep: Keep {
+            days: body.keep_days.unwrap_or(usual.days),
+            log_lines: body.keep_log_lines.unwrap_or(usual.log_lines),
+        },
     };
     service.create_tenant(access.actor(), new).await?;
     created(service.tenant(&id).await?.into())
@@ -165,6 +190,8 @@ pub async fn change_tenant(
         time_zone: body.time_zone,
         language: body.language.map(|language| language.tag().to_owned()),
         currency: body.currency,
+        keep_days: body.keep_days,
+        keep_log_lines: body.keep_log_lines,
     };
     let (actor, tenant) = (access.actor(), &access.tenant);
     service.change_tenant(actor, tenant, change).await?;

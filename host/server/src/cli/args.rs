@@ -172,7 +172,8 @@ pub struct Serve {
     /// Origin whose pages may embed the console in a frame.
     #[arg(long, value_name = "ORIGIN")]
     pub console_origin: Option<Origin>,
-    /// Most runs at the same time; 16 by default.
+    /// Most runs at the same time; 128 by default. One that waits for its counterpart takes memory and
+    /// no core.
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub runs: Option<u32>,
     /// Seconds after which a run gives way when others wait; 10 by default.

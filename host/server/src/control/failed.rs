@@ -101,14 +101,19 @@ pub fn remove(
     Ok(removed > 0)
 }
 
-/// Forgets some of the records that were met before a moment and never since; tells how many.
-pub fn forget(db: &Connection, before: Timestamp, limit: u32) -> rusqlite::Result<usize> {
+/// Forgets some of a tenant's records that were met before a moment and never since; tells how many.
+pub fn forget(
+    db: &Connection,
+    tenant: &TenantId,
+    before: Timestamp,
+    limit: u32,
+) -> rusqlite::Result<usize> {
     db.prepare_cached(
         "DELETE FROM failed_records WHERE (tenant, connection, kind, side, id) IN (
-             SELECT tenant, connection, kind, side, id FROM failed_records WHERE at < ?1
-             ORDER BY at LIMIT ?2)",
+             SELECT tenant, connection, kind, side, id FROM failed_records
+             WHERE tenant = ?1 AND at < ?2 ORDER BY at LIMIT ?3)",
     )?
-    .execute(params![before.as_millisecond(), limit])
+    .execute(params![tenant.as_str(), before.as_millisecond(), limit])
 }
 
 /// The failed records of a connection, each by kind and name.
@@ -285,8 +290,8 @@ mod tests {
             list.put(origin(id), 0);
         }
         list.put(origin("2"), 10);
-        assert_eq!(1, forget(&list.db, at(10), 1).unwrap());
-        assert_eq!(1, forget(&list.db, at(10), 10).unwrap());
+        assert_eq!(1, forget(&list.db, &list.tenant, at(10), 1).unwrap());
+        assert_eq!(1, forget(&list.db, &list.tenant, at(10), 10).unwrap());
         assert_eq!(vec![origin("2")], list.subjects());
     }
 }

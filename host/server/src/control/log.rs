@@ -7,6 +7,7 @@ use tenon_host::ids::{ConnectionId, TenantId};
 use tenon_host::observe::Level;
 use tenon_host::reason::Reason;
 
+use super::columns;
 use crate::told;
 
 /// A line of the log.
@@ -75,13 +76,39 @@ pub fn append(db: &Connection, tenant: &TenantId, lines: &[Line]) -> rusqlite::R
     Ok(())
 }
 
-/// Forgets some of the lines from before a moment, the oldest first; tells how many.
-pub fn forget(db: &Connection, before: Timestamp, limit: u32) -> rusqlite::Result<usize> {
+/// Forgets some of a tenant's lines from before a moment, the oldest first; tells how many.
+pub fn forget(
+    db: &Connection,
+    tenant: &TenantId,
+    before: Timestamp,
+    limit: u32,
+) -> rusqlite::Result<usize> {
     db.prepare_cached(
         "DELETE FROM run_log WHERE rowid IN (
-             SELECT rowid FROM run_log WHERE at < ?1 ORDER BY at LIMIT ?2)",
+             SELECT rowid FROM run_log WHERE tenant = ?1 AND at < ?2 ORDER BY at LIMIT ?3)",
     )?
-    .execute(params![before.as_millisecond(), limit])
+    .execute(params![tenant.as_str(), before.as_millisecond(), limit])
+}
+
+/// From when on a tenant's newest `most` lines are; none when it has no more than those.
+pub fn newest_since(
+    db: &Connection,
+    tenant: &TenantId,
+    most: u32,
+) -> rusqlite::Result<Option<Timestamp>> {
+    let last = "SELECT at FROM run_log WHERE tenant = ?1 ORDER BY at DESC LIMIT 1 OFFSET ?2 - 1";
+    let more = "SELECT 1 FROM run_log WHERE tenant = ?1 ORDER BY at DESC LIMIT 1 OFFSET ?2";
+    if !db
+        .prepare_cached(more)?
+        .exists(params![tenant.as_str(), most])?
+    {
+        return Ok(None);
+    }
+    db.prepare_cached(last)?
+        .query_row(params![tenant.as_str(), most], |row| {
+            columns::time(row, "at")
+        })
+        .map(Some)
 }
 
 /// Which lines of a server's log are wanted.
@@ -217,8 +244,11 @@ mod tests {
         append(&db, &shop, &old).unwrap();
         append(&db, &shop, &lines).unwrap();
         let before = Timestamp::from_millisecond(start).unwrap();
-        let forget = |limit| forget(&db, before, limit).unwrap();
+        let forget = |limit| forget(&db, &shop, before, limit).unwrap();
         assert_eq!((2, 1, 0), (forget(2), forget(2), forget(2)));
+        let since = |most| newest_since(&db, &shop, most).unwrap();
+        let begins = |at| Some(Timestamp::from_millisecond(at).unwrap());
+        assert_eq!((begins(start + 1), None), (since(2), since(3)));
         let read = |connection: Option<&str>, record, most| {
             let connection = connection.map(|name| name.parse::<ConnectionId>().unwrap());
             let wanted = Wanted {

@@ -16,6 +16,7 @@ pub mod maintenance;
 pub mod moments;
 pub mod questions;
 pub mod repeats;
+pub mod retention;
 pub mod runs;
 pub mod schedules;
 mod schema;
@@ -122,15 +123,19 @@ fn connect(path: &Path) -> anyhow::Result<Connection> {
     let mut db = Connection::open_with_flags(path, flags)?;
     db.busy_timeout(PATIENCE)?;
     db.set_transaction_behavior(TransactionBehavior::Immediate);
+    // Before anything is in it; a file that has tables keeps what it has.
+    db.execute_batch("PRAGMA auto_vacuum = INCREMENTAL")?;
     log_ahead(&db, PATIENCE)?;
     // - synchronous FULL: what was answered for is durable, also when power fails.
     // - secure_delete: what was removed, or sealed with a key that was replaced, is overwritten.
+    // - journal_size_limit: what one large write took is given back.
     // - no memory map: a disk error seen through one would end the whole process.
     // - trusted_schema off: a file from elsewhere cannot call functions through its views.
     db.execute_batch(
         "PRAGMA synchronous = FULL;
          PRAGMA foreign_keys = ON;
          PRAGMA secure_delete = ON;
+         PRAGMA journal_size_limit = 16777216;
          PRAGMA mmap_size = 0;
          PRAGMA temp_store = MEMORY;
          PRAGMA trusted_schema = OFF;",

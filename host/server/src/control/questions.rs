@@ -407,14 +407,19 @@ pub fn count_open(
     })
 }
 
-/// Forgets some of the questions that no run has asked since a moment; tells how many.
-pub fn forget(db: &Connection, before: Timestamp, limit: u32) -> rusqlite::Result<usize> {
+/// Forgets some of a tenant's questions that no run has asked since a moment; tells how many.
+pub fn forget(
+    db: &Connection,
+    tenant: &TenantId,
+    before: Timestamp,
+    limit: u32,
+) -> rusqlite::Result<usize> {
     db.prepare_cached(
         "DELETE FROM questions WHERE (tenant, connection, id) IN (
-             SELECT tenant, connection, id FROM questions WHERE seen_at < ?1
-             ORDER BY seen_at LIMIT ?2)",
+             SELECT tenant, connection, id FROM questions WHERE tenant = ?1 AND seen_at < ?2
+             ORDER BY seen_at LIMIT ?3)",
     )?
-    .execute(params![before.as_millisecond(), limit])
+    .execute(params![tenant.as_str(), before.as_millisecond(), limit])
 }
 
 fn named(row: &Row<'_>, column: &str) -> rusqlite::Result<Option<String>> {
@@ -697,6 +702,6 @@ mod tests {
             ..all
         };
         assert_eq!(kept[50..], list(&shop.db, behind).unwrap());
-        assert_eq!(100, forget(&shop.db, at(200), 1_000).unwrap());
+        assert_eq!(100, forget(&shop.db, &shop.tenant, at(200), 1_000).unwrap());
     }
 }

@@ -495,27 +495,35 @@ fn written(row: &Row<'_>) -> rusqlite::Result<Written> {
     })
 }
 
-/// Removes some of the finished runs that began before a moment, their changes first; tells how many
-/// rows that were.
-pub fn forget(db: &Connection, before: Timestamp, limit: u32) -> rusqlite::Result<usize> {
+/// Removes some of a tenant's finished runs that began before a moment, their changes first; tells how
+/// many rows that were.
+pub fn forget(
+    db: &Connection,
+    tenant: &TenantId,
+    before: Timestamp,
+    limit: u32,
+) -> rusqlite::Result<usize> {
     let changes = db
         .prepare_cached(
             "DELETE FROM changes WHERE (run, number) IN (
                  SELECT changes.run, changes.number FROM runs
                  JOIN changes ON changes.run = runs.id
-                 WHERE runs.started_at < ?1 AND runs.finished_at IS NOT NULL LIMIT ?2)",
+                 WHERE runs.tenant = ?1 AND runs.started_at < ?2
+                     AND runs.finished_at IS NOT NULL
+                 LIMIT ?3)",
         )?
-        .execute(params![before.as_millisecond(), limit])?;
+        .execute(params![tenant.as_str(), before.as_millisecond(), limit])?;
     if changes >= limit as usize {
         return Ok(changes);
     }
     let runs = db
         .prepare_cached(
             "DELETE FROM runs WHERE id IN (
-                 SELECT id FROM runs WHERE started_at < ?1 AND finished_at IS NOT NULL
-                 ORDER BY started_at LIMIT ?2)",
+                 SELECT id FROM runs
+                 WHERE tenant = ?1 AND started_at < ?2 AND finished_at IS NOT NULL
+                 ORDER BY started_at LIMIT ?3)",
         )?
-        .execute(params![before.as_millisecond(), limit])?;
+        .execute(params![tenant.as_str(), before.as_millisecond(), limit])?;
     Ok(changes + runs)
 }
 
@@ -762,7 +770,7 @@ mod tests {
         }
         end_all(&db);
         // The changes, and then the runs themselves.
-        let forget = |limit| forget(&db, Timestamp::now(), limit).unwrap();
+        let forget = |limit| forget(&db, &tenant, Timestamp::now(), limit).unwrap();
         assert_eq!((2, 2, 3, 0), (forget(2), forget(2), forget(2), forget(2)));
         assert!(origins(0).is_empty());
         assert!(outcomes(&db, "a").is_empty());

@@ -20,6 +20,7 @@ const STEPS: &[M<'static>] = &[
     M::up(HOSTS),
     M::up(ALIVE),
     M::up(MAINTENANCE),
+    M::up(RETENTION),
 ];
 
 /// How many steps this program knows.
@@ -466,6 +467,15 @@ CREATE TABLE connector_hosts (
     connector TEXT PRIMARY KEY,
     hosts TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
+";
+
+/// How long what went on in a tenant is kept, and how much of its log. What is old is looked for by
+/// tenant.
+const RETENTION: &str = "
+ALTER TABLE tenants ADD COLUMN keep_days INTEGER NOT NULL DEFAULT 90;
+ALTER TABLE tenants ADD COLUMN keep_log_lines INTEGER NOT NULL DEFAULT 1000000;
+DROP INDEX run_log_by_time;
+CREATE INDEX runs_by_tenant ON runs (tenant, started_at);
 ";
 
 /// One row: when a server was last at work, by its clock; none before the first one. A clock that shows

@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::{Semaphore, oneshot};
 
-use super::Control;
+use super::{Control, retention};
 
 /// Statements that stay prepared: those that runs, webhooks and schedules need.
 const STATEMENTS: usize = 128;
@@ -87,6 +87,12 @@ impl SharedControl {
     /// Opens the database of a data folder; makes both when they are not there.
     pub fn open(data: &Path) -> anyhow::Result<SharedControl> {
         let Control { db, .. } = Control::open(data)?;
+        if !retention::gives_back(&db)?
+            && let Err(error) = retention::make_anew(&db)
+        {
+            // It works as it is, and this is tried again at the next start.
+            tracing::warn!("the control database cannot be made smaller: {error}");
+        }
         db.set_prepared_statement_cache_capacity(STATEMENTS);
         let (writer, work) = mpsc::channel();
         std::thread::Builder::new()

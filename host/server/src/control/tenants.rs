@@ -8,6 +8,26 @@ use tenon_host::ids::TenantId;
 use super::columns;
 use super::search::Sought;
 
+/// How long what went on in a tenant is kept: its log, its runs with their changes, what could not be
+/// taken, what was asked and what was given up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Keep {
+    /// Days.
+    pub days: u32,
+    /// Lines of its log, if they are not older than that.
+    pub log_lines: u32,
+}
+
+impl Default for Keep {
+    /// As long as a shop's people look back.
+    fn default() -> Keep {
+        Keep {
+            days: 90,
+            log_lines: 1_000_000,
+        }
+    }
+}
+
 /// One customer of the platform.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tenant {
@@ -21,6 +41,8 @@ pub struct Tenant {
     pub language: String,
     /// The ISO 4217 code of its home currency.
     pub currency: String,
+    /// How long what went on in it is kept.
+    pub keep: Keep,
     /// When it was made.
     pub created_at: Timestamp,
 }
@@ -39,8 +61,9 @@ impl Tenant {
 /// Adds a tenant; tells whether the name was free.
 pub fn insert(db: &Connection, tenant: &Tenant) -> rusqlite::Result<bool> {
     let added = db.execute(
-        "INSERT INTO tenants (id, name, time_zone, language, currency, created_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING",
+        "INSERT INTO tenants (id, name, time_zone, language, currency, created_at, keep_days,
+             keep_log_lines)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT DO NOTHING",
         params![
             tenant.id.as_str(),
             tenant.name,
@@ -48,6 +71,8 @@ pub fn insert(db: &Connection, tenant: &Tenant) -> rusqlite::Result<bool> {
             tenant.language,
             tenant.currency,
             tenant.created_at.as_millisecond(),
+            tenant.keep.days,
+            tenant.keep.log_lines,
         ],
     )?;
     Ok(added > 0)
@@ -108,13 +133,17 @@ pub fn change<E: From<rusqlite::Error>>(
     };
     edit(&mut tenant)?;
     db.execute(
-        "UPDATE tenants SET name = ?2, time_zone = ?3, language = ?4, currency = ?5 WHERE id = ?1",
+        "UPDATE tenants SET name = ?2, time_zone = ?3, language = ?4, currency = ?5, keep_days = ?6,
+             keep_log_lines = ?7
+         WHERE id = ?1",
         params![
             id.as_str(),
             tenant.name,
             tenant.time_zone,
             tenant.language,
             tenant.currency,
+            tenant.keep.days,
+            tenant.keep.log_lines,
         ],
     )?;
     Ok(Some(tenant))
@@ -157,6 +186,10 @@ fn tenant(row: &Row<'_>) -> rusqlite::Result<Tenant> {
         time_zone: row.get("time_zone")?,
         language: row.get("language")?,
         currency: row.get("currency")?,
+        keep: Keep {
+            days: row.get("keep_days")?,
+            log_lines: row.get("keep_log_lines")?,
+        },
         created_at: columns::time(row, "created_at")?,
     })
 }

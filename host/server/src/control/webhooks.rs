@@ -387,14 +387,19 @@ pub fn counts(db: &Connection) -> rusqlite::Result<Counts> {
     })
 }
 
-/// Removes some of the webhooks that were given up and came before a moment; tells how many.
-pub fn forget(db: &Connection, before: Timestamp, limit: u32) -> rusqlite::Result<usize> {
+/// Removes some of a tenant's webhooks that were given up and came before a moment; tells how many.
+pub fn forget(
+    db: &Connection,
+    tenant: &TenantId,
+    before: Timestamp,
+    limit: u32,
+) -> rusqlite::Result<usize> {
     db.prepare_cached(
         "DELETE FROM webhooks WHERE id IN (
-             SELECT id FROM webhooks WHERE error IS NOT NULL AND received_at < ?1
-             ORDER BY received_at LIMIT ?2)",
+             SELECT id FROM webhooks INDEXED BY webhooks_given_up
+             WHERE tenant = ?1 AND error IS NOT NULL AND received_at < ?2 LIMIT ?3)",
     )?
-    .execute(params![before.as_millisecond(), limit])
+    .execute(params![tenant.as_str(), before.as_millisecond(), limit])
 }
 
 #[cfg(test)]
@@ -602,8 +607,8 @@ mod tests {
         inbox.keep(id(MOST + 2), 0);
         let left = given_up(&inbox.db, tenant, connection, None, u32::MAX).unwrap();
         assert_eq!((MOST as usize, at(2)), (left.len(), left[0].received_at));
-        assert_eq!(2, forget(&inbox.db, at(10), 2).unwrap());
-        assert_eq!(6, forget(&inbox.db, at(10), 100).unwrap());
+        assert_eq!(2, forget(&inbox.db, tenant, at(10), 2).unwrap());
+        assert_eq!(6, forget(&inbox.db, tenant, at(10), 100).unwrap());
         assert_eq!(1, counts(&inbox.db).unwrap().waiting);
     }
 }

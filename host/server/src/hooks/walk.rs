@@ -52,6 +52,7 @@ impl House {
             time_zone: "UTC".to_owned(),
             language: "en".to_owned(),
             currency: "UAH".to_owned(),
+            keep: Default::default(),
         };
         service.create_tenant(ACTOR, new).await.unwrap();
         let new = NewConnection {

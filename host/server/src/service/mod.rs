@@ -110,7 +110,7 @@ impl ServiceOptions {
             compiler,
             network: NetworkOptions::default(),
             public_url,
-            runs: 16,
+            runs: 128,
             slice: Duration::from_secs(10),
             lease: Duration::from_secs(60),
             patience: Duration::from_secs(8),

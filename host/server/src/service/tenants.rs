@@ -1,11 +1,15 @@
 //! The customers of the platform.
 
+use std::ops::RangeInclusive;
+
 use jiff::Timestamp;
 use serde_json::json;
 use tenon_host::PlacePart;
 use tenon_host::ids::{ConnectionId, TenantId};
+use tenon_host::reason::Reason;
 
 use super::{Error, Service, What, note, nothing};
+use crate::control::tenants::Keep;
 use crate::control::{Failure, audit, connections, credentials, tenants};
 
 /// Languages that people's texts are in.
@@ -24,6 +28,8 @@ pub struct NewTenant {
     pub language: String,
     /// ISO 4217 code of its home currency.
     pub currency: String,
+    /// How long what goes on in it is kept.
+    pub keep: Keep,
 }
 
 /// What changes of a tenant; none stays as it is.
@@ -37,6 +43,10 @@ pub struct TenantChange {
     pub language: Option<String>,
     /// ISO 4217 code of its home currency. Records that are there keep theirs.
     pub currency: Option<String>,
+    /// How many days what went on in it is kept.
+    pub keep_days: Option<u32>,
+    /// How many lines of its log.
+    pub keep_log_lines: Option<u32>,
 }
 
 impl Service {
@@ -45,12 +55,14 @@ impl Service {
         check(PlacePart::TimeZone, &new.time_zone)?;
         check(PlacePart::Language, &new.language)?;
         check(PlacePart::Currency, &new.currency)?;
+        check_keep(Some(new.keep.days), Some(new.keep.log_lines))?;
         let tenant = tenants::Tenant {
             id: new.id,
             name: new.name,
             time_zone: new.time_zone,
             language: new.language,
             currency: new.currency,
+            keep: new.keep,
             created_at: Timestamp::now(),
         };
         let id = tenant.id.clone();
@@ -140,12 +152,15 @@ impl Service {
         if let Some(currency) = &change.currency {
             check(PlacePart::Currency, currency)?;
         }
+        check_keep(change.keep_days, change.keep_log_lines)?;
         let moved = change.time_zone.is_some();
         let detail = json!({
             "name": change.name,
             "time_zone": change.time_zone,
             "language": change.language,
             "currency": change.currency,
+            "keep_days": change.keep_days,
+            "keep_log_lines": change.keep_log_lines,
         });
         let note = note(actor, (Some(tenant), None), "tenant.change", detail);
         let id = tenant.clone();
@@ -157,6 +172,8 @@ impl Service {
                         time_zone,
                         language,
                         currency,
+                        keep_days,
+                        keep_log_lines,
                     } = change;
                     let put = |place: &mut String, value: Option<String>| {
                         if let Some(value) = value {
@@ -167,6 +184,8 @@ impl Service {
                     put(&mut tenant.time_zone, time_zone);
                     put(&mut tenant.language, language);
                     put(&mut tenant.currency, currency);
+                    tenant.keep.days = keep_days.unwrap_or(tenant.keep.days);
+                    tenant.keep.log_lines = keep_log_lines.unwrap_or(tenant.keep.log_lines);
                     Ok::<_, Error>(())
                 })?;
                 changed.ok_or_else(|| Error::not_found(What::Tenant, &id))?;
@@ -221,6 +240,26 @@ fn unused(db: &rusqlite::Connection, tenant: &TenantId) -> Result<Vec<Connection
         0 => Ok(connections::of_tenant(db, tenant)?),
         connections => Err(Error::TenantInUse { connections }),
     }
+}
+
+/// How many days of what went on may be kept.
+pub const KEEP_DAYS: RangeInclusive<u32> = 1..=3_650;
+
+/// How many lines of a log may be kept.
+pub const KEEP_LOG_LINES: RangeInclusive<u32> = 1_000..=100_000_000;
+
+fn check_keep(days: Option<u32>, log_lines: Option<u32>) -> Result<(), Error> {
+    for (path, given, range) in [
+        ("/keep_days", days, KEEP_DAYS),
+        ("/keep_log_lines", log_lines, KEEP_LOG_LINES),
+    ] {
+        if given.is_some_and(|given| !range.contains(&given)) {
+            let reason = Reason::new("server.not-between");
+            let reason = reason.arg("from", range.start()).arg("to", range.end());
+            return Err(Error::invalid(path, reason));
+        }
+    }
+    Ok(())
 }
 
 fn check(part: PlacePart, value: &str) -> Result<(), Error> {

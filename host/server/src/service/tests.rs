@@ -117,6 +117,7 @@ impl World {
             time_zone: "UTC".to_owned(),
             language: "en".to_owned(),
             currency: "UAH".to_owned(),
+            keep: Default::default(),
         };
         self.service.create_tenant(ACTOR, new).await.unwrap();
     }

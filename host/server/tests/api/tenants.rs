@@ -39,6 +39,32 @@ fn a_tenant_is_made_changed_and_removed() {
 }
 
 #[test]
+fn how_long_a_tenant_keeps_what_went_on_is_set_for_it_alone() {
+    let server = Server::new();
+    server.make_tenant("other");
+    let made = server.make_tenant("shop");
+    assert_eq!((90, 1_000_000), kept(&made));
+    let change = |change: Value| server.ask("PATCH", "/v1/tenants/shop").json(&change).send();
+    let changed = change(json!({ "keep_days": 14, "keep_log_lines": 20_000 })).expect(200);
+    assert_eq!((14, 20_000), kept(&changed));
+    assert_eq!((14, 20_000), kept(&server.get("/v1/tenants/shop")));
+    assert_eq!((90, 1_000_000), kept(&server.get("/v1/tenants/other")));
+    for wrong in [
+        json!({ "keep_days": 0 }),
+        json!({ "keep_days": 3_651 }),
+        json!({ "keep_log_lines": 999 }),
+    ] {
+        change(wrong).problem(422, "invalid");
+    }
+}
+
+/// Days and lines of a log that a tenant keeps.
+fn kept(tenant: &Value) -> (u64, u64) {
+    let number = |member: &str| tenant[member].as_u64().unwrap();
+    (number("keep_days"), number("keep_log_lines"))
+}
+
+#[test]
 fn a_list_is_read_page_by_page() {
     let server = Server::new();
     let names: Vec<String> = (0..5).map(|number| format!("shop-{number}")).collect();

@@ -74,7 +74,12 @@ impl Counterpart {
 
     /// Waits until it holds a request.
     pub async fn holds_one(&self) {
-        let held = |one: &Counterpart| one.shared.held.load(Ordering::Relaxed) == 1;
+        self.holds(1).await;
+    }
+
+    /// Waits until it holds so many requests.
+    pub async fn holds(&self, number: usize) {
+        let held = |one: &Counterpart| one.shared.held.load(Ordering::Relaxed) == number;
         self.until("asked", held).await;
     }
 
@@ -139,6 +144,17 @@ pub async fn server(counterpart: &Counterpart, no_budget: bool) -> Server {
 
 /// Makes a connection that asks this counterpart, and switches it on.
 pub async fn connect(server: &Server, counterpart: &Counterpart, id: &str, no_budget: bool) {
+    connect_of(server, counterpart, "shop", id, no_budget).await;
+}
+
+/// The same, in any tenant.
+pub async fn connect_of(
+    server: &Server,
+    counterpart: &Counterpart,
+    tenant: &str,
+    id: &str,
+    no_budget: bool,
+) {
     let new = json!({
         "id": id,
         "connector": "caller",
@@ -146,9 +162,11 @@ pub async fn connect(server: &Server, counterpart: &Counterpart, id: &str, no_bu
         "grants": [counterpart.url],
         "no_budget": no_budget,
     });
-    server.post("/tenants/shop/connections", new).await;
-    let path = format!("/tenants/shop/connections/{id}/enable");
-    server.post(&path, Value::Null).await;
+    let path = format!("/tenants/{tenant}/connections");
+    server.post(&path, new).await;
+    server
+        .post(&format!("{path}/{id}/enable"), Value::Null)
+        .await;
 }
 
 /// Asks for these paths.

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 use tenon_scenarios::server::Server;
 
+use crate::counterpart::{self, Counterpart, call};
 use crate::ledger::{LEDGER, add, connect, entries, idle, server};
 
 const OTHER: &str = "/tenants/other/connections/ledger";
@@ -38,6 +39,35 @@ async fn what_people_ask_for_in_one_tenant_does_not_hold_back_the_events_of_anot
         left += usize::from(connection["last_run"].is_null());
     }
     assert!(left > 0, "it came last");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hundred_shops_whose_counterparts_do_not_answer_hold_no_other_shop_back() {
+    const SLOW: usize = 100;
+    const FAST: usize = 20;
+    let slow = Counterpart::start().await;
+    let fast = Counterpart::start().await;
+    let server = counterpart::server(&slow, true).await;
+    for number in 0..SLOW + FAST {
+        let tenant = format!("shop-{number}");
+        let counterpart = if number < SLOW { &slow } else { &fast };
+        server.tenant(&tenant).await;
+        counterpart::connect_of(&server, counterpart, &tenant, "caller", true).await;
+    }
+    let connection = |number| format!("/tenants/shop-{number}/connections/caller");
+    for number in 0..SLOW {
+        call(&server, &connection(number), "/held").await;
+    }
+    slow.holds(SLOW).await;
+    for number in SLOW..SLOW + FAST {
+        call(&server, &connection(number), "/one").await;
+    }
+    for number in SLOW..SLOW + FAST {
+        let done = |connection: &Value| connection["last_run"]["outcome"] == "done";
+        server.until(&connection(number), done).await;
+    }
+    // All that while nobody was answered.
+    slow.holds(SLOW).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
