@@ -9,6 +9,7 @@ mod belonging;
 pub mod cli;
 pub mod console;
 pub mod control;
+pub mod door;
 mod failures;
 mod hooks;
 mod journal;

@@ -74,7 +74,20 @@ impl Server {
 
     /// Starts a server on the folder again.
     pub fn resume(&mut self) {
-        let mut process = Command::new(target().join("release/tenon"))
+        self.run(Command::new(target().join("release/tenon")));
+    }
+
+    /// The same, with so many open files and no more.
+    pub fn resume_with_files(&mut self, most: u32) {
+        let mut limited = Command::new("prlimit");
+        limited
+            .arg(format!("--nofile={most}:{most}"))
+            .arg(target().join("release/tenon"));
+        self.run(limited);
+    }
+
+    fn run(&mut self, mut program: Command) {
+        let mut process = program
             .args(["serve", "--listen", "127.0.0.1:0", "--data"])
             .arg(&self.folder)
             .args(&self.arguments)

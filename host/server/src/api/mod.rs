@@ -17,6 +17,7 @@ mod log;
 mod page;
 mod problem;
 mod questions;
+mod rates;
 mod records;
 mod repeats;
 mod runs;
@@ -41,6 +42,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use self::problem::Problem;
+pub(crate) use self::rates::Rates;
 pub use self::texts::STATUSES;
 use crate::service::Service;
 

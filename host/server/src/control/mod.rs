@@ -121,7 +121,8 @@ fn connect(path: &Path) -> anyhow::Result<Connection> {
     Ok(db)
 }
 
-fn make_folder(path: &Path) -> std::io::Result<()> {
+/// Makes a folder for its owner alone, unless it is there.
+pub(crate) fn make_folder(path: &Path) -> std::io::Result<()> {
     let mut builder = DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]

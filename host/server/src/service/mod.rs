@@ -18,6 +18,7 @@ mod tests;
 mod upgrading;
 
 use std::collections::HashMap;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -43,6 +44,7 @@ pub use requests::{Asked, Named};
 pub use tenants::{LANGUAGES, NewTenant, TenantChange};
 pub use upgrading::{Component, Upgraded, Which};
 
+use crate::api::Rates;
 use crate::belonging;
 use crate::control::{Failure, SharedControl, audit, runs};
 use crate::hooks::Inbox;
@@ -62,6 +64,8 @@ pub struct ServiceOptions {
     pub network: NetworkOptions,
     /// The address under which counterparts reach this server, for webhooks.
     pub public_url: url::Url,
+    /// Requests of one token a second; those of ten seconds may come at once.
+    pub requests_per_token: NonZeroU32,
     /// Runs at one time.
     pub runs: u32,
     /// How long a run goes on while others wait.
@@ -94,6 +98,7 @@ impl ServiceOptions {
             compiler,
             network: NetworkOptions::default(),
             public_url,
+            requests_per_token: NonZeroU32::new(300).unwrap_or(NonZeroU32::MIN),
             runs: 16,
             slice: Duration::from_secs(10),
             lease: Duration::from_secs(60),
@@ -135,6 +140,7 @@ struct Inner {
     /// Whether all places for runs are taken.
     pressed: AtomicBool,
     inbox: Inbox,
+    rates: Rates,
     stop: watch::Sender<bool>,
 }
 
@@ -228,6 +234,7 @@ impl Service {
             looking: Mutex::default(),
             pressed: AtomicBool::new(false),
             inbox: Inbox::default(),
+            rates: Rates::new(options.requests_per_token),
             stop: watch::Sender::new(false),
             options,
         }));
@@ -280,6 +287,11 @@ impl Service {
 
     pub(crate) fn store(&self) -> &Store {
         &self.0.store
+    }
+
+    /// How many requests each token has sent.
+    pub(crate) fn rates(&self) -> &Rates {
+        &self.0.rates
     }
 
     /// The webhooks that are being read.
