@@ -5,30 +5,39 @@
 //! random bytes, of which only the digest is kept; guessing it takes as long as finding it, since it
 //! is looked up by its digest either way. A flood is cut by size, by merging and by the number that
 //! may wait for one connection. A counterpart gives up after a moment (MoySklad after 1.5 s), so
-//! nothing but one durable write stands between a webhook and its answer.
+//! nothing but one durable write stands between a webhook and its answer. A body is read only where
+//! there is somebody for it, and only for so long: a stranger fills no memory with bodies that never
+//! end.
 
 mod reading;
 #[cfg(test)]
 mod walk;
 
+use std::time::Duration;
+
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, Path, RawQuery, State};
+use axum::extract::{DefaultBodyLimit, FromRequest as _, Path, RawQuery, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::post;
 pub(crate) use reading::Inbox;
 pub use reading::run;
+use rusqlite::Connection;
 use sha2::{Digest as _, Sha256};
 use tenon_host::Webhook;
 
+use crate::control::connections::Stored;
 use crate::control::webhooks::{self, Kept, Sameness};
-use crate::control::{Failure, connections};
+use crate::control::{Failure, connections, versions};
 use crate::observe::WebhookResult;
 use crate::service::Service;
 
 /// Longest body. What counterparts send names records and is small.
 const BODY: usize = 1 << 20;
+
+/// How long a body may take.
+const BODY_TIME: Duration = Duration::from_secs(10);
 
 /// Bytes of headers that are kept.
 const HEADERS: usize = 16 << 10;
@@ -63,9 +72,10 @@ async fn receive_without_topic(
     Path(secret): Path<String>,
     query: RawQuery,
     headers: HeaderMap,
-    body: Bytes,
+    request: Request,
 ) -> Response {
-    receive(state, Path((secret, String::new())), query, headers, body).await
+    let place = Path((secret, String::new()));
+    receive(state, place, query, headers, request).await
 }
 
 async fn receive(
@@ -73,18 +83,33 @@ async fn receive(
     Path((secret, topic)): Path<(String, String)>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
-    body: Bytes,
+    request: Request,
 ) -> Response {
     if topic.len() > TOPIC {
         return StatusCode::NOT_FOUND.into_response();
     }
+    let hook = digest(&secret);
+    let found = (service.control())
+        .read(move |db| Ok::<_, Failure>(owner(db, &hook)?.is_some()))
+        .await;
+    match found {
+        Ok(true) => {}
+        Ok(false) => return unknown(&service),
+        Err(error) => return failed(&service, &error),
+    }
+    let reading = Bytes::from_request(request, &());
+    let body = match tokio::time::timeout(BODY_TIME, reading).await {
+        Ok(Ok(body)) => body,
+        Ok(Err(refused)) => return refused.into_response(),
+        Err(_) => return StatusCode::REQUEST_TIMEOUT.into_response(),
+    };
     let webhook = Webhook {
         topic,
         headers: kept_headers(&headers),
         query: query.unwrap_or_default(),
         body: body.into(),
     };
-    match store(&service, &secret, webhook).await {
+    match store(&service, hook, webhook).await {
         Ok(Some(Kept::Full)) => {
             service.metrics().webhook(WebhookResult::Full);
             busy()
@@ -95,15 +120,29 @@ async fn receive(
             // Some vendors take nothing else for an answer (MoySklad: 200 or 204) and send it again.
             StatusCode::OK.into_response()
         }
-        Ok(None) => {
-            service.metrics().webhook(WebhookResult::Unknown);
-            StatusCode::NOT_FOUND.into_response()
-        }
-        Err(error) => {
-            service.metrics().webhook(WebhookResult::Failed);
-            tracing::error!("a webhook could not be stored: {error}");
-            busy()
-        }
+        Ok(None) => unknown(&service),
+        Err(error) => failed(&service, &error),
+    }
+}
+
+fn unknown(service: &Service) -> Response {
+    service.metrics().webhook(WebhookResult::Unknown);
+    StatusCode::NOT_FOUND.into_response()
+}
+
+fn failed(service: &Service, error: &Failure) -> Response {
+    service.metrics().webhook(WebhookResult::Failed);
+    tracing::error!("a webhook could not be stored: {error}");
+    busy()
+}
+
+/// The connection whose webhooks come to a secret, if its connector takes any.
+///
+/// One that is being switched on has an address already, and its counterpart may try it.
+fn owner(db: &Connection, hook: &[u8; 32]) -> rusqlite::Result<Option<Stored>> {
+    match connections::by_hook(db, hook)? {
+        Some(stored) if versions::takes_webhooks(db, &stored.digest)? => Ok(Some(stored)),
+        _ => Ok(None),
     }
 }
 
@@ -113,21 +152,20 @@ fn busy() -> Response {
     (StatusCode::SERVICE_UNAVAILABLE, later).into_response()
 }
 
-/// Stores a webhook; none when no connection has this secret.
-async fn store(service: &Service, secret: &str, webhook: Webhook) -> Result<Option<Kept>, Failure> {
-    let hook = digest(secret);
-    let found = (service.control())
-        .read(move |db| Ok::<_, Failure>(connections::by_hook(db, &hook)?))
-        .await?;
-    // One that is being switched on has an address already, and its counterpart may try it.
-    let Some(stored) = found else {
-        return Ok(None);
-    };
-    let (tenant, connection) = (stored.tenant, stored.id);
+/// Stores a webhook; none when no connection has this secret any more.
+async fn store(
+    service: &Service,
+    hook: [u8; 32],
+    webhook: Webhook,
+) -> Result<Option<Kept>, Failure> {
     let sameness = sameness(&webhook);
     let inbox = service.inbox().clone();
-    let (kept, taken) = (service.control())
+    let stored = (service.control())
         .write(move |db| {
+            let Some(stored) = owner(db, &hook)? else {
+                return Ok(None);
+            };
+            let (tenant, connection) = (stored.tenant, stored.id);
             let now = inbox.now();
             let kept = webhooks::keep(db, &tenant, &connection, &webhook, sameness, now)?;
             let taken = match kept {
@@ -137,9 +175,12 @@ async fn store(service: &Service, secret: &str, webhook: Webhook) -> Result<Opti
                 }
                 Kept::Duplicate | Kept::Full => None,
             };
-            Ok::<_, Failure>((kept, taken))
+            Ok::<_, Failure>(Some((kept, taken)))
         })
         .await?;
+    let Some((kept, taken)) = stored else {
+        return Ok(None);
+    };
     if let Some(taken) = taken {
         reading::begin(service, taken);
     }

@@ -15,6 +15,7 @@ mod failures;
 mod hooks;
 mod journal;
 mod key;
+pub mod listener;
 pub mod observe;
 mod one_each;
 mod origin;

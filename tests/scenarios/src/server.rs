@@ -125,7 +125,7 @@ impl Server {
     /// Starts a server on the folder again.
     pub fn resume(&mut self) {
         let program = target().join("release/tenon");
-        let mut command = match self.disk {
+        let command = match self.disk {
             None => Command::new(program),
             Some(megabytes) => {
                 let mount =
@@ -136,7 +136,20 @@ impl Server {
                 command
             }
         };
-        let mut process = command
+        self.run(command);
+    }
+
+    /// The same, with so many open files and no more.
+    pub fn resume_with_files(&mut self, most: u32) {
+        let mut limited = Command::new("prlimit");
+        limited
+            .arg(format!("--nofile={most}:{most}"))
+            .arg(target().join("release/tenon"));
+        self.run(limited);
+    }
+
+    fn run(&mut self, mut program: Command) {
+        let mut process = program
             .args(["serve", "--listen", "127.0.0.1:0", "--data"])
             .arg(&self.folder)
             .args(&self.arguments)

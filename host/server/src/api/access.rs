@@ -9,7 +9,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use axum::extract::{FromRequestParts, RawPathParams, Request, State};
-use axum::http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
+use axum::http::header::{AUTHORIZATION, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue};
 use axum::middleware::Next;
@@ -35,7 +35,7 @@ impl Caller {
 
     /// Refuses who lacks a scope.
     pub fn require(&self, scope: Scope) -> Result<(), Problem> {
-        if self.0.scopes.contains(&scope) {
+        if self.0.may(scope) {
             Ok(())
         } else {
             Err(Problem::scope_missing(scope))
@@ -176,6 +176,10 @@ async fn token(service: &Service, headers: &HeaderMap) -> Result<Token, Problem>
         .read(move |db| Ok::<_, Problem>(tokens::by_hash(db, &hash, now)?))
         .await?
         .ok_or_else(invalid)?;
+    if let Err(wait) = service.rates().admit(&token.id) {
+        let seconds = HeaderValue::from(wait.as_secs() + 1);
+        return Err(Problem::new("too_many_requests").header(RETRY_AFTER, seconds));
+    }
     if tokens::is_use_news(&token, now) {
         let id = token.id.clone();
         let noted = (service.control())

@@ -130,7 +130,7 @@ fn complete_operation(path: &str, method: &str, operation: &mut Map<String, Valu
             }));
         }
     }
-    let mut statuses = vec![400, 401, 403, 500];
+    let mut statuses = vec![400, 401, 403, 429, 500];
     if path.contains('{') {
         statuses.push(404);
     }

@@ -18,6 +18,7 @@ mod maintenance;
 mod page;
 mod problem;
 mod questions;
+mod rates;
 mod records;
 mod repeats;
 mod runs;
@@ -45,6 +46,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use self::problem::Problem;
+pub(crate) use self::rates::Rates;
 pub use self::texts::STATUSES;
 use crate::service::Service;
 

@@ -337,6 +337,7 @@ mod tests {
                 Error::Changed { revision: 7 },
                 Error::ConnectionOn,
                 Error::ConnectionNotOn,
+                Error::NoWebhooks,
                 Error::Busy,
                 Error::VersionInUse { connections: 7 },
                 Error::NoPrevious,

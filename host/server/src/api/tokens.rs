@@ -5,7 +5,6 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 use tenon_host::ids::TenantId;
 use tenon_host::reason::Reason;
 use utoipa::ToSchema;
@@ -16,9 +15,8 @@ use super::page::{self, Page, PageQuery};
 use super::problem::{Problem, not_found};
 use super::repeats::HoldsSecret;
 use super::{Reply, reply};
-use crate::control::audit::{self, Note};
-use crate::control::tenants;
 use crate::control::tokens::{self, NewToken, Scope, Token};
+use crate::control::{audit, tenants};
 use crate::service::{Error, Service, What};
 
 /// A token, without its secret.
@@ -65,7 +63,8 @@ pub struct NewTokenBody {
     #[serde(default)]
     #[schema(value_type = Option<String>, pattern = "^[a-z0-9][a-z0-9._-]{0,62}$")]
     tenant: Option<TenantId>,
-    /// What it may do. One scope does not include another; `platform` is for tokens of the platform.
+    /// What it may do. Each scope includes those before it: `read`, `operate`, `manage`, `platform`;
+    /// the last is for tokens of the platform.
     #[schema(min_items = 1, max_items = 4)]
     scopes: Vec<Scope>,
     /// When it expires; absent or null for never.
@@ -81,7 +80,7 @@ pub struct Me {
     /// The tenant that it is limited to.
     #[schema(value_type = Option<String>)]
     tenant: Option<TenantId>,
-    /// What it may do.
+    /// What it may do, with all that its scopes include.
     scopes: Vec<Scope>,
 }
 
@@ -112,7 +111,9 @@ pub async fn get_me(Caller(token): Caller) -> Reply<Me> {
     reply(Me {
         name: token.name.clone(),
         tenant: token.tenant.clone(),
-        scopes: token.scopes.clone(),
+        scopes: (Scope::ALL.into_iter())
+            .filter(|scope| token.may(*scope))
+            .collect(),
     })
 }
 
@@ -171,7 +172,11 @@ pub async fn create_token(
             }
             let now = Timestamp::now();
             let issued = tokens::issue(db, &new, now)?;
-            audit::note(db, &note(actor, "token.create", &issued.token), now)?;
+            audit::note(
+                db,
+                &tokens::note(&actor, "token.create", &issued.token),
+                now,
+            )?;
             Ok(issued)
         })
         .await?;
@@ -186,7 +191,7 @@ pub async fn create_token(
     ))
 }
 
-/// Revokes a token.
+/// Revokes a token. The last one that may change the platform stays.
 #[utoipa::path(delete, path = "/v1/tokens/{token}", tag = "tokens",
     responses((status = 204, description = "The token is revoked")))]
 pub async fn delete_token(
@@ -198,21 +203,15 @@ pub async fn delete_token(
     service
         .control()
         .write(move |db| {
+            let now = Timestamp::now();
+            if tokens::is_last_of_platform(db, &token, now)? {
+                return Err(Problem::new("last_platform_token"));
+            }
             let removed = tokens::remove(db, &token)?;
             let removed = removed.ok_or_else(|| not_found(What::Token, &token))?;
-            let note = note(actor, "token.delete", &removed);
-            Ok::<_, Problem>(audit::note(db, &note, Timestamp::now())?)
+            let note = tokens::note(&actor, "token.delete", &removed);
+            Ok::<_, Problem>(audit::note(db, &note, now)?)
         })
         .await?;
     Ok(StatusCode::NO_CONTENT)
-}
-
-fn note(actor: String, action: &'static str, token: &Token) -> Note {
-    Note {
-        actor,
-        tenant: token.tenant.clone(),
-        connection: None,
-        action,
-        detail: json!({ "id": token.id, "name": token.name, "scopes": token.scopes }),
-    }
 }

@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -10,6 +11,7 @@ use clap::{Args as ClapArgs, Parser, Subcommand};
 use tenon_host::ids::{BadName, ConnectionId, TenantId};
 use tenon_host::{HostPattern, Secret};
 
+use crate::control::tokens::Scope;
 use crate::origin::Origin;
 use crate::versions::signature::TrustedKey;
 
@@ -56,6 +58,9 @@ pub enum Command {
     /// Hold connections while something is worked on, and let them go on.
     #[command(subcommand)]
     Maintenance(Maintenance),
+    /// Manage the tokens of the HTTP API.
+    #[command(subcommand)]
+    Token(Token),
     /// Manage the key that seals stored credentials.
     #[command(subcommand)]
     Key(Key),
@@ -191,6 +196,30 @@ pub struct Serve {
     /// File with logins for registries, as `docker login` writes it.
     #[arg(long, value_name = "FILE")]
     pub registry_logins: Option<PathBuf>,
+    /// Where the first token is, when there is none yet: env:VARIABLE or file:PATH. It is `tnn_` and 43
+    /// letters, digits, `-` and `_`. Without this one is made and printed.
+    #[arg(long, value_name = "SOURCE")]
+    pub first_token: Option<SecretSource>,
+    /// Most connections of clients at one time; 1024 by default, and never more than a quarter of the
+    /// files that the system lets this process open.
+    #[arg(
+        long,
+        value_name = "NUMBER",
+        default_value_t = 1024,
+        hide_default_value = true
+    )]
+    pub connections: usize,
+    /// Most connections from one address; 512 by default. Behind a proxy all come from one.
+    #[arg(
+        long,
+        value_name = "NUMBER",
+        default_value_t = 512,
+        hide_default_value = true
+    )]
+    pub connections_per_address: usize,
+    /// Requests that a token may send a second; 300 by default. Those of ten seconds may come at once.
+    #[arg(long, value_name = "NUMBER")]
+    pub requests_per_token: Option<NonZeroU32>,
     /// Host that connections may go to, as api.example.com, *.example.com or 10.0.0.5:8080; may be
     /// given several times. Without it they may go to any.
     #[arg(long = "allow-host", value_name = "HOST")]
@@ -411,6 +440,60 @@ pub struct RemoveCredential {
     pub name: String,
 }
 
+/// `tenon token`.
+#[derive(Debug, Subcommand)]
+pub enum Token {
+    /// Create a token and print its secret, which is shown this once.
+    Create(CreateToken),
+    /// Show the tokens, without their secrets.
+    List(ListTokens),
+    /// Revoke a token; the last one of the platform stays.
+    Revoke(RevokeToken),
+}
+
+/// `tenon token create`.
+#[derive(Debug, ClapArgs)]
+pub struct CreateToken {
+    /// Its name for people, also in the audit.
+    pub name: String,
+    /// Data folder; it holds everything.
+    #[arg(long, value_name = "DIR")]
+    pub data: PathBuf,
+    /// What it may do: read, operate, manage or platform; each includes those before it.
+    #[arg(long, value_name = "SCOPE", value_parser = parse_scope)]
+    pub scope: Scope,
+    /// The tenant that it is limited to; without it, it is one of the platform.
+    #[arg(long, value_name = "NAME")]
+    pub tenant: Option<TenantId>,
+    /// Days after which it ends; never by default.
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=36_500))]
+    pub days: Option<u32>,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `tenon token list`.
+#[derive(Debug, ClapArgs)]
+pub struct ListTokens {
+    /// Data folder; it holds everything.
+    #[arg(long, value_name = "DIR")]
+    pub data: PathBuf,
+    /// Print a JSON array.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `tenon token revoke`.
+#[derive(Debug, ClapArgs)]
+pub struct RevokeToken {
+    /// Its identifier, as `tenon token list` shows it.
+    pub id: String,
+    /// Data folder; it holds everything.
+    #[arg(long, value_name = "DIR")]
+    pub data: PathBuf,
+}
+
 /// `tenon key`.
 #[derive(Debug, Subcommand)]
 pub enum Key {
@@ -520,11 +603,11 @@ impl FromStr for SecretSource {
 impl SecretSource {
     /// Fetches the secret of a credential.
     pub fn read(&self, credential: &str) -> anyhow::Result<Secret> {
-        self.text(credential).map(Secret::new)
+        (self.text(&format!("credential `{credential}`"))).map(Secret::new)
     }
 
-    /// The same, to send it on.
-    pub fn text(&self, credential: &str) -> anyhow::Result<String> {
+    /// Fetches the text of something, which errors call so.
+    pub fn text(&self, what: &str) -> anyhow::Result<String> {
         let (mut secret, absence) = match self {
             SecretSource::Variable(variable) => (
                 std::env::var(variable).unwrap_or_default(),
@@ -532,16 +615,22 @@ impl SecretSource {
             ),
             SecretSource::File(path) => (
                 std::fs::read_to_string(path)
-                    .with_context(|| format!("credential `{credential}`: {}", path.display()))?,
+                    .with_context(|| format!("{what}: {}", path.display()))?,
                 format!("{} is empty", path.display()),
             ),
         };
         if matches!(self, SecretSource::File(_)) {
             secret.truncate(secret.trim_end_matches(['\r', '\n']).len());
         }
-        anyhow::ensure!(!secret.is_empty(), "credential `{credential}`: {absence}");
+        anyhow::ensure!(!secret.is_empty(), "{what}: {absence}");
         Ok(secret)
     }
+}
+
+fn parse_scope(text: &str) -> Result<Scope, String> {
+    let all = [Scope::Read, Scope::Operate, Scope::Manage, Scope::Platform];
+    let known = all.into_iter().find(|scope| scope.name() == text);
+    known.ok_or_else(|| "write read, operate, manage or platform".to_owned())
 }
 
 fn parse_limit(text: &str) -> Result<(String, u64), String> {

@@ -14,6 +14,7 @@ mod records;
 mod run;
 mod serve;
 mod site;
+mod token;
 
 use std::process::ExitCode;
 
@@ -47,6 +48,9 @@ impl From<Exit> for ExitCode {
 
 /// Does what the arguments of this process say.
 pub fn main() -> ExitCode {
+    // What this program keeps is its user's alone, whatever file or folder it makes.
+    #[cfg(unix)]
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
     let Args { command, lang } = Args::parse();
     let language = language::choose(lang.as_deref());
     if let Command::CompileComponent { limits } = command {
@@ -113,6 +117,7 @@ async fn execute(command: Command, language: Language) -> anyhow::Result<Exit> {
         Command::Changes(args) => changes::changes(&args),
         Command::Credential(args) => credential::credential(args, language).await,
         Command::Maintenance(args) => maintenance::maintenance(args),
+        Command::Token(args) => token::token(args),
         Command::Key(args::Key::Rotate(args)) => credential::rotate(args),
         Command::Backup(args) => backup::backup(&args),
         Command::Restore(args) => backup::restore(&args),

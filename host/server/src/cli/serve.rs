@@ -9,26 +9,23 @@ use anyhow::Context as _;
 use jiff::Timestamp;
 use tokio::net::TcpListener;
 
+use super::args::SecretSource;
 use super::{Exit, args, door, site, stop_signal};
 use crate::control::{Failure, tokens};
 use crate::service::{Service, ServiceOptions};
 use crate::versions::SignaturePolicy;
-use crate::{console, router, serve};
+use crate::{console, listener, router, serve};
 
 pub async fn run(args: args::Serve) -> anyhow::Result<Exit> {
     let _lock = door::lock_out(&args.data)?;
-    let listener = TcpListener::bind(args.listen)
+    let socket = TcpListener::bind(args.listen)
         .await
         .with_context(|| format!("cannot listen on {}", args.listen))?;
-    let address = listener.local_addr()?;
+    let address = socket.local_addr()?;
     let service = open(&args, address).await?;
     let _sign = door::put_up(&args.data, address, service.open_door())?;
     let mut greeting = format!("console  http://{address}/console/\n");
-    let token = service
-        .control()
-        .write(|db| Ok::<_, Failure>(tokens::first(db, "first", Timestamp::now())?))
-        .await?;
-    if let Some(token) = token {
+    if let Some(token) = first_token(&service, args.first_token.as_ref()).await? {
         greeting += &format!(
             "token    {token}\n         It is shown this once. Keep it; it may do everything.\n"
         );
@@ -51,24 +48,22 @@ pub async fn run(args: args::Serve) -> anyhow::Result<Exit> {
         stopping.stop();
     });
     let stopped = service.clone();
-    let answering = axum::serve(listener, app)
-        .with_graceful_shutdown(async move { stopped.stopped().await })
-        .into_future();
+    let limits = limits(&args);
+    let answering = listener::open(socket, app, limits, async move {
+        stopped.stopped().await;
+    });
     let mut answering = pin!(answering);
     let mut working = pin!(serve(service.clone()));
     tokio::select! {
-        ended = async {
+        () = async {
             tokio::select! {
-                ended = &mut answering => {
-                    working.await;
-                    ended
-                }
+                () = &mut answering => working.await,
                 // Who has sent half a request does not keep the server from ending.
                 () = &mut working => {
-                    tokio::time::timeout(GRACE, answering).await.unwrap_or(Ok(()))
+                    let _ = tokio::time::timeout(GRACE, answering).await;
                 }
             }
-        } => ended?,
+        } => {}
         () = async {
             service.stopped().await;
             tokio::time::sleep(service.options().patience + GRACE).await;
@@ -79,6 +74,54 @@ pub async fn run(args: args::Serve) -> anyhow::Result<Exit> {
 
 /// For answers that are under way when the runs have stopped.
 const GRACE: std::time::Duration = std::time::Duration::from_secs(1);
+
+/// The text of the first token, to be shown; none when there is one already, or the operators gave it.
+async fn first_token(
+    service: &Service,
+    given: Option<&SecretSource>,
+) -> anyhow::Result<Option<String>> {
+    let control = service.control();
+    let Some(source) = given else {
+        return Ok(control
+            .write(|db| Ok::<_, Failure>(tokens::first(db, "first", Timestamp::now())?))
+            .await?);
+    };
+    // It may be gone from its place once it was taken.
+    if control
+        .read(|db| Ok::<_, Failure>(tokens::is_any(db)?))
+        .await?
+    {
+        return Ok(None);
+    }
+    let text = source.text("the first token")?;
+    anyhow::ensure!(
+        tokens::hash(&text).is_some(),
+        "the first token is not `{}` and 43 letters, digits, `-` and `_`, such as `tenon token create` \
+         makes",
+        tokens::PREFIX
+    );
+    (control)
+        .write(move |db| {
+            let now = Timestamp::now();
+            Ok::<_, Failure>(tokens::first_as(db, "first", text, now)?)
+        })
+        .await?;
+    Ok(None)
+}
+
+/// How many connections there may be. Runs need open files, too: their databases and counterparts.
+fn limits(args: &args::Serve) -> listener::Limits {
+    let files = rlimit::increase_nofile_limit(u64::MAX).unwrap_or(FEW_FILES);
+    let all = usize::try_from(files / 4).unwrap_or(usize::MAX);
+    let all = args.connections.min(all).max(1);
+    listener::Limits {
+        all,
+        of_address: args.connections_per_address.clamp(1, all),
+    }
+}
+
+/// Where the system does not say.
+const FEW_FILES: u64 = 256;
 
 async fn open(args: &args::Serve, address: SocketAddr) -> anyhow::Result<Service> {
     let public_url = match &args.public_url {
@@ -97,6 +140,9 @@ async fn open(args: &args::Serve, address: SocketAddr) -> anyhow::Result<Service
     options.source_root.clone_from(&args.source_root);
     if !args.allowed_hosts.is_empty() {
         options.network.hosts = Some(args.allowed_hosts.clone());
+    }
+    if let Some(requests) = args.requests_per_token {
+        options.requests_per_token = requests;
     }
     if let Some(runs) = args.runs {
         options.runs = runs;

@@ -156,7 +156,7 @@ fn newer() -> anyhow::Error {
     anyhow::anyhow!("a newer version of this program wrote it; update this one")
 }
 
-/// Makes a data folder, for its owner alone.
+/// Makes a folder for its owner alone, unless it is there.
 pub(crate) fn make_folder(path: &Path) -> std::io::Result<()> {
     let mut builder = DirBuilder::new();
     builder.recursive(true);

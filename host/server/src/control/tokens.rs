@@ -10,13 +10,14 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use tenon_host::ids::TenantId;
 use utoipa::ToSchema;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
-use super::audit::COMMAND_LINE;
+use super::audit::{COMMAND_LINE, Note};
 use super::columns;
 
 /// What every token begins with, so that people and scanners of leaked secrets know it.
@@ -25,7 +26,7 @@ pub const PREFIX: &str = "tnn_";
 /// How precisely the last use is known: writing it on each request would make readers writers.
 const LAST_USE_STEP: SignedDuration = SignedDuration::from_secs(60);
 
-/// What a token may do.
+/// What a token may do. Each includes those before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Scope {
@@ -59,7 +60,17 @@ pub struct Token {
     pub last_used_at: Option<Timestamp>,
 }
 
+impl Token {
+    /// Whether it has a scope, or one that includes it.
+    pub fn may(&self, scope: Scope) -> bool {
+        self.scopes.iter().any(|own| *own >= scope)
+    }
+}
+
 impl Scope {
+    /// All of them; each includes those before it.
+    pub const ALL: [Scope; 4] = [Scope::Read, Scope::Operate, Scope::Manage, Scope::Platform];
+
     /// Its name.
     pub fn name(self) -> &'static str {
         match self {
@@ -90,7 +101,7 @@ impl NewToken {
         NewToken {
             name: name.into(),
             tenant: None,
-            scopes: vec![Scope::Read, Scope::Operate, Scope::Manage, Scope::Platform],
+            scopes: Scope::ALL.to_vec(),
             expires_at: None,
         }
     }
@@ -144,6 +155,15 @@ pub fn hash(text: &str) -> Option<[u8; 32]> {
 
 /// Makes a token.
 pub fn issue(db: &Connection, new: &NewToken, now: Timestamp) -> rusqlite::Result<Issued> {
+    issue_as(db, new, new_secret(), now)
+}
+
+fn issue_as(
+    db: &Connection,
+    new: &NewToken,
+    secret: String,
+    now: Timestamp,
+) -> rusqlite::Result<Issued> {
     let token = Token {
         id: Uuid::now_v7().to_string(),
         name: new.name.clone(),
@@ -153,7 +173,6 @@ pub fn issue(db: &Connection, new: &NewToken, now: Timestamp) -> rusqlite::Resul
         expires_at: new.expires_at,
         last_used_at: None,
     };
-    let secret = new_secret();
     db.execute(
         "INSERT INTO tokens (id, name, tenant, scopes, hash, created_at, expires_at)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
@@ -172,11 +191,54 @@ pub fn issue(db: &Connection, new: &NewToken, now: Timestamp) -> rusqlite::Resul
 
 /// Makes a token for everything when there is none at all yet; answers with its text.
 pub fn first(db: &Connection, name: &str, now: Timestamp) -> rusqlite::Result<Option<String>> {
-    let known: bool = db.query_row("SELECT EXISTS (SELECT 1 FROM tokens)", [], |row| row.get(0))?;
-    if known {
+    if is_any(db)? {
         return Ok(None);
     }
     Ok(Some(issue(db, &NewToken::platform(name), now)?.secret))
+}
+
+/// The same, with a text that the operators gave; tells whether it was taken.
+pub fn first_as(
+    db: &Connection,
+    name: &str,
+    secret: String,
+    now: Timestamp,
+) -> rusqlite::Result<bool> {
+    let is_first = !is_any(db)?;
+    if is_first {
+        issue_as(db, &NewToken::platform(name), secret, now)?;
+    }
+    Ok(is_first)
+}
+
+/// Whether there is a token.
+pub fn is_any(db: &Connection) -> rusqlite::Result<bool> {
+    db.query_row("SELECT EXISTS (SELECT 1 FROM tokens)", [], |row| row.get(0))
+}
+
+/// Whether a token is the last that may change the platform: without it nobody could make another one.
+pub fn is_last_of_platform(db: &Connection, id: &str, now: Timestamp) -> rusqlite::Result<bool> {
+    let good = "tenant IS NULL AND (expires_at IS NULL OR expires_at > ?2)
+        AND EXISTS (SELECT 1 FROM json_each(scopes) WHERE value = 'platform')";
+    db.query_row(
+        &format!(
+            "SELECT EXISTS (SELECT 1 FROM tokens WHERE id = ?1 AND {good})
+                AND NOT EXISTS (SELECT 1 FROM tokens WHERE id <> ?1 AND {good})"
+        ),
+        params![id, now.as_millisecond()],
+        |row| row.get(0),
+    )
+}
+
+/// What the audit says of a token.
+pub fn note(actor: &str, action: &'static str, token: &Token) -> Note {
+    Note {
+        actor: actor.to_owned(),
+        tenant: token.tenant.clone(),
+        connection: None,
+        action,
+        detail: json!({ "id": token.id, "name": token.name, "scopes": token.scopes }),
+    }
 }
 
 /// The token with this hash, unless it has ended.

@@ -98,6 +98,14 @@ pub fn connectors(
     .collect()
 }
 
+/// Whether a version takes webhooks.
+pub fn takes_webhooks(db: &Connection, digest: &str) -> rusqlite::Result<bool> {
+    db.prepare_cached(
+        "SELECT 1 FROM versions WHERE digest = ?1 AND json_type(manifest, '$.webhooks') = 'object'",
+    )?
+    .exists([digest])
+}
+
 /// The hosts that connections of a connector may go to; any when none.
 pub fn hosts(db: &Connection, connector: &str) -> rusqlite::Result<Option<Vec<HostPattern>>> {
     let texts = db

@@ -122,6 +122,9 @@ pub enum Error {
     /// It can only be done while the connection is on.
     #[error("the connection is not switched on")]
     ConnectionNotOn,
+    /// What is for webhooks is asked of a connector that takes none.
+    #[error("this connector takes no webhooks")]
+    NoWebhooks,
     /// A run does not stop at a checkpoint in time.
     #[error("a run of the connection is under way and did not stop in time; try again later")]
     Busy,
@@ -252,6 +255,7 @@ impl Error {
             }
             Error::ConnectionOn => Reason::new("server.connection_on"),
             Error::ConnectionNotOn => Reason::new("server.connection_not_on"),
+            Error::NoWebhooks => Reason::new("server.no_webhooks"),
             Error::Busy => Reason::new("server.busy"),
             Error::VersionInUse { connections } => {
                 Reason::new("server.version_in_use").arg("connections", connections)
@@ -327,6 +331,7 @@ impl Error {
             Error::Changed { .. } => "changed_meanwhile",
             Error::ConnectionOn => "connection_on",
             Error::ConnectionNotOn => "connection_not_on",
+            Error::NoWebhooks => "no_webhooks",
             Error::Busy => "busy",
             Error::VersionInUse { .. } => "version_in_use",
             Error::NoPrevious => "no_previous_version",

@@ -23,6 +23,7 @@ mod upgrading;
 mod waits;
 
 use std::collections::{HashMap, HashSet};
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -52,6 +53,7 @@ pub use tenants::{LANGUAGES, NewTenant, TenantChange};
 pub use upgrading::{Component, Upgraded, Which};
 pub use waits::{For, Wait};
 
+use crate::api::Rates;
 use crate::belonging;
 use crate::clock::Clock;
 use crate::control::{Failure, SharedControl, audit, runs, tokens};
@@ -74,6 +76,8 @@ pub struct ServiceOptions {
     pub network: NetworkOptions,
     /// The address under which counterparts reach this server, for webhooks.
     pub public_url: url::Url,
+    /// Requests of one token a second; those of ten seconds may come at once.
+    pub requests_per_token: NonZeroU32,
     /// Runs at one time.
     pub runs: u32,
     /// How long a run goes on while others wait.
@@ -110,6 +114,7 @@ impl ServiceOptions {
             compiler,
             network: NetworkOptions::default(),
             public_url,
+            requests_per_token: NonZeroU32::new(300).unwrap_or(NonZeroU32::MIN),
             runs: 128,
             slice: Duration::from_secs(10),
             lease: Duration::from_secs(60),
@@ -162,6 +167,7 @@ struct Inner {
     inbox: Inbox,
     /// Something is held for maintenance, or goes on.
     maintained: Notify,
+    rates: Rates,
     stop: watch::Sender<bool>,
     /// What the token of commands on this machine is known by.
     door: OnceLock<[u8; 32]>,
@@ -280,6 +286,7 @@ impl Service {
             doubted: Mutex::default(),
             inbox: Inbox::by(options.clock.clone()),
             maintained: Notify::new(),
+            rates: Rates::new(options.requests_per_token),
             stop: watch::Sender::new(false),
             door: OnceLock::new(),
             options,
@@ -405,6 +412,11 @@ impl Service {
 
     pub(crate) fn store(&self) -> &Store {
         &self.0.store
+    }
+
+    /// How many requests each token has sent.
+    pub(crate) fn rates(&self) -> &Rates {
+        &self.0.rates
     }
 
     /// The webhooks that are being read.

@@ -130,7 +130,8 @@ impl Service {
         }
         let (callback, hook) = self.new_hook(actor, stored).await?;
         let agreed = self.agreed_to_switch_on(stored).await?;
-        let error = match self.host().enable(&opened, &callback, &agreed).await {
+        let told = callback.as_deref().unwrap_or_default();
+        let error = match self.host().enable(&opened, told, &agreed).await {
             Ok(asked) => return Ok((hook, asked)),
             Err(error) => error,
         };
@@ -170,9 +171,17 @@ impl Service {
 
     /// Gives the webhooks of a connection an address, which voids the one that they had; answers with
     /// it and what it is known by.
-    async fn new_hook(&self, actor: &str, seen: &Stored) -> Result<(String, [u8; 32]), Error> {
+    ///
+    /// A connector that takes no webhooks gets no address; what it set up is known by a secret that
+    /// nobody has.
+    async fn new_hook(
+        &self,
+        actor: &str,
+        seen: &Stored,
+    ) -> Result<(Option<String>, [u8; 32]), Error> {
         let (secret, hook) = new_secret()?;
-        let callback = self.callback(&secret)?;
+        let takes_webhooks = (self.connector(&seen.digest).await?.manifest.webhooks).is_some();
+        let callback = takes_webhooks.then(|| self.callback(&secret)).transpose()?;
         let place = (Some(&seen.tenant), Some(&seen.id));
         let note = note(actor, place, "connection.hook", nothing());
         let before = seen.clone();
@@ -226,7 +235,7 @@ impl Service {
     ) -> Result<(), Error> {
         let (service, owner, id) = (self.clone(), tenant.clone(), connection.clone());
         let who = actor.to_owned();
-        let setting_up = async move { service.rotate_hook(&who, &owner, &id).await.map(drop) };
+        let setting_up = async move { service.set_up_on(&who, &owner, &id).await.map(drop) };
         let place = (Some(tenant), Some(connection));
         let failed = note(actor, place, "connection.setup_failed", nothing());
         self.beside(failed, setting_up).await
@@ -311,6 +320,23 @@ impl Service {
         tenant: &TenantId,
         connection: &ConnectionId,
     ) -> Result<String, Error> {
+        let stored = self.stored(tenant, connection).await?;
+        let manifest = &self.connector(&stored.digest).await?.manifest;
+        if manifest.webhooks.is_none() {
+            return Err(Error::NoWebhooks);
+        }
+        let url = self.set_up_on(actor, tenant, connection).await?;
+        url.ok_or(Error::NoWebhooks)
+    }
+
+    /// Sets up the counterpart of a connection that is on anew; answers with the address of its
+    /// webhooks, if its connector takes any.
+    async fn set_up_on(
+        &self,
+        actor: &str,
+        tenant: &TenantId,
+        connection: &ConnectionId,
+    ) -> Result<Option<String>, Error> {
         if self.stored(tenant, connection).await?.state == State::Off {
             return Err(Error::ConnectionNotOn);
         }
@@ -325,7 +351,8 @@ impl Service {
         cleaned.map_err(|error| Error::called(opened.connector(), &error))?;
         let (callback, _) = self.new_hook(actor, &stored).await?;
         let agreed = self.agreed_to_switch_on(&stored).await?;
-        let open = match self.host().enable(&opened, &callback, &agreed).await {
+        let told = callback.as_deref().unwrap_or_default();
+        let open = match self.host().enable(&opened, told, &agreed).await {
             Ok(asked) => asked,
             Err(error) => return Err(self.not_set_up(&stored, opened.connector(), &error).await?),
         };

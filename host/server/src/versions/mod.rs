@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 pub use signature::SignaturePolicy;
 
-use crate::control::Failure;
+use crate::control::{Failure, make_folder};
 
 /// Largest component that is taken, sent or fetched.
 pub const MOST_COMPONENT_BYTES: u64 = 32 << 20;
@@ -24,7 +24,7 @@ impl Store {
     /// Opens the store of a data folder; makes it when it is not there.
     pub fn open(data: &Path) -> anyhow::Result<Store> {
         let folder = data.join("components");
-        std::fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
+        make_folder(&folder).with_context(|| folder.display().to_string())?;
         Ok(Store { folder })
     }
 

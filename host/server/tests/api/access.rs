@@ -1,5 +1,7 @@
 //! Tokens, scopes and tenants.
 
+use std::num::NonZeroU32;
+
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use tenon::control::tokens::{NewToken, Scope};
@@ -73,7 +75,6 @@ fn each_operation_needs_its_scope() {
     let connections = "/v1/tenants/shop/connections";
     server.post(connections, &connection).expect(201);
     let crm = format!("{connections}/crm");
-    let all = [Scope::Read, Scope::Operate, Scope::Manage, Scope::Platform];
     let cases = [
         ("GET", crm.clone(), None, Scope::Read),
         ("GET", "/v1/connectors".to_owned(), None, Scope::Read),
@@ -147,19 +148,77 @@ fn each_operation_needs_its_scope() {
                 None => asking.send(),
             }
         };
-        let others: Vec<_> = all.into_iter().filter(|other| *other != scope).collect();
-        let refused = ask(&server.token(None, &others)).problem(403, "scope_missing");
-        assert!(
-            refused["detail"].as_str().unwrap().contains(scope.name()),
-            "{refused}"
-        );
-        let passed = ask(&server.token(None, &[scope]));
-        assert!(
-            ![401, 403, 404].contains(&passed.status),
-            "{path}: {}",
-            passed.text
-        );
+        for given in Scope::ALL {
+            let answer = ask(&server.token(None, &[given]));
+            if given < scope {
+                let refused = answer.problem(403, "scope_missing");
+                assert!(
+                    refused["detail"].as_str().unwrap().contains(scope.name()),
+                    "{refused}"
+                );
+            } else {
+                assert!(
+                    ![401, 403, 404].contains(&answer.status),
+                    "{path}: {}",
+                    answer.text
+                );
+            }
+        }
     }
+}
+
+#[test]
+fn a_scope_includes_those_before_it() {
+    let server = Server::new();
+    server.make_tenant("shop");
+    let scopes = |scope| {
+        let token = server.token(Some("shop"), &[scope]);
+        server.ask_as(&token, "GET", "/v1/me").send().expect(200)["scopes"].clone()
+    };
+    assert_eq!(json!(["read"]), scopes(Scope::Read));
+    assert_eq!(json!(["read", "operate"]), scopes(Scope::Operate));
+    assert_eq!(json!(["read", "operate", "manage"]), scopes(Scope::Manage));
+}
+
+#[test]
+fn the_last_token_of_the_platform_cannot_be_revoked() {
+    let server = Server::new();
+    server.make_tenant("shop");
+    let tokens = server.get("/v1/tokens");
+    let own = tokens["items"][0]["id"].as_str().expect("a token");
+    let revoke = |id: &str| {
+        let path = format!("/v1/tokens/{id}");
+        server.ask("DELETE", &path).send()
+    };
+    // Those of tenants, with less, and from the past make no other one.
+    server.token(Some("shop"), &[Scope::Manage]);
+    server.token(None, &[Scope::Manage]);
+    server.issue(NewToken {
+        expires_at: Some(Timestamp::UNIX_EPOCH),
+        ..NewToken::platform("past")
+    });
+    revoke(own).problem(409, "last_platform_token");
+    server.get("/v1/me");
+    server.issue(NewToken::platform("other"));
+    revoke(own).expect(204);
+}
+
+#[test]
+fn a_token_that_asks_without_end_is_told_when_to_go_on_and_others_are_answered() {
+    let server = Server::with(|options| options.requests_per_token = NonZeroU32::MIN);
+    let greedy = server.token(None, &[Scope::Read]);
+    let mut refused = None;
+    for _ in 0..100 {
+        let answer = server.ask_as(&greedy, "GET", "/v1/me").send();
+        if answer.status != 200 {
+            refused = Some(answer);
+            break;
+        }
+    }
+    let refused = refused.expect("an end");
+    refused.problem(429, "too_many_requests");
+    assert_eq!(Some("1"), refused.header("retry-after"));
+    server.get("/v1/me");
 }
 
 #[test]
