@@ -11,6 +11,7 @@ use tenon_host::Secret;
 use tenon_host::ids::{BadName, ConnectionId, TenantId};
 
 use crate::origin::Origin;
+use crate::vault::is_placeholder;
 use crate::versions::signature::TrustedKey;
 
 /// Runs connectors over the embedded ERP, one at a time by hand or as a server for tenants.
@@ -482,6 +483,11 @@ impl SecretSource {
             secret.truncate(secret.trim_end_matches(['\r', '\n']).len());
         }
         anyhow::ensure!(!secret.is_empty(), "credential `{credential}`: {absence}");
+        anyhow::ensure!(
+            !is_placeholder(&secret),
+            "credential `{credential}`: that stands for a secret and is none; put the real one in its \
+             place"
+        );
         Ok(Secret::new(secret))
     }
 }

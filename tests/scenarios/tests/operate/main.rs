@@ -14,6 +14,7 @@ mod previews;
 mod questions;
 mod queueing;
 mod starting;
+mod step_by_step;
 mod stopping;
 mod versions;
 mod webhooks;
