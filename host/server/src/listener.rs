@@ -109,16 +109,13 @@ async fn serve(stream: TcpStream, guest: Admitted, app: Router, mut closed: watc
         .max_buf_size(HEAD_BYTES)
         .serve_connection(TokioIo::new(Box::pin(stream)), answer);
     let mut connection = pin!(connection);
-    loop {
-        tokio::select! {
-            // A stranger that breaks off is nothing to talk about.
-            _ = connection.as_mut() => return,
-            () = here.leave.notified() => return,
-            _ = closed.changed() => {
-                connection.as_mut().graceful_shutdown();
-                let _ = connection.await;
-                return;
-            }
+    tokio::select! {
+        // A stranger that breaks off is nothing to talk about.
+        _ = connection.as_mut() => {}
+        () = here.leave.notified() => {}
+        _ = closed.changed() => {
+            connection.as_mut().graceful_shutdown();
+            let _ = connection.await;
         }
     }
 }

@@ -335,6 +335,11 @@ fn open(
     })
 }
 
+/// Whether a text stands for a secret in instructions, as `…` and `***` do, and is none.
+pub fn is_placeholder(secret: &str) -> bool {
+    (secret.trim().chars()).all(|letter| matches!(letter, '…' | '.' | '*'))
+}
+
 #[cfg(test)]
 mod tests {
     use std::fs;

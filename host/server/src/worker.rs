@@ -172,7 +172,10 @@ async fn perform(service: &Service, claim: Claim) {
         Some(Ok(ended)) => ended,
         Some(Err(error)) => {
             let reason = error.told();
-            tracing::warn!(%tenant, %connection, run, reason = reason.code(), "a run could not begin: {error}");
+            // What the machine lacks says nothing of a record.
+            let detail = matches!(error, Error::Failure(_)).then(|| error.to_string());
+            let reason = reason.code();
+            tracing::warn!(%tenant, %connection, run, reason, detail, "a run could not begin");
             ended_before_it_began(&error)
         }
         // Another worker has the request; what it does is none of this one's business.

@@ -19,6 +19,7 @@ use super::{Reply, reply};
 use crate::control::connections::Stored;
 use crate::control::{credentials, schedules};
 use crate::service::{Error, Service};
+use crate::vault;
 
 /// The settings of a connection, as the schema of its connector's manifest describes them.
 #[derive(Serialize, Deserialize, ToSchema)]
@@ -244,6 +245,10 @@ pub async fn put_credential(
 ) -> Result<StatusCode, Problem> {
     if body.secret.contains(['\r', '\n', '\0']) {
         let reason = Reason::new("server.secret-of-several-lines");
+        return Err(Error::invalid("/secret", reason).into());
+    }
+    if vault::is_placeholder(&body.secret) {
+        let reason = Reason::new("server.secret-placeholder");
         return Err(Error::invalid("/secret", reason).into());
     }
     let (tenant, connection) = (&access.tenant, &access.connection);

@@ -13,6 +13,7 @@ use tenon_host::{HostPattern, Secret};
 
 use crate::control::tokens::Scope;
 use crate::origin::Origin;
+use crate::vault::is_placeholder;
 use crate::versions::signature::TrustedKey;
 
 /// Runs connectors over the embedded ERP, one at a time by hand or as a server for tenants.
@@ -623,6 +624,10 @@ impl SecretSource {
             secret.truncate(secret.trim_end_matches(['\r', '\n']).len());
         }
         anyhow::ensure!(!secret.is_empty(), "{what}: {absence}");
+        anyhow::ensure!(
+            !is_placeholder(&secret),
+            "{what}: that stands for a secret and is none; put the real one in its place"
+        );
         Ok(secret)
     }
 }

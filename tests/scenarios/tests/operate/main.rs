@@ -18,6 +18,7 @@ mod previews;
 mod questions;
 mod queueing;
 mod starting;
+mod step_by_step;
 mod stopping;
 mod strangers;
 mod tokens;
