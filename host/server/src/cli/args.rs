@@ -49,9 +49,9 @@ pub enum Command {
     Records(Records),
     /// Load records from a JSON file into a tenant's ERP.
     Load(Load),
-    /// Show what the runs of a tenant logged in the last 90 days.
+    /// Show what the runs of a tenant logged, as far back as it is kept.
     Log(Log),
-    /// Show what the server's runs of a tenant changed in the last 90 days, field by field.
+    /// Show what the server's runs of a tenant changed, field by field, as far back as it is kept.
     Changes(Changes),
     /// Manage the stored credentials of connections.
     #[command(subcommand)]
