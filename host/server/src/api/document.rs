@@ -56,6 +56,7 @@ const PATH_PARAMETERS: &[(&str, &str, &str, u64)] = &[
     ("run", "A run.", UUID, 36),
     ("token", "A token.", UUID, 36),
     ("request", "A request.", "^[1-9][0-9]{0,17}$", 18),
+    ("webhook", "A webhook.", "^[1-9][0-9]{0,17}$", 18),
     ("question", "A question.", NAME, 63),
     ("kind", "A kind of record.", "^[a-z][a-z_-]*$", 63),
 ];

@@ -54,7 +54,7 @@ fn how_long_a_tenant_keeps_what_went_on_is_set_for_it_alone() {
         json!({ "keep_days": 3_651 }),
         json!({ "keep_log_lines": 999 }),
     ] {
-        change(wrong).problem(422, "invalid");
+        change(wrong).problem(400, "request_invalid");
     }
 }
 
