@@ -253,7 +253,10 @@ async fn without_a_key_that_can_be_used_a_server_is_not_ready_and_says_what_to_d
             false => readable(0o600).expect("a mode"),
             true => fs::rename(&away, &key).expect("its name"),
         }
-        assert_eq!(200, ready().await.expect("an answer").status().as_u16());
+        // What a probe found may be told once more.
+        while ready().await.expect("an answer").status().as_u16() != 200 {
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
         server.api("PUT", credential, secret.clone()).await;
         server.terminate();
     }

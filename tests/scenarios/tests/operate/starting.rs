@@ -30,7 +30,7 @@ async fn a_connection_that_is_on_has_its_schedules_and_timers_after_a_start_and_
     add(&server, LEDGER, "later:5000").await;
     idle(&server, LEDGER).await;
     server.kill();
-    // As if the process had died before it wrote them, and one had been put off.
+    // As if the process had died before it wrote them, and one had been planned by a wrong clock.
     edit(
         &server,
         "UPDATE connections SET wake_at = NULL;
@@ -42,7 +42,7 @@ async fn a_connection_that_is_on_has_its_schedules_and_timers_after_a_start_and_
         .until(&path, |schedules| !next_of(schedules, "tell").is_null())
         .await;
     assert_eq!(next_of(&before, "tell"), next_of(&after, "tell"));
-    assert_eq!("2100-01-01T00:00:00Z", *next_of(&after, "add"));
+    assert_eq!(next_of(&before, "add"), next_of(&after, "add"));
     server
         .until(&format!("{LEDGER}/runs"), |runs| {
             runs["items"][0]["argument"] == "timer"
