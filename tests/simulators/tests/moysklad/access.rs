@@ -236,6 +236,10 @@ fn one_request_too_many_at_once_is_refused_without_a_time_to_wait() -> Result<()
          authorization: Bearer {TOKEN}\r\naccept-encoding: gzip\r\nconnection: close\r\n\
          content-type: application/json\r\ncontent-length: 10000\r\n\r\n"
     )?;
+    // Before that another request could be the first, and this one the refused.
+    while sim.requests().is_empty() {
+        std::thread::yield_now();
+    }
     let mut refused = None;
     for _ in 0..10_000 {
         let answer = get(&sim, "/entity/store")?;
