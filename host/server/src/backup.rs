@@ -116,6 +116,20 @@ pub fn make(
     backup.finish(tenant)
 }
 
+/// Refuses a folder into which a restore broke off: a server would take it for a new one.
+///
+/// # Errors
+/// What to do.
+pub fn refuse_unfinished(data: &Path) -> anyhow::Result<()> {
+    let is_unfinished = data.join(DRAFT).exists() && !data.join(control::FILE).exists();
+    anyhow::ensure!(
+        !is_unfinished,
+        "a restore into the data folder {} broke off; restore into it once more",
+        data.display()
+    );
+    Ok(())
+}
+
 /// Puts a whole backup into a data folder in which nothing is yet. What is not sound in it is left out.
 ///
 /// The caller holds the lock of the data folder.

@@ -14,10 +14,11 @@ use super::{Exit, args, door, site, stop_signal};
 use crate::control::{Failure, tokens};
 use crate::service::{Service, ServiceOptions};
 use crate::versions::SignaturePolicy;
-use crate::{console, listener, router, serve};
+use crate::{backup, console, listener, router, serve};
 
 pub async fn run(args: args::Serve) -> anyhow::Result<Exit> {
     let _lock = door::lock_out(&args.data)?;
+    backup::refuse_unfinished(&args.data)?;
     let socket = TcpListener::bind(args.listen)
         .await
         .with_context(|| format!("cannot listen on {}", args.listen))?;

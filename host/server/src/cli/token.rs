@@ -61,19 +61,23 @@ fn create(args: CreateToken) -> anyhow::Result<Exit> {
 }
 
 fn list(args: &ListTokens) -> anyhow::Result<Exit> {
+    let Some(mut control) = Control::open_existing(&args.data)? else {
+        anyhow::bail!(
+            "no server ever worked on the data folder {}",
+            args.data.display()
+        );
+    };
     let mut all = Vec::new();
-    if let Some(mut control) = Control::open_existing(&args.data)? {
-        control.alone(|db| {
-            loop {
-                let after = all.last().map(|token: &tokens::Token| token.id.as_str());
-                let more = tokens::list(db, after, AT_ONCE)?;
-                if more.is_empty() {
-                    return Ok(());
-                }
-                all.extend(more);
+    control.alone(|db| {
+        loop {
+            let after = all.last().map(|token: &tokens::Token| token.id.as_str());
+            let more = tokens::list(db, after, AT_ONCE)?;
+            if more.is_empty() {
+                return Ok(());
             }
-        })?;
-    }
+            all.extend(more);
+        }
+    })?;
     if args.json {
         let shown = all.iter().map(|token| {
             json!({

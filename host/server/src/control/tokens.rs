@@ -217,13 +217,17 @@ pub fn is_any(db: &Connection) -> rusqlite::Result<bool> {
 }
 
 /// Whether a token is the last that may change the platform: without it nobody could make another one.
+/// One that ends takes the place of none that does not.
 pub fn is_last_of_platform(db: &Connection, id: &str, now: Timestamp) -> rusqlite::Result<bool> {
     let good = "tenant IS NULL AND (expires_at IS NULL OR expires_at > ?2)
         AND EXISTS (SELECT 1 FROM json_each(scopes) WHERE value = 'platform')";
     db.query_row(
         &format!(
             "SELECT EXISTS (SELECT 1 FROM tokens WHERE id = ?1 AND {good})
-                AND NOT EXISTS (SELECT 1 FROM tokens WHERE id <> ?1 AND {good})"
+                AND NOT EXISTS (SELECT 1 FROM tokens AS other WHERE id <> ?1 AND {good}
+                    AND (expires_at IS NULL OR EXISTS (
+                        SELECT 1 FROM tokens AS own
+                        WHERE own.id = ?1 AND own.expires_at <= other.expires_at)))"
         ),
         params![id, now.as_millisecond()],
         |row| row.get(0),

@@ -198,6 +198,16 @@ fn the_last_token_of_the_platform_cannot_be_revoked() {
         ..NewToken::platform("past")
     });
     revoke(own).problem(409, "last_platform_token");
+    // One that ends takes the place of none that does not, and can go itself.
+    server.issue(NewToken {
+        expires_at: Some(Timestamp::now() + SignedDuration::from_hours(24)),
+        ..NewToken::platform("ends")
+    });
+    revoke(own).problem(409, "last_platform_token");
+    let tokens = server.get("/v1/tokens");
+    let mut all = tokens["items"].as_array().expect("tokens").iter();
+    let ends = all.find(|token| token["name"] == "ends").expect("one");
+    revoke(ends["id"].as_str().expect("an id")).expect(204);
     server.get("/v1/me");
     server.issue(NewToken::platform("other"));
     revoke(own).expect(204);

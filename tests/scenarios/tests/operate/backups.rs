@@ -208,6 +208,14 @@ fn a_backup_that_was_changed_or_not_finished_is_not_restored() {
         "{changed:?}"
     );
     assert!(!to.join("control.sqlite").exists());
+    // Nor does a server take the folder for a new one.
+    let served = std::process::Command::new(tenon_scenarios::target().join("release/tenon"))
+        .args(["serve", "--listen", "127.0.0.1:0", "--data", text(&to)])
+        .output()
+        .expect("`tenon`");
+    assert_eq!(Some(2), served.status.code());
+    assert!(said(&served).contains("broke off"), "{served:?}");
+    assert!(!to.join("control.sqlite").exists());
     fs::remove_file(backup.join("backup.json")).expect("it was there");
     let (unfinished, _) = restore("unfinished");
     assert!(said(&unfinished).contains("no backup"), "{unfinished:?}");
