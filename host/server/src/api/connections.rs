@@ -262,6 +262,13 @@ impl TryFrom<f64> for Whole {
     }
 }
 
+impl Whole {
+    /// The number, of which the description says that it is no larger.
+    pub(super) fn small(self) -> u32 {
+        u32::try_from(self.0).unwrap_or(u32::MAX)
+    }
+}
+
 impl LimitsBody {
     fn read(self) -> BTreeMap<String, u64> {
         let limits = self.0.into_iter();

@@ -132,7 +132,8 @@ fn complete_operation(path: &str, method: &str, operation: &mut Map<String, Valu
         }
     }
     let mut statuses = vec![400, 401, 403, 429, 500];
-    if path.contains('{') {
+    // What is held for maintenance is named by the query or the body.
+    if path.contains('{') || (writes && path.ends_with("/maintenance")) {
         statuses.push(404);
     }
     if is_list {

@@ -8,6 +8,7 @@ use tenon_host::ids::TenantId;
 use utoipa::{IntoParams, ToSchema};
 
 use super::access::{Access, Platform, Read, ToTenant};
+use super::connections::Whole;
 use super::extract::{Json, Query};
 use super::page::{self, Page, PageQuery};
 use super::problem::Problem;
@@ -71,11 +72,11 @@ pub struct NewTenantBody {
     #[schema(pattern = "^[A-Z]{3}$")]
     currency: String,
     /// How many days what went on in it is kept; 90 by default.
-    #[schema(minimum = 1, maximum = 3650, nullable = false)]
-    keep_days: Option<u32>,
+    #[schema(value_type = Option<u32>, minimum = 1, maximum = 3650, nullable = false)]
+    keep_days: Option<Whole>,
     /// How many lines of its log are kept; a million by default.
-    #[schema(minimum = 1000, maximum = 100_000_000, nullable = false)]
-    keep_log_lines: Option<u32>,
+    #[schema(value_type = Option<u32>, minimum = 1000, maximum = 100_000_000, nullable = false)]
+    keep_log_lines: Option<Whole>,
 }
 
 /// Changes to a tenant; absent members stay as they are.
@@ -95,11 +96,11 @@ pub struct TenantChangeBody {
     #[schema(pattern = "^[A-Z]{3}$", nullable = false)]
     currency: Option<String>,
     /// How many days what went on in it is kept.
-    #[schema(minimum = 1, maximum = 3650, nullable = false)]
-    keep_days: Option<u32>,
+    #[schema(value_type = Option<u32>, minimum = 1, maximum = 3650, nullable = false)]
+    keep_days: Option<Whole>,
     /// How many lines of its log are kept.
-    #[schema(minimum = 1000, maximum = 100_000_000, nullable = false)]
-    keep_log_lines: Option<u32>,
+    #[schema(value_type = Option<u32>, minimum = 1000, maximum = 100_000_000, nullable = false)]
+    keep_log_lines: Option<Whole>,
 }
 
 impl From<tenants::Tenant> for TenantView {
@@ -158,8 +159,8 @@ pub async fn create_tenant(
         language: body.language.tag().to_owned(),
         currency: body.currency,
         keep: Keep {
-            days: body.keep_days.unwrap_or(usual.days),
-            log_lines: body.keep_log_lines.unwrap_or(usual.log_lines),
+            days: body.keep_days.map_or(usual.days, Whole::small),
+            log_lines: body.keep_log_lines.map_or(usual.log_lines, Whole::small),
         },
     };
     service.create_tenant(access.actor(), new).await?;
@@ -190,8 +191,8 @@ pub async fn change_tenant(
         time_zone: body.time_zone,
         language: body.language.map(|language| language.tag().to_owned()),
         currency: body.currency,
-        keep_days: body.keep_days,
-        keep_log_lines: body.keep_log_lines,
+        keep_days: body.keep_days.map(Whole::small),
+        keep_log_lines: body.keep_log_lines.map(Whole::small),
     };
     let (actor, tenant) = (access.actor(), &access.tenant);
     service.change_tenant(actor, tenant, change).await?;
