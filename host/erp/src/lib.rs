@@ -241,6 +241,12 @@ impl EmbeddedErp {
         !schema::is_empty(&self.folder.file(tenant))
     }
 
+    /// Opens the file of a tenant to read, whichever version of this program wrote it, and tells why
+    /// nothing could be done with it. Only what lies at its beginning is looked at.
+    pub fn look(&self, tenant: &TenantId) -> Result<(), Error> {
+        schema::look(&self.folder.file(tenant), self.folder.patience)
+    }
+
     /// Where the file of a tenant is, or would be.
     pub fn file(&self, tenant: &TenantId) -> PathBuf {
         self.folder.file(tenant)

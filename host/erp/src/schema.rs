@@ -372,11 +372,22 @@ pub(crate) fn open_to_read(path: &Path, patience: Duration) -> Result<Connection
     match MIGRATIONS.pending_migrations(&connection) {
         Ok(0) => Ok(connection),
         Ok(waiting) if waiting < 0 => Err(Error::Newer(path.to_owned())),
+        // No table of any version is in it.
+        Ok(waiting) if waiting as usize == STEPS.len() => Err(Error::Lost(path.to_owned())),
         Ok(_) => Err(Error::Older(path.to_owned())),
         Err(source) => Err(Error::Migration {
             path: path.to_owned(),
             source,
         }),
+    }
+}
+
+/// Tells why nothing could be done with the file of a tenant, whichever version wrote it.
+pub(crate) fn look(path: &Path, patience: Duration) -> Result<(), Error> {
+    match open_to_read(path, patience) {
+        // It is brought up to date when it is used.
+        Err(Error::Older(_)) => Ok(()),
+        opened => opened.map(drop),
     }
 }
 

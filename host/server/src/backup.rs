@@ -15,14 +15,16 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use sha2::{Digest as _, Sha256};
 use tenon_erp::EmbeddedErp;
 use tenon_erp::sqlite_file::{self, Unsound, beside, make_private};
 use tenon_host::ids::TenantId;
+use tenon_host::reason::Reason;
 
 use crate::control::{self, Control, tenants};
 use crate::key;
+use crate::told::refusal;
 
 const MANIFEST: &str = "backup.json";
 const TENANTS: &str = "tenants";
@@ -48,7 +50,7 @@ struct Manifest {
 }
 
 /// What was copied, and what was not.
-#[derive(Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Default, Serialize)]
 pub struct Done {
     /// The tenants whose files were copied and found sound.
     pub tenants: Vec<TenantId>,
@@ -59,12 +61,27 @@ pub struct Done {
 }
 
 /// A file that was not copied.
-#[derive(Debug, PartialEq, Eq, Serialize)]
+#[derive(Debug, Serialize)]
 pub struct LeftOut {
     /// Its name in the folder.
     pub file: String,
     /// What is wrong with it.
-    pub why: String,
+    #[serde(serialize_with = "in_one_line")]
+    pub why: anyhow::Error,
+}
+
+fn in_one_line<S: Serializer>(error: &anyhow::Error, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&format_args!("{error:#}"))
+}
+
+/// What is wrong with a file, for people; none where only SQLite can say.
+pub fn reason(unsound: &Unsound) -> Option<Reason> {
+    match unsound {
+        Unsound::Sqlite(_) => None,
+        Unsound::Empty => Some(Reason::new("server.file-missing")),
+        Unsound::Damaged(what) => Some(Reason::new("server.file-damaged").detail(what)),
+        Unsound::Newer => Some(Reason::new("server.file-newer")),
+    }
 }
 
 /// Copies a data folder, or the file of one tenant of it, into a new folder.
@@ -74,7 +91,10 @@ pub fn make(
     tenant: Option<&TenantId>,
     with_key: bool,
 ) -> anyhow::Result<Done> {
-    anyhow::ensure!(data.is_dir(), "there is no data folder {}", data.display());
+    anyhow::ensure!(
+        data.is_dir(),
+        refusal("server.no-data-folder").arg("data", data.display())
+    );
     make_empty(to)?;
     let mut backup = Copying::new(data, to);
     let erp = EmbeddedErp::open_to_read(data);
@@ -110,8 +130,7 @@ pub fn make(
     let nothing = backup.files.is_empty() && backup.done.left_out.is_empty();
     anyhow::ensure!(
         !nothing,
-        "there is nothing in the data folder {}",
-        data.display()
+        refusal("server.nothing-in-folder").arg("data", data.display())
     );
     backup.finish(tenant)
 }
@@ -124,8 +143,7 @@ pub fn refuse_unfinished(data: &Path) -> anyhow::Result<()> {
     let is_unfinished = data.join(DRAFT).exists() && !data.join(control::FILE).exists();
     anyhow::ensure!(
         !is_unfinished,
-        "a restore into the data folder {} broke off; restore into it once more",
-        data.display()
+        refusal("server.restore-broke-off").arg("data", data.display())
     );
     Ok(())
 }
@@ -136,16 +154,12 @@ pub fn refuse_unfinished(data: &Path) -> anyhow::Result<()> {
 pub fn restore(data: &Path, from: &Path) -> anyhow::Result<Done> {
     let manifest = read_manifest(from)?;
     if let Some(tenant) = &manifest.tenant {
-        anyhow::bail!(
-            "the backup {} is of the tenant {tenant} alone; restore it with --tenant {tenant}",
-            from.display()
-        );
+        let why = refusal("server.backup-of-tenant").arg("from", from.display());
+        anyhow::bail!(why.arg("tenant", tenant));
     }
     anyhow::ensure!(
         is_new(data)?,
-        "there is something in the data folder {} already; restore into an empty one, or one tenant \
-         with --tenant",
-        data.display()
+        refusal("server.folder-not-new").arg("data", data.display())
     );
     let draft = data.join(DRAFT);
     if draft.exists() {
@@ -191,14 +205,14 @@ pub fn restore_tenant(data: &Path, from: &Path, tenant: &TenantId) -> anyhow::Re
     let manifest = read_manifest(from)?;
     let name = tenant_file(tenant);
     let Some(digest) = manifest.files.get(&name) else {
-        anyhow::bail!("the backup {} has no tenant {tenant}", from.display());
+        let why = refusal("server.backup-without-tenant").arg("from", from.display());
+        anyhow::bail!(why.arg("tenant", tenant));
     };
     if let Some(mut control) = Control::open_existing(data)? {
         let known = control.alone(|db| Ok(tenants::get(db, tenant)?))?;
         anyhow::ensure!(
             known.is_some(),
-            "the server of this data folder has no tenant {tenant}; restore the whole backup into an \
-             empty folder"
+            refusal("server.restore-unknown-tenant").arg("tenant", tenant)
         );
     }
     let draft = data.join(DRAFT);
@@ -269,7 +283,7 @@ impl Copying {
         let from = self.from.join(&name);
         let copied = match from.metadata() {
             Ok(file) if file.len() > 0 => self.database(&name, EmbeddedErp::check_file),
-            _ => Err(anyhow::anyhow!("it is missing or empty")),
+            _ => Err(refusal("server.file-missing").into()),
         };
         self.note_tenant(tenant, &name, copied);
         Ok(())
@@ -286,7 +300,7 @@ impl Copying {
         if let Err(error) = copied {
             self.done.left_out.push(LeftOut {
                 file: name.to_owned(),
-                why: format!("{error:#}"),
+                why: error,
             });
         }
     }
@@ -317,7 +331,7 @@ impl Copying {
         let to = self.copied(name)?;
         let checked = match digest(&to)? == expected {
             true => check(&to).map_err(anyhow::Error::from),
-            false => Err(anyhow::anyhow!("its bytes are not those that were copied")),
+            false => Err(refusal("server.backup-altered").into()),
         };
         if let Err(error) = checked {
             let _ = fs::remove_file(&to);
@@ -392,7 +406,7 @@ impl Kind {
         {
             return Ok(Kind::Plain);
         }
-        anyhow::bail!("`{name}` is no file of a data folder")
+        anyhow::bail!(refusal("server.backup-strange-file").arg("name", name))
     }
 }
 
@@ -422,11 +436,9 @@ fn components(data: &Path) -> anyhow::Result<Vec<String>> {
 
 fn read_manifest(from: &Path) -> anyhow::Result<Manifest> {
     let path = from.join(MANIFEST);
-    let text = fs::read_to_string(&path).with_context(|| {
-        format!(
-            "{}: this is no backup, or one that was not finished",
-            path.display()
-        )
+    let text = fs::read_to_string(&path).map_err(|error| {
+        let why = refusal("server.not-a-backup").arg("file", path.display());
+        why.because(error)
     })?;
     serde_json::from_str(&text).with_context(|| path.display().to_string())
 }
@@ -448,8 +460,7 @@ fn make_empty(folder: &Path) -> anyhow::Result<()> {
     let mut inside = fs::read_dir(folder).with_context(|| folder.display().to_string())?;
     anyhow::ensure!(
         inside.next().is_none(),
-        "there is something in {} already; name a new folder",
-        folder.display()
+        refusal("server.folder-not-empty").arg("folder", folder.display())
     );
     Ok(())
 }

@@ -17,18 +17,32 @@ use anyhow::Context as _;
 use rusqlite::Connection;
 use tempfile::NamedTempFile;
 use tenon_host::SealingKeys;
+use tenon_host::reason::{LANGUAGES, Reason};
 use zeroize::Zeroizing;
+
+use crate::told::{self, TEXTS};
 
 /// The keys, or what is sealed with them, cannot be used, and what to do about it. It names files, so it
 /// is for who runs the host.
 #[derive(Clone, Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct KeyTrouble(String);
+#[error("{}", told::whole(&TEXTS, .0, LANGUAGES[0]))]
+pub struct KeyTrouble(Box<Reason>);
 
 impl KeyTrouble {
     /// For a reason.
-    pub fn new(reason: impl fmt::Display) -> KeyTrouble {
-        KeyTrouble(format!("{reason:#}"))
+    pub fn new(why: Reason) -> KeyTrouble {
+        KeyTrouble(Box::new(why))
+    }
+
+    /// Why, for who runs the host.
+    pub fn reason(&self) -> &Reason {
+        &self.0
+    }
+
+    /// What is at this place is no key, or cannot be read.
+    fn unreadable(place: impl fmt::Display, detail: impl fmt::Display) -> KeyTrouble {
+        let why = Reason::new("server.key-unreadable").arg("place", place);
+        KeyTrouble::new(why.detail(detail))
     }
 }
 
@@ -95,7 +109,7 @@ impl KeySource {
 
 fn variable() -> Result<SealingKeys, KeyTrouble> {
     let text = Zeroizing::new(env::var(VARIABLE).unwrap_or_default());
-    SealingKeys::parse(&text).map_err(|error| KeyTrouble(format!("{VARIABLE}: {error}")))
+    SealingKeys::parse(&text).map_err(|error| KeyTrouble::unreadable(VARIABLE, error))
 }
 
 impl fmt::Display for KeySource {
@@ -122,36 +136,30 @@ impl KeyFile {
     /// The keys in the file.
     pub fn keys(&self) -> Result<SealingKeys, KeyTrouble> {
         self.read()?.ok_or_else(|| {
-            KeyTrouble(format!(
-                "the key file {} is missing, and without it the stored credentials do not open; \
-                 put it back, or remove them and set them anew",
-                self.path().display()
-            ))
+            let why = Reason::new("server.key-missing");
+            KeyTrouble::new(why.arg("file", self.path().display()))
         })
     }
 
     fn read(&self) -> Result<Option<SealingKeys>, KeyTrouble> {
-        self.try_read().map_err(KeyTrouble::new)
-    }
-
-    fn try_read(&self) -> anyhow::Result<Option<SealingKeys>> {
         let path = self.path();
-        let place = || path.display().to_string();
+        let unreadable = |error: std::io::Error| KeyTrouble::unreadable(path.display(), error);
         let mut file = match File::open(&path) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-            file => file.with_context(place)?,
+            file => file.map_err(unreadable)?,
         };
-        let metadata = file.metadata().with_context(place)?;
+        let metadata = file.metadata().map_err(unreadable)?;
         #[cfg(unix)]
-        anyhow::ensure!(
-            std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o077 == 0,
-            "other users can read or change the key file {path}; if none has, run: chmod 600 {path}",
-            path = path.display()
-        );
+        if std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o077 != 0 {
+            let why = Reason::new("server.key-open-to-others");
+            return Err(KeyTrouble::new(why.arg("file", path.display())));
+        }
         // One allocation: a text that grows leaves pieces of itself behind.
         let mut text = Zeroizing::new(String::with_capacity(metadata.len() as usize + 1));
-        file.read_to_string(&mut text).with_context(place)?;
-        SealingKeys::parse(&text).with_context(place).map(Some)
+        file.read_to_string(&mut text).map_err(unreadable)?;
+        let keys = SealingKeys::parse(&text);
+        keys.map(Some)
+            .map_err(|error| KeyTrouble::unreadable(path.display(), error))
     }
 
     fn make(&self, _alone: &Connection) -> anyhow::Result<()> {

@@ -126,6 +126,50 @@ fn with_things(why: &Reason, language: &str) -> Reason {
     why
 }
 
+/// Why something is not done, as an error for people: English where it is shown as it is.
+#[derive(Debug)]
+pub struct Refusal {
+    /// Why.
+    pub why: Reason,
+    cause: Option<anyhow::Error>,
+}
+
+/// For one of the reasons of this program.
+pub fn refusal(code: &'static str) -> Refusal {
+    Refusal {
+        why: Reason::new(code),
+        cause: None,
+    }
+}
+
+impl Refusal {
+    /// With a value of a placeholder.
+    pub fn arg(mut self, name: &str, value: impl fmt::Display) -> Refusal {
+        self.why = self.why.arg(name, value);
+        self
+    }
+
+    /// With what led to it.
+    pub fn because(self, cause: impl Into<anyhow::Error>) -> Refusal {
+        Refusal {
+            cause: Some(cause.into()),
+            ..self
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&whole(&TEXTS, &self.why, LANGUAGES[0]))
+    }
+}
+
+impl std::error::Error for Refusal {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        (self.cause.as_ref()).map(|cause| &**cause as &(dyn std::error::Error + 'static))
+    }
+}
+
 #[cfg(test)]
 impl Told {
     /// A text of a connector, under the code `said`.

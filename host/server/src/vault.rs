@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, Transaction};
 use serde_json::json;
 use tenon_host::ids::{ConnectionId, TenantId};
-use tenon_host::seal::OpenError;
+use tenon_host::reason::Reason;
 use tenon_host::{CredentialPlace, SealingKeys, Secret};
 
 use crate::belonging::{self, Belongs};
@@ -21,6 +21,7 @@ use crate::control::audit::{self, COMMAND_LINE};
 use crate::control::credentials::{self, Named, Stored};
 use crate::control::{Control, Failure, SharedControl};
 use crate::key::{KeyFile, KeySource, KeyTrouble};
+use crate::told::refusal;
 
 /// Stored credentials and their keys.
 pub struct Vault {
@@ -307,7 +308,7 @@ fn drop_others(db: &Transaction<'_>, file: &KeyFile) -> anyhow::Result<()> {
     let waits = |stored: &Stored| keys.needs_resealing(&stored.sealed);
     anyhow::ensure!(
         !credentials::all(db)?.iter().any(waits),
-        "another rotation began meanwhile and broke off; run `tenon key rotate` again"
+        refusal("server.rotation-again")
     );
     file.replace(db, &keys.first_alone())
 }
@@ -324,14 +325,12 @@ fn open(
             connection,
             name,
         } = place;
-        let remedy = match error {
-            OpenError::KeyMissing => "add that key, or set the credential anew",
-            OpenError::UnknownFormat | OpenError::Refused => "set the credential anew",
-        };
-        KeyTrouble::new(format_args!(
-            "the stored credential `{name}` of connection `{connection}` of tenant `{tenant}` does \
-             not open with {source}: {error}; {remedy}"
-        ))
+        let why = Reason::new("server.sealed-otherwise")
+            .arg("name", name)
+            .arg("connection", connection)
+            .arg("tenant", tenant)
+            .arg("place", source);
+        KeyTrouble::new(why.detail(error))
     })
 }
 

@@ -593,7 +593,7 @@ fn whoever_reads_reads_on_where_nothing_can_be_written() {
         let mut command = Command::new(&program);
         command
             .args(arguments)
-            .args(["--tenant", "shop", "--json", "--data"])
+            .args(["--json", "--data"])
             .arg(&data);
         if std::fs::File::create(data.join("probe")).is_ok() {
             // Whom modes do not bind becomes somebody whom they do.
@@ -606,13 +606,18 @@ fn whoever_reads_reads_on_where_nothing_can_be_written() {
     };
     assert_eq!(
         5,
-        read(&["records", "orders"])
+        read(&["records", "orders", "--tenant", "shop"])
             .as_array()
             .expect("a list")
             .len()
     );
-    for arguments in [&["log"][..], &["changes"], &["credential", "list"]] {
-        assert!(read(arguments).is_array(), "{arguments:?}");
+    let tenant = ["--tenant", "shop"];
+    for of_tenant in [&["log"][..], &["changes"], &["credential", "list"]] {
+        let listed = read(&[of_tenant, &tenant].concat());
+        assert!(listed.is_array(), "{of_tenant:?}");
+    }
+    for of_all in [["token", "list"], ["maintenance", "list"]] {
+        assert!(read(&of_all).is_array(), "{of_all:?}");
     }
     for folder in [&copy.path().to_owned(), &data, &data.join("tenants")] {
         allow(folder, 0o755);
@@ -664,4 +669,79 @@ fn a_setting_that_is_missing_or_unknown_is_named_by_its_path_once() {
     let error = refusal(&tenon(&["records", "orders"], &place));
     assert_eq!(1, error.matches("not a database").count(), "{error}");
     assert_eq!(1, error.matches("shop.sqlite").count(), "{error}");
+}
+
+fn is_cyrillic(letter: char) -> bool {
+    ('\u{400}'..'\u{500}').contains(&letter)
+}
+
+#[test]
+fn a_command_refuses_in_the_language_of_who_types_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name).to_str().expect("text").to_owned();
+    std::fs::write(path("settings.json"), "{").expect("a file");
+    let (data, none, settings) = (path("data"), path("none"), path("settings.json"));
+    let made = ["token", "create", "ops", "--data", &data];
+    let made = tenon(&made, &["--scope", "platform"]);
+    assert!(made.status.success(), "{made:?}");
+    let commands: &[&[&str]] = &[
+        &["token", "list", "--data", &none],
+        &["token", "revoke", "--data", &data, "nobody"],
+        &[
+            "token", "create", "x", "--data", &data, "--tenant", "shop", "--scope", "read",
+        ],
+        &[
+            "token", "create", "x", "--data", &data, "--tenant", "shop", "--scope", "platform",
+        ],
+        &["maintenance", "list", "--data", &none],
+        &["maintenance", "begin", "--data", &data, "--tenant", "shop"],
+        &["maintenance", "end", "--data", &data, "--tenant", "shop"],
+        &["key", "rotate", "--data", &none],
+        &[
+            "credential",
+            "remove",
+            "keycrm",
+            "key",
+            "--data",
+            &data,
+            "--tenant",
+            "shop",
+        ],
+        &["backup", "--data", &none, "--to", &none],
+        &[
+            "backup",
+            "--data",
+            folder.path().to_str().expect("text"),
+            "--to",
+            &data,
+        ],
+        &["restore", "--data", &none, "--from", &data],
+        &["records", "orders", "--data", &data, "--tenant", "shop"],
+        &[
+            "load", "orders", &settings, "--data", &data, "--tenant", "shop",
+        ],
+        &[
+            "run",
+            "keycrm",
+            "orders",
+            "--data",
+            &data,
+            "--tenant",
+            "shop",
+            "--settings",
+            &settings,
+        ],
+        &[
+            "run", "nobody", "orders", "--data", &data, "--tenant", "shop",
+        ],
+    ];
+    for arguments in commands {
+        let english = refusal(&tenon(arguments, &[]));
+        assert!(!english.contains(is_cyrillic), "{english}");
+        for (language, of_the_other) in [("uk", "ыэъё"), ("ru", "іїєґ")] {
+            let told = refusal(&tenon(arguments, &["--lang", language]));
+            assert!(told.contains(is_cyrillic), "{arguments:?}: {told}");
+            assert!(!told.contains(|c| of_the_other.contains(c)), "{told}");
+        }
+    }
 }

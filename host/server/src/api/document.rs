@@ -67,6 +67,9 @@ pub const NAME: &str = "^[a-z0-9][a-z0-9._-]{0,62}$";
 pub const WORD: &str = "^[a-z0-9][a-z0-9_-]{0,62}$";
 const UUID: &str = "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$";
 
+/// Bodies that may be left out: an object without members is as good.
+const OPTIONAL: &[&str] = &["#/components/schemas/RunJob"];
+
 /// Completes the description.
 pub fn complete(openapi: &utoipa::openapi::OpenApi) -> Value {
     // What comes out of a serializer of maps and texts is JSON.
@@ -104,6 +107,12 @@ fn complete_operation(path: &str, method: &str, operation: &mut Map<String, Valu
     operation.insert("security".to_owned(), json!([{ "token": [] }]));
     let writes = method != "get";
     let has_body = operation.contains_key("requestBody");
+    if let Some(body) = operation.get_mut("requestBody") {
+        let schema = body["content"]["application/json"]["schema"]["$ref"].as_str();
+        body["required"] = schema
+            .is_none_or(|schema| !OPTIONAL.contains(&schema))
+            .into();
+    }
     let parameters = operation
         .entry("parameters")
         .or_insert_with(|| json!([]))

@@ -354,7 +354,7 @@ mod tests {
                 Error::BadComponent(Reason::new("host.crash.stack-in-memory").into()),
                 Error::Refused(Reason::new("host.crash.stack-in-memory").into()),
                 Error::Unavailable(Reason::new("host.crash.stack-in-memory").into()),
-                Error::Key(KeyTrouble::new("x")),
+                Error::Key(KeyTrouble::new(Reason::new("server.key-missing"))),
                 Error::Leftover {
                     name: "x".to_owned(),
                 },

@@ -16,6 +16,7 @@ use super::access::{Manage, Read, ToConnection};
 use super::extract::{Json, Path};
 use super::problem::{Problem, ProblemBody};
 use super::{Reply, reply};
+use crate::belonging::Belongs;
 use crate::control::connections::Stored;
 use crate::control::{credentials, schedules};
 use crate::service::{Error, Service};
@@ -35,6 +36,9 @@ pub struct CredentialView {
     name: String,
     /// When it was stored.
     changed_at: Timestamp,
+    /// Whether the settings lead to another address than when it was stored: it is not sent there, and
+    /// has to be stored again.
+    again: bool,
 }
 
 /// The credentials that are stored.
@@ -213,6 +217,9 @@ pub async fn list_credentials(
     State(service): State<Service>,
     access: ToConnection<Read>,
 ) -> Reply<CredentialsView> {
+    let Stored {
+        settings, digest, ..
+    } = access.stored;
     let listed = service
         .control()
         .read(move |db| {
@@ -223,9 +230,14 @@ pub async fn list_credentials(
             Ok::<_, Problem>(own.collect::<Vec<_>>())
         })
         .await?;
-    let items = listed.into_iter().map(|credential| CredentialView {
-        name: credential.name,
-        changed_at: credential.changed_at,
+    let manifest = &service.connector(&digest).await?.manifest;
+    let items = listed.into_iter().map(|credential| {
+        let wanted = Belongs::of(manifest, &settings, &credential.name);
+        CredentialView {
+            again: (credential.belongs).is_some_and(|belongs| !belongs.covers(&wanted)),
+            name: credential.name,
+            changed_at: credential.changed_at,
+        }
     });
     reply(CredentialsView {
         items: items.collect(),

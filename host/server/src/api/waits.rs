@@ -10,36 +10,6 @@ use super::words::{Why, Words};
 use super::{Reply, reply};
 use crate::service::{For, Service, Wait};
 
-/// What something waits for.
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum WaitsFor {
-    /// Nothing: it is running.
-    Nothing,
-    /// A place among the runs of the server.
-    Place,
-    /// Room in the request budget.
-    Budget,
-    /// The connection's hours of exchange.
-    Window,
-    /// The counterpart: its answer, or the time before which it takes no requests.
-    Counterpart,
-    /// Another run of the connection, or something that people do with it.
-    Lease,
-    /// Somebody who switches the connection on: it is paused.
-    Paused,
-    /// Somebody who switches the connection on: it is off.
-    Off,
-    /// The end of a maintenance.
-    Maintenance,
-    /// The next attempt after one that failed.
-    Retry,
-    /// The time for which it was requested.
-    Time,
-    /// Somebody who retries it: it was given up.
-    Dead,
-}
-
 /// What a request or a schedule waits for.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Wait)]
@@ -51,7 +21,7 @@ pub struct WaitView {
     /// The run that is under way: that of the request, or the one that it waits for.
     run: Option<String>,
     /// What it waits for.
-    waits_for: WaitsFor,
+    waits_for: For,
     /// Since when the request was due; null for a schedule.
     since: Option<Timestamp>,
     /// Until when it waits, where that is known.
@@ -73,28 +43,19 @@ pub struct WaitsView {
 
 impl WaitView {
     fn new(wait: Wait, words: &Words) -> WaitView {
+        let why = match words.told(wait.because) {
+            (Some(because), _) => wait.text.arg("reason", because),
+            (None, _) => wait.text,
+        };
         WaitView {
             job: wait.job,
             request: wait.request.map(|request| request.0),
             run: wait.run,
-            waits_for: match wait.waits_for {
-                For::Nothing => WaitsFor::Nothing,
-                For::Place => WaitsFor::Place,
-                For::Budget => WaitsFor::Budget,
-                For::Window => WaitsFor::Window,
-                For::Counterpart => WaitsFor::Counterpart,
-                For::Lease => WaitsFor::Lease,
-                For::Paused => WaitsFor::Paused,
-                For::Off => WaitsFor::Off,
-                For::Maintenance => WaitsFor::Maintenance,
-                For::Retry => WaitsFor::Retry,
-                For::Time => WaitsFor::Time,
-                For::Dead => WaitsFor::Dead,
-            },
+            waits_for: wait.waits_for,
             since: wait.since,
             until: wait.until,
-            text: words.said(&wait.text),
-            why: wait.text.into(),
+            text: words.said(&why),
+            why: why.into(),
         }
     }
 }

@@ -13,6 +13,7 @@ use tenon_host::{HostPattern, Secret};
 
 use crate::control::tokens::Scope;
 use crate::origin::Origin;
+use crate::told::refusal;
 use crate::vault::is_placeholder;
 use crate::versions::signature::TrustedKey;
 
@@ -604,7 +605,20 @@ impl FromStr for SecretSource {
 impl SecretSource {
     /// Fetches the secret of a credential.
     pub fn read(&self, credential: &str) -> anyhow::Result<Secret> {
-        (self.text(&format!("credential `{credential}`"))).map(Secret::new)
+        (self.text(&format!("`{credential}`"))).map(Secret::new)
+    }
+
+    /// Whether it is a file that not only its owner can read.
+    pub fn is_open_to_others(&self) -> bool {
+        let SecretSource::File(path) = self else {
+            return false;
+        };
+        #[cfg(unix)]
+        return path.metadata().is_ok_and(|file| {
+            std::os::unix::fs::PermissionsExt::mode(&file.permissions()) & 0o077 != 0
+        });
+        #[cfg(not(unix))]
+        false
     }
 
     /// Fetches the text of something, which errors call so.
@@ -612,22 +626,24 @@ impl SecretSource {
         let (mut secret, absence) = match self {
             SecretSource::Variable(variable) => (
                 std::env::var(variable).unwrap_or_default(),
-                format!("the environment variable {variable} is not set"),
+                refusal("server.variable-not-set").arg("variable", variable),
             ),
             SecretSource::File(path) => (
                 std::fs::read_to_string(path)
                     .with_context(|| format!("{what}: {}", path.display()))?,
-                format!("{} is empty", path.display()),
+                refusal("server.file-is-empty").arg("file", path.display()),
             ),
         };
         if matches!(self, SecretSource::File(_)) {
             secret.truncate(secret.trim_end_matches(['\r', '\n']).len());
         }
-        anyhow::ensure!(!secret.is_empty(), "{what}: {absence}");
-        anyhow::ensure!(
-            !is_placeholder(&secret),
-            "{what}: that stands for a secret and is none; put the real one in its place"
-        );
+        if secret.is_empty() {
+            return Err(anyhow::Error::from(absence).context(what.to_owned()));
+        }
+        if is_placeholder(&secret) {
+            let why = anyhow::Error::from(refusal("server.secret-placeholder"));
+            return Err(why.context(what.to_owned()));
+        }
         Ok(secret)
     }
 }

@@ -2,17 +2,18 @@
 
 use std::io::Write as _;
 
-use anyhow::Context as _;
 use comfy_table::{Table, presets};
 use reqwest::Method;
 use serde_json::json;
+use tenon_host::reason::Reason;
 use tenon_host::{CredentialPlace, Secret};
 
 use super::args::{Credential, ListCredentials, RemoveCredential, Rotate, SetCredential};
 use super::door::{self, Door};
-use super::language::Language;
+use super::language::{self, Language};
 use super::{Exit, args};
 use crate::control::{Control, credentials};
+use crate::told::refusal;
 use crate::vault::Vault;
 
 pub async fn credential(args: Credential, language: Language) -> anyhow::Result<Exit> {
@@ -102,23 +103,23 @@ async fn remove(args: &RemoveCredential, language: Language) -> anyhow::Result<E
     };
     anyhow::ensure!(
         removed,
-        "tenant `{tenant}` has no stored credential `{}` of connection `{connection}`; `tenon \
-         credential list` shows what it has",
-        args.name
+        refusal("server.no-stored-credential")
+            .arg("tenant", tenant)
+            .arg("name", &args.name)
+            .arg("connection", &connection)
     );
     Ok(Exit::Done)
 }
 
-pub fn rotate(args: Rotate) -> anyhow::Result<Exit> {
-    let mut vault = Vault::open_existing(&args.data)?.with_context(|| {
-        let data = args.data.display();
-        format!("no credential was ever stored in the data folder {data}")
-    })?;
+pub fn rotate(args: Rotate, language: Language) -> anyhow::Result<Exit> {
+    let none = || refusal("server.no-credentials-yet").arg("data", args.data.display());
+    let mut vault = Vault::open_existing(&args.data)?.ok_or_else(none)?;
     let resealed = vault.rotate()?;
     if args.json {
         super::say(format_args!("{}\n", json!({ "resealed": resealed })))?;
     } else {
-        super::say(format_args!("credentials sealed anew: {resealed}\n"))?;
+        let done = Reason::new("server.resealed").arg("number", resealed);
+        super::say(format_args!("{}\n", language::say(&done, language)))?;
     }
     Ok(Exit::Done)
 }

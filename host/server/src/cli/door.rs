@@ -18,6 +18,7 @@ use zeroize::Zeroizing;
 
 use super::language::Language;
 use crate::control::make_folder;
+use crate::told::refusal;
 
 const LOCK: &str = "serve.lock";
 const DOOR: &str = "door.json";
@@ -55,12 +56,10 @@ pub fn enter(data: &Path) -> anyhow::Result<Door> {
         Err(std::fs::TryLockError::WouldBlock) => {
             let sign = data.join(DOOR);
             let text = std::fs::read_to_string(&sign).map(Zeroizing::new);
-            let text = text.with_context(|| {
-                format!(
-                    "a server works on the data folder {}, and where it answers cannot be read: {}",
-                    data.display(),
-                    sign.display()
-                )
+            let text = text.with_context(|| sign.display().to_string());
+            let text = text.map_err(|error| {
+                let why = refusal("server.door-unknown").arg("data", data.display());
+                why.because(error)
             })?;
             let served = serde_json::from_str(&text).with_context(|| sign.display().to_string());
             served.map(Door::Served)
@@ -76,11 +75,9 @@ pub fn lock_out(data: &Path) -> anyhow::Result<File> {
     let (file, path) = lock_file(data)?;
     match file.try_lock() {
         Ok(()) => Ok(file),
-        Err(std::fs::TryLockError::WouldBlock) => anyhow::bail!(
-            "another `tenon serve`, or a command that writes, works on the data folder {}; stop it \
-             first",
-            data.display()
-        ),
+        Err(std::fs::TryLockError::WouldBlock) => {
+            anyhow::bail!(refusal("server.folder-taken").arg("data", data.display()))
+        }
         Err(std::fs::TryLockError::Error(error)) => {
             Err(error).with_context(|| path.display().to_string())
         }
@@ -155,13 +152,13 @@ impl Served {
             "" => Value::Null,
             text => serde_json::from_str(text).with_context(|| place.clone())?,
         };
-        anyhow::ensure!(done, "{place}: {}", refusal(&answer));
+        anyhow::ensure!(done, "{place}: {}", said(&answer));
         Ok(answer)
     }
 }
 
 /// What a problem says, with each value that is refused.
-fn refusal(problem: &Value) -> String {
+fn said(problem: &Value) -> String {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let mut told = text(&problem["detail"]);
     for error in problem["errors"].as_array().into_iter().flatten() {
@@ -200,6 +197,6 @@ mod tests {
         let problem = serde_json::json!({
             "detail": "It breaks rules.", "errors": [{ "path": "/0", "reason": "is no record" }],
         });
-        assert_eq!("It breaks rules.; /0: is no record", refusal(&problem));
+        assert_eq!("It breaks rules.; /0: is no record", said(&problem));
     }
 }

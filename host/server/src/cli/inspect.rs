@@ -20,9 +20,8 @@ pub async fn inspect(args: args::Inspect, language: Language) -> anyhow::Result<
     let options = HostOptions::new(scratch.path().join("compiled"), site::compiler()?);
     let host = Host::new(Arc::new(erp), options)?;
     let wasm = std::fs::read(&args.file)
-        .map_err(|error| anyhow::anyhow!("component {}: {error}", args.file.display()))?;
-    let connector = (host.install(&wasm).await)
-        .with_context(|| format!("component {}", args.file.display()))?;
+        .map_err(|error| anyhow::anyhow!("{}: {error}", args.file.display()))?;
+    let connector = (host.install(&wasm).await).with_context(|| args.file.display().to_string())?;
     if args.json {
         let object = json!({
             "digest": connector.digest,

@@ -1,10 +1,14 @@
 //! The language of what connectors, the platform and the host tell on the command line.
 
+use tenon_erp::sqlite_file::Unsound;
 use tenon_host::model::Fault;
 use tenon_host::reason::{LANGUAGES, Reason};
 use tenon_host::{BadPlace, CallError, ConnectError, InstallError};
 
-use crate::told::{self, TEXTS};
+use crate::backup;
+use crate::key::KeyTrouble;
+use crate::service::Error;
+use crate::told::{self, Refusal, TEXTS};
 
 /// One of [`LANGUAGES`].
 pub type Language = &'static str;
@@ -30,8 +34,13 @@ fn known(tag: &str) -> Language {
         .unwrap_or(LANGUAGES[0])
 }
 
-/// An error of a command with its causes, each once. From the first cause that has a reason on it is in
-/// the language; where none has, and in English, it is as it is.
+/// What a command has to say.
+pub fn say(what: &Reason, language: Language) -> String {
+    TEXTS.text(what, language)
+}
+
+/// An error of a command with its causes, each once. What has a reason is told in the language, and the
+/// first one tells all that led to it, unless it names that as its cause; the rest is as it is.
 pub fn error(error: &anyhow::Error, language: Language) -> String {
     let mut parts: Vec<String> = Vec::new();
     for cause in error.chain() {
@@ -40,6 +49,9 @@ pub fn error(error: &anyhow::Error, language: Language) -> String {
             && TEXTS.knows(&why.code)
         {
             parts.push(told::whole(&TEXTS, &why, language));
+            if cause.is::<Refusal>() {
+                continue;
+            }
             break;
         }
         let text = cause.to_string();
@@ -54,6 +66,18 @@ pub fn error(error: &anyhow::Error, language: Language) -> String {
 }
 
 fn reason(cause: &(dyn std::error::Error + 'static)) -> Option<Reason> {
+    if let Some(refusal) = cause.downcast_ref::<Refusal>() {
+        return Some(refusal.why.clone());
+    }
+    if let Some(error) = cause.downcast_ref::<Error>() {
+        return Some(error.reason());
+    }
+    if let Some(trouble) = cause.downcast_ref::<KeyTrouble>() {
+        return Some(trouble.reason().clone());
+    }
+    if let Some(unsound) = cause.downcast_ref::<Unsound>() {
+        return backup::reason(unsound);
+    }
     if let Some(error) = cause.downcast_ref::<CallError>() {
         return Some(error.reason());
     }

@@ -3,12 +3,11 @@
 use std::io::Write as _;
 use std::path::Path;
 
-use anyhow::Context as _;
 use comfy_table::{Table, presets};
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::{Exit, args};
+use super::{Exit, args, no_server_yet};
 use crate::control::Control;
 use crate::control::maintenance::{self, Held, Maintenance};
 use crate::service::maintenance::{hold, let_go};
@@ -47,16 +46,13 @@ fn which(args: args::WhichMaintenance) -> (std::path::PathBuf, Held) {
 }
 
 fn control(data: &Path) -> anyhow::Result<Control> {
-    Control::open_existing(data)?.with_context(|| {
-        format!(
-            "no server ever worked on the data folder {}",
-            data.display()
-        )
-    })
+    Ok(Control::open_existing(data)?.ok_or_else(|| no_server_yet(data))?)
 }
 
 fn list(args: &args::ListMaintenance) -> anyhow::Result<()> {
-    let all = control(&args.data)?.alone(|db| Ok(maintenance::list(db)?))?;
+    let control = Control::open_to_read(&args.data)?;
+    let mut control = control.ok_or_else(|| no_server_yet(&args.data))?;
+    let all = control.alone(|db| Ok(maintenance::list(db)?))?;
     let mut out = std::io::stdout().lock();
     if args.json {
         let all = all.iter().map(|one| {

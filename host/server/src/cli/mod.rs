@@ -16,6 +16,7 @@ mod serve;
 mod site;
 mod token;
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -25,6 +26,7 @@ use language::Language;
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::observe::{LogFormat, Tracing, TracingOptions};
+use crate::told::{Refusal, refusal};
 
 /// How a command ended, as its exit status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -118,9 +120,9 @@ async fn execute(command: Command, language: Language) -> anyhow::Result<Exit> {
         Command::Credential(args) => credential::credential(args, language).await,
         Command::Maintenance(args) => maintenance::maintenance(args),
         Command::Token(args) => token::token(args),
-        Command::Key(args::Key::Rotate(args)) => credential::rotate(args),
-        Command::Backup(args) => backup::backup(&args),
-        Command::Restore(args) => backup::restore(&args),
+        Command::Key(args::Key::Rotate(args)) => credential::rotate(args, language),
+        Command::Backup(args) => backup::backup(&args, language),
+        Command::Restore(args) => backup::restore(&args, language),
         Command::CompileComponent { .. } => unreachable!("`main` compiles before anything else"),
     }
 }
@@ -141,6 +143,15 @@ async fn stop_signal() {
     }
     // Without a way to hear a signal the process ends by being killed, which loses nothing.
     let _ = interrupt.await;
+}
+
+/// Why nothing is known of what a server keeps.
+fn no_server_yet(data: &Path) -> Refusal {
+    refusal("server.no-server-yet").arg("data", data.display())
+}
+
+fn not_json(file: &Path, error: serde_json::Error) -> Refusal {
+    (refusal("server.not-json").arg("file", file.display())).because(error)
 }
 
 /// Writes to standard output. That nobody reads it any more is an error like any other.

@@ -6,12 +6,19 @@ use comfy_table::{Table, presets};
 use serde_json::Value;
 use tenon_erp::{EmbeddedErp, Kind};
 
-use super::{Exit, args, harmless};
+use super::{Exit, args, harmless, site};
 
 pub async fn records(args: args::Records) -> anyhow::Result<Exit> {
     let kind: Kind = args.kind.parse()?;
     let erp = EmbeddedErp::open_to_read(&args.place.data);
-    let records = erp.records(&args.place.tenant, kind)?;
+    let tenant = &args.place.tenant;
+    let records = erp.records(tenant, kind).or_else(|error| match error {
+        // Whom a server knows had a file.
+        tenon_erp::Error::NoTenant(_) if site::knows(&args.place.data, tenant)? => {
+            Err(tenon_erp::Error::Lost(erp.file(tenant)).into())
+        }
+        error => Err(anyhow::Error::from(error)),
+    })?;
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
     if args.json {
         let mut separator = "[";

@@ -22,32 +22,41 @@ use tokio::sync::watch;
 use super::args::{self, Connect, Place};
 use super::door::{self, Door};
 use super::language::Language;
-use super::{Exit, changes, site, stop_signal};
+use super::{Exit, changes, not_json, site, stop_signal};
 use crate::control::{Control, tenants};
 use crate::journal::Journal;
+use crate::told::refusal;
 use crate::{told, vault};
 
 pub async fn run(args: args::Run, language: Language) -> anyhow::Result<Exit> {
     let which = &args.connect.which;
     let _alone = match door::enter(&which.place.data)? {
         Door::Open(alone) => alone,
-        Door::Served(server) => anyhow::bail!(
-            "the server at {} works on the data folder {}, and a run beside it would be in none of its \
-             lists: ask the server for it in its console, or with POST \
-             /v1/tenants/{}/connections/{}/jobs/{}/run, or stop the server first",
-            server.url(),
-            which.place.data.display(),
-            which.place.tenant,
-            which.id()?,
-            args.job
-        ),
+        Door::Served(server) => {
+            let args::Place { data, tenant } = &which.place;
+            let (url, connection) = (server.url(), which.id()?);
+            let run = format!(
+                "{url}v1/tenants/{tenant}/connections/{connection}/jobs/{}/run",
+                args.job
+            );
+            anyhow::bail!(
+                refusal("server.run-beside")
+                    .arg("data", data.display())
+                    .arg("console", format_args!("{url}console/"))
+                    .arg("address", run)
+            );
+        }
     };
     let (host, connection) = open(&args.connect).await?;
     let jobs = &connection.connector().manifest.jobs;
     if !jobs.iter().any(|job| job.id == args.job) {
         let known: Vec<_> = jobs.iter().map(|job| job.id.as_str()).collect();
         let known = known.join(", ");
-        anyhow::bail!("the connector has no job `{}`; it has: {known}", args.job);
+        anyhow::bail!(
+            refusal("server.no-job")
+                .arg("job", &args.job)
+                .arg("known", known)
+        );
     }
     let journal = Journal::new(
         which.place.data.clone(),
@@ -157,10 +166,9 @@ async fn open(args: &Connect) -> anyhow::Result<(Host, Connection)> {
     let settings = match &args.settings {
         None => json!({}),
         Some(file) => {
-            let text = std::fs::read_to_string(file)
-                .with_context(|| format!("settings {}", file.display()))?;
-            serde_json::from_str(&text)
-                .with_context(|| format!("settings {} are not JSON", file.display()))?
+            let text = std::fs::read_to_string(file);
+            let text = text.with_context(|| file.display().to_string())?;
+            serde_json::from_str(&text).map_err(|error| not_json(file, error))?
         }
     };
     let mut credentials = (args.credentials.iter())
@@ -192,9 +200,9 @@ async fn open(args: &Connect) -> anyhow::Result<(Host, Connection)> {
     };
     match host.connect(connector, spec) {
         Ok(connection) => Ok((host, connection)),
-        Err(error @ ConnectError::MissingCredential(_)) => anyhow::bail!(
-            "{error}; give it with --credential or store it with `tenon credential set`"
-        ),
+        Err(ConnectError::MissingCredential(names)) => {
+            anyhow::bail!(refusal("server.give-credential").arg("names", names.join(" / ")))
+        }
         Err(error) => Err(error.into()),
     }
 }
@@ -218,8 +226,9 @@ fn home(data: &Path, tenant: &TenantId, given: &args::Home) -> anyhow::Result<te
     if let Some(known) = known {
         if let Some((flag, _)) = flags.iter().find(|(_, given)| given.is_some()) {
             anyhow::bail!(
-                "the server's tenant {tenant} has its own time zone, language and currency: leave \
-                 {flag} out, or change the tenant"
+                refusal("server.place-of-tenant")
+                    .arg("tenant", tenant)
+                    .arg("flag", flag)
             );
         }
         return Ok(known.place());

@@ -5,7 +5,6 @@ use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 
-use anyhow::Context as _;
 use jiff::Timestamp;
 use tokio::net::TcpListener;
 
@@ -13,15 +12,16 @@ use super::args::SecretSource;
 use super::{Exit, args, door, site, stop_signal};
 use crate::control::{Failure, tokens};
 use crate::service::{Service, ServiceOptions};
+use crate::told::refusal;
 use crate::versions::SignaturePolicy;
 use crate::{backup, console, listener, router, serve};
 
 pub async fn run(args: args::Serve) -> anyhow::Result<Exit> {
     let _lock = door::lock_out(&args.data)?;
     backup::refuse_unfinished(&args.data)?;
-    let socket = TcpListener::bind(args.listen)
-        .await
-        .with_context(|| format!("cannot listen on {}", args.listen))?;
+    let socket = TcpListener::bind(args.listen).await.map_err(|error| {
+        (refusal("server.cannot-listen").arg("address", args.listen)).because(error)
+    })?;
     let address = socket.local_addr()?;
     let service = open(&args, address).await?;
     let _sign = door::put_up(&args.data, address, service.open_door())?;
@@ -94,12 +94,13 @@ async fn first_token(
     {
         return Ok(None);
     }
-    let text = source.text("the first token")?;
+    if source.is_open_to_others() {
+        tracing::warn!("other users of this machine can read the file of the first token");
+    }
+    let text = source.text("--first-token")?;
     anyhow::ensure!(
         tokens::hash(&text).is_some(),
-        "the first token is not `{}` and 43 letters, digits, `-` and `_`, such as `tenon token create` \
-         makes",
-        tokens::PREFIX
+        refusal("server.first-token-form").arg("prefix", tokens::PREFIX)
     );
     (control)
         .write(move |db| {

@@ -11,6 +11,7 @@ use tenon_host::{Compiler, CompilerProcess, Connector, Host, HostOptions};
 use super::args::COMPILE_COMPONENT;
 use crate::control::{Control, tenants};
 use crate::spending::Spending;
+use crate::told::refusal;
 
 /// Variable that names the folder of built components.
 const COMPONENTS: &str = "TENON_COMPONENTS";
@@ -37,9 +38,18 @@ pub fn erp_of(data: &Path, tenant: &TenantId) -> anyhow::Result<EmbeddedErp> {
     Ok(erp)
 }
 
+/// Whether a server knows a tenant, by what can be read.
+pub fn knows(data: &Path, tenant: &TenantId) -> anyhow::Result<bool> {
+    Ok(match Control::open_to_read(data)? {
+        Some(mut control) => control.alone(|db| Ok(tenants::get(db, tenant)?))?.is_some(),
+        None => false,
+    })
+}
+
 /// This program again, as a child that only compiles.
 pub fn compiler() -> anyhow::Result<Compiler> {
-    let program = std::env::current_exe().context("cannot find the program `tenon` itself")?;
+    let program = std::env::current_exe();
+    let program = program.map_err(|error| refusal("server.no-program").because(error))?;
     Ok(Compiler::Child(CompilerProcess {
         arguments: vec![COMPILE_COMPONENT.into()],
         ..CompilerProcess::new(program)
@@ -48,8 +58,10 @@ pub fn compiler() -> anyhow::Result<Compiler> {
 
 /// The embedded ERP of a data folder.
 pub fn erp(data: &Path) -> anyhow::Result<EmbeddedErp> {
-    EmbeddedErp::open(data)
-        .with_context(|| format!("cannot use the data folder {}", data.display()))
+    let erp = EmbeddedErp::open(data).map_err(|error| {
+        (refusal("server.folder-unusable").arg("data", data.display())).because(error)
+    });
+    Ok(erp?)
 }
 
 /// Finds and installs a connector.
@@ -62,14 +74,16 @@ pub async fn install(
         Some(file) => file.to_owned(),
         None => find(name)?,
     };
-    let wasm = std::fs::read(&file).with_context(|| format!("component {}", file.display()))?;
-    let connector =
-        (host.install(&wasm).await).with_context(|| format!("component {}", file.display()))?;
+    let place = || file.display().to_string();
+    let wasm = std::fs::read(&file).with_context(place)?;
+    let connector = (host.install(&wasm).await).with_context(place)?;
     let found = &connector.manifest.name;
     anyhow::ensure!(
         found == name,
-        "component {} is the connector `{found}`, not `{name}`",
-        file.display()
+        refusal("server.other-connector-file")
+            .arg("file", file.display())
+            .arg("found", found)
+            .arg("wanted", name)
     );
     Ok(connector)
 }
@@ -79,9 +93,9 @@ fn find(name: &str) -> anyhow::Result<PathBuf> {
     let file = folder.join("connectors").join(format!("{name}.wasm"));
     anyhow::ensure!(
         file.is_file(),
-        "no connector `{name}`: there is no {}; name the component with --component or its folder \
-         with {COMPONENTS}",
-        file.display()
+        refusal("server.no-connector-file")
+            .arg("name", name)
+            .arg("file", file.display())
     );
     Ok(file)
 }

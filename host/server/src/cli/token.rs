@@ -1,15 +1,16 @@
 //! `tenon token`: tokens of the HTTP API, by who has the data folder.
 
-use anyhow::Context as _;
 use comfy_table::{Table, presets};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use tenon_host::ids::TenantId;
 
 use super::args::{CreateToken, ListTokens, RevokeToken, Token};
-use super::{Exit, say};
+use super::{Exit, no_server_yet, say};
 use crate::control::tokens::{self, NewToken, Scope};
 use crate::control::{Control, audit, tenants};
+use crate::service::{Error, What};
+use crate::told::refusal;
 
 /// Who the audit says it was.
 const ACTOR: &str = "command line";
@@ -38,13 +39,12 @@ fn create(args: CreateToken) -> anyhow::Result<Exit> {
     };
     anyhow::ensure!(
         new.tenant.is_none() || args.scope != Scope::Platform,
-        "a token of a tenant cannot have the scope `platform`; leave out --tenant, or give manage, \
-         operate or read"
+        refusal("server.token-scope")
     );
     let issued = Control::open(&args.data)?.alone(|db| {
         if let Some(tenant) = &new.tenant {
             let known = tenants::get(db, tenant)?;
-            known.with_context(|| format!("there is no tenant `{tenant}`"))?;
+            known.ok_or_else(|| Error::not_found(What::Tenant, tenant))?;
         }
         let issued = tokens::issue(db, &new, now)?;
         audit::note(db, &tokens::note(ACTOR, "token.create", &issued.token), now)?;
@@ -61,12 +61,8 @@ fn create(args: CreateToken) -> anyhow::Result<Exit> {
 }
 
 fn list(args: &ListTokens) -> anyhow::Result<Exit> {
-    let Some(mut control) = Control::open_existing(&args.data)? else {
-        anyhow::bail!(
-            "no server ever worked on the data folder {}",
-            args.data.display()
-        );
-    };
+    let control = Control::open_to_read(&args.data)?;
+    let mut control = control.ok_or_else(|| no_server_yet(&args.data))?;
     let mut all = Vec::new();
     control.alone(|db| {
         loop {
@@ -124,20 +120,19 @@ fn list(args: &ListTokens) -> anyhow::Result<Exit> {
 
 fn revoke(args: &RevokeToken) -> anyhow::Result<Exit> {
     let now = Timestamp::now();
-    let unknown = || {
-        format!(
-            "there is no token `{}`; `tenon token list` shows them",
-            args.id
-        )
-    };
-    let mut control = Control::open_existing(&args.data)?.with_context(unknown)?;
+    let unknown = || refusal("server.no-token").arg("id", &args.id);
+    let mut control = Control::open_existing(&args.data)?.ok_or_else(unknown)?;
     control.alone(|db| {
         anyhow::ensure!(
             !tokens::is_last_of_platform(db, &args.id, now)?,
-            "it is the last token of the platform; make another one first, with `tenon token create`"
+            refusal("server.last-token")
         );
-        let removed = tokens::remove(db, &args.id)?.with_context(unknown)?;
-        Ok(audit::note(db, &tokens::note(ACTOR, "token.delete", &removed), now)?)
+        let removed = tokens::remove(db, &args.id)?.ok_or_else(unknown)?;
+        Ok(audit::note(
+            db,
+            &tokens::note(ACTOR, "token.delete", &removed),
+            now,
+        )?)
     })?;
     Ok(Exit::Done)
 }

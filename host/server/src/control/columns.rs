@@ -51,7 +51,7 @@ pub fn word<T: DeserializeOwned>(row: &Row<'_>, column: &str) -> rusqlite::Resul
 }
 
 /// The text of an object or a list.
-pub fn to_json(value: &impl Serialize) -> rusqlite::Result<String> {
+pub fn to_json(value: &(impl Serialize + ?Sized)) -> rusqlite::Result<String> {
     serde_json::to_string(value)
         .map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))
 }

@@ -305,6 +305,35 @@ pub fn that_are_on(db: &Connection) -> rusqlite::Result<Vec<(TenantId, Connectio
         .collect()
 }
 
+/// Pauses all connections of a tenant that are on; answers with which those are.
+pub fn pause_all(
+    db: &Connection,
+    tenant: &TenantId,
+    reason: &Told,
+) -> rusqlite::Result<Vec<ConnectionId>> {
+    let sql = "UPDATE connections SET state = 'paused', paused_reason = ?2, paused_why = ?3
+               WHERE tenant = ?1 AND state = 'on' RETURNING id";
+    db.prepare(sql)?
+        .query_map(
+            params![tenant.as_str(), reason.text, reason.why_json()?],
+            |row| columns::parsed(row, "id"),
+        )?
+        .collect()
+}
+
+/// The connections that are paused for one of these reasons.
+pub fn paused_for(
+    db: &Connection,
+    codes: &[&str],
+) -> rusqlite::Result<Vec<(TenantId, ConnectionId)>> {
+    let sql = "SELECT tenant, id FROM connections
+               WHERE state = 'paused'
+                   AND paused_why ->> 'code' IN (SELECT value FROM json_each(?1))";
+    db.prepare(sql)?
+        .query_map([columns::to_json(codes)?], names)?
+        .collect()
+}
+
 /// The connections whose state was being brought to another version when a process died.
 pub fn with_fallback(db: &Connection) -> rusqlite::Result<Vec<Stored>> {
     db.prepare("SELECT * FROM connections WHERE fallback IS NOT NULL")?

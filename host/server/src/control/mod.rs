@@ -38,6 +38,8 @@ use schema::MIGRATIONS;
 pub use shared::{Failure, SharedControl, Uses};
 use tenon_erp::sqlite_file::{self, Unsound, log_ahead, make_private};
 
+use crate::told::refusal;
+
 /// Its name in the data folder.
 pub(crate) const FILE: &str = "control.sqlite";
 
@@ -53,8 +55,10 @@ pub struct Control {
 impl Control {
     /// Opens the database of a data folder; makes both when they are not there.
     pub fn open(data: &Path) -> anyhow::Result<Control> {
-        make_folder(data)
-            .with_context(|| format!("cannot use the data folder {}", data.display()))?;
+        make_folder(data).map_err(|error| {
+            let why = refusal("server.folder-unusable").arg("data", data.display());
+            why.because(error)
+        })?;
         let path = data.join(FILE);
         let db = connect(&path).with_context(|| path.display().to_string())?;
         Ok(Control { path, db })
@@ -81,10 +85,7 @@ impl Control {
         match MIGRATIONS.pending_migrations(&db).with_context(place)? {
             0 => Ok(Some(Control { path, db })),
             waiting if waiting < 0 => Err(newer()).with_context(place),
-            _ => Err(anyhow::anyhow!(
-                "an older version of this program wrote it; open it once where it can be written"
-            ))
-            .with_context(place),
+            _ => Err(refusal("server.file-older")).with_context(place),
         }
     }
 
@@ -153,7 +154,7 @@ fn connect(path: &Path) -> anyhow::Result<Connection> {
 }
 
 fn newer() -> anyhow::Error {
-    anyhow::anyhow!("a newer version of this program wrote it; update this one")
+    refusal("server.file-newer").into()
 }
 
 /// Makes a folder for its owner alone, unless it is there.

@@ -125,7 +125,7 @@ impl Service {
             match self.maintenance().await {
                 Ok(all) => {
                     if all != known {
-                        if let Err(error) = self.queue().resumed(Timestamp::now()).await {
+                        if let Err(error) = self.queue().resumed(self.now()).await {
                             tracing::error!("what is held for maintenance: {error}");
                         } else {
                             known = all;

@@ -307,6 +307,7 @@ impl Service {
         if let Err(error) = self.check_key().await {
             tracing::error!("{error}");
         }
+        self.look_at_all_records().await?;
         self.queue().recover(Leases::All, self.now()).await?;
         self.end_broken_upgrades().await
     }

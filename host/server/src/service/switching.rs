@@ -50,6 +50,7 @@ impl Service {
         if self.stored(tenant, connection).await?.state == State::On {
             return Ok(());
         }
+        self.look_at_records(tenant).await?;
         let alone = self.occupy(tenant, connection).await?;
         let mut seen = self.settled(&alone, tenant, connection).await?;
         let first = seen.state == State::Off;

@@ -3,7 +3,7 @@
 use std::sync::{MutexGuard, PoisonError};
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::{SignedDuration, Timestamp, Unit};
 use tenon_host::ids::{ConnectionId, TenantId};
 use tenon_host::model::Fault;
 
@@ -36,9 +36,8 @@ impl Service {
         let away = last.map_or(SignedDuration::ZERO, |last| self.now().duration_since(last));
         if away.is_negative() {
             tracing::warn!(
-                "the clock shows {:#} less than when a server was last at work here; what waits \
-                 is moved by that",
-                away.abs()
+                "the clock is {} since a server was last at work here; what waits is moved by that",
+                way(away)
             );
             self.move_moments(away, None).await?;
         } else if away > LONG {
@@ -53,7 +52,10 @@ impl Service {
         let Some(by) = clock.ahead() else {
             return self.keep_alive().await;
         };
-        tracing::warn!("the clock of this machine was set by {by:#}; what waits is moved by that");
+        tracing::warn!(
+            "the clock of this machine was set {}; what waits is moved by that",
+            way(by)
+        );
         clock.follow(by);
         if let Err(error) = self.move_moments(by, Some(self.now())).await {
             // It is tried again.
@@ -158,5 +160,28 @@ impl Service {
 
     fn doubted(&self) -> MutexGuard<'_, Option<Duration>> {
         (self.0.doubted.lock()).unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// How a clock was set, for people.
+fn way(by: SignedDuration) -> String {
+    let way = match by.is_negative() {
+        true => "back",
+        false => "forward",
+    };
+    let whole = by.abs().round(Unit::Second).unwrap_or(by.abs());
+    format!("{way} by {whole:#}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn how_the_clock_was_set_is_told_in_seconds() {
+        let day = SignedDuration::new(86_399, 999_999_123);
+        assert_eq!("forward by 24h", way(day));
+        assert_eq!("back by 24h", way(-day));
+        assert_eq!("back by 1m 5s", way(SignedDuration::from_secs(-65)));
     }
 }

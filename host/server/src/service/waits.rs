@@ -4,8 +4,10 @@ use std::sync::atomic::Ordering;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use serde::Serialize;
 use tenon_host::ids::{ConnectionId, TenantId};
 use tenon_host::reason::Reason;
+use utoipa::ToSchema;
 
 use super::{Completeness, Error, Service};
 use crate::control::connections::State;
@@ -19,32 +21,33 @@ use crate::told::Told;
 const MOST: u32 = 100;
 
 /// What something waits for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = WaitsFor)]
 pub enum For {
-    /// Nothing: it runs.
+    /// Nothing: it is running.
     Nothing,
     /// A place among the runs of the server.
     Place,
     /// Room in the request budget.
     Budget,
-    /// The hours of exchange.
+    /// The connection's hours of exchange.
     Window,
-    /// The counterpart: an answer, or the time before which it takes no requests.
+    /// The counterpart: its answer, or the time before which it takes no requests.
     Counterpart,
-    /// Another run, or something that people do with the connection: one thing at a time is done with
-    /// it.
+    /// Another run of the connection, or something that people do with it.
     Lease,
-    /// An admin: the connection is paused.
+    /// Somebody who switches the connection on: it is paused.
     Paused,
-    /// An admin: the connection is switched off.
+    /// Somebody who switches the connection on: it is off.
     Off,
     /// The end of a maintenance.
     Maintenance,
     /// The next attempt after one that failed.
     Retry,
-    /// The time for which it was asked.
+    /// The time for which it was requested.
     Time,
-    /// An admin: it was given up.
+    /// Somebody who retries it: it was given up.
     Dead,
 }
 
@@ -65,6 +68,8 @@ pub struct Wait {
     pub until: Option<Timestamp>,
     /// For people.
     pub text: Reason,
+    /// Why the connection is paused, which the text leaves out.
+    pub because: Option<Told>,
 }
 
 /// What decides it.
@@ -105,6 +110,7 @@ impl Facts {
             since: Some(request.due_at),
             until,
             text,
+            because: (self.paused.clone()).filter(|_| waits_for == For::Paused),
         }
     }
 
@@ -132,9 +138,8 @@ impl Facts {
                 reason.arg("note", &maintenance.note),
             );
         }
-        if let Some(told) = &self.paused {
-            let reason = Reason::new("server.waits.paused").arg("reason", told);
-            return (For::Paused, None, reason);
+        if self.paused.is_some() {
+            return (For::Paused, None, Reason::new("server.waits.paused"));
         }
         if self.off {
             return (For::Off, None, Reason::new("server.waits.off"));
@@ -203,7 +208,7 @@ impl Service {
                 ))
             })
             .await?;
-        let now = Timestamp::now();
+        let now = self.now();
         let (silent, free_at) = match self.open_stored(&stored, Completeness::Begun).await {
             Ok(opened) => {
                 let budgets = self.host().budgets(&opened).into_iter();
@@ -240,6 +245,7 @@ impl Service {
                     since: None,
                     until,
                     text,
+                    because: None,
                 });
             }
         }

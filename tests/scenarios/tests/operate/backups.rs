@@ -131,17 +131,19 @@ async fn a_tenant_without_its_file_is_refused_alone_until_its_file_is_put_back()
             true => fs::write(&file, "").expect("a file"),
         }
         server.resume();
-        if emptied {
-            let enable = format!("{LEDGER}/enable");
-            server.try_api("POST", &enable, Value::Null).await;
-        }
-        for (connection, entry) in [(LEDGER, "2"), (OTHER, "2")] {
-            add(&server, connection, entry).await;
-        }
-        let jobs = format!("{LEDGER}/jobs/tell/run");
-        server.try_api("POST", &jobs, json!({})).await;
-        let why = paused(&server, LEDGER).await;
+        // Before anything of it has run.
+        let seen = server.get(LEDGER).await;
+        assert_eq!("paused", seen["state"]);
+        let why = seen["paused_reason"].as_str().expect("a reason");
         assert!(why.contains("missing or empty"), "{why}");
+        let enable = format!("{LEDGER}/enable");
+        let refused = server.try_api("POST", &enable, Value::Null).await;
+        assert_eq!(422, refused.status, "{refused:?}");
+        assert_eq!("platform.file-lost", refused.body["why"]["code"]);
+        assert!(server.log().contains("shop.sqlite"), "{}", server.log());
+        let records = server.tenon(&["records", "orders", "--tenant", "shop"]);
+        assert!(said(&records).contains("missing or empty"), "{records:?}");
+        add(&server, OTHER, "2").await;
         assert_eq!("on", idle(&server, OTHER).await["state"]);
         server.terminate();
         assert_eq!(emptied, file.exists());
@@ -149,21 +151,37 @@ async fn a_tenant_without_its_file_is_refused_alone_until_its_file_is_put_back()
     let restored = server.tenon(&["restore", "--from", text(&backup), "--tenant", "shop"]);
     assert!(restored.status.success(), "{restored:?}");
     server.resume();
-    server.post(&format!("{LEDGER}/enable"), Value::Null).await;
+    // What was paused for that alone goes on by itself.
+    assert_eq!("on", idle(&server, LEDGER).await["state"]);
+    add(&server, LEDGER, "3").await;
+    idle(&server, LEDGER).await;
     let (_, found) = entries(&server, LEDGER).await;
     assert!(found.contains(&"1".to_owned()), "{found:?}");
+    assert!(found.contains(&"3".to_owned()), "{found:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_damaged_file_pauses_its_tenant_alone_and_is_left_out_of_a_backup_by_its_name() {
     let mut server = two_tenants().await;
+    let file = server.folder().join("tenants/shop.sqlite");
     server.terminate();
-    fs::write(server.folder().join("tenants/shop.sqlite"), [b'x'; 8192]).expect("a file");
-    server.resume();
-    let tell = format!("{LEDGER}/jobs/tell/run");
-    server.post(&tell, json!({})).await;
-    let why = paused(&server, LEDGER).await;
-    assert!(why.contains("damaged"), "{why}");
+    let whole = fs::read(&file).expect("a file");
+    let mut spoiled = whole.clone();
+    spoiled[8192..].fill(b'x');
+    // One that opens, so that only a run finds out; then one that does not.
+    for (bytes, runs) in [(spoiled, true), (vec![b'x'; 8192], false)] {
+        fs::write(&file, bytes).expect("a file");
+        server.resume();
+        if runs && server.get(LEDGER).await["state"] == "on" {
+            let tell = format!("{LEDGER}/jobs/tell/run");
+            server.post(&tell, json!({})).await;
+        }
+        let why = paused(&server, LEDGER).await;
+        assert!(why.contains("damaged"), "{why}");
+        if runs {
+            server.terminate();
+        }
+    }
     add(&server, OTHER, "2").await;
     assert_eq!("on", idle(&server, OTHER).await["state"]);
     let records = server.try_api("GET", "/tenants/shop/records/orders", Value::Null);

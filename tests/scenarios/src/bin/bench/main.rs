@@ -33,6 +33,10 @@ use wait4::Wait4 as _;
 
 use crate::native::NativeWorld;
 
+/// That of the program `tenon`, whose work this measures.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const KEY: &str = "simulated-keycrm-key";
 const ORDERS: usize = 5_000;
 const ROUNDS: usize = 5;

@@ -45,6 +45,9 @@ const SWAPPED: usize = 10;
 /// Runs that are asked for meanwhile, one after the other.
 const ASKED: usize = 500;
 
+/// For a platform that sets up thousands of connections at once.
+const EAGER: &[&str] = &["--requests-per-token", "100000"];
+
 /// After that long without work the memory is what the server keeps.
 const QUIET: Duration = Duration::from_secs(2);
 /// Between two looks at what goes on.
@@ -171,7 +174,7 @@ async fn under_way(server: &Server) -> Result<usize> {
 
 /// What ten thousand connections cost when they are made, when they run and when they do nothing.
 async fn connections() -> Result<Vec<Figure>> {
-    let server = Arc::new(Server::start(&[]));
+    let server = Arc::new(Server::start(EAGER));
     server.install(ledger("1_0")).await;
     for number in 0..TENANTS {
         server.tenant(&tenant(number)).await;

@@ -183,7 +183,8 @@ function Credential({ base, credential, found, may, again }) {
     await remove(place);
     again();
   };
-  const state = found ? t("access.stored", { time: moment(found.changed_at) }) : t("access.absent");
+  const stored = found && t("access.stored", { time: moment(found.changed_at) });
+  const state = !found ? t("access.absent") : found.again ? t("access.again") : stored;
   if (!may.manage) return html`<p><strong>${title}</strong> ${state}</p>`;
   return html`<div class="credential"><${Form} on=${save} submit=${found ? t("access.replace") : t("save")} done=${t("access.saved")}
     actions=${found && html`<${Asks} kind="quiet" label=${t("remove")} question=${t("access.remove_question", { name: title })} on=${drop} done=${t("removed")} />`}>
