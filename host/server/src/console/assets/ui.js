@@ -469,6 +469,12 @@ export function TextField({ label, hint, path, required, value, on, type = "text
     html`<input ...${attributes} type=${type} value=${value ?? ""} onInput=${(event) => on(event.target.value)} ...${rest} />`}<//>`;
 }
 
+/** A whole number; an empty field is none. What is no number goes on as it is, for the API to refuse. */
+export function NumberField({ on, ...rest }) {
+  const give = (text) => on(text.trim() === "" ? undefined : Number.isFinite(Number(text)) ? Number(text) : text);
+  return html`<${TextField} inputmode="numeric" on=${give} ...${rest} />`;
+}
+
 export function AreaField({ label, hint, path, value, on, rows = 3 }) {
   return html`<${Labelled} ...${{ label, hint, path }}>${(attributes) =>
     html`<textarea ...${attributes} rows=${rows} spellcheck="false" value=${value} onInput=${(event) => on(event.target.value)}></textarea>`}<//>`;

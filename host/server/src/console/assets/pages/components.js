@@ -2,7 +2,7 @@
 
 import { useEffect, useId, useRef, useState } from "preact/hooks";
 
-import { at, get, getAll, post, remove } from "../api.js";
+import { at, get, getAll, post, put, remove } from "../api.js";
 import { moment, own, setTimeZone, size, t } from "../i18n.js";
 import { go, link } from "../route.js";
 import { Act, Answer, AreaField, Asks, asProblem, Badge, Facts, Filters, Form, html, List, Opens, Page, ProblemNote, Section, SelectField, TextField, useAnswer } from "../ui.js";
@@ -71,7 +71,8 @@ function Shown({ version, may }) {
       ]} />
       <details><summary>${t("components.imports")}</summary><ul class="plain">${version.imports.map((name) => html`<li><code>${name}</code></li>`)}</ul></details>
     <//>
-    ${may.platform && html`<${Upgrade} version=${version} />
+    ${may.platform && html`<${Hosts} connector=${version.connector} />
+    <${Upgrade} version=${version} />
     <${Section} title=${t("components.remove")} lead=${t("components.remove_lead")}>
       <${Asks} kind="danger" label=${t("components.remove")} question=${t("components.remove_question", { version: version.version })} done=${t("removed")}
         on=${async () => {
@@ -79,6 +80,26 @@ function Shown({ version, may }) {
           go("#/components");
         }} />
     <//>`}`;
+}
+
+/** Where the connections of a connector may go, whatever their settings say. */
+function Hosts({ connector }) {
+  const found = useAnswer(async () => (await getAll("/connectors")).find((one) => one.name === connector)?.hosts ?? [], connector);
+  return html`<${Section} title=${t("components.hosts")} lead=${t("components.hosts_lead")}>
+    <${Answer} of=${found}>${(hosts) => html`<${HostsForm} connector=${connector} hosts=${hosts} again=${found.again} />`}<//>
+  <//>`;
+}
+
+function HostsForm({ connector, hosts, again }) {
+  const [value, setValue] = useState(hosts.join("\n"));
+  const save = async () => {
+    const lines = value.split("\n").map((line) => line.trim()).filter(Boolean);
+    await put(at`/connectors/${connector}/hosts`, { hosts: lines.length > 0 ? lines : null });
+    again();
+  };
+  return html`<${Form} on=${save} submit=${t("save")} done=${t("saved")}>
+    <${AreaField} label=${t("components.hosts_allowed")} hint=${t("components.hosts_hint")} path="/hosts" value=${value} on=${setValue} />
+  <//>`;
 }
 
 /** Connections that one request moves: few enough that its answer does not keep anybody waiting. */

@@ -3,7 +3,7 @@ import { useState } from "preact/hooks";
 import { at, get, patch, post, remove } from "../api.js";
 import { LANGUAGES, moment, setTimeZone, t, timeZone } from "../i18n.js";
 import { go, link } from "../route.js";
-import { Answer, Asks, Filters, Form, html, List, Opens, Page, SearchField, Section, SelectField, TextField, useAnswer } from "../ui.js";
+import { Answer, Asks, Filters, Form, html, List, NumberField, Opens, Page, SearchField, Section, SelectField, TextField, useAnswer } from "../ui.js";
 
 const ZONES = Intl.supportedValuesOf ? Intl.supportedValuesOf("timeZone") : ["UTC"];
 
@@ -42,7 +42,9 @@ function TenantFields({ value, on, fixed }) {
     <${SelectField} label=${t("language")} path="/language" value=${value.language} on=${set("language")}
       options=${Object.entries(LANGUAGES).map(([code, label]) => ({ value: code, label }))} />
     <${SelectField} label=${t("currency")} hint=${t("currency.hint")} path="/currency" value=${value.currency} on=${set("currency")}
-      options=${[...new Set([value.currency, ...CURRENCIES])].map((code) => ({ value: code, label: code }))} />`;
+      options=${[...new Set([value.currency, ...CURRENCIES])].map((code) => ({ value: code, label: code }))} />
+    ${fixed && html`<${NumberField} label=${t("tenants.keep_days")} hint=${t("tenants.keep_days_hint")} path="/keep_days" value=${value.keep_days} on=${set("keep_days")} />
+    <${NumberField} label=${t("tenants.keep_log_lines")} hint=${t("tenants.keep_log_lines_hint")} path="/keep_log_lines" value=${value.keep_log_lines} on=${set("keep_log_lines")} />`}`;
 }
 
 function AddTenant({ close }) {
@@ -67,8 +69,8 @@ const ShowTenant = ({ tenant }) => html`<${Section} title=${tenant.name}><p>${te
 function ChangeTenant({ tenant, again }) {
   const [value, setValue] = useState(tenant);
   const save = async () => {
-    const { name, time_zone, language, currency } = value;
-    await patch(at`/tenants/${tenant.id}`, { name, time_zone, language, currency });
+    const { name, time_zone, language, currency, keep_days, keep_log_lines } = value;
+    await patch(at`/tenants/${tenant.id}`, { name, time_zone, language, currency, keep_days, keep_log_lines });
     again();
   };
   const drop = async () => {
