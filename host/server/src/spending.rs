@@ -214,4 +214,17 @@ mod tests {
         assert!(last > over);
         assert_eq!((vec![fresh], last), behind(&ledger, "a", 0));
     }
+
+    #[test]
+    fn a_damaged_file_keeps_nobody_waiting() {
+        let folder = tempfile::tempdir().unwrap();
+        drop(Spending::open(folder.path()).unwrap());
+        let file = folder.path().join(FILE);
+        let whole = std::fs::read(&file).unwrap();
+        for damaged in [b"no database".to_vec(), whole[..whole.len() / 2].to_vec()] {
+            std::fs::write(&file, damaged).unwrap();
+            let ledger = Spending::open(folder.path()).unwrap();
+            assert_eq!((vec![], 0), behind(&ledger, "a", 0));
+        }
+    }
 }
