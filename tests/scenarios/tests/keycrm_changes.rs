@@ -552,6 +552,47 @@ fn the_account_stands_on_an_order_before_any_payment_and_leaves_with_the_last() 
 }
 
 #[test]
+fn the_organization_and_the_warehouse_of_an_order_are_those_of_its_author() {
+    let (mut account, buyer) = with_buyer();
+    let olena = account.add_user("Олена", "Г");
+    let own = account.add_order(cup(buyer).manager(olena));
+    let other = account.add_order(cup(buyer));
+    let sim = crm(account);
+    let shop = shop(&sim);
+    shop.load(
+        "organizations",
+        json!([{ "key": "main", "name": "ФОП Коваль" }]),
+    );
+    shop.load("warehouses", json!([{ "key": "kyiv", "name": "Київ" }]));
+    shop.load(
+        "users",
+        json!([
+            { "key": "bot", "name": "Обмін", "organization": "main" },
+            { "key": "olena", "name": "Олена", "organization": "main", "warehouse": "kyiv" },
+        ]),
+    );
+    let users = json!({ "author": "bot", "users": { olena.to_string(): "olena" } });
+    let run = shop.run("orders", year_with(users.clone()));
+    assert_eq!((2, 0, 0, 0), run.counts(), "{:?}", run.report);
+    for (number, author, warehouse) in [(own, "olena", json!("kyiv")), (other, "bot", json!(null))]
+    {
+        let order = shop.order(number);
+        assert_eq!(author, order["author"]);
+        assert_eq!("main", order["organization"]);
+        assert_eq!(warehouse, order["warehouse"]);
+    }
+
+    // Other defaults are for all orders, as if they had been so from the beginning.
+    shop.load(
+        "users",
+        json!([{ "key": "bot", "name": "Обмін", "organization": "main", "warehouse": "kyiv" }]),
+    );
+    let run = shop.run("orders", year_with(users));
+    assert_eq!((0, 1, 1, 0), run.counts(), "{:?}", run.report);
+    assert_eq!("kyiv", shop.order(other)["warehouse"]);
+}
+
+#[test]
 fn charges_are_named_in_the_language_of_the_tenant() {
     for (language, wrap) in [
         ("uk", "Подарункова упаковка"),
