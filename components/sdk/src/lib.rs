@@ -12,8 +12,8 @@
 //! - [`reason`]: what people are told, in their language; [`texts`]: where the words stand;
 //! - [`settings`], [`state`], [`manifest`] and the log macros;
 //! - [`brake`]: asks before much is removed that seems to be gone;
-//! - [`import`]: the steps that every importing job is composed of; [`rejected`]: what it could not
-//!   take, to be tried again.
+//! - [`flow`]: how records go from one side to the other; [`import`]: the steps that every importing
+//!   job is composed of; [`rejected`]: what it could not take, to be tried again.
 //!
 //! A connector implements [`Connector`] and says `tenon_sdk::export!(ItsType);` once.
 //!
@@ -25,6 +25,7 @@ mod connector;
 #[doc(hidden)]
 pub mod contract;
 pub mod decimal;
+pub mod flow;
 pub mod http;
 pub mod identity;
 pub mod import;
