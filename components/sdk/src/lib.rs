@@ -25,6 +25,7 @@ mod connector;
 #[doc(hidden)]
 pub mod contract;
 pub mod decimal;
+pub mod declare;
 pub mod http;
 pub mod identity;
 pub mod import;
@@ -47,4 +48,9 @@ pub mod texts;
 pub mod time;
 
 pub use connector::{Connector, unknown_job, unknown_option};
+pub use declare::{Call, Settings};
 pub use seam::{erp, runtime};
+pub use tenon_sdk_macros::{Settings, connector, record};
+
+// What the macros write names this crate, here as anywhere.
+extern crate self as tenon_sdk;
