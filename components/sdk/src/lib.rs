@@ -12,6 +12,7 @@
 //! - [`reason`]: what people are told, in their language; [`texts`]: where the words stand;
 //! - [`settings`], [`state`], [`manifest`] and the log macros;
 //! - [`brake`]: asks before much is removed that seems to be gone;
+//! - [`declare`]: settings, manifest and records by macros; `testing`: a host for tests;
 //! - [`import`]: the steps that every importing job is composed of; [`rejected`]: what it could not
 //!   take, to be tried again.
 //!
@@ -43,6 +44,8 @@ pub mod rejected;
 mod seam;
 pub mod settings;
 pub mod state;
+#[cfg(all(feature = "testing", not(target_family = "wasm")))]
+pub mod testing;
 pub mod text;
 pub mod texts;
 pub mod time;

@@ -3,6 +3,8 @@
 mod connector;
 mod record;
 mod settings;
+#[cfg(test)]
+mod tests;
 mod words;
 
 use proc_macro::TokenStream;

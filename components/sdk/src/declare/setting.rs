@@ -255,33 +255,53 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for Given<T> {
     }
 
     fn visit_bool<E: Error>(self, flag: bool) -> Result<Option<T>, E> {
-        T::deserialize(flag.into_deserializer()).map(Some)
+        T::deserialize(Present(flag.into_deserializer())).map(Some)
     }
 
     fn visit_i64<E: Error>(self, number: i64) -> Result<Option<T>, E> {
-        T::deserialize(number.into_deserializer()).map(Some)
+        T::deserialize(Present(number.into_deserializer())).map(Some)
     }
 
     fn visit_u64<E: Error>(self, number: u64) -> Result<Option<T>, E> {
-        T::deserialize(number.into_deserializer()).map(Some)
+        T::deserialize(Present(number.into_deserializer())).map(Some)
     }
 
     fn visit_f64<E: Error>(self, number: f64) -> Result<Option<T>, E> {
-        T::deserialize(number.into_deserializer()).map(Some)
+        T::deserialize(Present(number.into_deserializer())).map(Some)
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<Option<T>, E> {
         if text.is_empty() {
             return Ok(None);
         }
-        T::deserialize(text.into_deserializer()).map(Some)
+        T::deserialize(Present(text.into_deserializer())).map(Some)
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<Option<T>, A::Error> {
-        T::deserialize(SeqAccessDeserializer::new(list)).map(Some)
+        T::deserialize(Present(SeqAccessDeserializer::new(list))).map(Some)
     }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Option<T>, A::Error> {
-        T::deserialize(MapAccessDeserializer::new(map)).map(Some)
+        T::deserialize(Present(MapAccessDeserializer::new(map))).map(Some)
+    }
+}
+
+/// A value that is there, also for a type that could be none.
+struct Present<D>(D);
+
+impl<'de, D: Deserializer<'de>> Deserializer<'de> for Present<D> {
+    type Error = D::Error;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
+        self.0.deserialize_any(visitor)
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
+        visitor.visit_some(self.0)
+    }
+
+    serde::forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit
+        unit_struct newtype_struct seq tuple tuple_struct map struct enum identifier ignored_any
     }
 }
