@@ -258,7 +258,10 @@ impl Call<'_> {
     pub fn send(self) -> Result<Answer, Error> {
         let place = self.place();
         let outcome = exchange(self.request);
-        let response = judge(&place, self.api, outcome)?;
+        let mut response = judge(&place, self.api, outcome)?;
+        if header(&response, "content-type").is_some_and(|kind| kind.contains("json")) {
+            mend(&mut response.body);
+        }
         Ok(Answer { place, response })
     }
 
@@ -343,6 +346,44 @@ fn header<'a>(response: &'a Response, name: &str) -> Option<&'a str> {
         .iter()
         .find(|(known, _)| known == name)
         .map(|(_, value)| value.as_str())
+}
+
+/// Puts the mark for an unknown letter in place of what is no letter and would make all of an answer
+/// unreadable: half of an emoji that a counterpart has cut in two, and bytes that are no UTF-8.
+fn mend(body: &mut Vec<u8>) {
+    let text = String::from_utf8_lossy(body);
+    let halves = halves(&text);
+    if let Cow::Owned(mended) = text {
+        *body = mended.into_bytes();
+    }
+    for place in halves {
+        body[place..place + 6].copy_from_slice(b"\\uFFFD");
+    }
+}
+
+/// Where a half of a letter is escaped whose other half does not follow.
+fn halves(json: &str) -> Vec<usize> {
+    let mut halves = Vec::new();
+    let mut place = 0;
+    while let Some(next) = json.get(place..).and_then(|rest| rest.find('\\')) {
+        place += next;
+        place += match (unit(json, place), unit(json, place + 6)) {
+            (Some(0xD800..=0xDBFF), Some(0xDC00..=0xDFFF)) => 12,
+            (Some(0xD800..=0xDFFF), _) => {
+                halves.push(place);
+                6
+            }
+            // Whatever is escaped, it is one byte: it may be a backslash.
+            _ => 2,
+        };
+    }
+    halves
+}
+
+/// The UTF-16 unit that is escaped at a place: `\u` and four hexadecimal digits.
+fn unit(json: &str, place: usize) -> Option<u16> {
+    let digits = json.get(place..place + 6)?.strip_prefix("\\u")?;
+    u16::from_str_radix(digits, 16).ok()
 }
 
 /// Decides what an outcome means.
@@ -486,7 +527,7 @@ mod wasm {
 
 #[cfg(test)]
 mod tests {
-    use super::{Answer, Api, Error, Response, Status, Unsent, judge, origin};
+    use super::{Answer, Api, Error, Response, Status, Unsent, judge, mend, origin};
     use crate::model::Fault;
     use crate::reason;
 
@@ -510,6 +551,26 @@ mod tests {
             response,
         }
         .json()
+    }
+
+    #[test]
+    fn half_a_letter_spoils_no_answer() {
+        for (sent, mended) in [
+            (r#""a \ud83d b""#.as_bytes(), "a \u{fffd} b"),
+            (
+                r#""\uDE00\ud83d\ud83d\ude00""#.as_bytes(),
+                "\u{fffd}\u{fffd}\u{1f600}",
+            ),
+            (r#""\ud83d\n""#.as_bytes(), "\u{fffd}\n"),
+            (r#""\\ud83d \\\ud83d""#.as_bytes(), "\\ud83d \\\u{fffd}"),
+            (r#""Дякую \u0434 \ud83d""#.as_bytes(), "Дякую д \u{fffd}"),
+            (b"\"a\xed\xa0b\"", "a\u{fffd}\u{fffd}b"),
+        ] {
+            let mut body = sent.to_vec();
+            mend(&mut body);
+            let read: Result<String, _> = serde_json::from_slice(&body);
+            assert_eq!(read.ok().as_deref(), Some(mended));
+        }
     }
 
     #[test]

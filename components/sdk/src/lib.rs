@@ -13,8 +13,8 @@
 //! - [`settings`], [`state`], [`manifest`] and the log macros;
 //! - [`brake`]: asks before much is removed that seems to be gone;
 //! - [`declare`]: settings, manifest and records by macros; `testing`: a host for tests;
-//! - [`import`]: the steps that every importing job is composed of; [`rejected`]: what it could not
-//!   take, to be tried again.
+//! - [`flow`]: how records go from one side to the other; [`import`]: the steps that every importing
+//!   job is composed of; [`rejected`]: what it could not take, to be tried again.
 //!
 //! A connector implements [`Connector`] and says `tenon_sdk::export!(ItsType);` once.
 //!
@@ -27,6 +27,7 @@ mod connector;
 pub mod contract;
 pub mod decimal;
 pub mod declare;
+pub mod flow;
 pub mod http;
 pub mod identity;
 pub mod import;

@@ -1,0 +1,4 @@
+//! Flows: how records go from one side to the other. A connector says what its counterpart is like;
+//! what every flow needs is here once.
+
+pub mod pull;
