@@ -82,7 +82,11 @@ impl<C: Connector> Host<C> {
         let reads = C::describe().endpoints.into_iter();
         let reads = reads.flat_map(|endpoint| endpoint.reads).collect();
         Host {
-            world: Rc::new(World::new(settings.to_string(), reads, Box::new(counterpart))),
+            world: Rc::new(World::new(
+                settings.to_string(),
+                reads,
+                Box::new(counterpart),
+            )),
             connector: PhantomData,
         }
     }

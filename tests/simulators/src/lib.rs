@@ -6,7 +6,7 @@
 //!
 //! Everything that is the same for every vendor sits at this level: the [`Simulator`] handle, the
 //! [`faults`], the request [`traffic`] and the rate [`limit`]. One module per vendor describes its
-//! account and its answers: [`keycrm`], [`moysklad`]. A [`registry`] of components is served in the
+//! account and its answers: [`keycrm`], [`moysklad`], and [`shoplite`], which is invented. A [`registry`] of components is served in the
 //! same way.
 
 pub mod description;
@@ -15,6 +15,7 @@ pub mod keycrm;
 pub mod limit;
 pub mod moysklad;
 pub mod registry;
+pub mod shoplite;
 pub mod traffic;
 
 mod json;

@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::{Settings, Words};
 use crate::connector::no_way;
 use crate::http::Api;
-use crate::model::{Cause, Fault, Outcome, Request};
+use crate::model::{Cause, Fault, Outcome, Request, RunContext};
 use crate::rejected::Retry;
 use crate::runtime::run;
 use crate::{reason, settings};
@@ -18,6 +18,8 @@ pub struct Call<'a, S> {
     pub settings: S,
     /// What was asked for, if not the whole job.
     pub argument: Option<&'a str>,
+    /// Where and for whom it runs.
+    pub context: RunContext,
     /// Why it runs.
     pub cause: &'a Cause,
     /// Which rejected records are to be tried again.
@@ -38,6 +40,7 @@ pub fn call<S: Settings>(
     settings.verify()?;
     let call = Call {
         settings,
+        context: run::context(),
         argument,
         cause,
         retry: Retry::of(job, argument, cause),

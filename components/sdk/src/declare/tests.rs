@@ -2,7 +2,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use crate::declare::Settings as _;
 use crate::lenient::{Aside, Id, List, Number, Text};
 use crate::model::{Account, AuthScheme, Cause, Choice, Fault, Mend, Outcome, Request, Webhook};
 use crate::{Call, Connector, Settings, reason, record, settings};

@@ -160,8 +160,12 @@ impl Books {
 
     /// Sets a level, as people do, and tells of it.
     pub fn put_level(&mut self, level: StockLevel) {
-        self.changes.push((RecordKind::Stock, level.product.clone()));
-        let known = self.levels.iter_mut().find(|known| same_place(known, &level));
+        self.changes
+            .push((RecordKind::Stock, level.product.clone()));
+        let known = self
+            .levels
+            .iter_mut()
+            .find(|known| same_place(known, &level));
         match known {
             Some(known) => *known = level,
             None => self.levels.push(level),
@@ -367,7 +371,11 @@ impl Books {
         lookups.iter().map(find).collect()
     }
 
-    pub(super) fn levels_of(&self, products: &[Key], warehouse: Option<&str>) -> Vec<Vec<StockLevel>> {
+    pub(super) fn levels_of(
+        &self,
+        products: &[Key],
+        warehouse: Option<&str>,
+    ) -> Vec<Vec<StockLevel>> {
         let of = |product: &Key| {
             let own = self.levels.iter().filter(|level| {
                 level.product == *product
@@ -380,7 +388,8 @@ impl Books {
 
     pub(super) fn changed_products(&self, after: Option<&str>, limit: u32) -> ProductPage {
         let (products, next, more) = changed!(self, after, limit, Product, |key| {
-            self.find_products(&[ProductLookup::Key(key.clone())]).pop()?
+            self.find_products(&[ProductLookup::Key(key.clone())])
+                .pop()?
         });
         ProductPage {
             products,
@@ -392,7 +401,8 @@ impl Books {
 
     pub(super) fn changed_partners(&self, after: Option<&str>, limit: u32) -> PartnerPage {
         let (partners, next, more) = changed!(self, after, limit, Partner, |key| {
-            self.find_partners(&[PartnerLookup::Key(key.clone())]).pop()?
+            self.find_partners(&[PartnerLookup::Key(key.clone())])
+                .pop()?
         });
         PartnerPage {
             partners,

@@ -333,7 +333,12 @@ impl native::World for World {
         Ok(unchanged(order))
     }
 
-    fn attach_to_order(&self, order: &str, file_name: &str, content: &[u8]) -> Result<Saved, Fault> {
+    fn attach_to_order(
+        &self,
+        order: &str,
+        file_name: &str,
+        content: &[u8],
+    ) -> Result<Saved, Fault> {
         let place = (order.to_owned(), file_name.to_owned());
         self.books().files.insert(place, content.to_vec());
         Ok(unchanged(order))

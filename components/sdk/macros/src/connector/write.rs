@@ -24,6 +24,7 @@ pub fn write(declared: &Declared) -> Result<TokenStream> {
         attributes,
         visibility,
         ident,
+        name,
         ..
     } = head;
     let describe = describe(declared, head, settings);
@@ -37,7 +38,20 @@ pub fn write(declared: &Declared) -> Result<TokenStream> {
         #(#attributes)*
         #visibility struct #ident;
 
-        impl #ident { #(#accessors)* }
+        impl #ident {
+            /// Its name, the first part of all origins.
+            pub const NAME: &'static str = #name;
+
+            /// What a record of the counterpart is called everywhere else.
+            pub fn origin(
+                kind: &str,
+                id: impl ::core::fmt::Display,
+            ) -> ::tenon_sdk::model::Origin {
+                ::tenon_sdk::origin::origin(Self::NAME, kind, id)
+            }
+
+            #(#accessors)*
+        }
 
         impl ::tenon_sdk::Connector for #ident {
             #describe
