@@ -13,6 +13,7 @@ use tempfile::TempDir;
 use tenon_erp::EmbeddedErp;
 use tenon_host::ids::TenantId;
 use tenon_host::observe::{LogLine, Observer, Progress, Written};
+use tenon_host::platform::Binding;
 use tenon_host::report::{Question, RunReport};
 use tenon_host::{
     CallError, Compiler, CompilerProcess, ConnectError, Connection, ConnectionSpec, Connector,
@@ -88,6 +89,7 @@ pub struct Shop {
     base_url: String,
     confirmed: HashSet<String>,
     limits: Limits,
+    place: Place,
 }
 
 /// A finished run.
@@ -153,6 +155,7 @@ impl Shop {
             key: key.to_owned(),
             base_url: base_url.to_owned(),
             confirmed: HashSet::new(),
+            place: Place::default(),
             limits: Limits::default(),
         }
     }
@@ -195,6 +198,47 @@ impl Shop {
             .expect("records that load");
     }
 
+    /// Removes a record from the ERP, as people do.
+    pub fn remove(&self, kind: &str, key: &str) {
+        let kind = kind.parse().expect("a kind of record");
+        self.runtime
+            .block_on(self.erp.remove(&self.tenant, kind, key))
+            .expect("a record that can be removed");
+    }
+
+    /// Pairs a record of the counterpart with another one of the ERP, as an admin does by hand.
+    pub fn pair(&self, kind: &str, key: &str, origin: &str) {
+        let connection = self.connection.parse().expect("a name");
+        let pair = Binding {
+            kind: kind.to_owned(),
+            key: key.to_owned(),
+            origin: origin.to_owned(),
+            fingerprint: None,
+        };
+        let paired = self.host.rebind(&self.tenant, &connection, pair);
+        self.runtime.block_on(paired).expect("a platform");
+    }
+
+    /// Removes the pair of a record of the counterpart, as an admin does by hand.
+    pub fn unpair(&self, kind: &str, origin: &str) {
+        let connection = self.connection.parse().expect("a name");
+        let (kind, origin) = (kind.to_owned(), origin.to_owned());
+        let unpaired = self
+            .host
+            .unbind_origin(&self.tenant, &connection, kind, origin);
+        self.runtime.block_on(unpaired).expect("a platform");
+    }
+
+    /// From here on, the tenant is there: time zone, language and home currency.
+    pub fn placed(mut self, time_zone: &str, language: &str, currency: &str) -> Shop {
+        self.place = Place {
+            time_zone: time_zone.to_owned(),
+            language: language.to_owned(),
+            currency: currency.to_owned(),
+        };
+        self
+    }
+
     /// All records of a kind, in the order they were made.
     pub fn records(&self, kind: &str) -> Vec<Value> {
         all_records(&self.erp, &self.tenant, kind)
@@ -232,7 +276,7 @@ impl Shop {
             id: self.connection.parse().expect("a name"),
             settings,
             credentials: [("api_key".to_owned(), Secret::new(self.key.clone()))].into(),
-            place: Place::default(),
+            place: self.place.clone(),
             egress: EgressSettings {
                 grants: vec![origin],
                 no_budget: true,

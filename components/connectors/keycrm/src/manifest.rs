@@ -112,13 +112,17 @@ fn category_choices(categories: &[Category]) -> Vec<Choice> {
 mod tests {
     use super::{category_choices, manifest};
     use crate::settings::Settings;
+    use tenon_sdk::time::Zone;
 
     #[test]
     fn the_schema_is_json_and_agrees_with_the_defaults() {
         let schema: serde_json::Value =
             serde_json::from_str(&manifest().settings_schema).expect("the schema is JSON");
-        let defaults = Settings::parse(r#"{"last_days":1}"#).expect("one setting is enough");
+        let defaults = Settings::parse(r#"{"last_days":1}"#, &Zone::named("UTC"))
+            .expect("one setting is enough");
         let named = |name: &str| schema["properties"][name]["default"].as_str();
+        let days = &schema["properties"]["look_back_days"]["default"];
+        assert_eq!(days.as_u64(), Some(defaults.look_back_days.into()));
         assert_eq!(named("base_url"), Some(defaults.base_url.as_str()));
         assert_eq!(named("currency"), Some(defaults.booking.currency.as_str()));
     }

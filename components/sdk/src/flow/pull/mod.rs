@@ -36,7 +36,7 @@ use crate::model::{Directive, Effect, Fault, Instant, Origin, Outcome, Reason, S
 use crate::paging;
 use crate::rejected::Retry;
 use crate::time::{self, DAY};
-use crate::{brake, info, reason};
+use crate::{brake, reason};
 
 /// Up to so many records are read again one by one without looking for a cheaper way.
 const SINGLES: usize = 4;
