@@ -3,7 +3,9 @@
 mod browser;
 mod contract;
 mod features;
+mod guide;
 mod schemathesis;
+mod sdk;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
@@ -63,6 +65,8 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// Pack the SDK for connectors in repositories of their own, to target/sdk.
+    Pack,
     /// Measure, print a table, and write target/bench.json.
     Bench {
         /// Names of benchmarks; all by default.
@@ -82,6 +86,9 @@ fn main() -> ExitCode {
 
 fn execute(task: Task) -> Result<()> {
     let root = root()?;
+    if matches!(task, Task::Pack) {
+        return sdk::pack(&root, &target(&root).join("sdk"));
+    }
     build(&root)?;
     if !matches!(task, Task::Demo { .. }) {
         build_test_guests(&root)?;
@@ -92,7 +99,7 @@ fn execute(task: Task) -> Result<()> {
         command
     };
     match task {
-        Task::Build => Ok(()),
+        Task::Build | Task::Pack => Ok(()),
         Task::Demo { once, json } => {
             let mut demo = program("tenon-demo");
             demo.args(once.then_some("--once"));

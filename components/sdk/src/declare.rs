@@ -13,7 +13,7 @@ mod setting;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use crate::model::{Directory, Fault, RecordKind};
+use crate::model::{Choice, Directory, Fault, RecordKind};
 
 pub use call::Call;
 pub use keys::Named;
@@ -72,6 +72,16 @@ pub trait Settings: Setting + DeserializeOwned {
         self.keys("", None, &mut found);
         keys::verify(&found)
     }
+}
+
+/// Values for a setting, each with what people know it by; those without a value are left out.
+pub fn choices(entries: impl Iterator<Item = (Option<String>, Option<String>)>) -> Vec<Choice> {
+    let choice = |(value, label): (Option<String>, Option<String>)| {
+        let value = value?;
+        let label = label.unwrap_or_else(|| value.clone());
+        Some(Choice { value, label })
+    };
+    entries.filter_map(choice).collect()
 }
 
 /// What the macros write uses, and nobody else.

@@ -11,6 +11,7 @@ mod stock;
 
 use std::collections::BTreeSet;
 
+use tenon_sdk::declare::choices;
 use tenon_sdk::model::{Account, Choice, Fault};
 use tenon_sdk::{Settings, connector};
 
@@ -77,20 +78,18 @@ pub struct Shop {
 /// So many of the oldest products tell whose shop it is.
 const OLDEST: usize = 10;
 
-/// Tries the key. The shop tells no id: it is known again by its oldest products.
+/// Tries the key. The shop tells no id: it is known again by its oldest products, which come first.
 fn check() -> Result<Account, Fault> {
     let answer = Shoplite::shop()?.get("/products").send()?;
-    let page: api::Page<'_> = answer.json()?;
-    let mut products: Vec<_> = page.data.iter().collect();
-    products.sort_by_key(|product| product.id);
-    let facts = products.iter().take(OLDEST).filter_map(|product| {
+    let products = answer.json::<api::Page<'_>>()?.data;
+    let fact = |product: &api::Product<'_>| {
         let (id, sku) = (product.id.get()?, product.sku.owned()?);
         Some((format!("product {id}"), sku))
-    });
+    };
     Ok(Account {
         id: None,
         name: "Shoplite".to_owned(),
-        facts: facts.collect(),
+        facts: products.iter().take(OLDEST).filter_map(fact).collect(),
         notes: Vec::new(),
     })
 }
@@ -99,12 +98,10 @@ fn check() -> Result<Account, Fault> {
 fn statuses() -> Result<Vec<Choice>, Fault> {
     let answer = Shoplite::shop()?.get("/statuses").send()?;
     let statuses: Vec<api::Status<'_>> = answer.json()?;
-    let choice = |status: api::Status<'_>| {
-        let value = status.id.owned()?;
-        let label = status.title.owned().unwrap_or_else(|| value.clone());
-        Some(Choice { value, label })
-    };
-    Ok(statuses.into_iter().filter_map(choice).collect())
+    let statuses = statuses.iter();
+    Ok(choices(
+        statuses.map(|status| (status.id.owned(), status.title.owned())),
+    ))
 }
 
 #[cfg(test)]

@@ -63,7 +63,7 @@ pub fn settings(input: TokenStream) -> TokenStream {
 /// | `state` | version of what is in storage | |
 /// | `migrate 1` | | `fn() -> Result<(), Fault>`: from this version to the next |
 /// | `credential` | `bearer`, `basic`, `header("X-Key")`, `token("/path", "member")` or `webhook`; title | |
-/// | `endpoint` | address; `credentials(…)`, `budget(60 per 60 s)` or `budget(11 per 3100 ms of token)`, `parallel(2)`, `cost("/report" = 5)`, `reads(POST "/search")`, `errors("error")` | gives `Shoplite::shop()`, its [`Api`] |
+/// | `endpoint` | address; `credentials(…)`, `budget(60 per 60 s)` or `budget(11 per 3100 ms of token)`, `parallel(2)`, `cost("/report" = 5)`, `reads(POST "/search")`, `errors("error")` | gives `Shoplite::shop()`, its `Api` |
 /// | `check` | | `fn() -> Result<Account, Fault>` |
 /// | `choice` | | `fn() -> Result<Vec<Choice>, Fault>` |
 /// | `job` | `every("cron")`, `changed(Order)`, `visited(Partner)`; title | `fn(&Call<Settings>) -> Result<Outcome, Fault>` |
@@ -75,8 +75,6 @@ pub fn settings(input: TokenStream) -> TokenStream {
 /// A job begins with its settings read and the records that they name checked. `errors` are the members
 /// of a refusal that hold the counterpart's own words. The texts of reasons are `texts/en.json`,
 /// `texts/uk.json` and `texts/ru.json` of the crate.
-///
-/// [`Api`]: https://docs.rs/tenon-sdk
 #[proc_macro]
 pub fn connector(input: TokenStream) -> TokenStream {
     answer(syn::parse(input).and_then(connector::expand))
