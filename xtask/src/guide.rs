@@ -6,6 +6,18 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result, ensure};
 
+/// The files of the template.
+const NAMES: &[&str] = &[
+    "Cargo.toml",
+    ".cargo/config.toml",
+    "src/lib.rs",
+    "src/orders.rs",
+    "src/tests.rs",
+    "texts/en.json",
+    "texts/uk.json",
+    "texts/ru.json",
+];
+
 /// Fails where a file that the guide shows is another one than the template's, or is not shown.
 pub fn check(root: &Path, template: &Path) -> Result<()> {
     let guide = root.join("components/GUIDE.md");
@@ -23,18 +35,6 @@ pub fn check(root: &Path, template: &Path) -> Result<()> {
     }
     Ok(())
 }
-
-/// The files of the template.
-const NAMES: &[&str] = &[
-    "Cargo.toml",
-    ".cargo/config.toml",
-    "src/lib.rs",
-    "src/orders.rs",
-    "src/tests.rs",
-    "texts/en.json",
-    "texts/uk.json",
-    "texts/ru.json",
-];
 
 /// The blocks of code that a line with a name and a colon stands before.
 fn shown(guide: &str) -> Vec<(&str, &str)> {

@@ -13,6 +13,7 @@ mod setting;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
+use crate::http::Api;
 use crate::model::{Choice, Directory, Fault, RecordKind};
 
 pub use call::Call;
@@ -74,6 +75,18 @@ pub trait Settings: Setting + DeserializeOwned {
     }
 }
 
+/// A declared connector: what the flows need to know of it.
+pub trait Declared {
+    /// Its name, the first part of all origins.
+    const NAME: &'static str;
+
+    /// The API at its first endpoint.
+    ///
+    /// # Errors
+    /// `configuration` when the settings hold no address, or there is no endpoint.
+    fn api() -> Result<Api, Fault>;
+}
+
 /// Values for a setting, each with what people know it by; those without a value are left out.
 pub fn choices(entries: impl Iterator<Item = (Option<String>, Option<String>)>) -> Vec<Choice> {
     let choice = |(value, label): (Option<String>, Option<String>)| {
@@ -87,7 +100,7 @@ pub fn choices(entries: impl Iterator<Item = (Option<String>, Option<String>)>) 
 /// What the macros write uses, and nobody else.
 #[doc(hidden)]
 pub mod private {
-    pub use super::call::{api, call, migrated, unknown_topic, whole};
+    pub use super::call::{api, call, migrated, no_endpoint, unknown_topic, whole};
     pub use super::keys::member;
     pub use super::members::{Members, words};
     pub use super::setting::{given, or_absent};

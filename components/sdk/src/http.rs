@@ -265,6 +265,18 @@ impl Call<'_> {
         Ok(Answer { place, response })
     }
 
+    /// Sends a request about a thing that may be gone; none when it is.
+    ///
+    /// # Errors
+    /// What the answer came to, unless that is 404 or 410.
+    pub fn find(self) -> Result<Option<Answer>, Fault> {
+        match self.send() {
+            Ok(answer) => Ok(Some(answer)),
+            Err(Error::Status(status)) if matches!(status.code, 404 | 410) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
     /// Sends a request that is answered with a redirect; gives the address that it leads to. The
     /// host follows none: another place may be another endpoint, or none of this connector's.
     ///

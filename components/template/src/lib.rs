@@ -23,19 +23,17 @@ connector! {
 
 /// What an admin chooses.
 #[derive(Debug, Settings)]
-pub struct Chosen {
-    /// Where the API is.
+struct Chosen {
     #[setting(
         title(en: "API address", uk: "Адреса API", ru: "Адрес API"),
         address, default = "https://api.shop.example",
     )]
-    pub base_url: String,
-    /// Statuses to load; empty for all.
+    base_url: String,
     #[setting(
         title(en: "Statuses to load", uk: "Статуси для завантаження", ru: "Статусы для загрузки"),
         options = statuses,
     )]
-    pub statuses: BTreeSet<String>,
+    statuses: BTreeSet<String>,
 }
 
 /// A status of orders.

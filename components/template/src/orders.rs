@@ -2,7 +2,6 @@
 
 use tenon_sdk::flow::follow::{self, List, Source};
 use tenon_sdk::flow::needs::Needs;
-use tenon_sdk::http::Api;
 use tenon_sdk::lenient::{List as Several, Number, Object, Rounded, Text};
 use tenon_sdk::model::{
     Fault, Order, OrderFields, OrderLine, Origin, Outcome, Partner, Product, Reason,
@@ -46,15 +45,11 @@ struct Orders<'c>(&'c Call<'c, Chosen>);
 
 impl Source for Orders<'_> {
     type Row<'a> = Sent<'a>;
+    type Connector = MyShop;
     type Record = Order;
 
-    const SYSTEM: &'static str = MyShop::NAME;
     const KIND: &'static str = "order";
     const LIST: List = List::changed_since("/orders", "updated_since", "updated_at").rows("data");
-
-    fn api(&self) -> Result<Api, Fault> {
-        MyShop::shop()
-    }
 
     fn owned(&self) -> OrderFields {
         OrderFields::NUMBER | OrderFields::PARTNER | OrderFields::CURRENCY | OrderFields::LINES

@@ -1,7 +1,7 @@
 //! Webhooks make changes of orders come sooner. They are no more than a hint: what changed is read.
 
 use serde_json::json;
-use tenon_sdk::http::{Error, Method};
+use tenon_sdk::http::Method;
 use tenon_sdk::model::Fault;
 use tenon_sdk::state;
 
@@ -22,15 +22,10 @@ pub fn enable(callback: &str) -> Result<(), Fault> {
 
 /// Takes the webhook away.
 pub fn disable() -> Result<(), Fault> {
-    let Some(id) = state::load::<Option<String>>(KEPT).flatten() else {
-        return Ok(());
-    };
-    let shop = Shoplite::shop()?;
-    match shop.call(Method::Delete, &format!("/webhooks/{id}")).send() {
-        Ok(_) => {}
-        Err(Error::Status(status)) if status.code == 404 => {}
-        Err(error) => return Err(error.into()),
+    if let Some(id) = state::load::<String>(KEPT) {
+        let path = format!("/webhooks/{id}");
+        Shoplite::shop()?.call(Method::Delete, &path).find()?;
+        state::forget(KEPT);
     }
-    state::forget(KEPT);
     Ok(())
 }

@@ -36,16 +36,14 @@ connector! {
     disable => hooks::disable;
 }
 
-/// All settings of a connection.
+/// What an admin chooses.
 #[derive(Debug, Settings)]
-pub struct Shop {
-    /// Where the API is.
+struct Shop {
     #[setting(
         title(en: "API address", uk: "Адреса API", ru: "Адрес API"),
         address, default = "https://api.shoplite.example",
     )]
-    pub base_url: String,
-    /// Statuses to load; empty for all.
+    base_url: String,
     #[setting(
         title(en: "Statuses to load", uk: "Статуси для завантаження", ru: "Статусы для загрузки"),
         hint(
@@ -55,14 +53,12 @@ pub struct Shop {
         ),
         options = statuses,
     )]
-    pub statuses: BTreeSet<String>,
-    /// Type of the prices of products.
+    statuses: BTreeSet<String>,
     #[setting(
         title(en: "Price type of products", uk: "Тип цін товарів", ru: "Тип цен товаров"),
         directory = PriceTypes,
     )]
-    pub price_type: Option<String>,
-    /// Warehouse whose stock the shop shows.
+    price_type: Option<String>,
     #[setting(
         title(en: "Warehouse of the shop", uk: "Склад магазину", ru: "Склад магазина"),
         hint(
@@ -72,7 +68,7 @@ pub struct Shop {
         ),
         directory = Warehouses,
     )]
-    pub warehouse: Option<String>,
+    warehouse: Option<String>,
 }
 
 /// So many of the oldest products tell whose shop it is.

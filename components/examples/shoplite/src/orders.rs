@@ -2,7 +2,6 @@
 
 use tenon_sdk::flow::follow::{self, List, Source};
 use tenon_sdk::flow::needs::Needs;
-use tenon_sdk::http::Api;
 use tenon_sdk::model::{
     Directory, Fault, Order, OrderFields, OrderLine, Origin, Outcome, Partner, Product, Reason,
 };
@@ -21,15 +20,11 @@ struct Orders<'c>(&'c Call<'c, Shop>);
 
 impl Source for Orders<'_> {
     type Row<'a> = api::Order<'a>;
+    type Connector = Shoplite;
     type Record = Order;
 
-    const SYSTEM: &'static str = Shoplite::NAME;
     const KIND: &'static str = "order";
     const LIST: List = List::changed_since("/orders", "updated_since", "updated_at").rows("data");
-
-    fn api(&self) -> Result<Api, Fault> {
-        Shoplite::shop()
-    }
 
     fn owned(&self) -> OrderFields {
         OrderFields::NUMBER

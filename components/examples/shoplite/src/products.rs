@@ -3,7 +3,6 @@
 use tenon_sdk::Call;
 use tenon_sdk::flow::follow::{self, List, Source};
 use tenon_sdk::flow::needs::Needs;
-use tenon_sdk::http::Api;
 use tenon_sdk::model::{Fault, Money, Outcome, Price, Product, ProductFields, Reason};
 
 use crate::{Shop, Shoplite, api};
@@ -17,19 +16,15 @@ pub fn run(call: &Call<'_, Shop>) -> Result<Outcome, Fault> {
 }
 
 /// The shop's products.
-pub struct Products<'c>(pub &'c Call<'c, Shop>);
+pub struct Products<'c>(&'c Call<'c, Shop>);
 
 impl Source for Products<'_> {
     type Row<'a> = api::Product<'a>;
+    type Connector = Shoplite;
     type Record = Product;
 
-    const SYSTEM: &'static str = Shoplite::NAME;
     const KIND: &'static str = PRODUCT;
     const LIST: List = List::whole("/products").rows("data").known_by("sku");
-
-    fn api(&self) -> Result<Api, Fault> {
-        Shoplite::shop()
-    }
 
     fn owned(&self) -> ProductFields {
         ProductFields::NAME | ProductFields::PRICES | ProductFields::ARCHIVED

@@ -16,7 +16,7 @@ use crate::{Shop, Shoplite};
 /// Sends stock.
 pub fn run(call: &Call<'_, Shop>) -> Result<Outcome, Fault> {
     match &call.settings.warehouse {
-        Some(warehouse) => levels::run(&Shown(call), warehouse, &call.retry),
+        Some(warehouse) => levels::run(&Shown, warehouse, &call.retry),
         None => {
             info!("stock.no-warehouse");
             Ok(Outcome::Done)
@@ -24,15 +24,16 @@ pub fn run(call: &Call<'_, Shop>) -> Result<Outcome, Fault> {
     }
 }
 
-struct Shown<'c>(&'c Call<'c, Shop>);
+struct Shown;
 
-impl Shelf for Shown<'_> {
-    const SYSTEM: &'static str = Shoplite::NAME;
+impl Shelf for Shown {
+    type Connector = Shoplite;
+
     const PRODUCT: &'static str = PRODUCT;
 
     fn shown(&self) -> Result<HashMap<String, Decimal>, Fault> {
         let mut shown = HashMap::new();
-        follow::each(&Products(self.0), |product| {
+        follow::each::<Products<'_>>(|product| {
             let sku = product.sku.owned();
             shown.extend(sku.map(|sku| (sku, product.stock.0.or_zero())));
         })?;

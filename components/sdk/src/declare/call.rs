@@ -80,6 +80,11 @@ fn address<S: Settings>(name: &str) -> Result<String, Fault> {
         .ok_or_else(|| Fault::Configuration(reason!("sdk.setting", setting = name).setting(name)))
 }
 
+/// The fault of a connector that says of no place where it is.
+pub fn no_endpoint() -> Fault {
+    Fault::Unsupported(reason!("sdk.no-endpoint"))
+}
+
 /// The request for a whole job.
 pub fn whole(job: &str) -> Request {
     Request {

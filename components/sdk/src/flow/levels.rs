@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use rust_decimal::Decimal;
 
+use crate::declare::Declared;
 use crate::erp::stock;
 use crate::http::Error;
 use crate::import::Tally;
@@ -32,8 +33,8 @@ const CURSOR: &str = "stock/cursor";
 
 /// What the counterpart shows.
 pub trait Shelf {
-    /// Name of the connector: `Mine::NAME`.
-    const SYSTEM: &'static str;
+    /// The connector whose counterpart it is.
+    type Connector: Declared;
 
     /// Kind of the pairs of products.
     const PRODUCT: &'static str;
@@ -111,7 +112,7 @@ impl<S: Shelf> Sending<'_, S> {
         let levels = stock::levels(products, Some(warehouse))?;
         let there: BTreeMap<&Key, Vec<StockLevel>> = products.iter().zip(levels).collect();
         let keys: Vec<Key> = there.keys().map(|key| (*key).clone()).collect();
-        let prefix = origin(S::SYSTEM, S::PRODUCT, "");
+        let prefix = origin(S::Connector::NAME, S::PRODUCT, "");
         for pair in bindings::by_key(S::PRODUCT, &keys).into_iter().flatten() {
             let Some(id) = pair.origin.strip_prefix(&prefix) else {
                 continue;
@@ -145,7 +146,7 @@ impl<S: Shelf> Sending<'_, S> {
         self.rejected.settle(key);
         run::wrote(&[Written {
             record_kind: STOCK.to_owned(),
-            origin: origin(S::SYSTEM, S::PRODUCT, id),
+            origin: origin(S::Connector::NAME, S::PRODUCT, id),
             key: Some(key.to_owned()),
             label: Some(id.to_owned()),
             change: Change::Updated,

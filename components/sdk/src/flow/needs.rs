@@ -15,6 +15,9 @@ use crate::model::{
 use crate::runtime::bindings;
 use crate::{identity, info, reason, warn};
 
+/// So many cards are kept in memory.
+const MOST: usize = 20_000;
+
 /// What a card stands for on the platform.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pick {
@@ -81,6 +84,13 @@ impl Needs {
     /// The reason why there is none.
     pub fn product_of(&self, origin: &str) -> Result<Pick, Reason> {
         self.products.of(origin)
+    }
+
+    /// Forgets what is known once it is much; it is found again by its pair.
+    pub(super) fn forget_much(&mut self) {
+        if self.partners.known.len() + self.products.known.len() > MOST {
+            *self = Needs::default();
+        }
     }
 
     /// Finds or makes all that is needed.

@@ -19,8 +19,6 @@ pub trait Record: Clone {
 
     /// Its key.
     fn key(&mut self) -> &mut Option<String>;
-    /// Its origin.
-    fn origin(&mut self) -> &mut Option<String>;
     /// Its version.
     fn version(&mut self) -> Option<&mut Option<String>>;
     /// Makes all parts its own that bring no origin.
@@ -102,10 +100,6 @@ macro_rules! records {
 
             fn key(&mut self) -> &mut Option<String> {
                 &mut self.key
-            }
-
-            fn origin(&mut self) -> &mut Option<String> {
-                &mut self.origin
             }
 
             fn version(&mut self) -> Option<&mut Option<String>> {

@@ -30,6 +30,12 @@ pub fn write(declared: &Declared) -> Result<TokenStream> {
     let describe = describe(declared, head, settings);
     let accessors = declared.endpoints.iter();
     let accessors = accessors.map(|endpoint| accessor(endpoint, settings));
+    let first = match declared.endpoints.first() {
+        Some(line::Endpoint { name, .. }) => quote!(Self::#name()),
+        None => quote!(::core::result::Result::Err(
+            ::tenon_sdk::declare::private::no_endpoint(),
+        )),
+    };
     let choices = declared.choices.iter();
     let choices = choices.map(|(name, function)| quote!(#name => #function(),));
     let jobs = declared.jobs.iter().map(|job| dispatch(job, settings));
@@ -39,18 +45,26 @@ pub fn write(declared: &Declared) -> Result<TokenStream> {
         #visibility struct #ident;
 
         impl #ident {
-            /// Its name, the first part of all origins.
-            pub const NAME: &'static str = #name;
-
             /// What a record of the counterpart is called everywhere else.
             pub fn origin(
                 kind: &str,
                 id: impl ::core::fmt::Display,
             ) -> ::tenon_sdk::model::Origin {
-                ::tenon_sdk::origin::origin(Self::NAME, kind, id)
+                ::tenon_sdk::origin::origin(#name, kind, id)
             }
 
             #(#accessors)*
+        }
+
+        impl ::tenon_sdk::declare::Declared for #ident {
+            const NAME: &'static str = #name;
+
+            fn api() -> ::core::result::Result<
+                ::tenon_sdk::http::Api,
+                ::tenon_sdk::model::Fault,
+            > {
+                #first
+            }
         }
 
         impl ::tenon_sdk::Connector for #ident {

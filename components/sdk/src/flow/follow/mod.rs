@@ -29,6 +29,7 @@ pub use target::Target;
 use rows::Row;
 
 use super::needs::Needs;
+use crate::declare::Declared;
 use crate::http::Api;
 use crate::import::{self, Tally, Verdict, bound, fingerprint};
 use crate::model::{
@@ -56,8 +57,8 @@ pub trait Source {
     /// What it becomes.
     type Record: Target;
 
-    /// Name of the connector: `Mine::NAME`.
-    const SYSTEM: &'static str;
+    /// The connector whose list it is: at the API of its first endpoint.
+    type Connector: Declared;
 
     /// Kind of the records, as people see it in lists, and as their origins have it.
     const KIND: &'static str;
@@ -67,12 +68,6 @@ pub trait Source {
 
     /// What the list is like.
     const LIST: List;
-
-    /// Where it is.
-    ///
-    /// # Errors
-    /// `configuration` when the settings hold no address.
-    fn api(&self) -> Result<Api, Fault>;
 
     /// The fields that the connector speaks for.
     fn owned(&self) -> <Self::Record as Target>::Fields;
@@ -97,9 +92,14 @@ pub trait Source {
 struct Cursor {
     /// Of the settings and the mapping that it was read by.
     seal: String,
+    /// When the run under way began.
+    started: Instant,
+    /// Where its next page begins, and the number of that page.
     since: Option<Instant>,
     page: u64,
     total: Option<u64>,
+    /// The latest change that was read.
+    reached: Option<Instant>,
     /// Records passed by the run under way.
     done: u64,
     /// Whether a run is under way.
@@ -115,28 +115,25 @@ pub fn run<S: Source>(source: &S, retry: &Retry) -> Result<Outcome, Fault> {
     let key = format!("{}/cursor", S::KIND);
     let kept = kept(&key, &seal);
     let is_cut = kept.as_ref().is_some_and(|cursor| cursor.is_under_way);
-    let mut cursor = kept.unwrap_or(Cursor {
-        seal,
-        since: None,
-        page: 1,
-        total: None,
-        done: 0,
-        is_under_way: true,
-    });
-    if !cursor.is_under_way {
-        let since = cursor.since.map(|since| since - OVERLAP);
-        cursor = Cursor {
-            since: since.filter(|_| S::LIST.changed.is_some()),
-            page: 1,
-            total: None,
-            done: 0,
-            is_under_way: true,
-            ..cursor
-        };
-    }
+    let cursor = match kept {
+        Some(cursor) if cursor.is_under_way => cursor,
+        kept => {
+            let reached = kept.and_then(|cursor| cursor.reached);
+            Cursor {
+                seal,
+                started: retry.now(),
+                since: reached.map(|at| at - OVERLAP),
+                page: 1,
+                total: None,
+                reached,
+                done: 0,
+                is_under_way: true,
+            }
+        }
+    };
     let following = Following {
         source,
-        api: source.api()?,
+        api: S::Connector::api()?,
         key,
         rejected: Rejected::load(S::KIND, &format!("{}/failed/", S::KIND), retry),
         asks_again: retry.is_of_all(),
@@ -153,8 +150,8 @@ pub fn run<S: Source>(source: &S, retry: &Retry) -> Result<Outcome, Fault> {
 ///
 /// # Errors
 /// The fault that an answer came to.
-pub fn each<S: Source>(source: &S, mut take: impl FnMut(S::Row<'_>)) -> Result<(), Fault> {
-    let api = source.api()?;
+pub fn each<S: Source>(mut take: impl FnMut(S::Row<'_>)) -> Result<(), Fault> {
+    let api = S::Connector::api()?;
     let (mut page, mut before) = (1, None);
     loop {
         let answer = S::LIST.page(&api, None, page)?;
@@ -201,6 +198,16 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
+/// A record on its way to the platform.
+struct Draft<R> {
+    id: String,
+    origin: Origin,
+    changed: Option<Instant>,
+    row: R,
+    /// Whether this call meets it for the first time.
+    is_new: bool,
+}
+
 struct Following<'s, S: Source> {
     source: &'s S,
     api: Api,
@@ -232,7 +239,11 @@ impl<S: Source> Following<'_, S> {
             }
         }
         match S::LIST.changed {
-            Some(_) => self.try_again()?,
+            Some(_) => {
+                if self.try_again()? == Directive::Stop {
+                    return Ok(Outcome::Suspended);
+                }
+            }
             None if !is_cut => self.forget_gone(),
             None => {}
         }
@@ -248,6 +259,9 @@ impl<S: Source> Following<'_, S> {
         let cursor = &mut self.cursor;
         if S::LIST.changed.is_some() {
             let is_end = rows < S::LIST.size;
+            // Never behind the beginning of the run: one that is dated ahead must not blind later runs.
+            let seen = newest.map(|at| at.min(cursor.started));
+            cursor.reached = cursor.reached.max(seen);
             if newest > cursor.since {
                 cursor.since = newest;
                 cursor.page = 1;
@@ -271,6 +285,7 @@ impl<S: Source> Following<'_, S> {
     }
 
     fn commit(&mut self) -> Result<Directive, Fault> {
+        self.needs.forget_much();
         self.cursor.done = self.tally.done();
         self.rejected.save()?;
         state::save(&self.key, &self.cursor)?;
@@ -278,7 +293,7 @@ impl<S: Source> Following<'_, S> {
     }
 
     /// Reads records again that could not be taken: where each of them had changed, it still stands.
-    fn try_again(&mut self) -> Result<(), Fault> {
+    fn try_again(&mut self) -> Result<Directive, Fault> {
         let mut due = self.rejected.due(usize::MAX, 0);
         due.retain(|id| !self.met.contains(id));
         let mut pages = 0;
@@ -304,8 +319,11 @@ impl<S: Source> Following<'_, S> {
                 self.met.insert(first);
             }
             due.retain(|id| !self.met.contains(id));
+            if !due.is_empty() && self.commit()? == Directive::Stop {
+                return Ok(Directive::Stop);
+            }
         }
-        Ok(())
+        Ok(Directive::Proceed)
     }
 
     /// Settles what could not be taken and is not in the list any more.
@@ -324,7 +342,7 @@ impl<S: Source> Following<'_, S> {
         for (place, row) in rows.into_iter().enumerate() {
             let Some(id) = row.id else {
                 let label = format!("?{}/{}", self.cursor.page, place + 1);
-                let subject = Subject::Origin(origin(S::SYSTEM, S::KIND, &label));
+                let subject = Subject::Origin(origin(S::Connector::NAME, S::KIND, &label));
                 let reason = row.record.err();
                 let reason = reason.unwrap_or_else(|| reason!("sdk.pull.no-id"));
                 self.tally.reject(S::KIND, subject, &label, reason);
@@ -333,15 +351,24 @@ impl<S: Source> Following<'_, S> {
             if only.is_some_and(|only| !only.contains(&id)) {
                 continue;
             }
-            self.met.insert(id.clone());
+            let is_new = self.met.insert(id.clone());
             match row.record {
                 Ok(record) => {
                     // Of a row that is there twice the later counts.
-                    match page.insert(id.clone(), read.len()) {
-                        Some(earlier) => read[earlier] = (id, row.changed, record),
-                        None => read.push((id, row.changed, record)),
+                    let draft = Draft {
+                        origin: origin(S::Connector::NAME, S::KIND, &id),
+                        id,
+                        changed: row.changed,
+                        row: record,
+                        is_new,
+                    };
+                    match page.insert(draft.id.clone(), read.len()) {
+                        Some(earlier) => read[earlier] = draft,
+                        None => read.push(draft),
                     }
                 }
+                // Where a page begins with the last row of the one before, that was told already.
+                Err(_) if !is_new => {}
                 Err(reason) => self.reject(&id, row.changed, reason),
             }
         }
@@ -349,52 +376,52 @@ impl<S: Source> Following<'_, S> {
     }
 
     /// Brings records to the platform.
-    fn save(&mut self, rows: Vec<(String, Option<Instant>, S::Row<'_>)>) -> Result<(), Fault> {
-        let origins: Vec<Origin> = rows
-            .iter()
-            .map(|(id, ..)| origin(S::SYSTEM, S::KIND, id))
-            .collect();
+    fn save(&mut self, drafts: Vec<Draft<S::Row<'_>>>) -> Result<(), Fault> {
+        let origins: Vec<Origin> = drafts.iter().map(|draft| draft.origin.clone()).collect();
         let known = bound(S::KIND, &origins);
-        let keys = known.values().map(|binding| binding.key.clone()).collect();
-        let mut drafts = Vec::new();
-        for ((id, changed, row), origin) in rows.into_iter().zip(origins) {
-            let print = fingerprint(S::VERSION, &(&self.cursor.seal, &row));
-            match known.get(&origin) {
+        let mut changed = Vec::new();
+        for draft in drafts {
+            let print = fingerprint(S::VERSION, &(&self.cursor.seal, &draft.row));
+            match known.get(&draft.origin) {
                 Some(binding) if binding.fingerprint.as_ref() == Some(&print) => {
-                    self.tally.count(Effect::Unchanged);
-                    self.rejected.settle(&id);
+                    if draft.is_new {
+                        self.tally.count(Effect::Unchanged);
+                    }
+                    self.rejected.settle(&draft.id);
                 }
-                None if !self.source.wants(&row) => {
+                None if !self.source.wants(&draft.row) => {
                     self.tally.passed();
-                    self.rejected.settle(&id);
+                    self.rejected.settle(&draft.id);
                 }
                 binding => {
-                    self.source.needs(&row, &mut self.needs);
-                    let key = binding.map(|binding| binding.key.clone());
-                    drafts.push((id, changed, row, origin, print, key));
+                    self.source.needs(&draft.row, &mut self.needs);
+                    changed.push((draft, print, binding.map(|binding| binding.key.clone())));
                 }
             }
         }
-        if drafts.is_empty() {
+        if changed.is_empty() {
             return Ok(());
         }
         self.needs.settle()?;
-        let present = <S::Record as Target>::present(keys)?;
+        let keys = changed.iter().filter_map(|(.., key)| key.clone());
+        let present = <S::Record as Target>::present(keys.collect())?;
         let mut records = Vec::new();
         let mut saving = Vec::new();
-        for (id, changed, row, origin, print, key) in drafts {
-            let is_removed = key.as_ref().is_some_and(|key| !present.contains(key));
-            if is_removed && !self.asks_again {
-                self.reject(&id, changed, reason!("sdk.follow.removed"));
-                continue;
-            }
-            let key: Option<Key> = key.filter(|_| !is_removed);
-            match self.source.map(&row, &self.needs) {
-                Ok(record) => {
-                    records.push(record.named(key, origin.clone()));
-                    saving.push((id, changed, origin, print));
+        for (draft, print, key) in changed {
+            let key: Option<Key> = match key {
+                Some(key) if present.contains(&key) => Some(key),
+                Some(_) if !self.asks_again => {
+                    self.reject(&draft.id, draft.changed, reason!("sdk.follow.removed"));
+                    continue;
                 }
-                Err(reason) => self.reject(&id, changed, reason),
+                _ => None,
+            };
+            match self.source.map(&draft.row, &self.needs) {
+                Ok(record) => {
+                    records.push(record.named(key, draft.origin.clone()));
+                    saving.push((draft, print));
+                }
+                Err(reason) => self.reject(&draft.id, draft.changed, reason),
             }
         }
         if records.is_empty() {
@@ -402,21 +429,23 @@ impl<S: Source> Following<'_, S> {
         }
         let mut pairs = Vec::new();
         let outcomes = <S::Record as Target>::save(&records, self.source.owned())?;
-        for ((id, changed, origin, print), outcome) in saving.into_iter().zip(outcomes) {
-            match import::verdict(outcome)? {
+        for ((draft, print), outcome) in saving.into_iter().zip(outcomes) {
+            let refused = match import::verdict(outcome)? {
                 Verdict::Saved(saved) => {
                     self.tally.count(saved.effect);
-                    self.rejected.settle(&id);
+                    self.rejected.settle(&draft.id);
                     pairs.push(Binding {
                         kind: S::KIND.to_owned(),
                         key: saved.key,
-                        origin,
+                        origin: draft.origin,
                         fingerprint: Some(print),
                     });
+                    continue;
                 }
-                Verdict::Refused(reason) => self.reject(&id, changed, reason),
-                Verdict::Changed => self.reject(&id, changed, reason!("sdk.changed-meanwhile")),
-            }
+                Verdict::Refused(reason) => reason,
+                Verdict::Changed => reason!("sdk.changed-meanwhile"),
+            };
+            self.reject(&draft.id, draft.changed, refused);
         }
         if !pairs.is_empty() {
             bindings::bind(&pairs);
@@ -425,7 +454,7 @@ impl<S: Source> Following<'_, S> {
     }
 
     fn reject(&mut self, id: &str, changed: Option<Instant>, reason: Reason) {
-        let subject = Subject::Origin(origin(S::SYSTEM, S::KIND, id));
+        let subject = Subject::Origin(origin(S::Connector::NAME, S::KIND, id));
         self.rejected
             .reject(id, subject, id, reason, &mut self.tally);
         if let Some(changed) = changed {
@@ -433,3 +462,6 @@ impl<S: Source> Following<'_, S> {
         }
     }
 }
+
+#[cfg(all(test, feature = "testing"))]
+mod tests;
