@@ -8,8 +8,8 @@ use anyhow::{Context as _, Result};
 
 use super::{cargo, run, target};
 
-/// The SDK, and what it needs beside crates that everybody can get.
-const CRATES: [&str; 2] = ["tenon-sdk", "tenon-sdk-macros"];
+/// The SDK with what it needs beside crates that everybody can get, and what simulators are made of.
+const CRATES: [&str; 3] = ["tenon-sdk", "tenon-sdk-macros", "tenon-simulator"];
 
 /// Packs the SDK, and leaves each of its crates in a folder of its name below `to`.
 pub fn pack(root: &Path, to: &Path) -> Result<()> {
