@@ -320,7 +320,7 @@ fn a_check_says_why_the_counterpart_is_not_reached() {
     let problem = server
         .ask("POST", &check)
         .send()
-        .problem(422, "check_failed");
+        .problem(422, "unavailable");
     assert!(!problem["detail"].as_str().unwrap().is_empty());
     assert!(!problem.to_string().contains(SECRET));
 }

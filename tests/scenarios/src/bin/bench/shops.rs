@@ -11,6 +11,7 @@ use tenon_scenarios::component;
 use tenon_scenarios::server::Server;
 use tenon_simulators::faults::{Fault, Rule};
 use tenon_simulators::keycrm::Simulator;
+use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
@@ -36,14 +37,19 @@ const HANDS: usize = 16;
 /// How long the first exchange of all shops may take.
 const PATIENCE: Duration = Duration::from_secs(900);
 
-/// Many shops alike, and slow ones beside fast ones.
+/// Many shops alike.
 pub fn shops() -> Result<Vec<Figure>> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()?;
-    let mut figures = runtime.block_on(many())?;
-    figures.extend(runtime.block_on(slow_beside_fast())?);
-    Ok(figures)
+    runtime()?.block_on(many())
+}
+
+/// Slow shops beside fast ones.
+pub fn slow() -> Result<Vec<Figure>> {
+    runtime()?.block_on(slow_beside_fast())
+}
+
+fn runtime() -> Result<Runtime> {
+    let mut runtime = Builder::new_multi_thread();
+    Ok(runtime.enable_all().build()?)
 }
 
 async fn many() -> Result<Vec<Figure>> {
