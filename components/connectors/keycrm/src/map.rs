@@ -93,6 +93,12 @@ pub struct Places {
     pub service: Option<Key>,
     /// Who answers for it; none leaves that to people.
     pub manager: Option<Key>,
+    /// Who is its author.
+    pub author: Option<Key>,
+    /// The author's organization.
+    pub organization: Option<Key>,
+    /// The author's warehouse.
+    pub warehouse: Option<Key>,
     /// ISO 4217 code.
     pub currency: String,
     /// One for each line.
@@ -175,13 +181,15 @@ pub fn order(
         | OrderFields::DELIVERY
         | OrderFields::PAYMENTS
         | OrderFields::ATTRIBUTES;
-    // Who has their own user in the ERP is the author of their orders.
-    let author = places.manager.as_ref().or(booking.author.as_ref());
-    if author.is_some() {
-        owned |= OrderFields::AUTHOR;
-    }
-    if places.manager.is_some() {
-        owned |= OrderFields::MANAGER;
+    for (place, field) in [
+        (&places.author, OrderFields::AUTHOR),
+        (&places.manager, OrderFields::MANAGER),
+        (&places.organization, OrderFields::ORGANIZATION),
+        (&places.warehouse, OrderFields::WAREHOUSE),
+    ] {
+        if place.is_some() {
+            owned |= field;
+        }
     }
     // An order that is not known by its key may stand there all the same, with a comment that was
     // not read; a new one takes what is given in any case.
@@ -199,7 +207,9 @@ pub fn order(
         source: places.source.clone(),
         partner: Some(places.partner.clone()),
         manager: places.manager.clone(),
-        author: author.cloned(),
+        author: places.author.clone(),
+        organization: places.organization.clone(),
+        warehouse: places.warehouse.clone(),
         currency: places.currency.clone(),
         lines,
         discount: wire(settled.discount)?,
@@ -782,6 +792,9 @@ mod tests {
             source: None,
             service: None,
             manager: None,
+            author: None,
+            organization: None,
+            warehouse: None,
             currency: "UAH".to_owned(),
             picks: vec![
                 Pick {

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use tenon_sdk::flow::pull::Span;
 use tenon_sdk::import::fingerprint;
 use tenon_sdk::lenient::Id;
@@ -64,6 +65,9 @@ struct Written {
     base_url: String,
     period: Option<Period>,
     last_days: Option<u32>,
+    /// For the host, which keeps the budget.
+    #[serde(default, rename = "requests_per_minute")]
+    _requests_per_minute: IgnoredAny,
     #[serde(default)]
     statuses: Vec<Id>,
     author: Option<Key>,

@@ -107,6 +107,7 @@ pub fn manifest() -> ConnectorManifest {
 fn budget(units: u32, window_ms: u64) -> Budget {
     Budget {
         units,
+        setting: None,
         window_ms,
         credential: None,
     }

@@ -10,7 +10,8 @@ use tenon_sdk::flow::pull::{self, Facts, Fate, Feed, Page, Unreadable, Window};
 use tenon_sdk::http::Answer;
 use tenon_sdk::import::{self, Verdict, bound, fingerprint};
 use tenon_sdk::model::{
-    self, Binding, Effect, Fault, Instant, Key, OrderFields, OrderLookup, Origin, Outcome, Reason,
+    self, Binding, Effect, Entry, Fault, Instant, Key, OrderFields, OrderLookup, Origin, Outcome,
+    Reason,
 };
 use tenon_sdk::rejected::Retry;
 use tenon_sdk::runtime::{bindings, run};
@@ -36,10 +37,10 @@ const DELETED: &[u8] = b"deleted";
 /// The fault that keeps it from going on.
 pub fn run(retry: &Retry) -> Result<Outcome, Fault> {
     let settings = Settings::load()?;
-    keys::verify(&settings.booking)?;
+    let users = keys::verify(&settings.booking)?;
     let crm = Crm::new(&settings.base_url);
     pull::run(
-        Orders::new(&settings, &crm),
+        Orders::new(&settings, &crm, users),
         settings.span,
         &settings.digest(map::MAPPING_VERSION),
         retry,
@@ -54,6 +55,8 @@ struct Orders<'s> {
     directories: Directories,
     partners: Partners,
     goods: Goods,
+    /// Users of the ERP, where the settings name any.
+    users: HashMap<Key, Entry>,
     unmapped_managers: HashSet<i64>,
     fee_without_product: bool,
 }
@@ -214,8 +217,9 @@ impl Feed for Orders<'_> {
 }
 
 impl<'s> Orders<'s> {
-    fn new(settings: &'s Settings, crm: &'s Crm) -> Orders<'s> {
+    fn new(settings: &'s Settings, crm: &'s Crm, users: HashMap<Key, Entry>) -> Orders<'s> {
         Orders {
+            users,
             settings,
             crm,
             language: run::context().language,
@@ -264,6 +268,10 @@ impl<'s> Orders<'s> {
     fn places(&self, order: &Order<'_>) -> Result<Places, Reason> {
         let booking = &self.settings.booking;
         let lines = order.products.iter();
+        // Who has a user of their own in the ERP is the author of their orders.
+        let manager = self.manager(order);
+        let author = manager.clone().or_else(|| booking.author.clone());
+        let user = author.as_ref().and_then(|author| self.users.get(author));
         Ok(Places {
             partner: self.partners.of(order, booking.default_partner.as_ref())?,
             stage: self.directories.stage(order),
@@ -276,7 +284,10 @@ impl<'s> Orders<'s> {
             picks: lines
                 .map(|line| self.goods.pick(line))
                 .collect::<Result<_, _>>()?,
-            manager: self.manager(order),
+            organization: user.and_then(|user| user.organization.clone()),
+            warehouse: user.and_then(|user| user.warehouse.clone()),
+            manager,
+            author,
         })
     }
 

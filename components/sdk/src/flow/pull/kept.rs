@@ -128,7 +128,7 @@ impl Kept {
         let [end, progress, before, looked, whole] = storage::get(&keys)
             .try_into()
             .unwrap_or_else(|_| [None, None, None, None, None]);
-        let is_begun = end.is_some() || progress.is_some();
+        let is_begun = end.is_some() || progress.is_some() || whole.is_some();
         let before: Facts = read(before).unwrap_or_default();
         let changed = changed(&before, &facts);
         let is_good = is_begun && changed.is_empty();

@@ -256,11 +256,12 @@ impl<F: Feed> Run<F> {
         let Some(page) = walk.page() else {
             return self.leave_leg();
         };
+        let known = self.kept.known_changes(window);
         let (facts, new) = self.read_page(window, page, None)?;
         let leg = self.progress.leg;
         // As many as were known: the other pages hold nothing new.
-        let known = || facts.total == Some(self.kept.known_changes(window));
-        if leg == Leg::Late && walk == Walk::Begin && known() {
+        let is_counted = matches!(leg, Leg::Recent | Leg::Late) && walk == Walk::Begin;
+        if is_counted && facts.total == Some(known) {
             return self.leave_leg();
         }
         self.progress.walk = walk.next(&facts, new);
@@ -482,7 +483,7 @@ impl<F: Feed> Run<F> {
         }
         let read: Vec<&F::Row<'_>> = taken.iter().map(|(_, row)| row).collect();
         let fates = self.feed.take(&read)?;
-        let is_walking = matches!(self.progress.walk, Walk::Down(_) | Walk::Up(_));
+        let is_walking = matches!(self.progress.walk, Walk::Down(..) | Walk::Up(_));
         for ((id, row), fate) in taken.iter().zip(fates) {
             let (changed, placed) = (row.changed(), row.placed());
             self.progress.newest.note(changed, placed);

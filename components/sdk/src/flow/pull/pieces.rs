@@ -12,111 +12,93 @@ pub enum Piece {
     Broken(Reason),
 }
 
-/// So many failures in a row, from the largest size on, are no fault of one or two records any more.
-const PATIENCE: usize = 6;
+/// After so many failures in a row it has to be seen whether the counterpart gives anything at all.
+const DOUBTFUL: usize = 2;
 
 /// Reads page `page` of pages of the first of `sizes`. Each size divides the one before, so that the
 /// smaller pages are parts of the larger one. `ask` sends the request for a page of a size, `rows` tells
 /// how many records an answer has.
 ///
 /// # Errors
-/// The fault of a request, where it is none that one record could have caused, or where no part of
-/// the page can be read.
+/// The fault of a request, where it is none that one record could have caused, or where the counterpart
+/// gives nothing at all.
 pub fn read(
     sizes: &[u64],
     page: u64,
     ask: impl Fn(u64, u64) -> Result<Answer, Fault>,
     rows: impl Fn(&Answer, u64, u64) -> Result<u64, Fault>,
 ) -> Result<Vec<Piece>, Fault> {
-    let Some((size, smaller)) = sizes.split_first() else {
+    let Some((whole, smaller)) = sizes.split_first() else {
         return Ok(Vec::new());
     };
-    let fault = match ask(page, *size) {
-        Ok(answer) => return Ok(vec![Piece::Read(answer, page, *size)]),
-        Err(fault) if of_one_record(&fault).is_some() && !smaller.is_empty() => fault,
+    match ask(page, *whole) {
+        Ok(answer) => return Ok(vec![Piece::Read(answer, page, *whole)]),
+        Err(fault) if of_one_record(&fault).is_some() && !smaller.is_empty() => {}
         Err(fault) => return Err(fault),
-    };
-    let mut split = Split {
-        ask,
-        rows,
-        pieces: Vec::new(),
-        is_alive: false,
-        failures: 1,
-    };
-    split.parts((page - 1) * size, *size, smaller)?;
-    // An empty list is no sign of life: all of its records may be broken, or all of its machinery.
-    if split.is_alive {
-        Ok(split.pieces)
-    } else {
-        Err(fault)
     }
-}
-
-struct Split<A, R> {
-    ask: A,
-    rows: R,
-    pieces: Vec<Piece>,
-    /// Whether any record was read.
-    is_alive: bool,
-    failures: usize,
-}
-
-impl<A, R> Split<A, R>
-where
-    A: Fn(u64, u64) -> Result<Answer, Fault>,
-    R: Fn(&Answer, u64, u64) -> Result<u64, Fault>,
-{
-    /// Reads so many records from an offset on; says whether there may be more behind them.
-    fn parts(&mut self, offset: u64, count: u64, sizes: &[u64]) -> Result<bool, Fault> {
-        let Some((size, smaller)) = sizes.split_first() else {
-            return Ok(true);
-        };
-        for part in 0..count / size {
-            let offset = offset + part * size;
-            let page = offset / size + 1;
-            let rows = |answer: Answer| {
-                let rows = (self.rows)(&answer, page, *size)?;
+    let mut failures = 1;
+    let mut end = u64::MAX;
+    let mut pieces = Vec::new();
+    let mut size = *whole;
+    let mut broken = vec![(page - 1) * whole];
+    // All parts of one size, then the parts of those among them that failed.
+    for (depth, part) in smaller.iter().enumerate() {
+        let is_smallest = depth + 1 == smaller.len();
+        let parts = broken
+            .iter()
+            .flat_map(|from| (*from..from + size).step_by(*part as usize));
+        let mut failed = Vec::new();
+        for offset in parts {
+            if offset >= end {
+                continue;
+            }
+            if failures >= DOUBTFUL {
+                // Any record but the first, over which it may stumble as well.
+                ask(2, sizes.last().copied().unwrap_or(1))?;
+                failures = 0;
+            }
+            let page = offset / part + 1;
+            let read = ask(page, *part).and_then(|answer| {
+                let rows = rows(&answer, page, *part)?;
                 Ok((answer, rows))
-            };
-            let more = match (self.ask)(page, *size).and_then(rows) {
+            });
+            match read {
                 Ok((answer, rows)) => {
-                    self.is_alive |= rows > 0;
-                    self.pieces.push(Piece::Read(answer, page, *size));
-                    rows >= *size
+                    failures = 0;
+                    if rows < *part {
+                        end = offset + part;
+                    }
+                    pieces.push((offset, Piece::Read(answer, page, *part)));
                 }
                 Err(fault) => {
                     let Some(reason) = of_one_record(&fault).cloned() else {
                         return Err(fault);
                     };
-                    self.failures += 1;
-                    if !self.is_alive && self.failures > PATIENCE {
-                        return Err(fault);
-                    }
-                    if smaller.is_empty() {
-                        self.pieces.push(Piece::Broken(reason));
-                        true
+                    failures += 1;
+                    if is_smallest {
+                        pieces.push((offset, Piece::Broken(reason)));
                     } else {
-                        self.parts(offset, *size, smaller)?
+                        failed.push(offset);
                     }
                 }
-            };
-            if !more {
-                return Ok(false);
             }
         }
-        Ok(true)
+        broken = failed;
+        size = *part;
     }
+    pieces.sort_by_key(|(offset, _)| *offset);
+    Ok(pieces.into_iter().map(|(_, piece)| piece).collect())
 }
 
 /// Why an answer did not come, where one record may be the cause: the counterpart's program broke over
-/// it, or what it wrote cannot be read.
+/// it, or what it wrote cannot be read. A counterpart that is overloaded or away says so otherwise.
 pub fn of_one_record(fault: &Fault) -> Option<&Reason> {
     let Fault::Transient(reason) = fault else {
         return None;
     };
     let status = reason.args.iter().find(|(name, _)| name == "status");
     let is_broken = match reason.code.as_str() {
-        "sdk.http.busy" => status.is_some_and(|(_, status)| status.starts_with('5')),
+        "sdk.http.busy" => status.is_some_and(|(_, status)| status == "500"),
         code => code == "sdk.http.unreadable",
     };
     is_broken.then_some(reason)
