@@ -7,6 +7,7 @@
 //! the detail, on one line, never a body, a query or a secret. Only this module knows the HTTP library.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::fmt;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -149,6 +150,7 @@ pub struct Api {
     base: String,
     credential: Option<&'static str>,
     accept: &'static str,
+    explained_by: &'static [&'static str],
 }
 
 impl Api {
@@ -159,6 +161,19 @@ impl Api {
             base: base.trim_end_matches('/').to_owned(),
             credential: credential.into(),
             accept: "application/json",
+            explained_by: &["message", "errors"],
+        }
+    }
+
+    /// The same API, whose refusals hold its own words in these members; none leaves it at `message` and
+    /// `errors`. Nothing else of a refusal is ever shown: the rest of a body may hold personal data.
+    pub fn explained_by(self, members: &'static [&'static str]) -> Self {
+        match members {
+            [] => self,
+            explained_by => Api {
+                explained_by,
+                ..self
+            },
         }
     }
 
@@ -248,6 +263,18 @@ impl Call<'_> {
             mend(&mut response.body);
         }
         Ok(Answer { place, response })
+    }
+
+    /// Sends a request about a thing that may be gone; none when it is.
+    ///
+    /// # Errors
+    /// What the answer came to, unless that is 404 or 410.
+    pub fn find(self) -> Result<Option<Answer>, Fault> {
+        match self.send() {
+            Ok(answer) => Ok(Some(answer)),
+            Err(Error::Status(status)) if matches!(status.code, 404 | 410) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Sends a request that is answered with a redirect; gives the address that it leads to. The
@@ -389,7 +416,7 @@ fn judge(place: &str, api: &Api, outcome: Result<Response, Unsent>) -> Result<Re
     }
     let status = Status {
         code: response.status,
-        message: match explanation(&response.body) {
+        message: match explanation(&response.body, api.explained_by) {
             Some(words) => format!(": {words}"),
             None => String::new(),
         },
@@ -418,23 +445,18 @@ fn address(place: &str) -> &str {
     origin(place.split_once(' ').map_or(place, |(_, url)| url))
 }
 
-/// The counterpart's own words about a failure: only the members that are meant for them, because
-/// the rest of a body may hold personal data.
-fn explanation(body: &[u8]) -> Option<String> {
-    #[derive(Deserialize)]
-    struct Refusal<'a> {
-        #[serde(borrow)]
-        message: Option<Cow<'a, str>>,
-        #[serde(borrow)]
-        errors: Option<&'a RawValue>,
-    }
-
-    let refusal: Refusal<'_> = serde_json::from_slice(body).ok()?;
-    let message = refusal.message.unwrap_or_default();
-    let words = match refusal.errors {
-        Some(errors) => one_line(&format!("{message} {}", errors.get())),
-        None => one_line(&message),
-    };
+/// The counterpart's own words about a failure: only the members that are meant for them.
+fn explanation(body: &[u8], members: &[&str]) -> Option<String> {
+    let refusal: HashMap<Cow<'_, str>, &RawValue> = serde_json::from_slice(body).ok()?;
+    let words = members.iter().filter_map(|member| refusal.get(*member));
+    let words: Vec<Cow<'_, str>> = words
+        .filter(|words| words.get() != "null")
+        .map(|words| match serde_json::from_str(words.get()) {
+            Ok(text) => Cow::Owned(text),
+            Err(_) => Cow::Borrowed(words.get()),
+        })
+        .collect();
+    let words = one_line(&words.join(" "));
     (!words.is_empty()).then_some(words)
 }
 

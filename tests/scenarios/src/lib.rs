@@ -18,7 +18,7 @@ use tenon_host::report::{Question, RunReport};
 use tenon_host::{
     CallError, Compiler, CompilerProcess, ConnectError, Connection, ConnectionSpec, Connector,
     EgressSettings, FoundAccount, Host, HostOptions, JobRequest, Limits, Mode, Place, RetryPolicy,
-    Secret,
+    Secret, Webhook,
 };
 
 /// Where the build puts its results.
@@ -36,6 +36,14 @@ pub fn target() -> PathBuf {
 /// When it has not been built.
 pub fn component(name: &str) -> Vec<u8> {
     built(&format!("connectors/{name}.wasm"))
+}
+
+/// A built example of a connector.
+///
+/// # Panics
+/// When it has not been built.
+pub fn example(name: &str) -> Vec<u8> {
+    built(&format!("examples/{name}.wasm"))
 }
 
 /// A built component that breaks, or tries to break, what the sandbox promises.
@@ -348,10 +356,49 @@ impl Shop {
 
     /// Values that a setting can have, with their labels.
     pub fn choices(&self, option: &str) -> Result<Vec<(String, String)>, CallError> {
-        let settings = serde_json::json!({ "last_days": 1 });
+        self.choices_with(option, serde_json::json!({ "last_days": 1 }))
+    }
+
+    /// Values that a setting can have, where these are the others.
+    pub fn choices_with(
+        &self,
+        option: &str,
+        settings: Value,
+    ) -> Result<Vec<(String, String)>, CallError> {
         let connection = self.connect(settings).expect("settings that fit");
         self.runtime
             .block_on(self.host.choices(&connection, option))
+    }
+
+    /// Switches the connection on.
+    pub fn enable(&self, callback: &str, settings: Value) {
+        let connection = self.connect(settings).expect("settings that fit");
+        let confirmed = HashSet::new();
+        let enabled = self.host.enable(&connection, callback, &confirmed);
+        self.runtime.block_on(enabled).expect("a counterpart");
+    }
+
+    /// Switches the connection off.
+    pub fn disable(&self, settings: Value) {
+        let connection = self.connect(settings).expect("settings that fit");
+        let disabled = self.host.disable(&connection);
+        self.runtime.block_on(disabled).expect("a counterpart");
+    }
+
+    /// Hands a webhook to the connector, and runs what it asks for.
+    pub fn receive(&self, topic: &str, body: &str, settings: Value) -> Vec<Run> {
+        let connection = self.connect(settings.clone()).expect("settings that fit");
+        let webhook = Webhook {
+            topic: topic.to_owned(),
+            headers: Vec::new(),
+            query: String::new(),
+            body: body.as_bytes().to_vec(),
+        };
+        let asked = self.host.receive(&connection, webhook);
+        let asked = self.runtime.block_on(asked).expect("work").into_iter();
+        asked
+            .map(|one| self.run(&one.job, settings.clone()))
+            .collect()
     }
 }
 
@@ -359,6 +406,14 @@ impl Shop {
 /// that end in the same state have it equal. `records` reads all records of a kind. The identity of an
 /// account that tells none is made up for each tenant, so it is left out, too.
 pub fn written(records: impl Fn(&str) -> Vec<Value>) -> Vec<(&'static str, Vec<Value>)> {
+    written_by("keycrm", records)
+}
+
+/// What an exchange of orders by this connector writes, in the same way.
+pub fn written_by(
+    system: &str,
+    records: impl Fn(&str) -> Vec<Value>,
+) -> Vec<(&'static str, Vec<Value>)> {
     const KINDS: [&str; 7] = [
         "orders",
         "products",
@@ -369,7 +424,7 @@ pub fn written(records: impl Fn(&str) -> Vec<Value>) -> Vec<(&'static str, Vec<V
         "delivery-services",
     ];
     let without_clock = |kind| {
-        let mut records = without_account(&records(kind));
+        let mut records = without_account(system, &records(kind));
         for fields in records.iter_mut().filter_map(Value::as_object_mut) {
             fields.remove("changed_at");
         }
@@ -378,14 +433,16 @@ pub fn written(records: impl Fn(&str) -> Vec<Value>) -> Vec<(&'static str, Vec<V
     KINDS.map(without_clock).into()
 }
 
-/// Records with the same word for the account in all origins of KeyCRM.
-fn without_account(records: &[Value]) -> Vec<Value> {
+/// Records with the same word for the account in all origins of a system.
+fn without_account(system: &str, records: &[Value]) -> Vec<Value> {
+    let system = format!("\"{system}:");
     let json = serde_json::to_string(records).expect("JSON");
-    let mut parts = json.split("\"keycrm:");
+    let mut parts = json.split(system.as_str());
     let mut plain = parts.next().unwrap_or_default().to_owned();
     for part in parts {
         let (_, rest) = part.split_once(':').expect("an account");
-        plain += "\"keycrm:ACCOUNT:";
+        plain += &system;
+        plain += "ACCOUNT:";
         plain += rest;
     }
     serde_json::from_str(&plain).expect("JSON")
