@@ -318,14 +318,16 @@ async fn a_component_that_is_damaged_or_gone_is_left_out_by_its_name_and_healed_
     server.terminate();
     server.resume();
     let connection = json!({ "id": "crm", "connector": "keycrm", "digest": digest });
-    let made = server.try_api("POST", "/tenants/shop/connections", connection.clone());
-    let made = made.await;
+    server.post("/tenants/shop/connections", connection).await;
+    let check = "/tenants/shop/connections/crm/check";
+    let checked = server.try_api("POST", check, Value::Null).await;
     assert_eq!(
-        "server.component-lost", made.body["why"]["code"],
-        "{made:?}"
+        "server.component-lost", checked.body["why"]["code"],
+        "{checked:?}"
     );
     assert_eq!(digest, server.install(wasm).await);
-    server.post("/tenants/shop/connections", connection).await;
+    let checked = server.try_api("POST", check, Value::Null).await;
+    assert_eq!("credential_missing", checked.body["code"], "{checked:?}");
     let backup = folder.path().join("whole");
     let made = server.tenon(&["backup", "--to", text(&backup)]);
     assert!(made.status.success(), "{made:?}");
