@@ -5,6 +5,7 @@ import { useState } from "preact/hooks";
 
 import { at, get } from "../api.js";
 import { moment, money, named, number, t } from "../i18n.js";
+import { RecordName } from "../named.js";
 import { go, link } from "../route.js";
 import { Answer, Filters, html, List, Page, SearchField, Section, SelectField, useAnswer } from "../ui.js";
 import { useTenant } from "./tenants.js";
@@ -42,9 +43,13 @@ const SHOWN = {
   available: number,
 };
 
-function cell(record, name) {
+/** The kinds of records that fields name by their keys. */
+const NAMED = { stage: "order-stages", partner: "partners", product: "products", warehouse: "warehouses", parent: "categories" };
+
+function cell(record, name, tenant) {
   const value = record[name];
   if (value === null || value === undefined || value.length === 0) return "–";
+  if (NAMED[name]) return html`<a href=${link`/tenants/${tenant}/records/${NAMED[name]}/${value}`}><${RecordName} tenant=${tenant} kind=${NAMED[name]} id=${value} /></a>`;
   return SHOWN[name] ? SHOWN[name](value, record) : value;
 }
 
@@ -54,9 +59,9 @@ export function Records({ tenant, kind = "orders", query }) {
   const columns = (COLUMNS[kind] || ENTRY).map((name) => ({
     title: t(`field.${name}`),
     kind: NUMBERS.includes(name) ? "number" : undefined,
-    cell: (record) => (name === "key" ? html`<a href=${link`/tenants/${tenant}/records/${kind}/${record.key}`}>${record.key}</a>` : cell(record, name)),
+    cell: (record) => (name === "key" ? html`<a href=${link`/tenants/${tenant}/records/${kind}/${record.key}`}>${record.key}</a>` : cell(record, name, tenant)),
   }));
-  return html`<${Page} title=${t("nav.records")} crumbs=${[[tenant, link`/tenants/${tenant}`]]}>
+  return html`<${Page} title=${t("nav.records")} crumbs=${[[of.value?.name || tenant, link`/tenants/${tenant}`]]}>
     <${Answer} of=${of}>${() => html`<${Section} title=${t(`kind.${kind}`)} lead=${t("records.lead")}>
       <${Filters} value=${wanted} on=${setWanted}>${(set) => html`
         <${SelectField} label=${t("kind")} value=${kind} on=${(next) => go(link`/tenants/${tenant}/records/${next}`)} options=${KINDS.map((one) => ({ value: one, label: t(`kind.${one}`) }))} />
@@ -69,8 +74,9 @@ export function Records({ tenant, kind = "orders", query }) {
 
 export function Record({ tenant, kind, record }) {
   const found = useAnswer(() => get(at`/tenants/${tenant}/records/${kind}`, { key: record }), [tenant, kind, record]);
+  const of = useTenant(tenant);
   return html`<${Page} title=${`${t(`kind.${kind}`)}: ${record}`} crumbs=${[
-    [tenant, link`/tenants/${tenant}`],
+    [of.value?.name || tenant, link`/tenants/${tenant}`],
     [t("nav.records"), link`/tenants/${tenant}/records/${kind}`],
   ]}>
     <${Answer} of=${found}>${(page) => html`<${Section} title=${t("record")} actions=${html`<a href=${link`/tenants/${tenant}/log` + `?${new URLSearchParams({ record })}`}>${t("records.log")}</a>`}>
