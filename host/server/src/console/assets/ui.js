@@ -505,10 +505,12 @@ export function Fieldset({ label, hint, path, kind = "group", unseen, children }
   </fieldset>`;
 }
 
-/** A label, a hint and the reasons around one control, which `children` draws with the attributes it gets. */
-export function Labelled({ label, hint, path, required, children }) {
+/** A label, a hint and the reasons around one control, which is `empty` or not, and which `children` draws with the attributes it gets. */
+export function Labelled({ label, hint, path, required, empty, children }) {
   const id = useId();
-  const reasons = useReasons(path);
+  const said = useReasons(path);
+  // Of what is not there at all, more need not be said.
+  const reasons = required && empty && said.length ? [t("problem.required")] : said;
   const described = [hint && `${id}-hint`, reasons.length && `${id}-wrong`].filter(Boolean).join(" ");
   const attributes = {
     id,
@@ -526,7 +528,7 @@ export function Labelled({ label, hint, path, required, children }) {
 }
 
 export function TextField({ label, hint, path, required, value, on, type = "text", ...rest }) {
-  return html`<${Labelled} ...${{ label, hint, path, required }}>${(attributes) =>
+  return html`<${Labelled} ...${{ label, hint, path, required }} empty=${(value ?? "") === ""}>${(attributes) =>
     html`<input ...${attributes} type=${type} value=${value ?? ""} onInput=${(event) => on(event.target.value)} ...${rest} />`}<//>`;
 }
 

@@ -81,7 +81,7 @@ function Detail({ of }) {
     return connection ? manifestOf(connection.version.digest) : null;
   }, [of.tenant, of.connection]);
   const manifest = found.value ?? null;
-  const given = Object.entries(of.detail ?? {}).filter(([name, member]) => member !== null && member !== undefined && !isSilent(name, of.action));
+  const given = Object.entries(of.detail ?? {}).filter(([name, member]) => member !== null && member !== undefined && member !== "" && !isSilent(name, of.action));
   // Its members are jobs.
   if (of.action === "schedules.put") {
     const cron = Object.entries(of.detail ?? {});

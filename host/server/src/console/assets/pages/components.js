@@ -67,7 +67,7 @@ function Shown({ version, may }) {
         [t("components.source"), version.source === "upload" ? t("components.uploaded") : version.source],
         [t("components.signed_by"), version.signed_by],
         [t("components.installed_at"), moment(version.installed_at)],
-        [t("components.endpoints"), manifest.endpoints.map((endpoint) => html`<${Origin} of=${endpoint.origin} manifest=${manifest} /> `)],
+        [t("components.endpoints"), manifest.endpoints.map((endpoint) => html`<${Origin} of=${endpoint.origin} manifest=${manifest} /> `), "whole"],
         [t("jobs"), manifest.jobs.map((job) => own(job.title)).join(", "), "whole"],
         [t("digest"), html`<code>${version.digest}</code>`, "whole"],
       ]} />
