@@ -16,7 +16,7 @@ async fn rules_that_are_broken_are_said_in_words() {
     browser.type_into(&browser.text("id"), "Моя крамниця").await;
     browser.press("tenants.add").await;
     browser.see("має складатися з малих латинських літер").await;
-    browser.see("не вказано").await;
+    browser.see(&browser.text("problem.required")).await;
     let written = browser.written().await;
     for raw in ["^[", "символ", "/id", "/name"] {
         assert!(!written.contains(raw), "{raw}: {written}");

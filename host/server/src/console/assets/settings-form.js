@@ -65,7 +65,7 @@ function useList(schema) {
 /** What is said of a list that is not there. */
 const NoList = ({ of }) => html`
   ${of.name && !of.items && !of.problem && html`<p class="hint" role="status">${t("loading")}</p>`}
-  ${of.problem && html`<p class="hint">${t("settings.no_list", { reason: problemText(of.problem) })}
+  ${of.problem && html`<p class="hint">${t("settings.no_list", { reason: problemText(of.problem).replace(/\.$/, "") })}
     ${" "}<button type="button" class="quiet" onClick=${of.again}>${t("again")}</button></p>`}`;
 
 /** A record of the platform, by its key. */
@@ -242,7 +242,7 @@ function Rows({ schema, name, value, path, on }) {
           onClick=${() => drop(index)}>${t("remove")}</button>
       </div>`,
     )}
-    <button type="button" ref=${add} onClick=${() => on([...rows, {}])}>${t("settings.add_row")}</button>
+    <button type="button" data-changes ref=${add} onClick=${() => on([...rows, {}])}>${t("settings.add_row")}</button>
   <//>`;
 }
 

@@ -505,7 +505,8 @@ export function Fieldset({ label, hint, path, kind = "group", unseen, children }
   </fieldset>`;
 }
 
-/** A label, a hint and the reasons around one control, which is `empty` or not, and which `children` draws with the attributes it gets. */
+/** A label, a hint and the reasons around one control, which `children` draws with the attributes it
+ * gets; `empty` tells that it holds nothing. */
 export function Labelled({ label, hint, path, required, empty, children }) {
   const id = useId();
   const said = useReasons(path);

@@ -46,10 +46,13 @@ const SHOWN = {
 /** The kinds of records that fields name by their keys. */
 const NAMED = { stage: "order-stages", partner: "partners", product: "products", warehouse: "warehouses", parent: "categories" };
 
+const recordLink = (tenant, field, key) =>
+  html`<a href=${link`/tenants/${tenant}/records/${NAMED[field]}/${key}`}><${RecordName} tenant=${tenant} kind=${NAMED[field]} id=${key} /></a>`;
+
 function cell(record, name, tenant) {
   const value = record[name];
   if (value === null || value === undefined || value.length === 0) return "–";
-  if (NAMED[name]) return html`<a href=${link`/tenants/${tenant}/records/${NAMED[name]}/${value}`}><${RecordName} tenant=${tenant} kind=${NAMED[name]} id=${value} /></a>`;
+  if (NAMED[name]) return recordLink(tenant, name, value);
   return SHOWN[name] ? SHOWN[name](value, record) : value;
 }
 
@@ -80,14 +83,14 @@ export function Record({ tenant, kind, record }) {
     [t("nav.records"), link`/tenants/${tenant}/records/${kind}`],
   ]}>
     <${Answer} of=${found}>${(page) => html`<${Section} title=${t("record")} actions=${html`<a href=${link`/tenants/${tenant}/log` + `?${new URLSearchParams({ record })}`}>${t("records.log")}</a>`}>
-      ${page.items.length ? html`<${Tree} of=${page.items[0]} />` : html`<p class="empty">${t("records.none")}</p>`}
+      ${page.items.length ? html`<${Tree} of=${page.items[0]} tenant=${tenant} />` : html`<p class="empty">${t("records.none")}</p>`}
     <//>`}<//>
   <//>`;
 }
 
-function Tree({ of }) {
+function Tree({ of, tenant }) {
   if (of === null || of === undefined || of === "") return html`<span class="faint">–</span>`;
-  if (Array.isArray(of)) return of.length ? html`<ol class="tree">${of.map((one) => html`<li><${Tree} of=${one} /></li>`)}</ol>` : html`<span class="faint">–</span>`;
-  if (typeof of === "object") return html`<dl class="facts tree">${Object.entries(of).map(([name, value]) => html`<div><dt>${name}</dt><dd><${Tree} of=${value} /></dd></div>`)}</dl>`;
+  if (Array.isArray(of)) return of.length ? html`<ol class="tree">${of.map((one) => html`<li><${Tree} of=${one} tenant=${tenant} /></li>`)}</ol>` : html`<span class="faint">–</span>`;
+  if (typeof of === "object") return html`<dl class="facts tree">${Object.entries(of).map(([name, value]) => html`<div><dt>${named("field", name)}</dt><dd>${NAMED[name] && typeof value === "string" ? recordLink(tenant, name, value) : html`<${Tree} of=${value} tenant=${tenant} />`}</dd></div>`)}</dl>`;
   return String(of);
 }

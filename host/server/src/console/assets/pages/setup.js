@@ -3,7 +3,7 @@
 
 import { useState } from "preact/hooks";
 
-import { at, get, getAll, patch, post } from "../api.js";
+import { at, get, getAll, getWithTag, patch, post } from "../api.js";
 import { own, t } from "../i18n.js";
 import { go, link } from "../route.js";
 import { addressMembers, alternatives, ListsOf, Members } from "../settings-form.js";
@@ -13,6 +13,9 @@ import { changesOf, Check, Credentials, storeTyped, useDraft, useSettings, useTy
 import { switchOn } from "./connection.js";
 import { baseOf, missingOf, useConnection } from "./connection-frame.js";
 import { useTenant } from "./tenants.js";
+
+/** The tag of settings that nobody has saved yet. */
+const FIRST = '"1"';
 
 const STEPS = ["connector", "access", "settings", "preview", "on"];
 
@@ -63,7 +66,7 @@ function Choose({ tenant, connectors }) {
 
 /** Whether settings have what the schema requires: each member that has to be there, and one of those of
  * which one is needed. */
-export function isComplete(schema, settings) {
+function isComplete(schema, settings) {
   const has = (name) => settings[name] !== undefined;
   const one = alternatives(schema);
   return (schema.required || []).every(has) && (one.length === 0 || one.some(has));
@@ -72,11 +75,12 @@ export function isComplete(schema, settings) {
 /** The steps that are done, by what there is. */
 async function stepsDone({ connection, manifest }) {
   const base = baseOf(connection);
-  const [settings, previews] = await Promise.all([get(`${base}/settings`), get(`${base}/runs`, { mode: "preview", outcome: "done", limit: 1 })]);
+  const [{ value: settings, etag }, previews] = await Promise.all([getWithTag(`${base}/settings`), get(`${base}/runs`, { mode: "preview", outcome: "done", limit: 1 })]);
   const done = {
     connector: true,
     access: connection.missing_credentials.length === 0,
-    settings: isComplete(manifest.settings_schema, settings),
+    // Of a connector that needs none they are done once somebody has saved them.
+    settings: isComplete(manifest.settings_schema, settings) && (Object.keys(settings).length > 0 || etag !== FIRST),
     preview: previews.items.length > 0,
     on: connection.state === "on",
   };
