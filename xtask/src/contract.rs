@@ -1,6 +1,6 @@
 //! Holds the contract's folder and the SDK to what authors elsewhere need of them: other languages'
 //! tools take `wit/` as it is, and the packed SDK is all that a connector outside of this workspace
-//! is built with.
+//! is built with, as the guide says.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,28 +8,13 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result};
 
-use super::{WASM, cargo, find, run, target, venv};
+use super::{WASM, cargo, find, guide, run, sdk, target, venv};
 
 /// Releases that are known to work.
 const JCO: &str = "@bytecodealliance/jco@1.31.0";
 const COMPONENTIZE_PY: &str = "componentize-py==0.25.1";
 
 const WORLDS: [&str; 2] = ["connector", "platform"];
-
-/// What a crate outside of the workspace says of itself.
-const OUTSIDE: &str = r#"[package]
-name = "outside"
-version = "1.0.0"
-edition = "2024"
-
-[lib]
-crate-type = ["cdylib"]
-
-[dependencies]
-tenon-sdk = { path = "PACKED" }
-
-[workspace]
-"#;
 
 /// All of it; fails when one of them does not take the contract.
 pub fn check(root: &Path) -> Result<()> {
@@ -73,51 +58,28 @@ fn python(root: &Path, folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// A connector that has nothing but the packed SDK, which brings the contract along. The host takes
-/// what comes out.
+/// The template of a connector has nothing but the packed SDK, which brings the contract along: it is
+/// tested and built as its author would, and the host takes what comes out. The guide shows its files.
 fn outside(root: &Path, folder: &Path) -> Result<()> {
-    let pack = [
-        "package",
-        "--package",
-        "tenon-sdk",
-        "--no-verify",
-        "--allow-dirty",
-        "--quiet",
-    ];
-    run(cargo(root).args(pack))?;
-    let name = format!("tenon-sdk-{}", env!("CARGO_PKG_VERSION"));
-    let archive = target(root).join("package").join(format!("{name}.crate"));
-    let packed = folder.join(&name);
-    if packed.exists() {
-        fs::remove_dir_all(&packed)?;
-    }
-    run(Command::new("tar")
-        .arg("-xf")
-        .arg(&archive)
-        .arg("-C")
-        .arg(folder))?;
-
-    let package = folder.join("outside");
-    fs::create_dir_all(package.join("src"))?;
-    let manifest = OUTSIDE.replace("PACKED", &format!("../{name}"));
-    fs::write(package.join("Cargo.toml"), manifest)?;
-    fs::write(
-        package.join("src/lib.rs"),
-        include_str!("../outside/lib.rs"),
-    )?;
+    let template = root.join("components/template");
+    guide::check(root, &template)?;
+    let package = emptied(folder, "template")?;
+    run(Command::new("cp")
+        .arg("-r")
+        .arg(template.join("."))
+        .arg(&package))?;
+    sdk::pack(root, &package.join("sdk"))?;
     // The versions that everything here is tried with.
     fs::copy(root.join("Cargo.lock"), package.join("Cargo.lock"))?;
+    let built = folder.join("built");
     run(cargo(&package)
-        .args([
-            "build",
-            "--release",
-            "--quiet",
-            "--target",
-            WASM,
-            "--target-dir",
-        ])
-        .arg(folder.join("built")))?;
-    let component = folder.join("built").join(WASM).join("release/outside.wasm");
+        .args(["test", "--quiet", "--target-dir"])
+        .arg(&built))?;
+    run(cargo(&package)
+        .args(["build", "--release", "--quiet", "--target", WASM])
+        .arg("--target-dir")
+        .arg(&built))?;
+    let component = built.join(WASM).join("release/my_shop.wasm");
     run(Command::new(target(root).join("release/tenon"))
         .arg("inspect")
         .arg(component)

@@ -3,7 +3,9 @@
 mod browser;
 mod contract;
 mod features;
+mod guide;
 mod schemathesis;
+mod sdk;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
@@ -16,6 +18,9 @@ const WASM: &str = "wasm32-wasip2";
 
 /// The crates of the connectors, and the file that each is installed as.
 const CONNECTORS: &[(&str, &str)] = &[("tenon-keycrm", "keycrm"), ("tenon-moysklad", "moysklad")];
+
+/// The crates of connectors that show how one is written, and the file that each is built to.
+const EXAMPLES: &[(&str, &str)] = &[("tenon-shoplite", "shoplite")];
 
 /// The crates of guests that only tests run, one in each of their examples: where its sources are
 /// and the folder that its components go to. One attacks the host, the other is operated.
@@ -60,6 +65,8 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// Pack the SDK for connectors in repositories of their own, to target/sdk.
+    Pack,
     /// Measure, print a table, and write target/bench.json.
     Bench {
         /// Names of benchmarks; all by default.
@@ -79,6 +86,9 @@ fn main() -> ExitCode {
 
 fn execute(task: Task) -> Result<()> {
     let root = root()?;
+    if matches!(task, Task::Pack) {
+        return sdk::pack(&root, &target(&root).join("sdk"));
+    }
     build(&root)?;
     if !matches!(task, Task::Demo { .. }) {
         build_test_guests(&root)?;
@@ -89,7 +99,7 @@ fn execute(task: Task) -> Result<()> {
         command
     };
     match task {
-        Task::Build => Ok(()),
+        Task::Build | Task::Pack => Ok(()),
         Task::Demo { once, json } => {
             let mut demo = program("tenon-demo");
             demo.args(once.then_some("--once"));
@@ -118,18 +128,20 @@ fn build(root: &Path) -> Result<()> {
     ensure_target()?;
     let mut guests = cargo(root);
     guests.args(["build", "--profile", "guest", "--target", WASM]);
-    for (package, _) in CONNECTORS {
+    for (package, _) in CONNECTORS.iter().chain(EXAMPLES) {
         guests.args(["--package", package]);
     }
     run(&mut guests)?;
 
-    let folder = target(root).join("components/connectors");
-    std::fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
-    for (package, name) in CONNECTORS {
-        let file = format!("{}.wasm", package.replace('-', "_"));
-        let built = target(root).join(WASM).join("guest").join(file);
-        let installed = folder.join(format!("{name}.wasm"));
-        std::fs::copy(&built, &installed).with_context(|| built.display().to_string())?;
+    for (kind, packages) in [("connectors", CONNECTORS), ("examples", EXAMPLES)] {
+        let folder = target(root).join("components").join(kind);
+        std::fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
+        for (package, name) in packages {
+            let file = format!("{}.wasm", package.replace('-', "_"));
+            let built = target(root).join(WASM).join("guest").join(file);
+            let installed = folder.join(format!("{name}.wasm"));
+            std::fs::copy(&built, &installed).with_context(|| built.display().to_string())?;
+        }
     }
     run(cargo(root).args(["build", "--release"]).args(programs()))
 }

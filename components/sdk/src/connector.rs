@@ -65,11 +65,7 @@ pub trait Connector {
         if from_version == current {
             Ok(())
         } else {
-            Err(Fault::Configuration(reason!(
-                "sdk.migration",
-                from = from_version,
-                to = current
-            )))
+            Err(no_way(from_version, current))
         }
     }
 }
@@ -77,6 +73,11 @@ pub trait Connector {
 /// The fault of a job that the connector does not have.
 pub fn unknown_job(job: &str) -> Fault {
     Fault::Unsupported(reason!("sdk.no-job", job = job))
+}
+
+/// The fault of a state that the connector knows no way from.
+pub(crate) fn no_way(from: u32, to: u32) -> Fault {
+    Fault::Configuration(reason!("sdk.migration", from = from, to = to))
 }
 
 /// The fault of a choice that the settings schema does not name.

@@ -36,7 +36,15 @@ impl TryFrom<model::Decimal> for Decimal {
 
 /// Rounds to hundredths, halves away from zero: what money is rounded by.
 pub fn round_money(exact: Decimal) -> Decimal {
-    exact.round_dp_with_strategy(2, RoundingStrategy::MidpointAwayFromZero)
+    round(exact, 2)
+}
+
+/// Rounds to so many decimals, halves away from zero.
+pub fn round(exact: Decimal, decimals: u32) -> Decimal {
+    if exact.scale() <= decimals {
+        return exact;
+    }
+    exact.round_dp_with_strategy(decimals, RoundingStrategy::MidpointAwayFromZero)
 }
 
 /// Reads a number by its text: `12`, `-0.50`, `1.5e3`. None when it is not a number, or has more

@@ -7,6 +7,7 @@
 //! the detail, on one line, never a body, a query or a secret. Only this module knows the HTTP library.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::fmt;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -149,6 +150,7 @@ pub struct Api {
     base: String,
     credential: Option<&'static str>,
     accept: &'static str,
+    explained_by: &'static [&'static str],
 }
 
 impl Api {
@@ -159,6 +161,19 @@ impl Api {
             base: base.trim_end_matches('/').to_owned(),
             credential: credential.into(),
             accept: "application/json",
+            explained_by: &["message", "errors"],
+        }
+    }
+
+    /// The same API, whose refusals hold its own words in these members; none leaves it at `message` and
+    /// `errors`. Nothing else of a refusal is ever shown: the rest of a body may hold personal data.
+    pub fn explained_by(self, members: &'static [&'static str]) -> Self {
+        match members {
+            [] => self,
+            explained_by => Api {
+                explained_by,
+                ..self
+            },
         }
     }
 
@@ -243,8 +258,23 @@ impl Call<'_> {
     pub fn send(self) -> Result<Answer, Error> {
         let place = self.place();
         let outcome = exchange(self.request);
-        let response = judge(&place, self.api, outcome)?;
+        let mut response = judge(&place, self.api, outcome)?;
+        if header(&response, "content-type").is_some_and(|kind| kind.contains("json")) {
+            mend(&mut response.body);
+        }
         Ok(Answer { place, response })
+    }
+
+    /// Sends a request about a thing that may be gone; none when it is.
+    ///
+    /// # Errors
+    /// What the answer came to, unless that is 404 or 410.
+    pub fn find(self) -> Result<Option<Answer>, Fault> {
+        match self.send() {
+            Ok(answer) => Ok(Some(answer)),
+            Err(Error::Status(status)) if matches!(status.code, 404 | 410) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Sends a request that is answered with a redirect; gives the address that it leads to. The
@@ -330,6 +360,44 @@ fn header<'a>(response: &'a Response, name: &str) -> Option<&'a str> {
         .map(|(_, value)| value.as_str())
 }
 
+/// Puts the mark for an unknown letter in place of what is no letter and would make all of an answer
+/// unreadable: half of an emoji that a counterpart has cut in two, and bytes that are no UTF-8.
+fn mend(body: &mut Vec<u8>) {
+    let text = String::from_utf8_lossy(body);
+    let halves = halves(&text);
+    if let Cow::Owned(mended) = text {
+        *body = mended.into_bytes();
+    }
+    for place in halves {
+        body[place..place + 6].copy_from_slice(b"\\uFFFD");
+    }
+}
+
+/// Where a half of a letter is escaped whose other half does not follow.
+fn halves(json: &str) -> Vec<usize> {
+    let mut halves = Vec::new();
+    let mut place = 0;
+    while let Some(next) = json.get(place..).and_then(|rest| rest.find('\\')) {
+        place += next;
+        place += match (unit(json, place), unit(json, place + 6)) {
+            (Some(0xD800..=0xDBFF), Some(0xDC00..=0xDFFF)) => 12,
+            (Some(0xD800..=0xDFFF), _) => {
+                halves.push(place);
+                6
+            }
+            // Whatever is escaped, it is one byte: it may be a backslash.
+            _ => 2,
+        };
+    }
+    halves
+}
+
+/// The UTF-16 unit that is escaped at a place: `\u` and four hexadecimal digits.
+fn unit(json: &str, place: usize) -> Option<u16> {
+    let digits = json.get(place..place + 6)?.strip_prefix("\\u")?;
+    u16::from_str_radix(digits, 16).ok()
+}
+
 /// Decides what an outcome means.
 fn judge(place: &str, api: &Api, outcome: Result<Response, Unsent>) -> Result<Response, Error> {
     let address = address(place);
@@ -348,7 +416,7 @@ fn judge(place: &str, api: &Api, outcome: Result<Response, Unsent>) -> Result<Re
     }
     let status = Status {
         code: response.status,
-        message: match explanation(&response.body) {
+        message: match explanation(&response.body, api.explained_by) {
             Some(words) => format!(": {words}"),
             None => String::new(),
         },
@@ -377,23 +445,18 @@ fn address(place: &str) -> &str {
     origin(place.split_once(' ').map_or(place, |(_, url)| url))
 }
 
-/// The counterpart's own words about a failure: only the members that are meant for them, because
-/// the rest of a body may hold personal data.
-fn explanation(body: &[u8]) -> Option<String> {
-    #[derive(Deserialize)]
-    struct Refusal<'a> {
-        #[serde(borrow)]
-        message: Option<Cow<'a, str>>,
-        #[serde(borrow)]
-        errors: Option<&'a RawValue>,
-    }
-
-    let refusal: Refusal<'_> = serde_json::from_slice(body).ok()?;
-    let message = refusal.message.unwrap_or_default();
-    let words = match refusal.errors {
-        Some(errors) => one_line(&format!("{message} {}", errors.get())),
-        None => one_line(&message),
-    };
+/// The counterpart's own words about a failure: only the members that are meant for them.
+fn explanation(body: &[u8], members: &[&str]) -> Option<String> {
+    let refusal: HashMap<Cow<'_, str>, &RawValue> = serde_json::from_slice(body).ok()?;
+    let words = members.iter().filter_map(|member| refusal.get(*member));
+    let words: Vec<Cow<'_, str>> = words
+        .filter(|words| words.get() != "null")
+        .map(|words| match serde_json::from_str(words.get()) {
+            Ok(text) => Cow::Owned(text),
+            Err(_) => Cow::Borrowed(words.get()),
+        })
+        .collect();
+    let words = one_line(&words.join(" "));
     (!words.is_empty()).then_some(words)
 }
 
@@ -476,7 +539,7 @@ mod wasm {
 
 #[cfg(test)]
 mod tests {
-    use super::{Answer, Api, Error, Response, Status, Unsent, judge, origin};
+    use super::{Answer, Api, Error, Response, Status, Unsent, judge, mend, origin};
     use crate::model::Fault;
     use crate::reason;
 
@@ -500,6 +563,26 @@ mod tests {
             response,
         }
         .json()
+    }
+
+    #[test]
+    fn half_a_letter_spoils_no_answer() {
+        for (sent, mended) in [
+            (r#""a \ud83d b""#.as_bytes(), "a \u{fffd} b"),
+            (
+                r#""\uDE00\ud83d\ud83d\ude00""#.as_bytes(),
+                "\u{fffd}\u{fffd}\u{1f600}",
+            ),
+            (r#""\ud83d\n""#.as_bytes(), "\u{fffd}\n"),
+            (r#""\\ud83d \\\ud83d""#.as_bytes(), "\\ud83d \\\u{fffd}"),
+            (r#""Дякую \u0434 \ud83d""#.as_bytes(), "Дякую д \u{fffd}"),
+            (b"\"a\xed\xa0b\"", "a\u{fffd}\u{fffd}b"),
+        ] {
+            let mut body = sent.to_vec();
+            mend(&mut body);
+            let read: Result<String, _> = serde_json::from_slice(&body);
+            assert_eq!(read.ok().as_deref(), Some(mended));
+        }
     }
 
     #[test]

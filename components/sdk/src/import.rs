@@ -17,7 +17,8 @@ use std::hash::{Hash, Hasher};
 use siphasher::sip128::SipHasher13;
 
 use crate::model::{
-    Binding, Directive, Effect, Fault, Origin, Progress, Reason, Rejection, RunMode, Saved, Subject,
+    Binding, Directive, Effect, Fault, Key, Origin, Progress, Reason, Rejection, RunMode, Saved,
+    Subject,
 };
 use crate::reason;
 use crate::runtime::{bindings, run};
@@ -98,6 +99,35 @@ pub fn bound(kind: &str, origins: &[Origin]) -> HashMap<Origin, Binding> {
             (binding.origin.clone(), binding)
         })
         .collect()
+}
+
+/// What is known about the given counterpart records, by origin, where the platform still has what they
+/// are paired with: `find` looks the keys up. What was removed there, or merged into another, is as
+/// good as unknown, and its pair is replaced once the rules have found or made another.
+///
+/// # Errors
+/// The fault of the look-up as a whole.
+pub fn bound_and_there<R>(
+    kind: &str,
+    origins: &[Origin],
+    find: impl FnOnce(&[Key]) -> Result<Vec<Option<R>>, Fault>,
+) -> Result<HashMap<Origin, Binding>, Fault> {
+    let mut known = bound(kind, origins);
+    if known.is_empty() {
+        return Ok(known);
+    }
+    let mut keys: Vec<Key> = known.values().map(|one| one.key.clone()).collect();
+    keys.sort_unstable();
+    keys.dedup();
+    let found = find(&keys)?;
+    let gone: HashSet<Key> = keys
+        .into_iter()
+        .zip(found)
+        .filter(|(_, found)| found.is_none())
+        .map(|(key, _)| key)
+        .collect();
+    known.retain(|_, one| !gone.contains(&one.key));
+    Ok(known)
 }
 
 /// A pair without a fingerprint.

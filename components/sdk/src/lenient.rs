@@ -62,6 +62,36 @@ impl<'de> Deserialize<'de> for Number {
     }
 }
 
+/// A number of so many decimals, such as money. What a counterpart computes with floats it writes as
+/// `19.989999999999998`: it is rounded, halves away from zero, so that no noise is taken for money.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Rounded<const DECIMALS: u32>(Number);
+
+impl<const DECIMALS: u32> Rounded<DECIMALS> {
+    /// The number, unless it is absent.
+    pub fn get(self) -> Option<Decimal> {
+        self.0.get()
+    }
+
+    /// The number, or zero when it is absent.
+    pub fn or_zero(self) -> Decimal {
+        self.0.or_zero()
+    }
+}
+
+impl<const DECIMALS: u32> From<Decimal> for Rounded<DECIMALS> {
+    fn from(exact: Decimal) -> Self {
+        Rounded(Number(Some(decimal::round(exact, DECIMALS))))
+    }
+}
+
+impl<'de, const DECIMALS: u32> Deserialize<'de> for Rounded<DECIMALS> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let Number(read) = Number::deserialize(deserializer)?;
+        Ok(read.map_or(Rounded(Number(None)), Self::from))
+    }
+}
+
 /// Text from a string, a number or a bool. Empty is as good as absent.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Text<'a>(Cow<'a, str>);
@@ -134,7 +164,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
 }
 
 /// A whole number that identifies something, from a number or a string.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Id(Option<i64>);
 
 impl Id {

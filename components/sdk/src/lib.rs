@@ -12,8 +12,9 @@
 //! - [`reason`]: what people are told, in their language; [`texts`]: where the words stand;
 //! - [`settings`], [`state`], [`manifest`] and the log macros;
 //! - [`brake`]: asks before much is removed that seems to be gone;
-//! - [`import`]: the steps that every importing job is composed of; [`rejected`]: what it could not
-//!   take, to be tried again.
+//! - [`declare`]: settings, manifest and records by macros; `testing`: a host for tests;
+//! - [`flow`]: how records go from one side to the other; [`import`]: the steps that every importing
+//!   job is composed of; [`rejected`]: what it could not take, to be tried again.
 //!
 //! A connector implements [`Connector`] and says `tenon_sdk::export!(ItsType);` once.
 //!
@@ -25,6 +26,8 @@ mod connector;
 #[doc(hidden)]
 pub mod contract;
 pub mod decimal;
+pub mod declare;
+pub mod flow;
 pub mod http;
 pub mod identity;
 pub mod import;
@@ -37,14 +40,22 @@ pub mod model;
 pub mod native;
 pub mod origin;
 pub mod paging;
+pub mod push;
 pub mod reason;
 pub mod rejected;
 mod seam;
 pub mod settings;
 pub mod state;
+#[cfg(all(feature = "testing", not(target_family = "wasm")))]
+pub mod testing;
 pub mod text;
 pub mod texts;
 pub mod time;
 
 pub use connector::{Connector, unknown_job, unknown_option};
+pub use declare::{Call, Settings};
 pub use seam::{erp, runtime};
+pub use tenon_sdk_macros::{Settings, connector, record};
+
+// What the macros write names this crate, here as anywhere.
+extern crate self as tenon_sdk;

@@ -32,7 +32,8 @@ impl Facts {
         self.per_page.unwrap_or(self.asked).max(1)
     }
 
-    fn is_last(&self) -> bool {
+    /// Whether no page follows.
+    pub fn is_last(&self) -> bool {
         if self.rows == 0 {
             return true;
         }

@@ -199,6 +199,11 @@ impl Rejected {
         Some(waiting)
     }
 
+    /// The ids of all that are kept.
+    pub fn ids(&self) -> impl Iterator<Item = &str> {
+        self.waiting.keys().map(String::as_str)
+    }
+
     /// Takes note of a time by which the counterpart can be asked for a record that is kept.
     pub fn date(&mut self, id: &str, at: Instant) {
         if let Some(waiting) = self.waiting.get_mut(id) {

@@ -2,8 +2,8 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use jiff::civil::DateTime;
-use jiff::tz::Offset;
+use jiff::civil::{Date, DateTime};
+use jiff::tz::{Offset, TimeZone};
 
 use crate::model::Instant;
 
@@ -33,9 +33,7 @@ pub fn now() -> Instant {
 /// # Errors
 /// [`NotATime`] for anything else.
 pub fn parse(text: &str) -> Result<Instant, NotATime> {
-    let zoned =
-        text.ends_with(['Z', 'z']) || text.get(10..).is_some_and(|t| t.contains(['+', '-']));
-    let parsed = if zoned {
+    let parsed = if is_zoned(text) {
         text.parse::<jiff::Timestamp>()
     } else {
         text.parse::<DateTime>()
@@ -44,6 +42,50 @@ pub fn parse(text: &str) -> Result<Instant, NotATime> {
     parsed
         .map(|at| at.as_millisecond())
         .map_err(|_| NotATime(crate::text::one_line(text)))
+}
+
+/// A time zone, such as the tenant's: where no zone is written, its clock is meant.
+#[derive(Clone, Debug)]
+pub struct Zone(TimeZone);
+
+impl Zone {
+    /// By its IANA name; UTC where nobody knows it.
+    pub fn named(name: &str) -> Zone {
+        Zone(TimeZone::get(name).unwrap_or(TimeZone::UTC))
+    }
+
+    /// The first moment that a text means: that of a day, or the one that is written.
+    ///
+    /// # Errors
+    /// [`NotATime`] for what [`parse`] would not take.
+    pub fn first(&self, text: &str) -> Result<Instant, NotATime> {
+        match text.parse::<DateTime>() {
+            Ok(civil) if !is_zoned(text) => self.at(civil, text),
+            _ => parse(text),
+        }
+    }
+
+    /// The last moment that a text means: that of a day, or the one that is written.
+    ///
+    /// # Errors
+    /// [`NotATime`] for what [`parse`] would not take.
+    pub fn last(&self, text: &str) -> Result<Instant, NotATime> {
+        let day = text.parse::<Date>().ok().filter(|_| is_date(text));
+        match day.and_then(|day| day.tomorrow().ok()) {
+            Some(next) => Ok(self.at(next.into(), text)? - 1),
+            None => self.first(text),
+        }
+    }
+
+    fn at(&self, civil: DateTime, text: &str) -> Result<Instant, NotATime> {
+        let at = self.0.to_timestamp(civil);
+        at.map(|at| at.as_millisecond())
+            .map_err(|_| NotATime(crate::text::one_line(text)))
+    }
+}
+
+fn is_zoned(text: &str) -> bool {
+    text.ends_with(['Z', 'z']) || text.get(10..).is_some_and(|t| t.contains(['+', '-']))
 }
 
 /// Reads the moment of an HTTP header: `Sun, 22 Nov 2026 04:54:00 GMT`.
@@ -78,7 +120,7 @@ pub fn utc_text(at: Instant) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{DAY, is_date, now, parse, parse_http, utc_text};
+    use super::{DAY, Zone, is_date, now, parse, parse_http, utc_text};
 
     #[test]
     fn all_ways_to_write_one_moment_are_equal() {
@@ -117,6 +159,28 @@ mod tests {
             parse("2026-03-01 10:00:00").ok()
         );
         assert_eq!(parse_http("soon"), None);
+    }
+
+    #[test]
+    fn a_day_begins_and_ends_by_the_clock_of_its_zone() {
+        let kyiv = Zone::named("Europe/Kyiv");
+        for (text, first, last) in [
+            ("2026-11-01", "2026-10-31 22:00:00", "2026-11-01 21:59:59"),
+            // The night in which clocks are set forward, and the one in which they are set back.
+            ("2026-03-29", "2026-03-28 22:00:00", "2026-03-29 20:59:59"),
+            ("2026-10-25", "2026-10-24 21:00:00", "2026-10-25 21:59:59"),
+        ] {
+            assert_eq!(kyiv.first(text).map(utc_text).as_deref(), Ok(first));
+            assert_eq!(kyiv.last(text).map(utc_text).as_deref(), Ok(last));
+        }
+        let noon = parse("2026-11-01 10:00:00");
+        assert_eq!(kyiv.first("2026-11-01 12:00"), noon);
+        assert_eq!(kyiv.last("2026-11-01T10:00:00Z"), noon);
+        assert_eq!(
+            Zone::named("Nowhere/At all").first("2026-11-01 10:00"),
+            noon
+        );
+        assert!(kyiv.first("soon").is_err() && kyiv.last("soon").is_err());
     }
 
     #[test]

@@ -16,8 +16,9 @@ use tenon_host::model::{Directory, Fault, Reason, RecordKind};
 use tenon_host::platform::Answer;
 use tokio::sync::OwnedMutexGuard;
 
+use crate::sqlite_file::is_damage;
 use crate::tenant::Lease;
-use crate::{directories, is_damage, settings, sql};
+use crate::{directories, settings, sql};
 
 /// The file failed, not the request.
 #[derive(Debug, thiserror::Error)]

@@ -41,6 +41,8 @@ fn entry(row: &Row<'_>, first: usize) -> rusqlite::Result<Entry> {
         code: row.get(first + 2)?,
         origin: row.get(first + 3)?,
         archived: row.get(first + 4)?,
+        organization: row.get(first + 5)?,
+        warehouse: row.get(first + 6)?,
     })
 }
 
@@ -172,6 +174,8 @@ pub(crate) fn save(
         normal::name(&given.name),
         given.code,
         given.archived,
+        given.organization,
+        given.warehouse,
     ])?;
     Ok(Effect::Updated)
 }
@@ -199,6 +203,8 @@ fn add(db: &Connection, directory: Directory, given: &Entry) -> Result<Key, Halt
         normal::name(&given.name),
         given.code,
         given.archived,
+        given.organization,
+        given.warehouse,
     ])?;
     Ok(key)
 }

@@ -127,7 +127,7 @@ impl Error {
     /// What it means that SQLite cannot work with a file.
     pub(crate) fn of_file(path: &Path, source: rusqlite::Error) -> Error {
         let path = path.to_owned();
-        match is_damage(&source) {
+        match sqlite_file::is_damage(&source) {
             true => Error::Damaged { path, source },
             false => Error::File { path, source },
         }
@@ -158,15 +158,6 @@ impl Error {
             Error::Fault(fault) => fault.reason(),
         }
     }
-}
-
-/// Whether no later try can go better: what is in the file is wrong.
-pub(crate) fn is_damage(error: &rusqlite::Error) -> bool {
-    use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
-    matches!(
-        error.sqlite_error_code(),
-        Some(DatabaseCorrupt | NotADatabase)
-    )
 }
 
 fn kinds() -> String {

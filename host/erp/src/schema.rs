@@ -25,6 +25,7 @@ const STEPS: &[M<'static>] = &[
     M::up(IDENTITIES),
     M::up(AGREED),
     M::up(FOLDED),
+    M::up(DEFAULTS),
 ];
 const MIGRATIONS: Migrations<'static> = Migrations::from_slice(STEPS);
 
@@ -313,6 +314,12 @@ ALTER TABLE categories ADD COLUMN said BLOB;
 ALTER TABLE products ADD COLUMN said BLOB;
 ALTER TABLE partners ADD COLUMN said BLOB;
 ALTER TABLE orders ADD COLUMN said BLOB;
+";
+
+/// The organization and the warehouse of a user's documents.
+const DEFAULTS: &str = "
+ALTER TABLE entries ADD COLUMN organization TEXT;
+ALTER TABLE entries ADD COLUMN warehouse TEXT;
 ";
 
 /// More than the statements of all modules, so that none is compiled twice.

@@ -28,20 +28,23 @@ statements! {
     SET_SETTING = "INSERT INTO settings VALUES (?1, ?2)
         ON CONFLICT (name) DO UPDATE SET value = excluded.value";
 
-    ENTRIES = "SELECT key, name, code, origin, archived FROM entries
+    ENTRIES = "SELECT key, name, code, origin, archived, organization, warehouse
+        FROM entries
         WHERE directory = ?1 ORDER BY id";
-    ENTRIES_PAGE = "SELECT id, key, name, code, origin, archived FROM entries
+    ENTRIES_PAGE = "SELECT id, key, name, code, origin, archived, organization, warehouse
+        FROM entries
         WHERE directory = ?1 AND id > ?2 ORDER BY id LIMIT ?3";
     ENTRY_BY_KEY = "SELECT id, key, origin FROM entries WHERE directory = ?1 AND key = ?2";
     ENTRY_BY_ORIGIN = "SELECT id, key, origin FROM entries WHERE directory = ?1 AND origin = ?2";
     ENTRY_BY_NAME = "SELECT id, key, origin FROM entries
         WHERE directory = ?1 AND folded_name = ?2 ORDER BY id LIMIT 1";
-    ENTRY_BY_ID = "SELECT key, name, code, origin, archived FROM entries WHERE id = ?1";
+    ENTRY_BY_ID = "SELECT key, name, code, origin, archived, organization, warehouse
+        FROM entries WHERE id = ?1";
     LAST_ENTRY = "SELECT max(seq) FROM sqlite_sequence WHERE name = 'entries'";
-    ADD_ENTRY = "INSERT INTO entries (id, directory, key, origin, name, folded_name, code, archived)
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+    ADD_ENTRY = "INSERT INTO entries (id, directory, key, origin, name, folded_name, code, archived,
+        organization, warehouse) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
     SET_ENTRY = "UPDATE entries SET origin = ?2, name = ?3, folded_name = ?4, code = ?5,
-        archived = ?6 WHERE id = ?1";
+        archived = ?6, organization = ?7, warehouse = ?8 WHERE id = ?1";
     SET_ENTRY_ORIGIN = "UPDATE entries SET origin = ?2 WHERE id = ?1";
     REMOVE_ENTRY = "DELETE FROM entries WHERE directory = ?1 AND key = ?2";
 

@@ -25,6 +25,15 @@ pub enum Unsound {
     Newer,
 }
 
+/// Whether no later try can go better: what is in the file is wrong.
+pub fn is_damage(error: &rusqlite::Error) -> bool {
+    use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
+    matches!(
+        error.sqlite_error_code(),
+        Some(DatabaseCorrupt | NotADatabase)
+    )
+}
+
 /// Makes a file for its owner alone, unless it is there. SQLite gives the files beside it the same
 /// mode, so this comes before SQLite sees it.
 pub fn make_private(path: &Path) -> std::io::Result<()> {

@@ -174,10 +174,21 @@ pub struct Endpoint {
 pub struct Budget {
     /// A request costs one, or what its path costs.
     pub units: u32,
+    /// The setting in which an admin says how many there are instead.
+    pub setting: Option<String>,
     /// Length of the window in milliseconds.
     pub window_ms: u64,
     /// Counts only requests that are signed with this credential; none counts all.
     pub credential: Option<String>,
+}
+
+impl Budget {
+    /// How many units there are with these settings.
+    pub fn units(&self, settings: &Value) -> u32 {
+        let chosen = (self.setting.as_ref()).and_then(|name| settings.get(name)?.as_u64());
+        let chosen = chosen.and_then(|units| u32::try_from(units).ok());
+        chosen.filter(|units| *units > 0).unwrap_or(self.units)
+    }
 }
 
 /// Requests that change nothing at the counterpart although their method could.
@@ -904,6 +915,7 @@ impl TryFrom<sync::ConnectorManifest> for Manifest {
                     budgets: (endpoint.budgets.into_iter())
                         .map(|budget| Budget {
                             units: budget.units,
+                            setting: budget.setting,
                             window_ms: budget.window_ms,
                             credential: budget.credential,
                         })
@@ -1149,6 +1161,7 @@ mod tests {
                 credentials: vec!["api_key".to_owned()],
                 budgets: vec![wire::Budget {
                     units: 60,
+                    setting: None,
                     window_ms: 60_000,
                     credential: Some("api_key".to_owned()),
                 }],

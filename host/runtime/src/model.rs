@@ -479,6 +479,10 @@ records! {
         origin: Option<Origin>,
         /// Not offered for new records.
         archived: bool,
+        /// Of a user: the organization of their documents.
+        organization: Option<Key>,
+        /// Of a user: the warehouse of their documents.
+        warehouse: Option<Key>,
     }
 
     /// A price of one type.

@@ -7,7 +7,7 @@
 //! believe done what the files know nothing of. The key of the credentials is left out unless it is
 //! asked for: who finds a backup then finds no credentials.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, DirBuilder, File};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
@@ -22,9 +22,11 @@ use tenon_erp::sqlite_file::{self, Unsound, beside, make_private};
 use tenon_host::ids::TenantId;
 use tenon_host::reason::Reason;
 
-use crate::control::{self, Control, tenants};
-use crate::key;
+use crate::control::audit::{self, COMMAND_LINE, Note};
+use crate::control::{self, Control, tenants, versions};
+use crate::key::{self, KeySource};
 use crate::told::refusal;
+use crate::versions::is_of;
 
 const MANIFEST: &str = "backup.json";
 const TENANTS: &str = "tenants";
@@ -47,6 +49,9 @@ struct Manifest {
     tenant: Option<TenantId>,
     /// SHA-256 by name, hexadecimal.
     files: BTreeMap<String, String>,
+    /// The files that were left out.
+    #[serde(default)]
+    left_out: Vec<String>,
 }
 
 /// What was copied, and what was not.
@@ -95,9 +100,14 @@ pub fn make(
         data.is_dir(),
         refusal("server.no-data-folder").arg("data", data.display())
     );
+    if with_key && !data.join(key::FILE).exists() && KeySource::is_variable() {
+        anyhow::bail!(refusal("server.key-in-variable"));
+    }
+    refuse_within(data, to)?;
     make_empty(to)?;
     let mut backup = Copying::new(data, to);
     let erp = EmbeddedErp::open_to_read(data);
+    let mut installed = BTreeSet::new();
     let mut names = match tenant {
         Some(tenant) => vec![tenant.clone()],
         None => Vec::new(),
@@ -105,27 +115,38 @@ pub fn make(
     if tenant.is_none() {
         if data.join(control::FILE).exists() {
             backup.database(control::FILE, Control::check_file)?;
-            let read =
-                |db: &rusqlite::Transaction<'_>| Ok(tenants::list(db, None, None, u32::MAX)?);
-            let known = Control::open_to_read(to)?
+            let read = |db: &rusqlite::Transaction<'_>| {
+                let tenants = tenants::list(db, None, None, u32::MAX)?;
+                Ok((tenants, versions::list(db, None, u32::MAX)?))
+            };
+            let (known, versions) = Control::open_to_read(to)?
                 .context("it was copied")?
                 .alone(read)?;
             names.extend(known.into_iter().map(|tenant| tenant.id));
+            let files = versions.into_iter().map(|one| component_file(&one.digest));
+            installed.extend(files);
         }
         if data.join(TENANTS).exists() {
             names.extend(erp.tenants()?);
         }
         names.sort();
         names.dedup();
-        for name in components(data)? {
-            backup.plain(&name)?;
+        installed.extend(components(data)?);
+        for name in installed {
+            backup.component(&name);
         }
-        if with_key {
+        if with_key && data.join(key::FILE).exists() {
             backup.plain(key::FILE)?;
         }
     }
     for name in names {
         backup.tenant(&name)?;
+    }
+    // Who has it can open what is sealed. A copy in which nothing can be written has no audit.
+    if backup.done.key
+        && let Ok(Some(mut control)) = Control::open_existing(data)
+    {
+        note(&mut control, None, "backup.with_key", serde_json::json!({}))?;
     }
     let nothing = backup.files.is_empty() && backup.done.left_out.is_empty();
     anyhow::ensure!(
@@ -133,6 +154,39 @@ pub fn make(
         refusal("server.nothing-in-folder").arg("data", data.display())
     );
     backup.finish(tenant)
+}
+
+/// Refuses to write a backup into the folder that it is of: the next one would hold it as well.
+fn refuse_within(data: &Path, to: &Path) -> anyhow::Result<()> {
+    let data = data.canonicalize()?;
+    let mut above = std::path::absolute(to)?;
+    while !above.exists() && above.pop() {}
+    anyhow::ensure!(
+        !above.canonicalize()?.starts_with(&data),
+        refusal("server.backup-within").arg("data", data.display())
+    );
+    Ok(())
+}
+
+/// Refuses a folder that has lost its control database: a server would take it for a new one, and what
+/// its connections, tokens and addresses of webhooks were would be forgotten.
+///
+/// # Errors
+/// What to do.
+pub fn refuse_lost(data: &Path) -> anyhow::Result<()> {
+    if data.join(control::FILE).exists() {
+        return Ok(());
+    }
+    let served = || -> anyhow::Result<bool> {
+        let fences = data.join(TENANTS).exists();
+        Ok(!components(data)?.is_empty()
+            || (fences && EmbeddedErp::open_to_read(data).highest_fence()? > 0))
+    };
+    anyhow::ensure!(
+        !served()?,
+        refusal("server.control-lost").arg("file", data.join(control::FILE).display())
+    );
+    Ok(())
 }
 
 /// Refuses a folder into which a restore broke off: a server would take it for a new one.
@@ -181,6 +235,10 @@ pub fn restore(data: &Path, from: &Path) -> anyhow::Result<Done> {
             }
         }
     }
+    for name in &manifest.left_out {
+        let why = refusal("server.left-out-before").into();
+        copying.note(name, Err(why));
+    }
     copying.done.key = manifest.files.contains_key(key::FILE);
     // The control database goes last: without it no server takes the folder for a whole one.
     for name in [TENANTS, COMPONENTS, key::FILE, control::FILE] {
@@ -208,7 +266,8 @@ pub fn restore_tenant(data: &Path, from: &Path, tenant: &TenantId) -> anyhow::Re
         let why = refusal("server.backup-without-tenant").arg("from", from.display());
         anyhow::bail!(why.arg("tenant", tenant));
     };
-    if let Some(mut control) = Control::open_existing(data)? {
+    let mut control = Control::open_existing(data)?;
+    if let Some(control) = &mut control {
         let known = control.alone(|db| Ok(tenants::get(db, tenant)?))?;
         anyhow::ensure!(
             known.is_some(),
@@ -243,7 +302,28 @@ pub fn restore_tenant(data: &Path, from: &Path, tenant: &TenantId) -> anyhow::Re
     sync_folder(&data.join(TENANTS))?;
     fs::remove_dir_all(&draft).with_context(|| draft.display().to_string())?;
     copying.done.tenants.push(tenant.clone());
+    if let Some(control) = &mut control {
+        let detail = serde_json::json!({ "made_at": manifest.made_at });
+        note(control, Some(tenant), "tenant.restore", detail)?;
+    }
     Ok(copying.done)
+}
+
+/// Notes in the audit what was done on the command line.
+fn note(
+    control: &mut Control,
+    tenant: Option<&TenantId>,
+    action: &'static str,
+    detail: serde_json::Value,
+) -> anyhow::Result<()> {
+    let note = Note {
+        actor: COMMAND_LINE.to_owned(),
+        tenant: tenant.cloned(),
+        connection: None,
+        action,
+        detail,
+    };
+    control.alone(|db| Ok(audit::note(db, &note, Timestamp::now())?))
 }
 
 /// A copy that is under way.
@@ -305,6 +385,29 @@ impl Copying {
         }
     }
 
+    /// Copies a component; one that is not what its name says is left out.
+    fn component(&mut self, name: &str) {
+        let digest = (name.strip_prefix("components/"))
+            .and_then(|name| name.strip_suffix(".wasm"))
+            .unwrap_or_default();
+        let copied = fs::read(self.from.join(name)).map_err(anyhow::Error::from);
+        let copied = copied.and_then(|wasm| match is_of(digest, &wasm) {
+            true => self.plain(name),
+            false => Err(refusal("server.file-damaged").into()),
+        });
+        let missing = |error: &anyhow::Error| {
+            let error = error.downcast_ref::<io::Error>();
+            error.is_some_and(|error| error.kind() == io::ErrorKind::NotFound)
+        };
+        self.note(
+            name,
+            copied.map_err(|error| match missing(&error) {
+                true => refusal("server.file-missing").into(),
+                false => error,
+            }),
+        );
+    }
+
     /// Copies a file that never changes, or as a whole.
     fn plain(&mut self, name: &str) -> anyhow::Result<()> {
         let to = self.copied(name)?;
@@ -356,6 +459,9 @@ impl Copying {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             tenant: tenant.cloned(),
             files: self.files,
+            left_out: (self.done.left_out.iter())
+                .map(|one| one.file.clone())
+                .collect(),
         };
         for folder in [TENANTS, COMPONENTS] {
             let folder = self.to.join(folder);
@@ -412,6 +518,10 @@ impl Kind {
 
 fn tenant_file(tenant: &TenantId) -> String {
     format!("{TENANTS}/{tenant}.sqlite")
+}
+
+fn component_file(digest: &str) -> String {
+    format!("{COMPONENTS}/{digest}.wasm")
 }
 
 /// The components of a data folder, by the names of their files.

@@ -6,16 +6,18 @@
 //! changed address needs it again. Where the manifest itself says where to go, the platform has agreed
 //! by installing it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use tenon_host::CredentialPlace;
 use tenon_host::manifest::Manifest;
+use tenon_host::{CredentialPlace, Secret};
 use url::Url;
 
 use crate::control::{connections, credentials, versions};
+use crate::service::Error;
+use crate::vault::Kept;
 
 /// Stands for an address of the manifest's own.
 const OF_MANIFEST: &str = "";
@@ -81,6 +83,28 @@ fn origin(text: &str) -> String {
     match Url::parse(text) {
         Ok(url) => url.origin().ascii_serialization(),
         Err(_) => text.to_owned(),
+    }
+}
+
+/// The secrets, unless one of them would go where it does not belong.
+///
+/// # Errors
+/// [`Error::CredentialAgain`] for that one.
+pub fn at_home(
+    manifest: &Manifest,
+    settings: &Value,
+    kept: HashMap<String, Kept>,
+) -> Result<HashMap<String, Secret>, Error> {
+    let strays = |(name, kept): &(&String, &Kept)| {
+        let wanted = || Belongs::of(manifest, settings, name);
+        (kept.belongs.as_ref()).is_some_and(|belongs| !belongs.covers(&wanted()))
+    };
+    // The same one each time.
+    match kept.iter().filter(strays).map(|(name, _)| name).min() {
+        Some(name) => Err(Error::CredentialAgain(name.clone())),
+        None => Ok((kept.into_iter())
+            .map(|(name, kept)| (name, kept.secret))
+            .collect()),
     }
 }
 

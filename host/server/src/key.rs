@@ -69,10 +69,15 @@ pub struct KeyFile {
 impl KeySource {
     /// Of a data folder and this process.
     pub fn of(data: &Path) -> KeySource {
-        match env::var_os(VARIABLE) {
-            Some(_) => KeySource::Variable,
-            None => KeySource::File(KeyFile::of(data)),
+        match KeySource::is_variable() {
+            true => KeySource::Variable,
+            false => KeySource::File(KeyFile::of(data)),
         }
+    }
+
+    /// Whether the environment holds the keys.
+    pub fn is_variable() -> bool {
+        env::var_os(VARIABLE).is_some()
     }
 
     /// The keys that there are.

@@ -27,6 +27,9 @@ const OVERDUE: SignedDuration = SignedDuration::from_mins(1);
 /// Between two times that old records are forgotten.
 const TIDY: Duration = Duration::from_secs(60 * 60);
 
+/// Between two times that the control database is read from its beginning to its end.
+const CHECK: Duration = Duration::from_secs(6 * 60 * 60);
+
 /// Rows that are forgotten in one write: nobody who writes waits long for that.
 const AT_ONCE: u32 = 500;
 
@@ -40,7 +43,8 @@ pub async fn serve(service: Service) {
         worker::run(service.clone()),
         scheduler::run(service.clone()),
         hooks::run(service.clone()),
-        look_after(service),
+        look_after(service.clone()),
+        check_now_and_then(service),
     );
 }
 
@@ -85,10 +89,21 @@ async fn look_after(service: Service) {
             _ = figures.tick() => look(&service).await,
             _ = sizes.tick() => measure(&service).await,
             _ = tidy.tick() => forget(&service).await,
+            () = service.less_is_kept() => forget(&service).await,
             () = service.stopped() => return,
         };
         if let Err(error) = looked {
             tracing::error!("{error}");
+        }
+    }
+}
+
+async fn check_now_and_then(service: Service) {
+    let mut checks = tokio::time::interval(CHECK);
+    loop {
+        tokio::select! {
+            _ = checks.tick() => service.check_control().await,
+            () = service.stopped() => return,
         }
     }
 }

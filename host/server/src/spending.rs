@@ -5,13 +5,15 @@
 //! leaves its rows, a power cut takes the last ones along, and no window of a counterpart outlasts the
 //! start of a machine by much. Nothing here is worth a backup.
 
+use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use anyhow::Context as _;
 use jiff::Timestamp;
 use rusqlite::{Connection, OpenFlags, Row, TransactionBehavior, params};
-use tenon_erp::sqlite_file::{log_ahead, make_private};
+use tenon_erp::sqlite_file::{beside, is_damage, log_ahead, make_private};
 use tenon_host::{Ledger, LedgerError, Noted};
 
 const FILE: &str = "budgets.sqlite";
@@ -39,22 +41,60 @@ CREATE INDEX IF NOT EXISTS noted_by_end ON noted (until);
 pub struct Spending(Mutex<Connection>);
 
 impl Spending {
-    /// Opens it; makes it when it is not there.
+    /// Opens it; makes it when it is not there. One that is damaged is made anew: it holds nothing that
+    /// anybody would miss for longer than a window of a counterpart.
     pub fn open(data: &Path) -> anyhow::Result<Spending> {
         let path = data.join(FILE);
-        let opened = || {
-            make_private(&path)?;
-            let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-            let mut db = Connection::open_with_flags(&path, flags)?;
-            db.busy_timeout(PATIENCE)?;
-            db.set_transaction_behavior(TransactionBehavior::Immediate);
-            log_ahead(&db, PATIENCE)?;
-            db.execute_batch("PRAGMA synchronous = OFF; PRAGMA trusted_schema = OFF;")?;
-            db.execute_batch(TABLES)?;
-            anyhow::Ok(db)
-        };
-        let db = opened().map_err(|error| error.context(path.display().to_string()))?;
+        let opened = open(&path).or_else(|error| match error {
+            Unopened::Sqlite(error) if is_damage(&error) => {
+                tracing::warn!(
+                    "{}: {error}; it is made anew, and what was spent of request budgets is not \
+                     known",
+                    path.display()
+                );
+                for ending in ["-wal", "-shm", ""] {
+                    match std::fs::remove_file(beside(&path, ending)) {
+                        Err(error) if error.kind() != ErrorKind::NotFound => {
+                            return Err(error.into());
+                        }
+                        _ => {}
+                    }
+                }
+                open(&path)
+            }
+            error => Err(error),
+        });
+        let db = opened.with_context(|| path.display().to_string())?;
         Ok(Spending(Mutex::new(db)))
+    }
+}
+
+/// Why the file cannot be opened.
+#[derive(Debug, thiserror::Error)]
+enum Unopened {
+    #[error(transparent)]
+    File(#[from] std::io::Error),
+    #[error(transparent)]
+    Sqlite(#[from] rusqlite::Error),
+}
+
+fn open(path: &Path) -> Result<Connection, Unopened> {
+    make_private(path)?;
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut db = Connection::open_with_flags(path, flags)?;
+    db.busy_timeout(PATIENCE)?;
+    db.set_transaction_behavior(TransactionBehavior::Immediate);
+    log_ahead(&db, PATIENCE)?;
+    db.execute_batch("PRAGMA synchronous = OFF; PRAGMA trusted_schema = OFF;")?;
+    db.execute_batch(TABLES)?;
+    // It is small: rows go as their windows end.
+    let sound: String = db.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+    match sound.as_str() {
+        "ok" => Ok(db),
+        _ => {
+            let damaged = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT);
+            Err(rusqlite::Error::SqliteFailure(damaged, Some(sound)).into())
+        }
     }
 }
 
@@ -173,5 +213,18 @@ mod tests {
         let last = ledger.note("a", over, &mut |_| Some(fresh)).unwrap();
         assert!(last > over);
         assert_eq!((vec![fresh], last), behind(&ledger, "a", 0));
+    }
+
+    #[test]
+    fn a_damaged_file_keeps_nobody_waiting() {
+        let folder = tempfile::tempdir().unwrap();
+        drop(Spending::open(folder.path()).unwrap());
+        let file = folder.path().join(FILE);
+        let whole = std::fs::read(&file).unwrap();
+        for damaged in [b"no database".to_vec(), whole[..whole.len() / 2].to_vec()] {
+            std::fs::write(&file, damaged).unwrap();
+            let ledger = Spending::open(folder.path()).unwrap();
+            assert_eq!((vec![], 0), behind(&ledger, "a", 0));
+        }
     }
 }

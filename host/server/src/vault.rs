@@ -43,15 +43,14 @@ pub fn stored(
     tenant: &TenantId,
     connection: &ConnectionId,
     names: &[&str],
-) -> anyhow::Result<HashMap<String, Secret>> {
+) -> anyhow::Result<HashMap<String, Kept>> {
     if names.is_empty() {
         return Ok(HashMap::new());
     }
-    let Some(mut vault) = Vault::open_existing(data)? else {
-        return Ok(HashMap::new());
-    };
-    let kept = vault.secrets(tenant, connection, names)?.into_iter();
-    Ok(kept.map(|(name, kept)| (name, kept.secret)).collect())
+    match Vault::open_existing(data)? {
+        Some(mut vault) => vault.secrets(tenant, connection, names),
+        None => Ok(HashMap::new()),
+    }
 }
 
 /// Stores a credential in place of the one that is there. The caller has the lock of the database.
@@ -248,12 +247,28 @@ impl Vault {
         (self.control).alone(|db| unseal(db, &self.source, tenant, connection, names))
     }
 
+    /// Whether no credential is stored.
+    pub fn is_empty(&mut self) -> anyhow::Result<bool> {
+        self.control.alone(|db| Ok(credentials::is_empty(db)?))
+    }
+
     /// Seals everything with the first key, which is a new one where the keys are in a file, and
     /// takes the other keys out of the file. Tells how many credentials it sealed.
     ///
     /// One that broke off is finished by the next one.
     pub fn rotate(&mut self) -> anyhow::Result<usize> {
-        let resealed = self.control.alone(|db| reseal(db, &self.source))?;
+        let resealed = self.control.alone(|db| {
+            let resealed = reseal(db, &self.source)?;
+            let note = audit::Note {
+                actor: COMMAND_LINE.to_owned(),
+                tenant: None,
+                connection: None,
+                action: "key.rotate",
+                detail: serde_json::json!({ "resealed": resealed }),
+            };
+            audit::note(db, &note, Timestamp::now())?;
+            Ok(resealed)
+        })?;
         if let KeySource::File(file) = &self.source {
             self.control.alone(|db| drop_others(db, file))?;
         }

@@ -13,11 +13,12 @@ use tempfile::TempDir;
 use tenon_erp::EmbeddedErp;
 use tenon_host::ids::TenantId;
 use tenon_host::observe::{LogLine, Observer, Progress, Written};
+use tenon_host::platform::Binding;
 use tenon_host::report::{Question, RunReport};
 use tenon_host::{
     CallError, Compiler, CompilerProcess, ConnectError, Connection, ConnectionSpec, Connector,
     EgressSettings, FoundAccount, Host, HostOptions, JobRequest, Limits, Mode, Place, RetryPolicy,
-    Secret,
+    Secret, Webhook,
 };
 
 /// Where the build puts its results.
@@ -35,6 +36,14 @@ pub fn target() -> PathBuf {
 /// When it has not been built.
 pub fn component(name: &str) -> Vec<u8> {
     built(&format!("connectors/{name}.wasm"))
+}
+
+/// A built example of a connector.
+///
+/// # Panics
+/// When it has not been built.
+pub fn example(name: &str) -> Vec<u8> {
+    built(&format!("examples/{name}.wasm"))
 }
 
 /// A built component that breaks, or tries to break, what the sandbox promises.
@@ -88,6 +97,7 @@ pub struct Shop {
     base_url: String,
     confirmed: HashSet<String>,
     limits: Limits,
+    place: Place,
 }
 
 /// A finished run.
@@ -153,6 +163,7 @@ impl Shop {
             key: key.to_owned(),
             base_url: base_url.to_owned(),
             confirmed: HashSet::new(),
+            place: Place::default(),
             limits: Limits::default(),
         }
     }
@@ -195,6 +206,47 @@ impl Shop {
             .expect("records that load");
     }
 
+    /// Removes a record from the ERP, as people do.
+    pub fn remove(&self, kind: &str, key: &str) {
+        let kind = kind.parse().expect("a kind of record");
+        self.runtime
+            .block_on(self.erp.remove(&self.tenant, kind, key))
+            .expect("a record that can be removed");
+    }
+
+    /// Pairs a record of the counterpart with another one of the ERP, as an admin does by hand.
+    pub fn pair(&self, kind: &str, key: &str, origin: &str) {
+        let connection = self.connection.parse().expect("a name");
+        let pair = Binding {
+            kind: kind.to_owned(),
+            key: key.to_owned(),
+            origin: origin.to_owned(),
+            fingerprint: None,
+        };
+        let paired = self.host.rebind(&self.tenant, &connection, pair);
+        self.runtime.block_on(paired).expect("a platform");
+    }
+
+    /// Removes the pair of a record of the counterpart, as an admin does by hand.
+    pub fn unpair(&self, kind: &str, origin: &str) {
+        let connection = self.connection.parse().expect("a name");
+        let (kind, origin) = (kind.to_owned(), origin.to_owned());
+        let unpaired = self
+            .host
+            .unbind_origin(&self.tenant, &connection, kind, origin);
+        self.runtime.block_on(unpaired).expect("a platform");
+    }
+
+    /// From here on, the tenant is there: time zone, language and home currency.
+    pub fn placed(mut self, time_zone: &str, language: &str, currency: &str) -> Shop {
+        self.place = Place {
+            time_zone: time_zone.to_owned(),
+            language: language.to_owned(),
+            currency: currency.to_owned(),
+        };
+        self
+    }
+
     /// All records of a kind, in the order they were made.
     pub fn records(&self, kind: &str) -> Vec<Value> {
         all_records(&self.erp, &self.tenant, kind)
@@ -232,7 +284,7 @@ impl Shop {
             id: self.connection.parse().expect("a name"),
             settings,
             credentials: [("api_key".to_owned(), Secret::new(self.key.clone()))].into(),
-            place: Place::default(),
+            place: self.place.clone(),
             egress: EgressSettings {
                 grants: vec![origin],
                 no_budget: true,
@@ -304,10 +356,49 @@ impl Shop {
 
     /// Values that a setting can have, with their labels.
     pub fn choices(&self, option: &str) -> Result<Vec<(String, String)>, CallError> {
-        let settings = serde_json::json!({ "last_days": 1 });
+        self.choices_with(option, serde_json::json!({ "last_days": 1 }))
+    }
+
+    /// Values that a setting can have, where these are the others.
+    pub fn choices_with(
+        &self,
+        option: &str,
+        settings: Value,
+    ) -> Result<Vec<(String, String)>, CallError> {
         let connection = self.connect(settings).expect("settings that fit");
         self.runtime
             .block_on(self.host.choices(&connection, option))
+    }
+
+    /// Switches the connection on.
+    pub fn enable(&self, callback: &str, settings: Value) {
+        let connection = self.connect(settings).expect("settings that fit");
+        let confirmed = HashSet::new();
+        let enabled = self.host.enable(&connection, callback, &confirmed);
+        self.runtime.block_on(enabled).expect("a counterpart");
+    }
+
+    /// Switches the connection off.
+    pub fn disable(&self, settings: Value) {
+        let connection = self.connect(settings).expect("settings that fit");
+        let disabled = self.host.disable(&connection);
+        self.runtime.block_on(disabled).expect("a counterpart");
+    }
+
+    /// Hands a webhook to the connector, and runs what it asks for.
+    pub fn receive(&self, topic: &str, body: &str, settings: Value) -> Vec<Run> {
+        let connection = self.connect(settings.clone()).expect("settings that fit");
+        let webhook = Webhook {
+            topic: topic.to_owned(),
+            headers: Vec::new(),
+            query: String::new(),
+            body: body.as_bytes().to_vec(),
+        };
+        let asked = self.host.receive(&connection, webhook);
+        let asked = self.runtime.block_on(asked).expect("work").into_iter();
+        asked
+            .map(|one| self.run(&one.job, settings.clone()))
+            .collect()
     }
 }
 
@@ -315,6 +406,14 @@ impl Shop {
 /// that end in the same state have it equal. `records` reads all records of a kind. The identity of an
 /// account that tells none is made up for each tenant, so it is left out, too.
 pub fn written(records: impl Fn(&str) -> Vec<Value>) -> Vec<(&'static str, Vec<Value>)> {
+    written_by("keycrm", records)
+}
+
+/// What an exchange of orders by this connector writes, in the same way.
+pub fn written_by(
+    system: &str,
+    records: impl Fn(&str) -> Vec<Value>,
+) -> Vec<(&'static str, Vec<Value>)> {
     const KINDS: [&str; 7] = [
         "orders",
         "products",
@@ -325,7 +424,7 @@ pub fn written(records: impl Fn(&str) -> Vec<Value>) -> Vec<(&'static str, Vec<V
         "delivery-services",
     ];
     let without_clock = |kind| {
-        let mut records = without_account(&records(kind));
+        let mut records = without_account(system, &records(kind));
         for fields in records.iter_mut().filter_map(Value::as_object_mut) {
             fields.remove("changed_at");
         }
@@ -334,14 +433,16 @@ pub fn written(records: impl Fn(&str) -> Vec<Value>) -> Vec<(&'static str, Vec<V
     KINDS.map(without_clock).into()
 }
 
-/// Records with the same word for the account in all origins of KeyCRM.
-fn without_account(records: &[Value]) -> Vec<Value> {
+/// Records with the same word for the account in all origins of a system.
+fn without_account(system: &str, records: &[Value]) -> Vec<Value> {
+    let system = format!("\"{system}:");
     let json = serde_json::to_string(records).expect("JSON");
-    let mut parts = json.split("\"keycrm:");
+    let mut parts = json.split(system.as_str());
     let mut plain = parts.next().unwrap_or_default().to_owned();
     for part in parts {
         let (_, rest) = part.split_once(':').expect("an account");
-        plain += "\"keycrm:ACCOUNT:";
+        plain += &system;
+        plain += "ACCOUNT:";
         plain += rest;
     }
     serde_json::from_str(&plain).expect("JSON")

@@ -332,6 +332,16 @@ async fn a_server_pauses_a_connection_whose_key_is_another_accounts_until_the_ri
     sign(OTHER_KEY).await;
     ask().await;
     let paused = server.until(path, |one| one["state"] == "paused").await;
+    // Whoever just switches it on again is told so, and not by the next run.
+    let enable = format!("{path}/enable");
+    let on = server.try_api("POST", &enable, Value::Null).await;
+    assert_eq!(
+        (422, "host.other-account"),
+        (
+            on.status,
+            on.body["why"]["code"].as_str().unwrap_or_default()
+        )
+    );
     let reason = paused["paused_reason"].as_str().expect("a reason");
     assert!(
         reason.contains("Сайт 1") && reason.contains("Сайт 2"),

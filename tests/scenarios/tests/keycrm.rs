@@ -131,7 +131,7 @@ fn only_chosen_statuses_are_loaded_but_a_loaded_order_is_followed_into_any_statu
 }
 
 #[test]
-fn pages_are_read_by_ascending_id_fifty_at_a_time_with_what_the_api_really_includes() {
+fn pages_are_read_from_the_last_to_the_first_fifty_at_a_time_with_what_the_api_really_includes() {
     let sim = keycrm::start(Config {
         orders: 120,
         ..unlimited()
@@ -146,14 +146,12 @@ fn pages_are_read_by_ascending_id_fifty_at_a_time_with_what_the_api_really_inclu
     let pages: Vec<_> = (sim.recent_requests().into_iter())
         .filter(|seen| seen.endpoint == "GET /order")
         .collect();
-    assert_eq!(3, pages.len());
-    for (index, page) in pages.iter().enumerate() {
+    // The first tells how many there are; what goes meanwhile moves others onto it.
+    let numbers: Vec<_> = pages.iter().map(|page| page.parameter("page")).collect();
+    assert_eq!(["1", "3", "2", "1"].map(Some).to_vec(), numbers);
+    for page in &pages {
         assert_eq!(Some("id"), page.parameter("sort"));
         assert_eq!(Some("50"), page.parameter("limit"));
-        assert_eq!(
-            Some((index + 1).to_string().as_str()),
-            page.parameter("page")
-        );
         assert_eq!(
             Some("Bearer simulated-keycrm-key"),
             page.header("authorization")
@@ -187,7 +185,7 @@ fn with_a_period_every_run_reads_it_whole_and_finds_nothing_to_do() {
     sim.reset_counts();
     let second = shop.run("orders", settings);
     assert_eq!((0, 0, 130, 0), second.counts(), "{:?}", second.report);
-    assert_eq!(3, sim.requests_to("GET /order"));
+    assert_eq!(4, sim.requests_to("GET /order"));
     assert_eq!(before, shop.records("orders"));
 }
 
@@ -909,7 +907,7 @@ fn a_repeated_download_moves_the_order_to_its_new_stage() {
 }
 
 #[test]
-fn sources_are_made_once_and_later_runs_do_not_ask_for_them() {
+fn sources_are_made_once_and_every_run_asks_for_them_once() {
     let (mut account, buyer) = with_buyer();
     let site = account.add_source("Сайт", "opencart");
     let order = account.add_order(simple_order(buyer).source(site));
@@ -924,7 +922,7 @@ fn sources_are_made_once_and_later_runs_do_not_ask_for_them() {
     assert_eq!(2, sim.requests_to("GET /order/source"));
     sim.account(|account| account.add_order(simple_order(buyer).source(site)));
     shop.run("orders", year());
-    assert_eq!(2, sim.requests_to("GET /order/source"));
+    assert_eq!(3, sim.requests_to("GET /order/source"));
     let named = shop.records("order-sources");
     assert_eq!(
         1,
@@ -1116,7 +1114,8 @@ fn author_manager_account_and_payments_are_carried_over() {
     }));
     let run = shop.run("orders", settings.clone());
     let order = shop.order(mapped);
-    assert_eq!("bot", order["author"]);
+    // Whoever answers for an order in the CRM is its author, where that user is known here.
+    assert_eq!("olena", order["author"]);
     assert_eq!("olena", order["manager"]);
     let payments = order["payments"].as_array().unwrap();
     let amounts: Vec<Decimal> = payments
@@ -1128,6 +1127,7 @@ fn author_manager_account_and_payments_are_carried_over() {
     assert!(payments[0]["paid_at"].is_string() && payments[1]["paid_at"].is_null());
 
     let order = shop.order(unmapped);
+    assert_eq!("bot", order["author"]);
     assert!(order["manager"].is_null());
     assert!(run.logged(&["Петро Д", "manager"]), "{:#?}", run.log);
 
@@ -1249,7 +1249,7 @@ fn a_first_load_of_five_thousand_orders_takes_at_most_110_requests() {
             let (created, updated, ..) = run.counts();
             assert_eq!((0, 0), (created, updated), "{:?}", run.report);
             assert!(
-                sim.total_requests() <= 6,
+                sim.total_requests() <= 3,
                 "{products}: {:?}",
                 sim.requests()
             );

@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
 use jiff::Timestamp;
-use tenon_simulators::{keycrm, moysklad};
+use tenon_simulators::{keycrm, moysklad, shoplite};
 
 /// Serves a counterpart's web API on loopback.
 #[derive(Parser)]
@@ -24,6 +24,8 @@ enum Counterpart {
     Keycrm(Keycrm),
     /// MoySklad's JSON API remap 1.2 over the seeded account of a shop of car parts.
     Moysklad(Moysklad),
+    /// The invented shop of the example connector, on a free port.
+    Shoplite,
 }
 
 #[derive(Args)]
@@ -177,6 +179,12 @@ fn main() -> anyhow::Result<()> {
             println!("files     {}", sim.storage_url());
             println!("token     {token}");
             println!("login     {login}  {password}");
+            serve()
+        }
+        Counterpart::Shoplite => {
+            let sim = shoplite::start(shoplite::Config::default())?;
+            println!("Shoplite  {}", sim.url());
+            println!("key       {}", shoplite::KEY);
             serve()
         }
     }

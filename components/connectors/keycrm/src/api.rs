@@ -7,13 +7,12 @@
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
+use tenon_sdk::flow::pull::{self, By, Unreadable, Window};
 use tenon_sdk::http::{Answer, Api, Error};
-use tenon_sdk::lenient::{Aside, Flag, Id, List, Number, Object, Text};
-use tenon_sdk::model::{Fault, Instant, Reason};
+use tenon_sdk::lenient::{Aside, Flag, Id, List, Object, Rounded, Text};
+use tenon_sdk::model::{Fault, Instant};
 use tenon_sdk::paging::{self, Facts, Step};
 use tenon_sdk::{reason, time};
-
-use crate::plan::Window;
 
 /// Name of the credential in the manifest.
 pub const CREDENTIAL: &str = "api_key";
@@ -22,7 +21,7 @@ pub const CREDENTIAL: &str = "api_key";
 const INCLUDE: &str = "buyer,products.offer,manager,status,payments,shipping.deliveryService";
 
 /// The largest page KeyCRM gives.
-const PAGE_SIZE: u64 = 50;
+pub const PAGE_SIZE: u64 = 50;
 
 /// Status groups from here on are final: completed and cancelled.
 const FIRST_FINAL_GROUP: i64 = 5;
@@ -41,12 +40,12 @@ impl Crm {
     ///
     /// # Errors
     /// The fault that the answer came to.
-    pub fn orders(&self, window: &Window, page: u64) -> Result<Answer, Fault> {
+    pub fn orders(&self, window: &Window, page: u64, size: u64) -> Result<Answer, Fault> {
         Ok(self
-            .page("/order", page)
+            .page("/order", page, size)
             .query("include", INCLUDE)
             .query("sort", "id")
-            .query(window.filter, &window.value())
+            .query(filter(window), &ends(window))
             .send()?)
     }
 
@@ -54,12 +53,45 @@ impl Crm {
     ///
     /// # Errors
     /// The fault that the answer came to.
-    pub fn order(&self, id: i64) -> Result<Option<Answer>, Fault> {
+    pub fn order(&self, id: &str) -> Result<Option<Answer>, Fault> {
         let call = self.0.get(&format!("/order/{id}"));
         match call.query("include", INCLUDE).send() {
             Ok(answer) => Ok(Some(answer)),
             Err(Error::Status(status)) if status.code == 404 => Ok(None),
             Err(error) => Err(error.into()),
+        }
+    }
+
+    /// All orders of a status in a window, without what they hold.
+    ///
+    /// # Errors
+    /// The fault that an answer came to.
+    pub fn orders_of(&self, status: i64, window: &Window) -> Result<Vec<Placed>, Fault> {
+        let status = status.to_string();
+        let query = [
+            ("sort", "id"),
+            ("filter[status_id]", &status),
+            (filter(window), &ends(window)),
+        ];
+        self.all("/order", &query)
+    }
+
+    /// All statuses that are in use.
+    ///
+    /// # Errors
+    /// The fault that an answer came to.
+    pub fn statuses(&self) -> Result<Vec<Named>, Fault> {
+        self.all("/order/status", &[])
+    }
+
+    /// All sources; none when this account or key may not read them.
+    ///
+    /// # Errors
+    /// The fault that an answer came to.
+    pub fn sources(&self) -> Result<Vec<Named>, Fault> {
+        match self.entries("/order/source", &[]) {
+            Err(Error::Status(status)) if matches!(status.code, 403 | 404) => Ok(Vec::new()),
+            sources => Ok(sources?),
         }
     }
 
@@ -69,7 +101,7 @@ impl Crm {
     /// The fault that the answer came to.
     pub fn offers(&self, products: Option<&[i64]>, page: u64) -> Result<Answer, Fault> {
         let mut call = self
-            .page("/offers", page)
+            .page("/offers", page, PAGE_SIZE)
             .query("include", "product")
             .query("sort", "id");
         if let Some(products) = products {
@@ -87,16 +119,32 @@ impl Crm {
         path: &str,
         query: &[(&str, &str)],
     ) -> Result<Vec<T>, Fault> {
+        Ok(self.entries(path, query)?)
+    }
+
+    fn entries<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        query: &[(&str, &str)],
+    ) -> Result<Vec<T>, Error> {
         let mut all = Vec::new();
         let mut page = 1;
+        let mut before = None;
         loop {
-            let mut call = self.page(path, page);
+            let mut call = self.page(path, page, PAGE_SIZE);
             for (name, value) in query {
                 call = call.query(name, value);
             }
             let answer = call.send()?;
             let list: Page<T> = answer.json()?;
-            let step = paging::next(&list.facts(page), None);
+            let step = paging::next(&list.facts(page, PAGE_SIZE), None);
+            // A server that knows no pages gives the same one over and over.
+            let rows: Page<&RawValue> = answer.json()?;
+            let first = rows.data.first().map(|raw| raw.get().to_owned());
+            if first.is_some() && first == before {
+                return Ok(all);
+            }
+            before = first;
             all.extend(list.data);
             match step {
                 Step::Read(next) => page = next,
@@ -110,19 +158,33 @@ impl Crm {
     /// # Errors
     /// The fault that the answer came to.
     pub fn first_page(&self, path: &str) -> Result<Option<Vec<Named>>, Fault> {
-        match self.page(path, 1).query("sort", "id").send() {
+        match self.page(path, 1, PAGE_SIZE).query("sort", "id").send() {
             Ok(answer) => Ok(Some(answer.json::<Page<Named>>()?.data)),
             Err(Error::Status(status)) if matches!(status.code, 403 | 404) => Ok(None),
             Err(error) => Err(error.into()),
         }
     }
 
-    fn page(&self, path: &str, page: u64) -> tenon_sdk::http::Call<'_> {
+    fn page(&self, path: &str, page: u64, size: u64) -> tenon_sdk::http::Call<'_> {
         self.0
             .get(path)
-            .query("limit", &PAGE_SIZE.to_string())
+            .query("limit", &size.to_string())
             .query("page", &page.to_string())
     }
+}
+
+/// The filter of a window. By "created" KeyCRM means when an order was placed.
+fn filter(window: &Window) -> &'static str {
+    match window.by {
+        By::Placed => "filter[created_between]",
+        By::Changed => "filter[updated_between]",
+    }
+}
+
+/// Both ends of a window, as the filter takes them.
+fn ends(window: &Window) -> String {
+    let text = time::utc_text;
+    format!("{},{}", text(window.from), text(window.to))
 }
 
 fn comma_list(ids: &[i64]) -> String {
@@ -146,12 +208,12 @@ pub struct Page<T> {
 }
 
 impl<T> Page<T> {
-    /// What the page says about itself; `page` is the number it was asked for by.
-    pub fn facts(&self, page: u64) -> Facts {
+    /// What the page says about itself; `page` and `size` are what it was asked for by.
+    pub fn facts(&self, page: u64, size: u64) -> Facts {
         let count = |id: Id| id.get().and_then(|count| u64::try_from(count).ok());
         Facts {
             page,
-            asked: PAGE_SIZE,
+            asked: size,
             rows: self.data.len() as u64,
             total: count(self.total),
             per_page: count(self.per_page).filter(|size| *size > 0),
@@ -166,57 +228,44 @@ fn told<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<bool>, D::E
     Option::<IgnoredAny>::deserialize(deserializer).map(|next| Some(next.is_some()))
 }
 
-/// An order that could not be read.
-#[derive(Debug, PartialEq)]
-pub struct Unreadable {
-    /// Its id, where at least that can be read.
-    pub id: Option<i64>,
-    /// What is wrong, and where.
-    pub reason: Reason,
-}
-
-/// A page of orders, each readable or not.
-pub struct OrderPage<'a> {
-    /// What the page says about itself.
-    pub facts: Facts,
-    /// The orders.
-    pub orders: Vec<Result<Order<'a>, Unreadable>>,
-}
-
 /// Reads a page of orders. One that is malformed spoils no other.
 ///
 /// # Errors
 /// `transient` when the page as a whole is no list.
-pub fn order_page(answer: &Answer, page: u64) -> Result<OrderPage<'_>, Fault> {
-    read_orders(answer.text()?, page).map_err(|error| answer.misread(&error))
+pub fn order_page(answer: &Answer, page: u64, size: u64) -> Result<pull::Page<Order<'_>>, Fault> {
+    read_orders(answer.text()?, page, size).map_err(|error| answer.misread(&error))
 }
 
 /// Nearly always all orders are readable, so they are first read in one go.
-fn read_orders(text: &str, page: u64) -> Result<OrderPage<'_>, serde_json::Error> {
-    match serde_json::from_str::<Page<Order>>(text) {
-        Ok(list) => Ok(OrderPage {
-            facts: list.facts(page),
-            orders: list.data.into_iter().map(Ok).collect(),
-        }),
-        Err(error) if error.is_data() => {
-            let list: Page<&RawValue> = serde_json::from_str(text)?;
-            Ok(OrderPage {
-                facts: list.facts(page),
-                orders: list.data.iter().map(|raw| read_order(raw.get())).collect(),
-            })
-        }
-        Err(error) => Err(error),
+fn read_orders(
+    text: &str,
+    page: u64,
+    size: u64,
+) -> Result<pull::Page<Order<'_>>, serde_json::Error> {
+    if let Ok(list) = serde_json::from_str::<Page<Order>>(text) {
+        return Ok(pull::Page {
+            facts: list.facts(page, size),
+            rows: list.data.into_iter().map(Ok).collect(),
+        });
     }
+    let list: Page<&RawValue> = serde_json::from_str(text)?;
+    Ok(pull::Page {
+        facts: list.facts(page, size),
+        rows: list.data.iter().map(|raw| read_order(raw.get())).collect(),
+    })
 }
 
 /// Reads the answer of a single order that was asked for by this id.
 ///
 /// # Errors
 /// `transient` when it is no JSON at all.
-pub fn single_order(id: i64, answer: &Answer) -> Result<Result<Order<'_>, Unreadable>, Fault> {
+pub fn single_order<'a>(
+    id: &str,
+    answer: &'a Answer,
+) -> Result<Result<Order<'a>, Unreadable>, Fault> {
     let raw: &RawValue = answer.json()?;
     Ok(read_order(raw.get()).map_err(|unreadable| Unreadable {
-        id: Some(id),
+        id: Some(id.to_owned()),
         ..unreadable
     }))
 }
@@ -235,13 +284,39 @@ fn read_order(json: &str) -> Result<Order<'_>, Unreadable> {
     serde_path_to_error::deserialize(&mut deserializer).map_err(|error| Unreadable {
         id: serde_json::from_str::<Known>(json)
             .ok()
-            .and_then(|known| known.id.get()),
+            .and_then(|known| known.id.get())
+            .map(|id| id.to_string()),
         reason: match error.path().to_string().as_str() {
             "." => reason!("order.broken"),
             path => reason!("order.unreadable", field = path),
         }
         .detail(error.inner()),
     })
+}
+
+/// Money: KeyCRM keeps hundredths.
+pub type Money = Rounded<2>;
+
+/// Money for one unit, which may be divided further.
+pub type UnitPrice = Rounded<4>;
+
+/// How many units.
+pub type Quantity = Rounded<4>;
+
+/// An order of which nothing matters but when it was placed.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Placed {
+    /// Id.
+    pub id: Id,
+    ordered_at: Option<String>,
+}
+
+impl Placed {
+    /// When it was placed.
+    pub fn placed(&self) -> Option<Instant> {
+        time::parse(self.ordered_at.as_deref()?).ok()
+    }
 }
 
 /// An order.
@@ -260,15 +335,15 @@ pub struct Order<'a> {
     /// Group of the status, 1 to 6.
     pub status_group_id: Id,
     /// What the customer pays in all.
-    pub grand_total: Number,
+    pub grand_total: Money,
     /// Discount of the whole order.
-    pub total_discount: Number,
+    pub total_discount: Money,
     /// Delivery fee.
-    pub shipping_price: Number,
+    pub shipping_price: Money,
     /// Gift wrap.
-    pub wrap_price: Number,
+    pub wrap_price: Money,
     /// Taxes.
-    pub taxes: Number,
+    pub taxes: Money,
     /// Promo code.
     #[serde(borrow)]
     pub promocode: Text<'a>,
@@ -287,6 +362,9 @@ pub struct Order<'a> {
     /// When it changed last.
     #[serde(borrow)]
     pub updated_at: Aside<Text<'a>>,
+    /// When it was deleted.
+    #[serde(borrow)]
+    pub deleted_at: Aside<Text<'a>>,
     /// Who buys.
     #[serde(borrow)]
     pub buyer: Object<Buyer<'a>>,
@@ -308,24 +386,33 @@ pub struct Order<'a> {
 }
 
 impl Order<'_> {
-    /// When it was placed, which is what its filter goes by.
-    pub fn placed(&self) -> Option<Instant> {
+    /// Group of its status, 1 to 6.
+    pub fn group(&self) -> Option<i64> {
+        let status = self.status.get().and_then(|status| status.group_id.get());
+        self.status_group_id.get().or(status)
+    }
+}
+
+impl pull::Row for Order<'_> {
+    fn id(&self) -> Option<String> {
+        self.id.get().map(|id| id.to_string())
+    }
+
+    fn placed(&self) -> Option<Instant> {
         let text = self.ordered_at.get().or(self.created_at.get())?;
         time::parse(text).ok()
     }
 
-    /// When it changed last.
-    pub fn updated(&self) -> Option<Instant> {
+    fn changed(&self) -> Option<Instant> {
         time::parse(self.updated_at.0.get()?).ok()
     }
 
-    /// Whether nothing more is expected to happen to it.
-    pub fn is_final(&self) -> bool {
-        let status = self.status.get().and_then(|status| status.group_id.get());
-        self.status_group_id
-            .get()
-            .or(status)
-            .is_some_and(|group| group >= FIRST_FINAL_GROUP)
+    fn is_final(&self) -> bool {
+        self.group().is_some_and(|group| group >= FIRST_FINAL_GROUP)
+    }
+
+    fn is_deleted(&self) -> bool {
+        self.deleted_at.0.get().is_some()
     }
 }
 
@@ -359,13 +446,13 @@ pub struct Line<'a> {
     #[serde(borrow)]
     pub name: Text<'a>,
     /// For one unit, before discounts.
-    pub price: Number,
+    pub price: UnitPrice,
     /// For one unit, after discounts.
-    pub price_sold: Number,
+    pub price_sold: UnitPrice,
     /// Discount of one unit.
-    pub total_discount: Number,
+    pub total_discount: UnitPrice,
     /// How many units.
-    pub quantity: Number,
+    pub quantity: Quantity,
     /// Unit; none means the piece.
     #[serde(borrow)]
     pub unit_type: Text<'a>,
@@ -518,12 +605,12 @@ pub struct Payment<'a> {
     /// Id.
     pub id: Id,
     /// How much, in `source_currency`.
-    pub amount: Number,
+    pub amount: Money,
     /// ISO 4217 code.
     #[serde(borrow)]
     pub source_currency: Text<'a>,
     /// How much, in `actual_currency`.
-    pub actual_amount: Number,
+    pub actual_amount: Money,
     /// ISO 4217 code.
     #[serde(borrow)]
     pub actual_currency: Text<'a>,
@@ -554,6 +641,8 @@ pub struct Named {
     username: Option<String>,
     /// When it was made.
     pub created_at: Option<String>,
+    /// Group, of statuses: 1 to 6.
+    pub group_id: Id,
     /// ISO 4217 code, of sources.
     pub currency_code: Option<String>,
 }
@@ -584,9 +673,11 @@ pub struct Category {
 
 #[cfg(test)]
 mod tests {
+    use super::PAGE_SIZE;
     use super::{Page, read_orders};
     use serde::de::IgnoredAny;
     use tenon_sdk::decimal;
+    use tenon_sdk::flow::pull::Row;
     use tenon_sdk::import::fingerprint;
     use tenon_sdk::paging::Facts;
 
@@ -616,9 +707,9 @@ mod tests {
     #[test]
     fn an_order_is_read_with_all_its_oddities() {
         let text = page(&[ORDER]);
-        let page = read_orders(&text, 1).expect("a page");
+        let page = read_orders(&text, 1, PAGE_SIZE).expect("a page");
         assert_eq!(page.facts.total, Some(2));
-        let order = page.orders[0].as_ref().expect("an order");
+        let order = page.rows[0].as_ref().expect("an order");
         assert_eq!(order.id.get(), Some(1042));
         assert_eq!(order.shipping_price.get(), decimal::parse("50"));
         assert_eq!(order.payments[0].amount.get(), decimal::parse("500.5"));
@@ -628,7 +719,7 @@ mod tests {
         assert_eq!(buyer.phone[0].get(), Some("+380501112233"));
         assert_eq!(buyer.email[0].get(), Some("t@example.test"));
         assert!(!order.is_final());
-        assert!(order.placed().is_some_and(|at| order.updated() > Some(at)));
+        assert!(order.placed().is_some_and(|at| order.changed() > Some(at)));
     }
 
     #[test]
@@ -637,20 +728,20 @@ mod tests {
             .replace("1042", "1043")
             .replace(r#""price":600"#, r#""price":"six hundred""#);
         let text = page(&[&bad, ORDER, "\"oops\"", r#"{"id":{}}"#]);
-        let page = read_orders(&text, 1).expect("a page");
-        let failure = |index: usize| match &page.orders[index] {
-            Err(unreadable) => (unreadable.id, unreadable.reason.clone()),
+        let page = read_orders(&text, 1, PAGE_SIZE).expect("a page");
+        let failure = |index: usize| match &page.rows[index] {
+            Err(unreadable) => (unreadable.id.clone(), unreadable.reason.clone()),
             Ok(order) => panic!("{order:?} is no good"),
         };
         let (id, reason) = failure(0);
-        assert_eq!(id, Some(1043));
+        assert_eq!(id.as_deref(), Some("1043"));
         assert_eq!(reason.args[0].1, "products[0].price");
         let detail = reason.detail.unwrap_or_default();
         assert!(
             detail.starts_with("`six hundred` is not a decimal number"),
             "{detail}"
         );
-        assert!(page.orders[1].is_ok());
+        assert!(page.rows[1].is_ok());
         assert_eq!(failure(2).0, None);
         assert_eq!(failure(3).0, None);
     }
@@ -660,24 +751,24 @@ mod tests {
         let text = page(&[ORDER, "\"oops\""]);
         let cut = &text[..text.len() - 3];
         assert!(
-            read_orders(cut, 1)
+            read_orders(cut, 1, PAGE_SIZE)
                 .err()
                 .is_some_and(|error| error.is_eof())
         );
         assert!(
-            read_orders("<html>", 1)
+            read_orders("<html>", 1, PAGE_SIZE)
                 .err()
                 .is_some_and(|error| error.is_syntax())
         );
-        assert!(read_orders(r#"{"message":"x"}"#, 1).is_err());
+        assert!(read_orders(r#"{"message":"x"}"#, 1, PAGE_SIZE).is_err());
     }
 
     #[test]
     fn only_what_the_mapping_uses_changes_a_fingerprint() {
         let print = |text: &str| {
             let text = page(&[text]);
-            let page = read_orders(&text, 1).expect("a page");
-            fingerprint(1, page.orders[0].as_ref().expect("an order"))
+            let page = read_orders(&text, 1, PAGE_SIZE).expect("a page");
+            fingerprint(1, page.rows[0].as_ref().expect("an order"))
         };
         let before = print(ORDER);
         for (old, new) in [
@@ -701,7 +792,7 @@ mod tests {
         let facts = |text| {
             serde_json::from_str::<Page<IgnoredAny>>(text)
                 .expect("a page")
-                .facts(1)
+                .facts(1, PAGE_SIZE)
         };
         let nothing = Facts {
             page: 1,

@@ -7,7 +7,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use tenon_sdk::model::{Attribute, Fault};
 use tenon_sdk::paging::{self, Facts, Step};
 
-use crate::api::{Category, Crm, Line, Offer, Page};
+use crate::api::{Category, Crm, Line, Offer, PAGE_SIZE, Page};
 use crate::map;
 
 /// From so many new products on, as a first load has, the whole catalogue may be cheaper to read:
@@ -167,7 +167,7 @@ impl Catalogue {
         loop {
             let answer = crm.offers(products, page)?;
             let offers: Page<Offer> = answer.json()?;
-            let facts = offers.facts(page);
+            let facts = offers.facts(page, PAGE_SIZE);
             if products.is_none() && !is_small(&facts) {
                 return Ok(());
             }

@@ -1,77 +1,81 @@
-//! Stages, sources and carriers: found or made by name once, then known by their binding, so that
+//! Stages, sources and carriers: found or made by name once, then known by their pair, so that
 //! renaming one on either side breaks nothing and an admin can mend a wrong pair.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use tenon_sdk::erp::directories;
+use tenon_sdk::flow::pull::Facts;
 use tenon_sdk::import::{bound, pair};
 use tenon_sdk::model::{Directory, Fault, Key};
-use tenon_sdk::runtime::{bindings, storage};
-use tenon_sdk::{reason, state, warn};
+use tenon_sdk::runtime::bindings;
+use tenon_sdk::{reason, warn};
 
 use crate::api::{Crm, Named, Order};
 use crate::map::origin;
 use crate::settings::Booking;
 
-const STAGE: &str = "stage";
-const SOURCE: &str = "source";
-const DELIVERY_SERVICE: &str = "delivery-service";
-
-/// What is known of directories in this run. A key of none stands for an entry that the ERP does
-/// not take: orders go without it.
-#[derive(Debug, Default)]
+/// What is known of directories in this run.
+#[derive(Debug)]
 pub struct Directories {
-    stages: HashMap<i64, Option<Key>>,
-    services: HashMap<i64, Option<Key>>,
-    sources: HashMap<i64, Option<Key>>,
-    currencies: HashMap<i64, Option<String>>,
-    dictionary: Option<HashMap<i64, Named>>,
+    stages: Shelf,
+    services: Shelf,
+    sources: Shelf,
+    /// KeyCRM's own list of sources.
+    listed: HashMap<i64, Named>,
 }
 
 impl Directories {
     /// Begins with the pairs of the settings, which win over everything.
     pub fn new(booking: &Booking) -> Directories {
+        let chosen = booking.stages.iter();
+        let mut stages = Shelf::new(Directory::OrderStages, "stage", "status");
+        stages.known = chosen.map(|(id, key)| (*id, Some(key.clone()))).collect();
         Directories {
-            stages: booking
-                .stages
-                .iter()
-                .map(|(id, key)| (*id, Some(key.clone())))
-                .collect(),
-            ..Directories::default()
+            stages,
+            services: Shelf::new(
+                Directory::DeliveryServices,
+                "delivery-service",
+                "delivery-service",
+            ),
+            sources: Shelf::new(Directory::OrderSources, "source", "source"),
+            listed: HashMap::new(),
         }
     }
 
-    /// Learns the currency of the orders' sources. KeyCRM is asked for its sources at most once a
-    /// run, and only for one that is not known from before.
+    /// Asks KeyCRM for its sources: orders tell neither their names nor their currencies. Gives the
+    /// currency of each.
     ///
     /// # Errors
     /// The fault of the request.
-    pub fn survey(&mut self, crm: &Crm, orders: &[&Order<'_>]) -> Result<(), Fault> {
-        let mut ids: Vec<i64> = orders
-            .iter()
-            .filter_map(|order| order.source_id.get())
-            .filter(|id| !self.currencies.contains_key(id))
+    pub fn learn_sources(&mut self, crm: &Crm) -> Result<Facts, Fault> {
+        let sources = crm.sources()?.into_iter();
+        self.listed = sources
+            .filter_map(|source| Some((source.id.get()?, source)))
             .collect();
-        ids.sort_unstable();
-        ids.dedup();
-        if ids.is_empty() {
-            return Ok(());
-        }
-        let keys: Vec<String> = ids.iter().map(|id| currency_key(*id)).collect();
-        let stored = storage::get(&keys);
-        for (id, currency) in ids.into_iter().zip(stored) {
-            let currency = match currency {
-                Some(stored) => String::from_utf8(stored)
-                    .ok()
-                    .filter(|code| !code.is_empty()),
-                None => self.dictionary(crm)?.get(&id).and_then(currency_of),
-            };
-            self.currencies.insert(id, currency);
-        }
-        Ok(())
+        let sources = self.listed.iter();
+        Ok(sources
+            .map(|(id, source)| {
+                let code = currency_of(source).unwrap_or_default();
+                (format!("currency of source {id}"), code)
+            })
+            .collect())
     }
 
-    /// Finds or makes all that the orders point at.
+    /// Recalls by their pairs all that the orders point at.
+    ///
+    /// # Errors
+    /// The fault of a look-up as a whole.
+    pub fn recall(&mut self, orders: &[&Order<'_>]) -> Result<(), Fault> {
+        let orders = orders.iter();
+        self.stages
+            .recall(orders.clone().filter_map(|order| order.status_id.get()))?;
+        self.services
+            .recall(orders.clone().filter_map(|order| delivery_service(order)))?;
+        self.sources
+            .recall(orders.filter_map(|order| order.source_id.get()))
+    }
+
+    /// Finds or makes all that the orders point at and that was not recalled.
     ///
     /// # Errors
     /// The fault of a call as a whole.
@@ -89,62 +93,41 @@ impl Directories {
                 services.add(id, service.and_then(|service| service.name.owned()));
             }
             if let Some(id) = order.source_id.get() {
-                let known = self.dictionary.as_ref().and_then(|names| names.get(&id));
-                sources.add(id, known.and_then(Named::label));
+                sources.add(id, self.listed.get(&id).and_then(Named::label));
             }
         }
-        stages.ensure(Directory::OrderStages, STAGE, "status", &mut self.stages)?;
-        services.ensure(
-            Directory::DeliveryServices,
-            DELIVERY_SERVICE,
-            "delivery-service",
-            &mut self.services,
-        )?;
-        let fresh = sources.unknown(&self.sources);
-        sources.ensure(Directory::OrderSources, SOURCE, "source", &mut self.sources)?;
-        let currencies: Vec<_> = fresh
-            .into_iter()
-            .map(|id| {
-                let code = self.currencies.get(&id).cloned().flatten();
-                (currency_key(id), code.unwrap_or_default().into_bytes())
-            })
-            .collect();
-        state::set(&currencies)
+        self.stages.ensure(stages)?;
+        self.services.ensure(services)?;
+        self.sources.ensure(sources)
     }
 
     /// Stage of an order.
     pub fn stage(&self, order: &Order<'_>) -> Option<Key> {
-        self.stages.get(&order.status_id.get()?).cloned().flatten()
+        self.stages.get(order.status_id.get()?)
+    }
+
+    /// Stage of a status, where there is one.
+    ///
+    /// # Errors
+    /// The fault of the look-up.
+    pub fn stage_of(&mut self, status: i64) -> Result<Option<Key>, Fault> {
+        self.stages.recall([status].into_iter())?;
+        Ok(self.stages.get(status))
     }
 
     /// Source of an order.
     pub fn source(&self, order: &Order<'_>) -> Option<Key> {
-        self.sources.get(&order.source_id.get()?).cloned().flatten()
+        self.sources.get(order.source_id.get()?)
     }
 
     /// Carrier of an order.
     pub fn service(&self, order: &Order<'_>) -> Option<Key> {
-        self.services
-            .get(&delivery_service(order)?)
-            .cloned()
-            .flatten()
+        self.services.get(delivery_service(order)?)
     }
 
     /// Currency of an order, unless its source has none.
-    pub fn currency(&self, order: &Order<'_>) -> Option<&str> {
-        self.currencies.get(&order.source_id.get()?)?.as_deref()
-    }
-
-    fn dictionary(&mut self, crm: &Crm) -> Result<&HashMap<i64, Named>, Fault> {
-        if self.dictionary.is_none() {
-            let sources: Vec<Named> = crm.all("/order/source", &[])?;
-            let by_id = sources
-                .into_iter()
-                .filter_map(|source| Some((source.id.get()?, source)))
-                .collect();
-            self.dictionary = Some(by_id);
-        }
-        Ok(self.dictionary.get_or_insert_default())
+    pub fn currency(&self, order: &Order<'_>) -> Option<String> {
+        currency_of(self.listed.get(&order.source_id.get()?)?)
     }
 }
 
@@ -162,10 +145,6 @@ fn currency_of(source: &Named) -> Option<String> {
     (!code.is_empty()).then_some(code)
 }
 
-fn currency_key(source: i64) -> String {
-    format!("source/{source}")
-}
-
 /// Entries that orders ask for, with a name where one of them gives it.
 #[derive(Default)]
 struct Wanted(BTreeMap<i64, Option<String>>);
@@ -177,36 +156,75 @@ impl Wanted {
             *known = name;
         }
     }
+}
 
-    fn unknown(&self, known: &HashMap<i64, Option<Key>>) -> Vec<i64> {
-        let ids = self.0.keys().copied();
-        ids.filter(|id| !known.contains_key(id)).collect()
+/// One directory.
+#[derive(Debug)]
+struct Shelf {
+    directory: Directory,
+    /// Kind of its pairs.
+    kind: &'static str,
+    /// What KeyCRM calls such a record.
+    word: &'static str,
+    /// A key of none stands for an entry that the ERP does not take: orders go without it.
+    known: HashMap<i64, Option<Key>>,
+    /// All keys of the ERP, once they are needed.
+    there: Option<HashSet<Key>>,
+}
+
+impl Shelf {
+    fn new(directory: Directory, kind: &'static str, word: &'static str) -> Shelf {
+        Shelf {
+            directory,
+            kind,
+            word,
+            known: HashMap::new(),
+            there: None,
+        }
     }
 
-    /// `word` is what KeyCRM calls such a record.
-    fn ensure(
-        &mut self,
-        directory: Directory,
-        kind: &str,
-        word: &str,
-        known: &mut HashMap<i64, Option<Key>>,
-    ) -> Result<(), Fault> {
-        self.0.retain(|id, _| !known.contains_key(id));
-        let origins: Vec<String> = self.0.keys().map(|id| origin::of(word, id)).collect();
-        let paired = bound(kind, &origins);
+    fn get(&self, id: i64) -> Option<Key> {
+        self.known.get(&id).cloned().flatten()
+    }
+
+    /// One that was removed in the ERP is not recalled: it is looked for again.
+    fn recall(&mut self, ids: impl Iterator<Item = i64>) -> Result<(), Fault> {
+        let mut ids: Vec<i64> = ids.filter(|id| !self.known.contains_key(id)).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        let origins: Vec<String> = ids.iter().map(|id| origin::of(self.word, id)).collect();
+        let paired = bound(self.kind, &origins);
+        if paired.is_empty() {
+            return Ok(());
+        }
+        if self.there.is_none() {
+            let entries = directories::list(self.directory)?.into_iter();
+            self.there = Some(entries.map(|entry| entry.key).collect());
+        }
+        let there = self.there.get_or_insert_default();
+        for (id, origin) in ids.into_iter().zip(origins) {
+            if let Some(binding) = paired.get(&origin)
+                && there.contains(&binding.key)
+            {
+                self.known.insert(id, Some(binding.key.clone()));
+            }
+        }
+        Ok(())
+    }
+
+    fn ensure(&mut self, wanted: Wanted) -> Result<(), Fault> {
         let mut made = Vec::new();
-        for ((id, name), origin) in self.0.iter().zip(origins) {
-            if let Some(binding) = paired.get(&origin) {
-                known.insert(*id, Some(binding.key.clone()));
+        for (id, name) in wanted.0 {
+            if self.known.contains_key(&id) {
                 continue;
             }
-            let name = name
-                .clone()
-                .unwrap_or_else(|| format!("KeyCRM {} {id}", word.replace('-', " ")));
-            let key = match directories::ensure(directory, &name, &origin) {
-                Ok(key) => {
-                    made.push(pair(kind, &key.key, &origin));
-                    Some(key)
+            let word = self.word.replace('-', " ");
+            let name = name.unwrap_or_else(|| format!("KeyCRM {word} {id}"));
+            let origin = origin::of(self.word, id);
+            let key = match directories::ensure(self.directory, &name, &origin) {
+                Ok(saved) => {
+                    made.push(pair(self.kind, &saved.key, &origin));
+                    Some(saved.key)
                 }
                 Err(Fault::Unsupported(reason) | Fault::Rejected(reason)) => {
                     warn!(reason!("directory.left-out", name = name).because(&reason));
@@ -214,7 +232,10 @@ impl Wanted {
                 }
                 Err(fault) => return Err(fault),
             };
-            known.insert(*id, key.map(|saved| saved.key));
+            if let (Some(there), Some(key)) = (&mut self.there, &key) {
+                there.insert(key.clone());
+            }
+            self.known.insert(id, key);
         }
         if !made.is_empty() {
             bindings::bind(&made);

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use tenon_sdk::erp::catalog;
-use tenon_sdk::import::{always, bound, match_by, pair, saved, split_rivals};
+use tenon_sdk::import::{always, bound, bound_and_there, match_by, pair, saved, split_rivals};
 use tenon_sdk::model::{
     Binding, Fault, Key, Product, ProductFields, ProductKind, ProductLookup, ProductVariant, Reason,
 };
@@ -99,16 +99,36 @@ impl Goods {
         }
     }
 
-    /// Finds the items of all lines, and reads from the catalogue what is needed to make the
-    /// others. Makes requests, but writes nothing.
+    /// Recalls the items of all lines by their pairs. One that was removed or merged in the ERP is not
+    /// recalled: it is looked for again.
     ///
     /// # Errors
-    /// The fault of a call as a whole.
-    pub fn survey<'o>(
-        &mut self,
-        crm: &Crm,
-        orders: &[&'o Order<'o>],
-    ) -> Result<Vec<Wanted<'o>>, Fault> {
+    /// The fault of the look-up as a whole.
+    pub fn recall(&mut self, orders: &[&Order<'_>]) -> Result<(), Fault> {
+        let wanted = self.unknown(orders);
+        let origins: Vec<String> = wanted.iter().map(|wanted| wanted.item.origin()).collect();
+        let products = bound_and_there(PRODUCT, &origins, |keys| {
+            let lookups: Vec<_> = keys.iter().cloned().map(ProductLookup::Key).collect();
+            catalog::find(&lookups)
+        })?;
+        if products.is_empty() {
+            return Ok(());
+        }
+        let variants = bound(VARIANT, &origins);
+        for (wanted, origin) in wanted.into_iter().zip(origins) {
+            if let Some(product) = products.get(&origin) {
+                let pick = Pick {
+                    product: product.key.clone(),
+                    variant: variants.get(&origin).map(|variant| variant.key.clone()),
+                };
+                self.known.insert(wanted.item, Ok(pick));
+            }
+        }
+        Ok(())
+    }
+
+    /// The items of orders that are not known yet, each once.
+    fn unknown<'o>(&self, orders: &[&'o Order<'o>]) -> Vec<Wanted<'o>> {
         let mut asked = HashSet::new();
         let mut open = Vec::new();
         for line in orders.iter().flat_map(|order| order.products.iter()) {
@@ -119,7 +139,20 @@ impl Goods {
                 open.push(Wanted { item, line });
             }
         }
-        let open = self.match_bound(open);
+        open
+    }
+
+    /// Finds the items that were not recalled, and reads from the catalogue what is needed to make
+    /// the others. Makes requests, but writes nothing.
+    ///
+    /// # Errors
+    /// The fault of a call as a whole.
+    pub fn survey<'o>(
+        &mut self,
+        crm: &Crm,
+        orders: &[&'o Order<'o>],
+    ) -> Result<Vec<Wanted<'o>>, Fault> {
+        let open = self.unknown(orders);
         let open = self.match_rules(open)?;
         let needed = open
             .iter()
@@ -164,30 +197,6 @@ impl Goods {
             }
             None => Err(reason!("order.product-missing", product = name)),
         }
-    }
-
-    fn match_bound<'o>(&mut self, wanted: Vec<Wanted<'o>>) -> Vec<Wanted<'o>> {
-        let origins: Vec<String> = wanted.iter().map(|wanted| wanted.item.origin()).collect();
-        let products = bound(PRODUCT, &origins);
-        let variants = if products.is_empty() {
-            HashMap::new()
-        } else {
-            bound(VARIANT, &origins)
-        };
-        let mut open = Vec::new();
-        for (wanted, origin) in wanted.into_iter().zip(origins) {
-            match products.get(&origin) {
-                Some(product) => {
-                    let pick = Pick {
-                        product: product.key.clone(),
-                        variant: variants.get(&origin).map(|variant| variant.key.clone()),
-                    };
-                    self.known.insert(wanted.item, Ok(pick));
-                }
-                None => open.push(wanted),
-            }
-        }
-        open
     }
 
     /// Tries the rules in their order; returns what none of them found.

@@ -1,23 +1,20 @@
 //! KeyCRM → ERP: orders with their buyers, products, delivery and payments.
 //!
 //! KeyCRM is the master of orders; people own the cards of partners and products once they exist.
-//! How the pieces meet: [`jobs::orders`] decides what to read and when to stop, `importer` brings a
-//! page of orders into the ERP, and `map` holds every rule about one record, without any I/O.
+//! How the pieces meet: [`jobs::orders`] brings what the SDK's flow reads into the ERP, and `map` holds
+//! every rule about one record, without any I/O.
 
 mod account;
 mod api;
 mod catalogue;
 mod directories;
 mod goods;
-mod importer;
 mod jobs;
 mod keys;
 mod manifest;
 mod map;
 mod partners;
-mod plan;
 mod settings;
-mod state;
 
 use tenon_sdk::model::{Account, Cause, Choice, ConnectorManifest, Fault, Outcome};
 use tenon_sdk::rejected::Retry;

@@ -28,9 +28,11 @@ pub fn manifest() -> ConnectorManifest {
         endpoints: vec![Endpoint {
             origin: "{settings.base_url}".to_owned(),
             credentials: vec![CREDENTIAL.to_owned()],
-            // The vendor counts 60 requests in any minute; half a second covers the clocks.
+            // The vendor counts requests in any minute; half a second covers the clocks. Its
+            // description says 60, its newer article on API keys is quoted with 20.
             budgets: vec![Budget {
-                units: 60,
+                units: 20,
+                setting: Some("requests_per_minute".to_owned()),
                 window_ms: 60_500,
                 credential: None,
             }],
@@ -112,13 +114,17 @@ fn category_choices(categories: &[Category]) -> Vec<Choice> {
 mod tests {
     use super::{category_choices, manifest};
     use crate::settings::Settings;
+    use tenon_sdk::time::Zone;
 
     #[test]
     fn the_schema_is_json_and_agrees_with_the_defaults() {
         let schema: serde_json::Value =
             serde_json::from_str(&manifest().settings_schema).expect("the schema is JSON");
-        let defaults = Settings::parse(r#"{"last_days":1}"#).expect("one setting is enough");
+        let defaults = Settings::parse(r#"{"last_days":1}"#, &Zone::named("UTC"))
+            .expect("one setting is enough");
         let named = |name: &str| schema["properties"][name]["default"].as_str();
+        let days = &schema["properties"]["look_back_days"]["default"];
+        assert_eq!(days.as_u64(), Some(defaults.look_back_days.into()));
         assert_eq!(named("base_url"), Some(defaults.base_url.as_str()));
         assert_eq!(named("currency"), Some(defaults.booking.currency.as_str()));
     }

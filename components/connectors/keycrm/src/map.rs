@@ -2,7 +2,7 @@
 
 use rust_decimal::Decimal;
 use tenon_sdk::decimal::round_money;
-use tenon_sdk::lenient::{Number, Text};
+use tenon_sdk::lenient::Text;
 use tenon_sdk::model::{
     self, Attribute, Charge, Delivery, Instant, Key, OrderFields, OrderLine, Payment, ProductKind,
     ProductVariant, Reason,
@@ -15,6 +15,9 @@ use crate::settings::Booking;
 
 /// Raised when orders come out otherwise than before, so that all of them are written again.
 pub const MAPPING_VERSION: u8 = 1;
+
+/// Group of the statuses that mean an order was cancelled.
+pub const CANCELLED: i64 = 6;
 
 /// What KeyCRM means by no unit.
 const PIECE: &str = "шт";
@@ -69,7 +72,7 @@ pub mod origin {
 }
 
 /// What an order's line is in the ERP.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Pick {
     /// Product.
     pub product: Key,
@@ -78,7 +81,7 @@ pub struct Pick {
 }
 
 /// What an order points at, found or made in the ERP.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Places {
     /// Who buys.
     pub partner: Key,
@@ -90,6 +93,12 @@ pub struct Places {
     pub service: Option<Key>,
     /// Who answers for it; none leaves that to people.
     pub manager: Option<Key>,
+    /// Who is its author.
+    pub author: Option<Key>,
+    /// The author's organization.
+    pub organization: Option<Key>,
+    /// The author's warehouse.
+    pub warehouse: Option<Key>,
     /// ISO 4217 code.
     pub currency: String,
     /// One for each line.
@@ -108,7 +117,7 @@ pub struct Booked {
 }
 
 /// Maps an order. `present` is what stands in the ERP for it: what people and warehouses have
-/// entered there is kept.
+/// entered there is kept. Names that KeyCRM does not give are in `language`.
 ///
 /// # Errors
 /// The reason why it cannot be taken.
@@ -116,6 +125,7 @@ pub fn order(
     read: &api::Order<'_>,
     places: &Places,
     booking: &Booking,
+    language: &str,
     present: Option<&model::Order>,
 ) -> Result<Booked, Reason> {
     let id = read.id.get().ok_or_else(|| reason!("order.no-id"))?;
@@ -150,10 +160,10 @@ pub fn order(
     let charges = settled
         .charges
         .into_iter()
-        .map(|(name, amount)| {
+        .map(|(extra, amount)| {
             Ok(Charge {
                 origin: None,
-                name: name.to_owned(),
+                name: extra.name(language).to_owned(),
                 amount: wire(amount)?,
             })
         })
@@ -171,11 +181,15 @@ pub fn order(
         | OrderFields::DELIVERY
         | OrderFields::PAYMENTS
         | OrderFields::ATTRIBUTES;
-    if booking.author.is_some() {
-        owned |= OrderFields::AUTHOR;
-    }
-    if places.manager.is_some() {
-        owned |= OrderFields::MANAGER;
+    for (place, field) in [
+        (&places.author, OrderFields::AUTHOR),
+        (&places.manager, OrderFields::MANAGER),
+        (&places.organization, OrderFields::ORGANIZATION),
+        (&places.warehouse, OrderFields::WAREHOUSE),
+    ] {
+        if place.is_some() {
+            owned |= field;
+        }
     }
     // An order that is not known by its key may stand there all the same, with a comment that was
     // not read; a new one takes what is given in any case.
@@ -193,13 +207,15 @@ pub fn order(
         source: places.source.clone(),
         partner: Some(places.partner.clone()),
         manager: places.manager.clone(),
-        author: booking.author.clone(),
+        author: places.author.clone(),
+        organization: places.organization.clone(),
+        warehouse: places.warehouse.clone(),
         currency: places.currency.clone(),
         lines,
         discount: wire(settled.discount)?,
         charges,
         delivery: delivery(read, places, booking, shipping)?,
-        payments: payments(read, places, booking, present, &mut remarks)?,
+        payments: payments(read, places, booking, grand_total, present, &mut remarks)?,
         comment: if booking.write_source_number {
             comment(own_comment, read.source_uuid.get())
         } else {
@@ -250,6 +266,13 @@ fn lines(
             .ok_or_else(|| reason!("order.digits"))?;
         // What the warehouse has entered on this line is not KeyCRM's to say.
         let own = present.and_then(|order| order.lines.iter().find(|own| own.id == id));
+        let own = own.cloned().unwrap_or_default();
+        // A size or a colour that is no variant of its own is told on the line.
+        let told = if pick.variant.is_none() {
+            characteristics(&line.properties)
+        } else {
+            Vec::new()
+        };
         lines.push(OrderLine {
             product: Some(pick.product.clone()),
             product_variant: pick.variant.clone(),
@@ -259,8 +282,9 @@ fn lines(
             quantity: wire(money.quantity)?,
             price: wire(money.price)?,
             discount: wire(money.discount)?,
+            attributes: beside(&own.attributes, told),
             id,
-            ..own.cloned().unwrap_or_default()
+            ..own
         });
     }
     Ok((lines, goods))
@@ -322,11 +346,37 @@ struct Sums {
     tolerance: Decimal,
 }
 
+/// What is on top of goods and delivery.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Extra {
+    Taxes,
+    GiftWrap,
+    Rounding,
+    Surcharge,
+}
+
+impl Extra {
+    /// What people call it.
+    fn name(self, language: &str) -> &'static str {
+        let [en, uk, ru] = match self {
+            Extra::Taxes => ["Taxes", "Податки", "Налоги"],
+            Extra::GiftWrap => ["Gift wrap", "Подарункова упаковка", "Подарочная упаковка"],
+            Extra::Rounding => ["Rounding", "Округлення", "Округление"],
+            Extra::Surcharge => ["Surcharge", "Доплата", "Доплата"],
+        };
+        match language {
+            "uk" => uk,
+            "ru" => ru,
+            _ => en,
+        }
+    }
+}
+
 /// How an order's total comes about.
 #[derive(Debug, PartialEq)]
 struct Settled {
     discount: Decimal,
-    charges: Vec<(&'static str, Decimal)>,
+    charges: Vec<(Extra, Decimal)>,
     /// What remains of the parts once `grand_total` is taken off.
     residual: Decimal,
     /// How far that is from the discount that KeyCRM gives, where they do not agree.
@@ -366,12 +416,12 @@ fn settle(sums: &Sums) -> Option<Settled> {
         }
     }
     let (taxes, wrap, residual, gap) = agreeing.or(first)?;
-    let mut charges = vec![("Taxes", taxes), ("Gift wrap", wrap)];
+    let mut charges = vec![(Extra::Taxes, taxes), (Extra::GiftWrap, wrap)];
     if residual < none {
         let name = if residual > -Decimal::ONE {
-            "Rounding"
+            Extra::Rounding
         } else {
-            "Surcharge"
+            Extra::Surcharge
         };
         charges.push((name, -residual));
     }
@@ -449,9 +499,17 @@ fn payments(
     read: &api::Order<'_>,
     places: &Places,
     booking: &Booking,
+    grand_total: Decimal,
     present: Option<&model::Order>,
     remarks: &mut Vec<Reason>,
 ) -> Result<Vec<Payment>, Reason> {
+    // People may say later where the money really went.
+    let account = |origin: &Option<String>| {
+        let own = present.and_then(|order| order.payments.iter().find(|own| own.origin == *origin));
+        let own = own.and_then(|own| own.account.clone());
+        own.or_else(|| booking.account.clone())
+    };
+    let mut rest = grand_total;
     let mut payments = Vec::new();
     for payment in read.payments.iter() {
         let status = payment.status.get().unwrap_or_default();
@@ -477,17 +535,24 @@ fn payments(
         } else {
             None
         };
+        rest = rest.checked_sub(amount.exact).unwrap_or_default();
         let origin = Some(origin::payment(id));
-        // People may say later where the money really went.
-        let own = present.and_then(|order| order.payments.iter().find(|own| own.origin == origin));
         payments.push(Payment {
-            account: own
-                .and_then(|own| own.account.clone())
-                .or_else(|| booking.account.clone()),
+            account: account(&origin),
             origin,
             amount: wire(amount.exact)?,
             paid_at,
             comment: payment.description.owned(),
+        });
+    }
+    // Where the money is to go stands on the order before any has come.
+    if booking.account.is_some() && rest > Decimal::ZERO && read.group() != Some(CANCELLED) {
+        let origin = read.id.get().map(|id| origin::of("expected", id));
+        payments.push(Payment {
+            account: account(&origin),
+            origin,
+            amount: wire(rest)?,
+            ..Payment::default()
         });
     }
     Ok(payments)
@@ -500,7 +565,7 @@ struct Amount {
 }
 
 fn payment_amount(payment: &api::Payment<'_>, currency: &str) -> Option<Amount> {
-    let certain = |number: Number| {
+    let certain = |number: api::Money| {
         number.get().map(|exact| Amount {
             exact,
             certain: true,
@@ -555,12 +620,6 @@ fn attributes(read: &api::Order<'_>, present: Option<&model::Order>) -> Vec<Attr
         (MANAGER_COMMENT, &read.manager_comment),
         (PROMOCODE, &read.promocode),
     ];
-    let others = present
-        .map(|order| order.attributes.as_slice())
-        .unwrap_or_default()
-        .iter()
-        .filter(|other| ours.iter().all(|(name, _)| *name != other.name))
-        .cloned();
     let filled = ours.iter().filter_map(|(name, text)| {
         Some(Attribute {
             origin: None,
@@ -568,7 +627,24 @@ fn attributes(read: &api::Order<'_>, present: Option<&model::Order>) -> Vec<Attr
             value: text.owned()?,
         })
     });
-    others.chain(filled).collect()
+    let own = present.map(|order| order.attributes.as_slice());
+    let others: Vec<Attribute> = own
+        .unwrap_or_default()
+        .iter()
+        .filter(|other| ours.iter().all(|(name, _)| *name != other.name))
+        .cloned()
+        .collect();
+    beside(&others, filled.collect())
+}
+
+/// Attributes beside those that are there already under other names.
+fn beside(own: &[Attribute], ours: Vec<Attribute>) -> Vec<Attribute> {
+    let others = own
+        .iter()
+        .filter(|other| ours.iter().all(|ours| ours.name != other.name));
+    let mut all: Vec<Attribute> = others.cloned().collect();
+    all.extend(ours);
+    all
 }
 
 // ---- products
@@ -716,6 +792,9 @@ mod tests {
             source: None,
             service: None,
             manager: None,
+            author: None,
+            organization: None,
+            warehouse: None,
             currency: "UAH".to_owned(),
             picks: vec![
                 Pick {
@@ -729,7 +808,7 @@ mod tests {
 
     fn booked(json: &str) -> Booked {
         let read = read(json);
-        order(&read, &places(read.products.len()), &booking(), None)
+        order(&read, &places(read.products.len()), &booking(), "en", None)
             .unwrap_or_else(|reason| panic!("{json}: {reason}"))
     }
 
@@ -876,7 +955,7 @@ mod tests {
             ),
         ] {
             let read = read(json);
-            let refused = order(&read, &places(read.products.len()), &booking(), None);
+            let refused = order(&read, &places(read.products.len()), &booking(), "en", None);
             assert_eq!(refused.err(), Some(reason), "{json}");
         }
     }
@@ -1038,7 +1117,8 @@ mod tests {
             write_source_number: true,
             ..booking()
         };
-        let booked = order(&read, &places(1), &booking, Some(&present)).expect("a good order");
+        let booked =
+            order(&read, &places(1), &booking, "en", Some(&present)).expect("a good order");
         let order = booked.order;
         assert_eq!(order.key.as_deref(), Some("o1"));
         assert_eq!(order.version.as_deref(), Some("v3"));
@@ -1059,7 +1139,7 @@ mod tests {
     #[test]
     fn only_fields_that_keycrm_speaks_for_are_owned() {
         let read = read(r#"{"id":1,"grand_total":0}"#);
-        let plain = order(&read, &places(0), &booking(), None).expect("a good order");
+        let plain = order(&read, &places(0), &booking(), "en", None).expect("a good order");
         for field in [
             OrderFields::MANAGER,
             OrderFields::AUTHOR,
@@ -1073,7 +1153,7 @@ mod tests {
             manager: Some("olena".to_owned()),
             ..places(0)
         };
-        let managed = order(&read, &places, &booking(), None).expect("a good order");
+        let managed = order(&read, &places, &booking(), "en", None).expect("a good order");
         assert!(managed.owned.contains(OrderFields::MANAGER));
     }
 

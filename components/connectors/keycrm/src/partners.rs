@@ -4,7 +4,7 @@
 use std::collections::{HashMap, HashSet};
 
 use tenon_sdk::erp::partners;
-use tenon_sdk::import::{bound, match_by, pair, saved, split_rivals};
+use tenon_sdk::import::{bound_and_there, match_by, pair, saved, split_rivals};
 use tenon_sdk::lenient::Text;
 use tenon_sdk::model::{
     Binding, Fault, Key, Partner, PartnerFields, PartnerLookup, PartnerRole, Reason,
@@ -22,30 +22,38 @@ const PARTNER: &str = "partner";
 pub struct Partners(HashMap<String, Result<Key, Reason>>);
 
 impl Partners {
-    /// Finds or makes the partner of each order: by binding, by phone, by e-mail, else new.
+    /// Recalls the partners of orders by their pairs. One that was removed or merged in the ERP is not
+    /// recalled: it is looked for again.
+    ///
+    /// # Errors
+    /// The fault of the look-up as a whole.
+    pub fn recall(&mut self, orders: &[&Order<'_>]) -> Result<(), Fault> {
+        let origins: Vec<String> = self.unknown(orders).map(|wanted| wanted.origin).collect();
+        let known = bound_and_there(PARTNER, &origins, |keys| {
+            let lookups: Vec<_> = keys.iter().cloned().map(PartnerLookup::Key).collect();
+            partners::find(&lookups)
+        })?;
+        let known = known.into_iter();
+        self.0
+            .extend(known.map(|(origin, binding)| (origin, Ok(binding.key))));
+        Ok(())
+    }
+
+    /// The buyers of orders who are not known yet, each once.
+    fn unknown<'o>(&self, orders: &[&'o Order<'o>]) -> impl Iterator<Item = Wanted<'o>> {
+        let mut asked = HashSet::new();
+        let wanted = orders.iter().filter_map(|order| Wanted::of(order));
+        wanted.filter(move |wanted| {
+            !self.0.contains_key(&wanted.origin) && asked.insert(wanted.origin.clone())
+        })
+    }
+
+    /// Finds or makes the partner of each order that was not recalled: by phone, by e-mail, else new.
     ///
     /// # Errors
     /// The fault of a call as a whole.
     pub fn ensure(&mut self, orders: &[&Order<'_>]) -> Result<(), Fault> {
-        let mut asked = HashSet::new();
-        let wanted: Vec<Wanted> = orders
-            .iter()
-            .filter_map(|order| Wanted::of(order))
-            .filter(|wanted| {
-                !self.0.contains_key(&wanted.origin) && asked.insert(wanted.origin.clone())
-            })
-            .collect();
-        let origins: Vec<String> = wanted.iter().map(|wanted| wanted.origin.clone()).collect();
-        let known = bound(PARTNER, &origins);
-        let mut open = Vec::new();
-        for wanted in wanted {
-            match known.get(&wanted.origin) {
-                Some(binding) => {
-                    self.0.insert(wanted.origin, Ok(binding.key.clone()));
-                }
-                None => open.push(wanted),
-            }
-        }
+        let mut open: Vec<Wanted<'_>> = self.unknown(orders).collect();
         let mut pairs = Vec::new();
         // Of two new buyers who may be one person, the second is looked up again once the first
         // is saved: only the ERP knows when two phones are the same.

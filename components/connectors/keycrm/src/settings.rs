@@ -3,16 +3,20 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
+use tenon_sdk::flow::pull::Span;
+use tenon_sdk::import::fingerprint;
 use tenon_sdk::lenient::Id;
-use tenon_sdk::model::{Fault, Instant, Key, Reason};
+use tenon_sdk::model::{Fault, Key, Reason};
 use tenon_sdk::reason;
 use tenon_sdk::runtime::run;
-use tenon_sdk::time::{self, DAY};
+use tenon_sdk::time::{NotATime, Zone};
 
 use crate::api::Crm;
 
 const BASE_URL: &str = "https://openapi.keycrm.app/v1";
 const CURRENCY: &str = "UAH";
+const LOOK_BACK_DAYS: u32 = 30;
 
 /// All settings of a connection.
 #[derive(Debug, Hash)]
@@ -25,32 +29,10 @@ pub struct Settings {
     pub statuses: BTreeSet<i64>,
     /// Categories whose products are services.
     pub service_categories: BTreeSet<i64>,
+    /// How many days back closed orders are looked at again.
+    pub look_back_days: u32,
     /// How an order is written into the ERP.
     pub booking: Booking,
-}
-
-/// Which orders are loaded, by time.
-#[derive(Clone, Copy, Debug, Hash, PartialEq, Eq)]
-pub enum Span {
-    /// All placed in a fixed period, in every run.
-    Period {
-        /// First moment.
-        from: Instant,
-        /// Last moment.
-        to: Instant,
-    },
-    /// All of so many days at first, then what changes.
-    LastDays(u32),
-}
-
-impl Span {
-    /// Whether an order that was placed then is meant. One that does not tell may be.
-    pub fn holds(self, placed: Option<Instant>) -> bool {
-        match self {
-            Span::Period { from, to } => placed.is_none_or(|at| (from..=to).contains(&at)),
-            Span::LastDays(_) => true,
-        }
-    }
 }
 
 /// The settings that decide what an order looks like in the ERP. A change of one of them makes
@@ -83,6 +65,9 @@ struct Written {
     base_url: String,
     period: Option<Period>,
     last_days: Option<u32>,
+    /// For the host, which keeps the budget.
+    #[serde(default, rename = "requests_per_minute")]
+    _requests_per_minute: IgnoredAny,
     #[serde(default)]
     statuses: Vec<Id>,
     author: Option<Key>,
@@ -93,6 +78,8 @@ struct Written {
     account: Option<Key>,
     #[serde(default)]
     service_categories: Vec<Id>,
+    #[serde(default = "look_back_days")]
+    look_back_days: u32,
     #[serde(default)]
     stages: BTreeMap<i64, Key>,
     #[serde(default)]
@@ -103,27 +90,8 @@ struct Written {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Period {
-    from: Moment,
-    to: Moment,
-}
-
-/// A moment, or a whole day.
-#[derive(Deserialize)]
-#[serde(try_from = "String")]
-struct Moment {
-    at: Instant,
-    whole_day: bool,
-}
-
-impl TryFrom<String> for Moment {
-    type Error = time::NotATime;
-
-    fn try_from(text: String) -> Result<Self, time::NotATime> {
-        Ok(Moment {
-            at: time::parse(&text)?,
-            whole_day: time::is_date(&text),
-        })
-    }
+    from: String,
+    to: String,
 }
 
 impl Settings {
@@ -132,32 +100,43 @@ impl Settings {
     /// # Errors
     /// `configuration`, naming the setting that does not fit.
     pub fn load() -> Result<Settings, Fault> {
-        Settings::parse(&run::settings())
+        Settings::parse(&run::settings(), &Zone::named(&run::context().time_zone))
     }
 
-    /// Reads settings from their JSON.
+    /// Reads settings from their JSON. Days are those of the zone.
     ///
     /// # Errors
     /// `configuration`, naming the setting that does not fit.
-    pub fn parse(json: &str) -> Result<Settings, Fault> {
+    pub fn parse(json: &str, zone: &Zone) -> Result<Settings, Fault> {
         let written: Written = tenon_sdk::settings::parse(json)?;
-        Settings::try_from(written).map_err(Fault::Configuration)
+        written.settings(zone).map_err(Fault::Configuration)
+    }
+
+    /// Digest of all settings, under a version of the mapping.
+    pub fn digest(&self, version: u8) -> String {
+        let digest = fingerprint(version, self);
+        digest.iter().map(|byte| format!("{byte:02x}")).collect()
     }
 }
 
-impl TryFrom<Written> for Settings {
-    type Error = Reason;
-
-    fn try_from(written: Written) -> Result<Self, Reason> {
+impl Written {
+    fn settings(self, zone: &Zone) -> Result<Settings, Reason> {
+        let written = self;
         let span = match (written.period, written.last_days) {
             (Some(Period { from, to }), None) => {
-                let end = if to.whole_day { to.at + DAY - 1 } else { to.at };
-                if end < from.at {
+                let not_read = |setting, error: NotATime| {
+                    reason!("sdk.setting", setting = setting)
+                        .setting(setting)
+                        .detail(error)
+                };
+                let first = zone.first(&from).map_err(|e| not_read("period.from", e))?;
+                let last = zone.last(&to).map_err(|e| not_read("period.to", e))?;
+                if last < first {
                     return Err(reason!("settings.period").setting("period.to"));
                 }
                 Span::Period {
-                    from: from.at,
-                    to: end,
+                    from: first,
+                    to: last,
                 }
             }
             (None, Some(days @ 1..)) => Span::LastDays(days),
@@ -172,6 +151,7 @@ impl TryFrom<Written> for Settings {
             span,
             statuses: ids(written.statuses),
             service_categories: ids(written.service_categories),
+            look_back_days: written.look_back_days,
             booking: Booking {
                 author: chosen(written.author),
                 default_partner: chosen(written.default_partner),
@@ -188,6 +168,10 @@ impl TryFrom<Written> for Settings {
 
 fn base_url() -> String {
     BASE_URL.to_owned()
+}
+
+fn look_back_days() -> u32 {
+    LOOK_BACK_DAYS
 }
 
 /// The API of the connection. Needs no more than its address, so that the settings form can offer
@@ -208,13 +192,18 @@ pub fn crm() -> Result<Crm, Fault> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Settings, Span};
+    use super::Settings;
+    use tenon_sdk::flow::pull::Span;
     use tenon_sdk::model::{Fault, Mend};
-    use tenon_sdk::time;
+    use tenon_sdk::time::{Zone, utc_text};
+
+    fn kyiv() -> Zone {
+        Zone::named("Europe/Kyiv")
+    }
 
     /// The code, the setting that it leads to, and the detail.
     fn reason(json: &str) -> (String, String, String) {
-        match Settings::parse(json) {
+        match Settings::parse(json, &kyiv()) {
             Err(Fault::Configuration(reason)) => {
                 let setting = match reason.mend {
                     Some(Mend::Setting(path)) => path,
@@ -231,6 +220,7 @@ mod tests {
         let settings = Settings::parse(
             r#"{"last_days":30,"statuses":[1,"21"],"service_categories":["7"],
                 "stages":{"21":"packing"},"users":{"6":"olena"},"author":""}"#,
+            &kyiv(),
         )
         .expect("good settings");
         assert_eq!(settings.span, Span::LastDays(30));
@@ -248,14 +238,14 @@ mod tests {
     }
 
     #[test]
-    fn the_last_day_of_a_period_counts_whole() {
-        let settings = Settings::parse(r#"{"period":{"from":"2026-03-01","to":"2026-03-31"}}"#)
-            .expect("good settings");
+    fn days_of_a_period_count_whole_by_the_clock_of_the_tenant() {
+        let json = r#"{"period":{"from":"2026-03-01","to":"2026-03-31"}}"#;
+        let settings = Settings::parse(json, &kyiv()).expect("good settings");
         let Span::Period { from, to } = settings.span else {
             panic!("a period was set");
         };
-        assert_eq!(time::utc_text(from), "2026-03-01 00:00:00");
-        assert_eq!(time::utc_text(to), "2026-03-31 23:59:59");
+        assert_eq!(utc_text(from), "2026-02-28 22:00:00");
+        assert_eq!(utc_text(to), "2026-03-31 20:59:59");
     }
 
     #[test]

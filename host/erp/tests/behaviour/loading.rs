@@ -180,6 +180,7 @@ async fn every_directory_can_be_loaded_and_listed() {
         let kind = Kind::Entries(*directory).name();
         let entry = json!({
             "key": "k", "name": format!("In {kind}"), "code": "c", "origin": null, "archived": true,
+            "organization": "main", "warehouse": null,
         });
         shop.load(&kind.replace('-', "_"), entry.clone()).await;
         assert_eq!(shop.all(kind), [entry]);

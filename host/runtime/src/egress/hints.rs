@@ -45,11 +45,35 @@ pub(super) fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duratio
         .to_str()
         .ok()?
         .trim();
-    if let Ok(seconds) = value.parse() {
-        return Some(Duration::from_secs(seconds));
+    match date(value) {
+        // By the counterpart's own clock, where it tells that.
+        Some(at) => {
+            let now = text(headers, "date").and_then(date).unwrap_or(now);
+            Some(until(at, now))
+        }
+        None => seconds(value),
     }
-    let at = jiff::fmt::rfc2822::parse(value).ok()?.timestamp();
-    Some(until(at, now))
+}
+
+fn date(value: &str) -> Option<Timestamp> {
+    let at = httpdate::parse_http_date(value).ok();
+    let at = at.and_then(|at| Timestamp::try_from(at).ok());
+    // Not all of them write it as they should.
+    at.or_else(|| Some(jiff::fmt::rfc2822::parse(value).ok()?.timestamp()))
+}
+
+/// Seconds, of which whole ones are the standard. Where several answers were made one, as some proxies
+/// do, the first counts.
+fn seconds(value: &str) -> Option<Duration> {
+    let first = value.split(',').next()?.trim();
+    let (whole, part) = first.split_once('.').unwrap_or((first, ""));
+    let is_number = !whole.is_empty() && whole.bytes().all(|byte| byte.is_ascii_digit());
+    if !is_number || !part.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let begun = u64::from(part.bytes().any(|digit| digit != b'0'));
+    let whole = whole.parse().unwrap_or(u64::MAX);
+    Some(Duration::from_secs(whole.saturating_add(begun)))
 }
 
 /// All that an answer says about limits.
@@ -200,7 +224,29 @@ mod tests {
             wait("retry-after", "Sun, 01 Mar 2026 10:00:30 GMT")
         );
         assert_eq!(ms(0), wait("retry-after", "Sun, 01 Mar 2026 09:00:30 GMT"));
-        assert_eq!(None, wait("retry-after", "soon"));
+        // The older forms of a date, and what is no number of whole seconds.
+        for (value, millis) in [
+            ("Sunday, 01-Mar-26 10:00:30 GMT", 30_000),
+            ("Sun Mar  1 10:00:30 2026", 30_000),
+            ("70.5", 71_000),
+            ("70.0", 70_000),
+            ("100, 100", 100_000),
+        ] {
+            assert_eq!(ms(millis), wait("retry-after", value), "{value}");
+        }
+        let by_its_clock = headers(&[
+            ("date", "Sun, 01 Mar 2026 09:00:00 GMT"),
+            ("retry-after", "Sun, 01 Mar 2026 09:00:30 GMT"),
+        ]);
+        assert_eq!(ms(30_000), retry_after(&by_its_clock, now()));
+        let endless = "9".repeat(40);
+        let mut many = HeaderMap::new();
+        many.insert("retry-after", endless.parse().unwrap());
+        let wanted = retry_after(&many, now()).unwrap();
+        assert!(wanted > Duration::from_secs(1 << 40), "{wanted:?}");
+        for value in ["soon", "-5", "1e9", ".5"] {
+            assert_eq!(None, wait("retry-after", value), "{value}");
+        }
         assert_eq!(ms(1_500), wait("x-lognex-retry-after", "1500"));
         assert_eq!(None, retry_after(&headers(&[]), now()));
     }

@@ -203,7 +203,12 @@ impl Egress {
             };
             let rates = endpoint.budgets.iter().filter(counts);
             let allowance = budget::Allowance {
-                rates: rates.map(budget::Rate::from).collect(),
+                rates: rates
+                    .map(|budget| budget::Rate {
+                        units: budget.units(settings),
+                        window: Duration::from_millis(budget.window_ms),
+                    })
+                    .collect(),
                 parallel: endpoint.parallel,
             };
             let secret = given.map(|(_, secret)| secret);
@@ -279,14 +284,5 @@ impl Egress {
             }));
         }
         all
-    }
-}
-
-impl From<&manifest::Budget> for budget::Rate {
-    fn from(budget: &manifest::Budget) -> Self {
-        budget::Rate {
-            units: budget.units,
-            window: Duration::from_millis(budget.window_ms),
-        }
     }
 }

@@ -82,6 +82,8 @@ pub(super) fn next(
         return None;
     }
     let longest = policy.longest_wait;
+    // At once is no time to wait: it would be asked as fast as it answers.
+    let retry_after = retry_after.filter(|wanted| !wanted.is_zero());
     let doubled = policy.first_wait * 2u32.saturating_pow(attempt.saturating_sub(1));
     let wait = retry_after.unwrap_or_else(|| doubled.mul_f64(1.0 + jitter / 2.0));
     match retry_after {

@@ -118,6 +118,7 @@ struct Plan<'a> {
 fn budget(units: u32, window_ms: u64) -> manifest::Budget {
     manifest::Budget {
         units,
+        setting: None,
         window_ms,
         credential: None,
     }

@@ -150,10 +150,22 @@ pub async fn authenticate(
 ) -> Response {
     match token(&service, request.headers()).await {
         Ok(token) => {
+            let spoken = request.extensions().get::<Spoken>().cloned();
+            speak_for(&service, spoken, &token).await;
             request.extensions_mut().insert(Caller(Arc::new(token)));
             next.run(request).await
         }
         Err(problem) => problem.into_response(),
+    }
+}
+
+/// Who asks with the token of a tenant and names no language is answered in that of the tenant.
+async fn speak_for(service: &Service, spoken: Option<Spoken>, token: &Token) {
+    if let Some(spoken) = spoken.filter(|spoken| !spoken.is_known())
+        && let Some(tenant) = &token.tenant
+        && let Ok(known) = service.tenant(tenant).await
+    {
+        spoken.speak_of_tenant(&known.language);
     }
 }
 

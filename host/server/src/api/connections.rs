@@ -732,11 +732,8 @@ pub async fn check_connection(
     access: ToConnection<Manage>,
 ) -> Reply<Account> {
     let checked = service.check(&access.tenant, &access.connection).await;
-    let account = checked.map_err(|error| {
-        Problem::from(error)
-            .known_as("refused", "check_failed")
-            .known_as("unavailable", "check_failed")
-    })?;
+    let account =
+        checked.map_err(|error| Problem::from(error).known_as("refused", "check_failed"))?;
     let words = access.words(&service).await?;
     reply(Account {
         account: account.name,

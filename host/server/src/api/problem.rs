@@ -389,6 +389,10 @@ mod tests {
                 Error::Refused(Reason::new("host.crash.stack-in-memory").into()),
                 Error::Unavailable(Reason::new("host.crash.stack-in-memory").into()),
                 Error::Key(KeyTrouble::new(Reason::new("server.key-missing"))),
+                Error::Held {
+                    since: jiff::Timestamp::UNIX_EPOCH,
+                    actor: "x".to_owned(),
+                },
                 Error::Leftover {
                     name: "x".to_owned(),
                 },

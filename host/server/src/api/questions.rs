@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use axum::Extension;
 use axum::extract::State;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -14,6 +15,7 @@ use super::access::{Access, Operate, Platform, Read, ToConnection, ToTenant};
 use super::extract::{Json, Path, Query};
 use super::page::{self, Page, PageQuery};
 use super::problem::Problem;
+use super::repeats::HoldsSecret;
 use super::words::{Spoken, Why, Words};
 use super::{Reply, reply};
 use crate::control::questions::{self, Place, State as Stands, Stored, Wanted};
@@ -118,6 +120,17 @@ pub enum YesOrNo {
     Yes,
     /// It is not to be done.
     No,
+}
+
+/// A question that was answered.
+#[derive(Serialize, ToSchema)]
+pub struct Answered {
+    /// As it stands now.
+    #[serde(flatten)]
+    question: QuestionView,
+    /// The new address of the connection's webhooks, where the answer gave them one; it is told this
+    /// once.
+    hook_url: Option<String>,
 }
 
 impl AskedView {
@@ -281,22 +294,26 @@ pub async fn get_question(
 #[utoipa::path(post,
     path = "/v1/tenants/{tenant}/connections/{connection}/questions/{question}/answer",
     tag = "questions", request_body = AnswerBody,
-    responses((status = 200, description = "The question as it stands now", body = QuestionView)))]
+    responses((status = 200, description = "The question as it stands now", body = Answered)))]
 pub async fn answer_question(
     State(service): State<Service>,
     access: ToConnection<Operate>,
     Path(path): Path<QuestionPath>,
     Json(body): Json<AnswerBody>,
-) -> Reply<QuestionView> {
+) -> Result<(Option<Extension<HoldsSecret>>, axum::Json<Answered>), Problem> {
     let (tenant, connection, id) = (&access.tenant, &access.connection, &path.question);
     let question = service.question(tenant, connection, id).await?;
     if question.pauses {
         access.caller.require(Scope::Manage)?;
     }
     let answer = body.answer.into();
-    service
+    let hook_url = service
         .answer(access.actor(), tenant, connection, id, answer)
         .await?;
     let stored = service.question(tenant, connection, id).await?;
-    reply(QuestionView::new(stored, &access.words(&service).await?))
+    let question = QuestionView::new(stored, &access.words(&service).await?);
+    Ok((
+        hook_url.as_ref().map(|_| Extension(HoldsSecret)),
+        axum::Json(Answered { question, hook_url }),
+    ))
 }

@@ -111,6 +111,7 @@ pub const STATUSES: &[(&str, StatusCode)] = &[
     ("question_answered", StatusCode::CONFLICT),
     ("credential_missing", StatusCode::UNPROCESSABLE_ENTITY),
     ("key_unusable", StatusCode::UNPROCESSABLE_ENTITY),
+    ("held", StatusCode::CONFLICT),
     ("leftover", StatusCode::CONFLICT),
     ("credential_again", StatusCode::UNPROCESSABLE_ENTITY),
     ("bad_component", StatusCode::UNPROCESSABLE_ENTITY),

@@ -22,7 +22,7 @@ pub struct WaitView {
     run: Option<String>,
     /// What it waits for.
     waits_for: For,
-    /// Since when the request was due; null for a schedule.
+    /// Since when the request was due; null for one that is not due yet, and for a schedule.
     since: Option<Timestamp>,
     /// Until when it waits, where that is known.
     until: Option<Timestamp>,

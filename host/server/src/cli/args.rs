@@ -457,6 +457,7 @@ pub enum Token {
 #[derive(Debug, ClapArgs)]
 pub struct CreateToken {
     /// Its name for people, also in the audit.
+    #[arg(value_parser = clap::builder::NonEmptyStringValueParser::new())]
     pub name: String,
     /// Data folder; it holds everything.
     #[arg(long, value_name = "DIR")]

@@ -114,6 +114,9 @@ async fn remove(args: &RemoveCredential, language: Language) -> anyhow::Result<E
 pub fn rotate(args: Rotate, language: Language) -> anyhow::Result<Exit> {
     let none = || refusal("server.no-credentials-yet").arg("data", args.data.display());
     let mut vault = Vault::open_existing(&args.data)?.ok_or_else(none)?;
+    if vault.is_empty()? {
+        return Err(none().into());
+    }
     let resealed = vault.rotate()?;
     if args.json {
         super::say(format_args!("{}\n", json!({ "resealed": resealed })))?;

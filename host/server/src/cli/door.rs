@@ -17,10 +17,15 @@ use tenon_erp::sqlite_file::make_private;
 use zeroize::Zeroizing;
 
 use super::language::Language;
+use std::time::Duration;
+
 use crate::control::make_folder;
 use crate::told::refusal;
 
 const LOCK: &str = "serve.lock";
+/// How long a server may take to say that it works.
+const PATIENCE: Duration = Duration::from_secs(5);
+
 const DOOR: &str = "door.json";
 
 /// The way to a data folder.
@@ -134,7 +139,9 @@ impl Served {
         if let Ok(mut parts) = url.path_segments_mut() {
             parts.pop_if_empty().push("v1").extend(path);
         }
-        let place = format!("the server at {}", self.url);
+        let silent = |error: reqwest::Error| {
+            (refusal("server.no-answer").arg("url", &self.url)).because(error)
+        };
         // Another one may have been chosen already. Nothing is encrypted here: it is this machine's,
         // and asked through nobody else.
         let _ = rustls::crypto::ring::default_provider().install_default();
@@ -145,14 +152,20 @@ impl Served {
         if let Some(body) = body {
             request = (request.header("content-type", "application/json")).body(body.to_string());
         }
-        let answer = request.send().await.with_context(|| place.clone())?;
+        // What is asked for may take its time; that it works at all does not.
+        let alive = format!("{}healthz", self.url);
+        let alive = client.get(alive).timeout(PATIENCE).send().await;
+        alive.map_err(silent)?;
+        let answer = request.send().await.map_err(silent)?;
         let done = answer.status().is_success();
-        let text = answer.text().await.with_context(|| place.clone())?;
+        let text = answer.text().await.map_err(silent)?;
         let answer: Value = match text.as_str() {
             "" => Value::Null,
-            text => serde_json::from_str(text).with_context(|| place.clone())?,
+            text => serde_json::from_str(text)?,
         };
-        anyhow::ensure!(done, "{place}: {}", said(&answer));
+        if !done {
+            anyhow::bail!(refusal("server.asked").because(anyhow::anyhow!(said(&answer))));
+        }
         Ok(answer)
     }
 }

@@ -127,16 +127,20 @@ async fn execute(command: Command, language: Language) -> anyhow::Result<Exit> {
     }
 }
 
-/// Waits for SIGTERM or Ctrl-C.
+/// Waits for SIGTERM, SIGHUP or Ctrl-C.
 async fn stop_signal() {
     let interrupt = tokio::signal::ctrl_c();
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+        if let (Ok(mut terminate), Ok(mut hang_up)) = (
+            signal(SignalKind::terminate()),
+            signal(SignalKind::hangup()),
+        ) {
             tokio::select! {
                 _ = interrupt => {}
                 _ = terminate.recv() => {}
+                _ = hang_up.recv() => {}
             }
             return;
         }

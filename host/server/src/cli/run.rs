@@ -23,6 +23,7 @@ use super::args::{self, Connect, Place};
 use super::door::{self, Door};
 use super::language::Language;
 use super::{Exit, changes, not_json, site, stop_signal};
+use crate::belonging::at_home;
 use crate::control::{Control, tenants};
 use crate::journal::Journal;
 use crate::told::refusal;
@@ -182,7 +183,8 @@ async fn open(args: &Connect) -> anyhow::Result<(Host, Connection)> {
         .map(|credential| credential.name.as_str())
         .filter(|name| !credentials.contains_key(*name))
         .collect::<Vec<_>>();
-    credentials.extend(vault::stored(data, tenant, &id, &stored)?);
+    let kept = vault::stored(data, tenant, &id, &stored)?;
+    credentials.extend(at_home(&connector.manifest, &settings, kept)?);
     let spec = ConnectionSpec {
         tenant: tenant.clone(),
         id,
@@ -193,6 +195,7 @@ async fn open(args: &Connect) -> anyhow::Result<(Host, Connection)> {
             grants: (args.grants.iter().cloned())
                 .map(url::Origin::from)
                 .collect(),
+            hosts: site::hosts(data, &args.which.connector)?,
             no_budget: args.no_budget,
             ..EgressSettings::default()
         },

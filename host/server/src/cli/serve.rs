@@ -2,6 +2,7 @@
 
 use std::io::Write as _;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::pin::pin;
 use std::sync::Arc;
 
@@ -19,6 +20,8 @@ use crate::{backup, console, listener, router, serve};
 pub async fn run(args: args::Serve) -> anyhow::Result<Exit> {
     let _lock = door::lock_out(&args.data)?;
     backup::refuse_unfinished(&args.data)?;
+    backup::refuse_lost(&args.data)?;
+    check_files(&args)?;
     let socket = TcpListener::bind(args.listen).await.map_err(|error| {
         (refusal("server.cannot-listen").arg("address", args.listen)).because(error)
     })?;
@@ -71,6 +74,21 @@ pub async fn run(args: args::Serve) -> anyhow::Result<Exit> {
         } => {}
     }
     Ok(Exit::Done)
+}
+
+/// Whether what the arguments name is there: else the first who needs it would learn that it is not.
+fn check_files(args: &args::Serve) -> anyhow::Result<()> {
+    let missing = |option: &str, path: &Path| {
+        let why = refusal("server.option-names-nothing").arg("option", option);
+        why.arg("path", path.display())
+    };
+    if let Some(folder) = args.source_root.as_ref().filter(|one| !one.is_dir()) {
+        return Err(missing("--source-root", folder).into());
+    }
+    if let Some(file) = args.registry_logins.as_ref().filter(|one| !one.is_file()) {
+        return Err(missing("--registry-logins", file).into());
+    }
+    Ok(())
 }
 
 /// For answers that are under way when the runs have stopped.

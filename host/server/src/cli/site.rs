@@ -6,10 +6,10 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use tenon_erp::EmbeddedErp;
 use tenon_host::ids::TenantId;
-use tenon_host::{Compiler, CompilerProcess, Connector, Host, HostOptions};
+use tenon_host::{Compiler, CompilerProcess, Connector, Host, HostOptions, HostPattern};
 
 use super::args::COMPILE_COMPONENT;
-use crate::control::{Control, tenants};
+use crate::control::{Control, tenants, versions};
 use crate::spending::Spending;
 use crate::told::refusal;
 
@@ -44,6 +44,14 @@ pub fn knows(data: &Path, tenant: &TenantId) -> anyhow::Result<bool> {
         Some(mut control) => control.alone(|db| Ok(tenants::get(db, tenant)?))?.is_some(),
         None => false,
     })
+}
+
+/// The hosts that a platform has fixed for the connections of a connector, if it has.
+pub fn hosts(data: &Path, connector: &str) -> anyhow::Result<Option<Vec<HostPattern>>> {
+    match Control::open_existing(data)? {
+        Some(mut control) => control.alone(|db| Ok(versions::hosts(db, connector)?)),
+        None => Ok(None),
+    }
 }
 
 /// This program again, as a child that only compiles.

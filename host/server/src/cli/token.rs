@@ -41,6 +41,10 @@ fn create(args: CreateToken) -> anyhow::Result<Exit> {
         new.tenant.is_none() || args.scope != Scope::Platform,
         refusal("server.token-scope")
     );
+    // A folder that a name was mistyped for is not to be made.
+    if !args.data.exists() {
+        return Err(no_server_yet(&args.data).into());
+    }
     let issued = Control::open(&args.data)?.alone(|db| {
         if let Some(tenant) = &new.tenant {
             let known = tenants::get(db, tenant)?;

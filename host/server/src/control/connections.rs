@@ -54,6 +54,8 @@ pub struct Stored {
     pub window: Option<Window>,
     /// SHA-256 of the secret in the address of its webhooks.
     pub hook: Option<[u8; 32]>,
+    /// The same of the address that they had before, while they are being set up at the new one.
+    pub hook_before: Option<[u8; 32]>,
     /// When it was made.
     pub created_at: Timestamp,
     /// When it was switched on last.
@@ -243,7 +245,7 @@ pub fn is_there(db: &Connection, tenant: &TenantId, id: &ConnectionId) -> rusqli
 
 /// The connection whose webhooks come to the secret with this SHA-256.
 pub fn by_hook(db: &Connection, hash: &[u8; 32]) -> rusqlite::Result<Option<Stored>> {
-    db.prepare_cached("SELECT * FROM connections WHERE hook = ?1")?
+    db.prepare_cached("SELECT * FROM connections WHERE hook = ?1 OR hook_before = ?1")?
         .query_row([hash], stored)
         .optional()
 }
@@ -433,7 +435,7 @@ fn write(db: &Connection, connection: &Stored) -> rusqlite::Result<()> {
              trial_failed = ?7, state = ?8, paused_reason = ?9, settings = ?10, revision = ?11,
              grants = ?12, no_budget = ?13, limits = ?14, schedules = ?15, window_from = ?16,
              window_to = ?17, hook = ?18, enabled_at = ?19, wake_at = ?20, fallback = ?21,
-             paused_why = ?22
+             paused_why = ?22, hook_before = ?23
          WHERE tenant = ?1 AND id = ?2",
     )?
     .execute(params![
@@ -464,6 +466,7 @@ fn write(db: &Connection, connection: &Stored) -> rusqlite::Result<()> {
             .map(Told::why_json)
             .transpose()?
             .flatten(),
+        connection.hook_before,
     ])
     .map(drop)
 }
@@ -518,6 +521,7 @@ fn stored(row: &Row<'_>) -> rusqlite::Result<Stored> {
             .zip(time("window_to")?)
             .map(|(from, to)| Window { from, to }),
         hook: row.get("hook")?,
+        hook_before: row.get("hook_before")?,
         created_at: columns::time(row, "created_at")?,
         enabled_at: columns::maybe_time(row, "enabled_at")?,
         wake_at: columns::maybe_time(row, "wake_at")?,
@@ -572,6 +576,7 @@ mod tests {
                 to: time_of_day("06:30").unwrap(),
             }),
             hook: Some([7; 32]),
+            hook_before: Some([8; 32]),
             created_at: now,
             enabled_at: Some(now),
             wake_at: Some(now),
@@ -579,7 +584,9 @@ mod tests {
         assert!(insert(&db, &whole).unwrap());
         assert!(!insert(&db, &whole).unwrap());
         assert_eq!(Some(whole.clone()), get(&db, &tenant, &id).unwrap());
-        assert_eq!(Some(whole.clone()), by_hook(&db, &[7; 32]).unwrap());
+        for hook in [[7; 32], [8; 32]] {
+            assert_eq!(Some(whole.clone()), by_hook(&db, &hook).unwrap());
+        }
         assert_eq!(5, whole.all_limits().unwrap().records);
 
         let change = |edit: fn(&mut Stored)| {

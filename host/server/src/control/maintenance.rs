@@ -7,7 +7,7 @@
 use std::fmt;
 
 use jiff::Timestamp;
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use tenon_host::ids::{BadName, ConnectionId, TenantId};
 
 use super::columns;
@@ -65,15 +65,25 @@ pub struct Maintenance {
     pub since: Timestamp,
 }
 
-/// Begins one; one of the same that is under way gets the new note.
-pub fn begin(db: &Connection, new: &Maintenance) -> rusqlite::Result<()> {
+/// Begins one, unless one of the same is under way: that stays as it is, and is answered.
+pub fn begin(db: &Connection, new: &Maintenance) -> rusqlite::Result<Option<Maintenance>> {
     let (scope, name) = new.held.parts();
-    db.execute(
+    let begun = db.execute(
         "INSERT INTO maintenance (scope, name, note, actor, since) VALUES (?1, ?2, ?3, ?4, ?5)
-         ON CONFLICT (scope, name) DO UPDATE SET note = excluded.note",
+         ON CONFLICT DO NOTHING",
         params![scope, name, new.note, new.actor, new.since.as_millisecond()],
-    )
-    .map(drop)
+    )?;
+    if begun > 0 {
+        return Ok(None);
+    }
+    db.prepare_cached("SELECT * FROM maintenance WHERE scope = ?1 AND name = ?2")?
+        .query_row([scope, name], read)
+        .optional()
+}
+
+/// Forgets that a tenant is held, which is removed.
+pub fn forget(db: &Connection, tenant: &TenantId) -> rusqlite::Result<()> {
+    end(db, &Held::Tenant(tenant.clone())).map(drop)
 }
 
 /// Ends one; tells whether it was under way.

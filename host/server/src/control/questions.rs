@@ -304,6 +304,40 @@ pub fn agreed(
     .collect()
 }
 
+/// The question whose the account of a connection is that keeps it from going on; none when somebody
+/// agreed, or nothing is asked.
+pub fn of_account(
+    db: &Connection,
+    tenant: &TenantId,
+    connection: &ConnectionId,
+) -> rusqlite::Result<Option<Stored>> {
+    let sql = format!(
+        "{WITH_DIGESTS} WHERE tenant = ?1 AND connection = ?2 AND kind = 'account' AND pauses
+             AND state IN ('open', 'declined') ORDER BY seen_at DESC LIMIT 1"
+    );
+    db.prepare_cached(&sql)?
+        .query_row([tenant.as_str(), connection.as_str()], stored)
+        .optional()
+}
+
+/// Opens a question again to which somebody agreed, because it could not be done, unless that was for
+/// another question that is asked before it.
+pub fn open_again(db: &Connection, of: &Stored) -> rusqlite::Result<()> {
+    db.prepare_cached(
+        "UPDATE questions SET state = 'open', answered_by = NULL, answered_at = NULL
+         WHERE tenant = ?1 AND connection = ?2 AND id = ?3 AND state = 'agreed'
+             AND NOT EXISTS (SELECT 1 FROM questions
+                             WHERE tenant = ?1 AND connection = ?2 AND job = ?4 AND state = 'open')",
+    )?
+    .execute([
+        of.tenant.as_str(),
+        of.connection.as_str(),
+        &of.question.id,
+        SWITCHING_ON,
+    ])
+    .map(drop)
+}
+
 /// Drops what is asked about the account of a connection, which the next run asks anew unless there is
 /// nothing to ask any more. Tells whether the connection was paused because of it.
 pub fn doubt_no_account(

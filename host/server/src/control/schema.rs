@@ -21,6 +21,7 @@ const STEPS: &[M<'static>] = &[
     M::up(ALIVE),
     M::up(MAINTENANCE),
     M::up(RETENTION),
+    M::up(HOOK_BEFORE),
 ];
 
 /// How many steps this program knows.
@@ -510,6 +511,14 @@ CREATE VIEW at_work AS
         SELECT 1 FROM maintenance
         WHERE scope = 'all' OR (scope = 'connector' AND name = connector)
             OR (scope = 'tenant' AND name = tenant));
+";
+
+/// The address that the webhooks of a connection had before, which is good until they are set up at the
+/// new one.
+const HOOK_BEFORE: &str = "
+ALTER TABLE connections ADD COLUMN hook_before BLOB;
+CREATE UNIQUE INDEX connections_by_hook_before ON connections (hook_before)
+    WHERE hook_before IS NOT NULL;
 ";
 
 #[cfg(test)]

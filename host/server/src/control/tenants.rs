@@ -5,8 +5,8 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use tenon_host::Place;
 use tenon_host::ids::TenantId;
 
-use super::columns;
 use super::search::Sought;
+use super::{columns, maintenance};
 
 /// How long what went on in a tenant is kept: its log, its runs with their changes, what could not be
 /// taken, what was asked and what was given up.
@@ -175,6 +175,7 @@ pub fn remove(db: &Connection, id: &TenantId) -> rusqlite::Result<bool> {
             [id.as_str()],
         )?;
     }
+    maintenance::forget(db, id)?;
     let removed = db.execute("DELETE FROM tenants WHERE id = ?1", [id.as_str()])?;
     Ok(removed > 0)
 }

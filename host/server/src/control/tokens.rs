@@ -189,7 +189,7 @@ fn issue_as(
     Ok(Issued { token, secret })
 }
 
-/// Makes a token for everything when there is none at all yet; answers with its text.
+/// Makes a token for everything when there is none yet; answers with its text.
 pub fn first(db: &Connection, name: &str, now: Timestamp) -> rusqlite::Result<Option<String>> {
     if is_any(db)? {
         return Ok(None);
@@ -211,9 +211,11 @@ pub fn first_as(
     Ok(is_first)
 }
 
-/// Whether there is a token.
+/// Whether there is a token of the platform, or was one: who let all of them end has done so.
 pub fn is_any(db: &Connection) -> rusqlite::Result<bool> {
-    db.query_row("SELECT EXISTS (SELECT 1 FROM tokens)", [], |row| row.get(0))
+    let sql =
+        "SELECT EXISTS (SELECT 1 FROM tokens WHERE tenant IS NULL AND scopes LIKE '%platform%')";
+    db.query_row(sql, [], |row| row.get(0))
 }
 
 /// Whether a token is the last that may change the platform: without it nobody could make another one.

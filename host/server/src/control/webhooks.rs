@@ -13,7 +13,9 @@ use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, OptionalExtension as _, params};
 use tenon_host::Webhook;
 use tenon_host::ids::{ConnectionId, TenantId};
+use tenon_host::reason::Reason;
 
+use super::log::{self, Line};
 use super::{Failure, columns};
 use crate::told::Told;
 
@@ -279,20 +281,47 @@ pub fn put_off(db: &Connection, id: i64, again: Timestamp) -> Result<(), Failure
 }
 
 /// Keeps a webhook for people, with the reason. The oldest of a connection make room when there are
-/// too many.
-pub fn give_up(db: &Connection, id: i64, reason: &Told) -> Result<(), Failure> {
+/// too many, and its log says so.
+pub fn give_up(db: &Connection, id: i64, reason: &Told, now: Timestamp) -> Result<(), Failure> {
     db.prepare_cached("UPDATE webhooks SET error = ?2, why = ?3 WHERE id = ?1")?
         .execute(params![id, reason.text, reason.why_json()?])?;
-    db.prepare_cached(
-        "DELETE FROM webhooks WHERE id IN (
+    let dropped = db
+        .prepare_cached(
+            "DELETE FROM webhooks WHERE id IN (
              SELECT surplus.id FROM webhooks AS given
              JOIN webhooks AS surplus
                  ON surplus.tenant = given.tenant AND surplus.connection = given.connection
              WHERE given.id = ?1 AND surplus.error IS NOT NULL
              ORDER BY surplus.id DESC LIMIT -1 OFFSET ?2)",
-    )?
-    .execute(params![id, MOST])?;
-    Ok(())
+        )?
+        .execute(params![id, MOST])?;
+    if dropped == 0 {
+        return Ok(());
+    }
+    let (tenant, connection): (TenantId, ConnectionId) = db
+        .prepare_cached("SELECT tenant, connection FROM webhooks WHERE id = ?1")?
+        .query_row([id], |row| {
+            Ok((
+                columns::parsed(row, "tenant")?,
+                columns::parsed(row, "connection")?,
+            ))
+        })?;
+    tracing::warn!(%tenant, %connection, dropped, "webhooks that were given up made room for later ones");
+    let why = Reason::new("server.webhooks-dropped")
+        .arg("number", dropped)
+        .arg("most", MOST);
+    let told = Told::new(why);
+    let line = Line {
+        at: now,
+        connection: connection.to_string(),
+        job: String::new(),
+        level: "warn".to_owned(),
+        record: None,
+        message: told.text,
+        why: told.why,
+        run: None,
+    };
+    Ok(log::append(db, &tenant, &[line])?)
 }
 
 /// Gives the webhooks of a connection that were given up another chance, all or one.
@@ -579,7 +608,7 @@ mod tests {
         assert_eq!(Some(&due), inbox.due(5).as_ref());
         assert_eq!(Some(2), begin(db, due.id).unwrap());
         assert_eq!(Some(webhook()), content(db, due.id).unwrap());
-        give_up(db, due.id, &Told::by_connector("it crashed")).unwrap();
+        give_up(db, due.id, &Told::by_connector("it crashed"), at(6)).unwrap();
         assert_eq!(None, inbox.due(1_000));
         assert_eq!(None, begin(db, due.id).unwrap());
         let listed = given_up(db, tenant, connection, None, 10).unwrap();
@@ -602,11 +631,19 @@ mod tests {
         for number in 0..MOST + 2 {
             inbox.keep(id(number), i64::from(number));
             let due = inbox.due(i64::from(number)).unwrap();
-            give_up(&inbox.db, due.id, &Told::by_connector("no")).unwrap();
+            give_up(&inbox.db, due.id, &Told::by_connector("no"), at(0)).unwrap();
         }
         inbox.keep(id(MOST + 2), 0);
         let left = given_up(&inbox.db, tenant, connection, None, u32::MAX).unwrap();
         assert_eq!((MOST as usize, at(2)), (left.len(), left[0].received_at));
+        let log = log::Wanted {
+            tenant,
+            connection: Some(connection),
+            record: None,
+            most: 10,
+        };
+        let told = log::read(&inbox.db, log).unwrap();
+        assert_eq!(2, told.len(), "{told:?}");
         assert_eq!(2, forget(&inbox.db, tenant, at(10), 2).unwrap());
         assert_eq!(6, forget(&inbox.db, tenant, at(10), 100).unwrap());
         assert_eq!(1, counts(&inbox.db).unwrap().waiting);

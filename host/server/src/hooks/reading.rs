@@ -235,7 +235,7 @@ fn count_attempt(
     match webhooks::begin(db, id)? {
         Some(attempt) if attempt > ATTEMPTS => {
             let reason = Told::new(Reason::new("server.webhook-ends-server"));
-            webhooks::give_up(db, id, &reason)?;
+            webhooks::give_up(db, id, &reason, now)?;
             Ok(None)
         }
         // Should the process end once more, those that were read together come at different times,
@@ -365,7 +365,7 @@ async fn work_off(service: &Service, taken: Taken) -> Result<Option<Taken>, Erro
                 "a webhook could not be read"
             );
             let again = again_later.then(|| service.now() + pause(attempt, fastrand::f64()));
-            let inbox = service.inbox().clone();
+            let (inbox, now) = (service.inbox().clone(), service.now());
             let next = (service.control())
                 .write(move |db| {
                     match again {
@@ -373,7 +373,7 @@ async fn work_off(service: &Service, taken: Taken) -> Result<Option<Taken>, Erro
                             webhooks::put_off(db, id, again)?;
                             inbox.look_at(again);
                         }
-                        None => webhooks::give_up(db, id, &reason)?,
+                        None => webhooks::give_up(db, id, &reason, now)?,
                     }
                     turn.pass_on(db, inbox.now())
                 })

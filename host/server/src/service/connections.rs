@@ -101,6 +101,7 @@ impl Service {
             schedules: BTreeMap::new(),
             window: None,
             hook: None,
+            hook_before: None,
             created_at: Timestamp::now(),
             enabled_at: None,
             wake_at: None,

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use jiff::Timestamp;
 use tenon_host::manifest::SettingsError;
 use tenon_host::model::Fault;
 use tenon_host::reason::{LANGUAGES, Mend, Reason};
@@ -183,6 +184,14 @@ pub enum Error {
     /// The key that seals credentials, or what it seals, cannot be used.
     #[error(transparent)]
     Key(KeyTrouble),
+    /// It is held for maintenance already, for something else or by somebody else.
+    #[error("it is held already, since {since} by {actor}; that maintenance is to end first")]
+    Held {
+        /// Since when.
+        since: Timestamp,
+        /// By whom.
+        actor: String,
+    },
     /// Something lies under the name of a tenant that is to be made.
     #[error("records or credentials were stored under the name `{name}` before it was a tenant")]
     Leftover {
@@ -285,6 +294,9 @@ impl Error {
             Error::QuestionExpired => Reason::new("server.question_expired"),
             Error::QuestionAnswered => Reason::new("server.question_answered"),
             Error::Key(_) => Reason::new("server.key_unusable"),
+            Error::Held { since, actor } => Reason::new("server.held")
+                .arg("since", since.strftime("%Y-%m-%d %H:%M:%S UTC"))
+                .arg("actor", actor),
             Error::Leftover { name } => Reason::new("server.leftover").arg("name", name),
             Error::Failure(_) => Reason::new("server.failed-inside"),
         }
@@ -300,7 +312,7 @@ impl Error {
     }
 
     /// Something of the machine is not as it has to be, and may be later. Its log tells what.
-    fn trouble(why: Reason, detail: impl fmt::Display) -> Error {
+    pub(super) fn trouble(why: Reason, detail: impl fmt::Display) -> Error {
         tracing::error!("{}: {detail}", TEXTS.text(&why, LANGUAGES[0]));
         Error::Unavailable(why.into())
     }
@@ -346,6 +358,7 @@ impl Error {
             Error::Refused(_) => "refused",
             Error::Unavailable(_) => "unavailable",
             Error::Key(_) => "key_unusable",
+            Error::Held { .. } => "held",
             Error::Leftover { .. } => "leftover",
             Error::Failure(_) => "internal",
         }

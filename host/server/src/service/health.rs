@@ -2,13 +2,13 @@
 
 use std::io::{Read as _, Seek as _, Write as _};
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::Mutex;
 
 use super::{Error, Service};
-use crate::control::{Failure, moments};
+use crate::control::{Control, Failure, moments};
 
 /// What has to fit on the disk: several checkpoints, and the log of as many runs.
 const ROOM: usize = 1 << 20;
@@ -35,6 +35,9 @@ pub enum NotReady {
     /// The control database does not do what it is asked to.
     #[error("the control database cannot be written and read; see the log")]
     Control,
+    /// What is in the control database contradicts itself.
+    #[error("the control database is damaged; stop the server, restore a backup, and see the log")]
+    Damaged,
     /// It takes too long.
     #[error("the disk of the data folder does not answer within {} s", PATIENCE.as_secs())]
     Slow,
@@ -59,6 +62,8 @@ pub enum NotReady {
 pub(super) struct Health {
     /// When the scheduler last came round, in milliseconds of the clock's own time.
     beat: AtomicU64,
+    /// Whether the control database was found damaged.
+    damaged: AtomicBool,
     /// The last look, and when that was.
     seen: Mutex<Option<(Duration, Result<(), NotReady>)>>,
 }
@@ -67,6 +72,7 @@ impl Health {
     pub fn new(passed: Duration) -> Health {
         Health {
             beat: AtomicU64::new(milliseconds(passed)),
+            damaged: AtomicBool::new(false),
             seen: Mutex::default(),
         }
     }
@@ -108,7 +114,25 @@ impl Service {
         self.0.health.beat.store(passed, Ordering::Relaxed);
     }
 
+    /// Reads the control database from its beginning to its end, and keeps whether it is sound. What
+    /// nothing writes or reads at the moment would not tell.
+    pub(crate) async fn check_control(&self) {
+        let data = self.options().data.clone();
+        let checked = tokio::task::spawn_blocking(move || Control::check_quickly(&data)).await;
+        match checked {
+            Ok(Ok(())) => self.0.health.damaged.store(false, Ordering::Relaxed),
+            Ok(Err(error)) => {
+                tracing::error!("the control database: {error}");
+                self.0.health.damaged.store(true, Ordering::Relaxed);
+            }
+            Err(error) => tracing::error!("checking the control database: {error}"),
+        }
+    }
+
     async fn look_at_health(&self) -> Result<(), NotReady> {
+        if self.0.health.damaged.load(Ordering::Relaxed) {
+            return Err(NotReady::Damaged);
+        }
         let data = self.options().data.clone();
         let written = tokio::task::spawn_blocking(move || write_and_read(&data)).await;
         let written = written.unwrap_or_else(|error| Err(std::io::Error::other(error)));

@@ -32,7 +32,16 @@ pub fn hold(db: &rusqlite::Connection, new: &Maintenance) -> Result<(), Error> {
             }
         }
     }
-    maintenance::begin(db, new)?;
+    if let Some(known) = maintenance::begin(db, new)? {
+        // Who asks once more for the same has it.
+        return match (known.actor == new.actor) && (known.note == new.note) {
+            true => Ok(()),
+            false => Err(Error::Held {
+                since: known.since,
+                actor: known.actor,
+            }),
+        };
+    }
     let (place, mut detail) = told(&new.held);
     detail["note"] = json!(new.note);
     let note = note(&new.actor, place, "maintenance.begin", detail);

@@ -167,6 +167,8 @@ struct Inner {
     inbox: Inbox,
     /// Something is held for maintenance, or goes on.
     maintained: Notify,
+    /// How long things are kept has changed.
+    kept: Notify,
     rates: Rates,
     stop: watch::Sender<bool>,
     /// What the token of commands on this machine is known by.
@@ -286,6 +288,7 @@ impl Service {
             doubted: Mutex::default(),
             inbox: Inbox::by(options.clock.clone()),
             maintained: Notify::new(),
+            kept: Notify::new(),
             rates: Rates::new(options.requests_per_token),
             stop: watch::Sender::new(false),
             door: OnceLock::new(),
@@ -537,7 +540,7 @@ impl Service {
 }
 
 /// Calls into connectors beside runs at one time, such as checks.
-const LOOKS: u32 = 8;
+const LOOKS: u32 = 32;
 
 /// How many of them are of one tenant, so that none takes the room of all.
 const LOOKS_OF_TENANT: usize = 2;

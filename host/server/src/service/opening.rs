@@ -1,20 +1,16 @@
 //! From what is stored to what the host runs: the component of a connection, its credentials, its
 //! settings and limits.
 
-use serde_json::Value;
 use std::collections::HashMap;
 use std::sync::Arc;
 use tenon_host::ids::{ConnectionId, TenantId};
-use tenon_host::manifest::Manifest;
 use tenon_host::reason::{Catalogue, Reason};
-use tenon_host::{
-    Connection, ConnectionSpec, Connector, EgressSettings, HostPattern, Place, Secret,
-};
+use tenon_host::{Connection, ConnectionSpec, Connector, EgressSettings, HostPattern, Place};
 
 use super::{Error, Service, What};
-use crate::belonging::Belongs;
+use crate::belonging::at_home;
 use crate::control::connections::{self, Stored};
-use crate::control::{Failure, tenants, versions};
+use crate::control::{tenants, versions};
 use crate::origin::Origin;
 use crate::vault::Kept;
 use crate::{told, vault};
@@ -68,14 +64,15 @@ impl Service {
     pub async fn connector(&self, digest: &str) -> Result<Arc<Connector>, Error> {
         let loaded = Arc::clone(self.connectors().entry(digest.to_owned()).or_default());
         let load = || async {
-            let wasm = self.store().read(digest)?;
+            let wasm = self.store().read(digest)?.ok_or_else(|| {
+                let why = Reason::new("server.component-lost");
+                Error::trouble(
+                    why,
+                    format_args!("the component {digest} in the data folder"),
+                )
+            })?;
             let installed = self.host().install(&wasm).await;
             let connector = installed.map_err(Error::loading)?;
-            if connector.digest != digest {
-                let found = &connector.digest;
-                let failure = format!("the file of the component {digest} holds {found}");
-                return Err(Error::Failure(Failure::new(failure)));
-            }
             Ok::<_, Error>(connector)
         };
         loaded.get_or_try_init(load).await.cloned()
@@ -223,25 +220,6 @@ fn stored_in(
         Some(_) => Error::not_found(What::Connection, connection),
         None => Error::not_found(What::Tenant, tenant),
     })
-}
-
-/// The secrets, unless one of them would go where it does not belong.
-fn at_home(
-    manifest: &Manifest,
-    settings: &Value,
-    kept: HashMap<String, Kept>,
-) -> Result<HashMap<String, Secret>, Error> {
-    let strays = |(name, kept): &(&String, &Kept)| {
-        let wanted = || Belongs::of(manifest, settings, name);
-        (kept.belongs.as_ref()).is_some_and(|belongs| !belongs.covers(&wanted()))
-    };
-    // The same one each time.
-    match kept.iter().filter(strays).map(|(name, _)| name).min() {
-        Some(name) => Err(Error::CredentialAgain(name.clone())),
-        None => Ok((kept.into_iter())
-            .map(|(name, kept)| (name, kept.secret))
-            .collect()),
-    }
 }
 
 /// Limits that cannot be read.

@@ -39,8 +39,9 @@ impl Service {
 
     /// Answers a question. A yes to one of a run asks for the job at once, which is told of it, and lets a connection
     /// go on that was paused because of the question; all of it is kept as one with the answer. A
-    /// yes to one that was asked before the connection is switched on switches it on. Who said no may
-    /// still say yes.
+    /// yes to one that was asked before the connection is switched on, or before its webhooks got another
+    /// address, does that, and answers with the address; where that cannot be done, the question is
+    /// open again. Who said no may still say yes.
     pub async fn answer(
         &self,
         actor: &str,
@@ -48,23 +49,35 @@ impl Service {
         connection: &ConnectionId,
         id: &str,
         answer: Answer,
-    ) -> Result<(), Error> {
+    ) -> Result<Option<String>, Error> {
         let stored = self.question(tenant, connection, id).await?;
         admit(&stored, answer)?;
         let note = note_of(actor, &stored, answer);
         match (answer, &stored.job) {
             (Answer::Yes, Some(job)) => {
                 let job = job.clone();
-                self.agree(stored, job, note).await
+                self.agree(stored, job, note).await?;
+                Ok(None)
             }
             (Answer::Yes, None) => {
-                self.decide(stored, answer, note).await?;
-                match self.stored(tenant, connection).await?.state {
-                    connections::State::Off => self.enable(actor, tenant, connection).await,
-                    _ => (self.rotate_hook(actor, tenant, connection).await).map(drop),
+                self.decide(stored.clone(), answer, note).await?;
+                let done = match self.stored(tenant, connection).await?.state {
+                    connections::State::Off => {
+                        (self.enable(actor, tenant, connection).await).map(|()| None)
+                    }
+                    _ => self.set_up_on(actor, tenant, connection).await,
+                };
+                if done.is_err() {
+                    self.control()
+                        .write(move |db| Ok::<_, Error>(questions::open_again(db, &stored)?))
+                        .await?;
                 }
+                done
             }
-            (Answer::No, _) => self.decide(stored, answer, note).await,
+            (Answer::No, _) => {
+                self.decide(stored, answer, note).await?;
+                Ok(None)
+            }
         }
     }
 

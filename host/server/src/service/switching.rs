@@ -28,6 +28,7 @@ use crate::control::{Failure, audit, connections, questions, schedules, tenants,
 use crate::hooks;
 use crate::queue::{NewRequest, Priority};
 use crate::scheduler::next_run;
+use crate::told::Explained;
 
 /// How long an operation waits for what is done with its connection: a run ends within moments, another
 /// operation may take its time.
@@ -58,7 +59,10 @@ impl Service {
         match seen.state {
             State::On => return Ok(()),
             // What is still missing is said now and not by the next run.
-            State::Paused { .. } => drop(self.open_stored(&seen, Completeness::Whole).await?),
+            State::Paused { .. } => {
+                drop(self.open_stored(&seen, Completeness::Whole).await?);
+                self.check_nothing_is_asked_first(&seen).await?;
+            }
             State::Off => {
                 let (hook, asked) = self.set_up(actor, &seen).await?;
                 (seen.hook, open) = (Some(hook), asked);
@@ -90,6 +94,7 @@ impl Service {
                 let on = connections::change(db, &owner, &id, |stored| {
                     check_unchanged(stored, &seen)?;
                     stored.state = State::On;
+                    stored.hook_before = None;
                     stored.enabled_at = Some(now);
                     Ok::<_, Error>(())
                 })?;
@@ -101,6 +106,23 @@ impl Service {
             })
             .await?;
         self.gone_on(tenant, connection).await
+    }
+
+    /// Refuses to let a connection go on while people are asked whose its account is: its next run would
+    /// pause it again.
+    async fn check_nothing_is_asked_first(&self, seen: &Stored) -> Result<(), Error> {
+        let (tenant, connection) = (seen.tenant.clone(), seen.id.clone());
+        let asked = (self.control())
+            .read(move |db| Ok::<_, Error>(questions::of_account(db, &tenant, &connection)?))
+            .await?;
+        match asked {
+            Some(asked) => {
+                let connector = self.connector(&seen.digest).await?;
+                let why = Explained::new(asked.question.why, &connector.catalogue);
+                Err(Error::Refused(why))
+            }
+            None => Ok(()),
+        }
     }
 
     /// Lets what waits for a connection run that was switched on.
@@ -136,42 +158,45 @@ impl Service {
             Ok(asked) => return Ok((hook, asked)),
             Err(error) => error,
         };
-        // Nobody was told this address.
-        let (tenant, connection) = (stored.tenant.clone(), stored.id.clone());
-        self.control()
-            .write(move |db| {
-                connections::change(db, &tenant, &connection, |stored| {
-                    stored.hook = stored.hook.filter(|known| *known != hook);
-                    Ok::<_, Error>(())
-                })
-            })
-            .await?;
-        Err(self.not_set_up(stored, opened.connector(), &error).await?)
+        Err(self
+            .not_set_up(stored, hook, opened.connector(), &error)
+            .await?)
     }
 
-    /// Why a counterpart is not set up. What is asked first waits for an answer from now on.
+    /// Why a counterpart is not set up. What is asked first waits for an answer from now on. Nobody was
+    /// told the new address.
     async fn not_set_up(
         &self,
         stored: &Stored,
+        hook: [u8; 32],
         connector: &Connector,
         error: &CallError,
     ) -> Result<Error, Error> {
-        if let CallError::Question(question) = error {
-            let (tenant, connection) = (stored.tenant.clone(), stored.id.clone());
-            let question = question.clone();
-            let now = self.now();
-            self.control()
-                .write(move |db| {
-                    questions::asked_to_switch_on(db, &tenant, &connection, &question, now)?;
+        let (tenant, connection) = (stored.tenant.clone(), stored.id.clone());
+        let asked = match error {
+            CallError::Question(question) => Some(question.clone()),
+            _ => None,
+        };
+        let now = self.now();
+        self.control()
+            .write(move |db| {
+                connections::change(db, &tenant, &connection, |stored| {
+                    if stored.hook == Some(hook) {
+                        (stored.hook, stored.hook_before) = (stored.hook_before, None);
+                    }
                     Ok::<_, Error>(())
-                })
-                .await?;
-        }
+                })?;
+                if let Some(question) = asked {
+                    questions::asked_to_switch_on(db, &tenant, &connection, &question, now)?;
+                }
+                Ok::<_, Error>(())
+            })
+            .await?;
         Ok(Error::called(connector, error))
     }
 
-    /// Gives the webhooks of a connection an address, which voids the one that they had; answers with
-    /// it and what it is known by.
+    /// Gives the webhooks of a connection an address; answers with it and what it is known by. The one
+    /// that they had is good as well until they are set up at the new one.
     ///
     /// A connector that takes no webhooks gets no address; what it set up is known by a secret that
     /// nobody has.
@@ -188,7 +213,7 @@ impl Service {
         let before = seen.clone();
         self.change(&seen.tenant, &seen.id, note, move |stored| {
             check_unchanged(stored, &before)?;
-            stored.hook = Some(hook);
+            (stored.hook, stored.hook_before) = (Some(hook), stored.hook);
             Ok(())
         })
         .await?;
@@ -212,7 +237,7 @@ impl Service {
         let note_off = note(actor, place, "connection.disable", nothing());
         self.change(tenant, connection, note_off, |stored| {
             stored.state = State::Off;
-            stored.hook = None;
+            (stored.hook, stored.hook_before) = (None, None);
             stored.trial = None;
             Ok(())
         })
@@ -331,8 +356,8 @@ impl Service {
     }
 
     /// Sets up the counterpart of a connection that is on anew; answers with the address of its
-    /// webhooks, if its connector takes any.
-    async fn set_up_on(
+    /// webhooks, if its connector takes any. Until that is done the one that they had is good.
+    pub(super) async fn set_up_on(
         &self,
         actor: &str,
         tenant: &TenantId,
@@ -348,19 +373,28 @@ impl Service {
         }
         let opened = self.open_stored(&stored, Completeness::Whole).await?;
         let _room = self.room(tenant).await?;
-        let cleaned = self.host().disable(&opened).await;
-        cleaned.map_err(|error| Error::called(opened.connector(), &error))?;
-        let (callback, _) = self.new_hook(actor, &stored).await?;
+        let (callback, hook) = self.new_hook(actor, &stored).await?;
         let agreed = self.agreed_to_switch_on(&stored).await?;
         let told = callback.as_deref().unwrap_or_default();
         let open = match self.host().enable(&opened, told, &agreed).await {
             Ok(asked) => asked,
-            Err(error) => return Err(self.not_set_up(&stored, opened.connector(), &error).await?),
+            Err(error) => {
+                let why = self
+                    .not_set_up(&stored, hook, opened.connector(), &error)
+                    .await?;
+                return Err(why);
+            }
         };
         let (owner, id) = (tenant.clone(), connection.clone());
         let now = self.now();
         self.control()
-            .write(move |db| Ok::<_, Error>(questions::switched_on(db, &owner, &id, &open, now)?))
+            .write(move |db| {
+                connections::change(db, &owner, &id, |stored| {
+                    stored.hook_before = None;
+                    Ok::<_, Error>(())
+                })?;
+                Ok::<_, Error>(questions::switched_on(db, &owner, &id, &open, now)?)
+            })
             .await?;
         self.note_timers(tenant, connection).await;
         Ok(callback)

@@ -154,6 +154,7 @@ impl Service {
         }
         check_keep(change.keep_days, change.keep_log_lines)?;
         let moved = change.time_zone.is_some();
+        let keeps = change.keep_days.is_some() || change.keep_log_lines.is_some();
         let detail = json!({
             "name": change.name,
             "time_zone": change.time_zone,
@@ -195,7 +196,15 @@ impl Service {
         if moved {
             self.reschedule_tenant(tenant).await?;
         }
+        if keeps {
+            self.0.kept.notify_one();
+        }
         Ok(())
+    }
+
+    /// Waits until somebody changes how long things are kept.
+    pub(crate) async fn less_is_kept(&self) {
+        self.0.kept.notified().await;
     }
 
     /// Removes a tenant whose connections are off, with all that is known of it.

@@ -62,7 +62,7 @@ pub struct Wait {
     pub run: Option<String>,
     /// What for.
     pub waits_for: For,
-    /// Since when it could go on; none for a schedule.
+    /// Since when it could go on; none for a schedule, and for what is not due yet.
     pub since: Option<Timestamp>,
     /// Until when, where that is known.
     pub until: Option<Timestamp>,
@@ -107,7 +107,7 @@ impl Facts {
             request: Some(request.id),
             run: run.filter(|_| request.state == Stands::Running || waits_for == For::Lease),
             waits_for,
-            since: Some(request.due_at),
+            since: Some(request.due_at).filter(|due| *due <= self.now),
             until,
             text,
             because: (self.paused.clone()).filter(|_| waits_for == For::Paused),
@@ -121,6 +121,12 @@ impl Facts {
         };
         if run.asks {
             return (For::Counterpart, None, Reason::new("server.waits.answer"));
+        }
+        let silent = self.silent.as_ref().filter(|(_, at)| *at > self.now);
+        if let Some((origin, at)) = silent {
+            let (waits_for, until, reason) =
+                self.until(For::Counterpart, "server.waits.counterpart", *at);
+            return (waits_for, until, reason.arg("origin", origin));
         }
         match self.free_at.filter(|at| *at > self.now) {
             Some(until) => self.until(For::Budget, "server.waits.budget", until),

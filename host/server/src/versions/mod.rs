@@ -7,6 +7,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
+use sha2::{Digest as _, Sha256};
 pub use signature::SignaturePolicy;
 
 use crate::control::{Failure, make_folder};
@@ -28,16 +29,21 @@ impl Store {
         Ok(Store { folder })
     }
 
-    /// The bytes of a component.
-    pub fn read(&self, digest: &str) -> Result<Vec<u8>, Failure> {
+    /// The bytes of a component; none when they are not there or others are in their place.
+    pub fn read(&self, digest: &str) -> Result<Option<Vec<u8>>, Failure> {
         let path = self.path(digest);
-        std::fs::read(&path).map_err(|error| failure(&path, error))
+        match std::fs::read(&path) {
+            Ok(wasm) => Ok(Some(wasm).filter(|wasm| is_of(digest, wasm))),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(failure(&path, error)),
+        }
     }
 
-    /// Keeps a component; when this answers, it is durable.
+    /// Keeps a component; when this answers, it is durable. It takes the place of a file of its name that
+    /// is damaged.
     pub fn keep(&self, digest: &str, wasm: &[u8]) -> Result<(), Failure> {
         let path = self.path(digest);
-        if path.exists() {
+        if self.read(digest)?.is_some() {
             return Ok(());
         }
         let write = || -> std::io::Result<()> {
@@ -66,6 +72,12 @@ impl Store {
     fn path(&self, digest: &str) -> PathBuf {
         self.folder.join(format!("{digest}.wasm"))
     }
+}
+
+/// Whether these bytes are the component of a digest.
+pub(crate) fn is_of(digest: &str, wasm: &[u8]) -> bool {
+    let found = Sha256::digest(wasm);
+    (found.iter().map(|byte| format!("{byte:02x}"))).collect::<String>() == digest
 }
 
 fn failure(path: &Path, error: std::io::Error) -> Failure {

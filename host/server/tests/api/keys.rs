@@ -67,7 +67,7 @@ fn a_changed_address_gets_no_stored_key_until_it_is_given_again() {
     const OWN: &str = "http://127.0.0.1:1";
     let thief = Thief::new();
     let server = server(OWN, &thief.origin());
-    check(&server).problem(422, "check_failed");
+    check(&server).problem(422, "unavailable");
 
     let elsewhere = json!({ "base_url": format!("{}/v1", thief.origin()) });
     change(&server, &elsewhere).expect(200);
@@ -85,7 +85,7 @@ fn a_changed_address_gets_no_stored_key_until_it_is_given_again() {
 
     // It waits for its own address, on whatever path.
     change(&server, &json!({ "base_url": format!("{OWN}/v2") })).expect(200);
-    check(&server).problem(422, "check_failed");
+    check(&server).problem(422, "unavailable");
     assert_eq!(json!([]), server.get(CRM)["missing_credentials"]);
 
     change(&server, &elsewhere).expect(200);
@@ -110,7 +110,7 @@ fn a_key_from_before_belongs_where_the_settings_led_when_the_server_started() {
     assert_eq!(Ok(1), changed);
     drop(db);
     let server = server.restarted();
-    check(&server).problem(422, "check_failed");
+    check(&server).problem(422, "unavailable");
     change(&server, &json!({ "base_url": thief.origin() })).expect(200);
     check(&server).problem(422, "credential_again");
     assert!(!thief.was_met());
@@ -130,7 +130,7 @@ fn the_platform_fixes_the_hosts_of_a_connector_and_no_setting_leads_past_them() 
         fixed["hosts"],
         server.get("/v1/connectors")["items"][0]["hosts"]
     );
-    check(&server).problem(422, "check_failed");
+    check(&server).problem(422, "unavailable");
 
     let elsewhere = json!({ "base_url": thief.origin() });
     let problem = change(&server, &elsewhere).problem(422, "settings_invalid");
@@ -174,7 +174,7 @@ fn no_connection_goes_past_the_servers_own_list_of_hosts() {
     assert_eq!("/base_url", problem["errors"][0]["path"]);
     change(&server, &json!({ "base_url": "http://127.0.0.1:1" })).expect(200);
     give_key(&server);
-    check(&server).problem(422, "check_failed");
+    check(&server).problem(422, "unavailable");
 }
 
 #[test]

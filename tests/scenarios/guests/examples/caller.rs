@@ -39,6 +39,7 @@ impl tenon_sdk::Connector for Caller {
                 credentials: Vec::new(),
                 budgets: vec![Budget {
                     units: 2,
+                    setting: None,
                     window_ms: 240_000,
                     credential: None,
                 }],

@@ -147,13 +147,6 @@ impl Browser {
         page.as_str().unwrap_or_default().to_owned()
     }
 
-    /// Waits until a text is nowhere on the page.
-    pub async fn gone(&self, text: &str) {
-        let text = Value::from(text);
-        self.until(&format!("return !document.body.innerText.includes({text})"))
-            .await;
-    }
-
     /// Whether there is a button or a link with this text.
     pub async fn offers(&self, key: &str) -> bool {
         let text = Value::from(self.text(key));

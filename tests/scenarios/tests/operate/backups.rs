@@ -287,3 +287,110 @@ async fn without_a_key_that_can_be_used_a_server_is_not_ready_and_says_what_to_d
         server.terminate();
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_component_that_is_damaged_or_gone_is_left_out_by_its_name_and_healed_by_its_bytes() {
+    let mut server = two_tenants().await;
+    let wasm = component("keycrm");
+    let digest = server.install(wasm.clone()).await;
+    let file = server.folder().join(format!("components/{digest}.wasm"));
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut spoiled = wasm.clone();
+    *spoiled.last_mut().expect("bytes") ^= 1;
+    for (name, bytes) in [("damaged", Some(spoiled)), ("gone", None)] {
+        match bytes {
+            Some(bytes) => fs::write(&file, bytes).expect("a file"),
+            None => fs::remove_file(&file).expect("it was there"),
+        }
+        let backup = folder.path().join(name);
+        let made = server.tenon(&["backup", "--to", text(&backup)]);
+        assert_eq!(Some(1), made.status.code(), "{made:?}");
+        assert!(said(&made).contains(&digest), "{made:?}");
+        // Who restores it learns of that, too.
+        let to = folder.path().join(format!("{name}-restored"));
+        let restored = std::process::Command::new(tenon_scenarios::target().join("release/tenon"))
+            .args(["restore", "--from", text(&backup), "--data", text(&to)])
+            .output()
+            .expect("`tenon`");
+        assert_eq!(Some(1), restored.status.code(), "{restored:?}");
+        assert!(said(&restored).contains(&digest), "{restored:?}");
+    }
+    server.terminate();
+    server.resume();
+    let connection = json!({ "id": "crm", "connector": "keycrm", "digest": digest });
+    let made = server.try_api("POST", "/tenants/shop/connections", connection.clone());
+    let made = made.await;
+    assert_eq!(
+        "server.component-lost", made.body["why"]["code"],
+        "{made:?}"
+    );
+    assert_eq!(digest, server.install(wasm).await);
+    server.post("/tenants/shop/connections", connection).await;
+    let backup = folder.path().join("whole");
+    let made = server.tenon(&["backup", "--to", text(&backup)]);
+    assert!(made.status.success(), "{made:?}");
+    let within = server.folder().join("backup");
+    let refused = server.tenon(&["backup", "--to", text(&within)]);
+    assert_eq!(Some(2), refused.status.code(), "{refused:?}");
+    assert!(!within.exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_folder_that_has_lost_its_control_database_is_taken_for_no_new_one() {
+    let mut server = two_tenants().await;
+    server.terminate();
+    let control = server.folder().join("control.sqlite");
+    fs::remove_file(&control).expect("it was there");
+    let data = server.folder();
+    let served = std::process::Command::new(tenon_scenarios::target().join("release/tenon"))
+        .args(["serve", "--listen", "127.0.0.1:0", "--data", text(&data)])
+        .output()
+        .expect("`tenon`");
+    assert_eq!(Some(2), served.status.code(), "{served:?}");
+    assert!(
+        said(&served).contains("control.sqlite is missing"),
+        "{served:?}"
+    );
+    assert!(!control.exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_whose_control_database_is_damaged_is_not_ready() {
+    let mut server = two_tenants().await;
+    server.terminate();
+    let file = server.folder().join("control.sqlite");
+    let db = Connection::open(&file).expect("a database");
+    let (page, size): (u64, u64) = db
+        .query_row(
+            "SELECT rootpage, (SELECT page_size FROM pragma_page_size) FROM sqlite_schema
+             WHERE name = 'webhooks_given_up'",
+            [],
+            |row| {
+                Ok((
+                    row.get::<_, i64>(0)?.unsigned_abs(),
+                    row.get::<_, i64>(1)?.unsigned_abs(),
+                ))
+            },
+        )
+        .expect("a page");
+    drop(db);
+    let mut bytes = fs::read(&file).expect("a file");
+    let at = usize::try_from((page - 1) * size).expect("a place");
+    bytes[at..at + 100].fill(0xa5);
+    fs::write(&file, bytes).expect("a file");
+    server.resume();
+    let ready = async || {
+        let asked = server
+            .client()
+            .get(format!("{}/readyz", server.url()))
+            .send();
+        let answer = asked.await.expect("an answer");
+        (answer.status().as_u16(), answer.text().await.expect("text"))
+    };
+    while ready().await.0 == 200 {
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    let (status, said) = ready().await;
+    assert_eq!(503, status);
+    assert!(said.contains("damaged"), "{said}");
+}

@@ -92,6 +92,46 @@ async fn a_connection_whose_address_changes_is_paused_until_its_key_is_given_aga
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_command_line_takes_no_stored_key_to_another_address_nor_past_fixed_hosts() {
+    let (own, other) = (crm(), crm());
+    let server = server(&own, &other).await;
+    let check = |crm: &Simulator| {
+        let settings =
+            json!({ "base_url": crm.url(), "last_days": 9, "default_partner": "walk-in" });
+        let file = server.folder().join("settings.json");
+        std::fs::write(&file, settings.to_string()).expect("a file");
+        let component = tenon_scenarios::target().join("components/connectors/keycrm.wasm");
+        server.tenon(&[
+            "check",
+            "keycrm",
+            "--tenant",
+            "shop",
+            "--no-budget",
+            "--grant",
+            &origin(crm),
+            "--settings",
+            file.to_str().expect("a path"),
+            "--component",
+            component.to_str().expect("a path"),
+        ])
+    };
+    let home = check(&own);
+    assert!(home.status.success(), "{home:?}");
+    let away = check(&other);
+    let said = String::from_utf8_lossy(&away.stderr).into_owned();
+    assert_eq!(Some(2), away.status.code(), "{said}");
+    assert!(said.contains("lead elsewhere"), "{said}");
+    assert!(other.recent_requests().is_empty(), "it was asked");
+
+    let hosts = json!({ "hosts": ["api.example.com"] });
+    server.api("PUT", "/connectors/keycrm/hosts", hosts).await;
+    let before = own.total_requests();
+    let fixed = check(&own);
+    assert_eq!(Some(2), fixed.status.code(), "{fixed:?}");
+    assert_eq!(before, own.total_requests());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_connector_that_takes_no_webhooks_has_no_address() {
     let crm = crm();
     let server = server(&crm, &crm).await;

@@ -203,6 +203,20 @@ async fn the_command_line_holds_a_serving_folder_and_lets_it_go_on() {
         json!(["tenant", "shop", "a new disk"]),
         json!([one["scope"], one["name"], one["note"]])
     );
+    // Whoever holds it for something else learns of this one, which stays as it is.
+    let again = [
+        "maintenance",
+        "begin",
+        "--tenant",
+        "shop",
+        "--note",
+        "a new roof",
+    ];
+    let refused = server.tenon(&again);
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert_eq!(Some(2), refused.status.code(), "{said}");
+    assert!(said.contains("held already"), "{said}");
+    tenon(&["begin", "--tenant", "shop", "--note", "a new disk"]);
     tenon(&["end", "--tenant", "shop"]);
     assert_eq!(vec!["slow-100"], entries(&server, LEDGER).await.1);
     for wrong in [["end", "--tenant", "shop"], ["begin", "--tenant", "nobody"]] {

@@ -240,6 +240,59 @@ async fn what_is_asked_before_a_connection_is_switched_on_waits_for_an_answer_th
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_address_of_webhooks_is_good_until_people_have_agreed_to_another() {
+    let server = server(&[]).await;
+    let rotate = format!("{LEDGER}/hook/rotate");
+    let rotated = server.post(&rotate, Value::Null).await;
+    let old = rotated["url"].as_str().expect("an address").to_owned();
+    let send = async |url: &str, body: &'static str| {
+        let url = format!("{url}new");
+        let sent = server.client().post(url).body(body).send().await;
+        sent.expect("an answer").status().as_u16()
+    };
+    add(&server, LEDGER, "taken-hooks").await;
+    idle(&server, LEDGER).await;
+    let asked = server.try_api("POST", &rotate, Value::Null).await;
+    assert_eq!((422, "refused"), refused(&asked));
+    assert_eq!(200, send(&old, "still").await);
+    let question = only(&server, "open").await;
+    let answered = answer(&server, &question, "yes").await;
+    assert_eq!(200, answered.status, "{answered:?}");
+    let new = answered.body["hook_url"].as_str().expect("an address");
+    assert_eq!(404, send(&old, "no more").await);
+    assert_eq!(200, send(new, "now").await);
+    idle(&server, LEDGER).await;
+    let (_, found) = entries(&server, LEDGER).await;
+    for (body, is_there) in [("still", true), ("no more", false), ("now", true)] {
+        let found = found.iter().any(|entry| entry == body);
+        assert_eq!(is_there, found, "{body}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_yes_that_cannot_be_done_now_leaves_the_question_open() {
+    let server = server(&[]).await;
+    add(&server, LEDGER, "taken-hooks").await;
+    idle(&server, LEDGER).await;
+    server.post(&format!("{LEDGER}/disable"), Value::Null).await;
+    let enable = format!("{LEDGER}/enable");
+    server.try_api("POST", &enable, Value::Null).await;
+    let question = only(&server, "open").await;
+    let file = server.folder().join("tenants/shop.sqlite");
+    let away = server.folder().join("away");
+    std::fs::rename(&file, &away).expect("a file");
+    let not_now = answer(&server, &question, "yes").await;
+    assert_eq!((422, "refused"), refused(&not_now));
+    assert_eq!(question["id"], only(&server, "open").await["id"]);
+    std::fs::rename(&away, &file).expect("a file");
+    // Nobody has agreed to it.
+    let on = server.try_api("POST", &enable, Value::Null).await;
+    assert_eq!((422, "refused"), refused(&on));
+    assert_eq!(200, answer(&server, &question, "yes").await.status);
+    assert_eq!("on", server.get(LEDGER).await["state"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_answer_is_not_there_for_others_and_needs_its_scope() {
     let server = server(&[]).await;
     lose(&server, "lose:180").await;

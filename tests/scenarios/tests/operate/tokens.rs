@@ -51,6 +51,15 @@ async fn tokens_are_made_listed_and_revoked_beside_a_server_and_the_last_one_sta
     let by_hand = notes.filter(|note| note["actor"] == "command line");
     assert_eq!(2, by_hand.count(), "{audit}");
 
+    let nowhere = server.folder().join("nowhere");
+    let place = nowhere.to_str().expect("a path");
+    let tenon = tenon_scenarios::target().join("release/tenon");
+    let mistyped = Command::new(tenon)
+        .args(["token", "create", "x", "--scope", "read", "--data", place])
+        .output()
+        .expect("`tenon`");
+    assert_eq!(Some(2), mistyped.status.code(), "{mistyped:?}");
+    assert!(!nowhere.exists());
     let of_nobody = [
         "token", "create", "x", "--scope", "read", "--tenant", "nobody",
     ];

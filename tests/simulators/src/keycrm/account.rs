@@ -3,7 +3,7 @@
 //! The records are open to tests. Changes with consequences (a status change moves dates, a
 //! deletion may only mark) are methods, so that they happen as KeyCRM would let them happen.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
@@ -56,6 +56,8 @@ pub struct Account {
     pub custom_fields: BTreeMap<i64, CustomField>,
     /// Orders.
     pub orders: BTreeMap<i64, Order>,
+    /// Orders over which the API breaks: every answer that would show one is a 500.
+    pub broken_orders: BTreeSet<i64>,
     /// When the account was opened: the date of everything that has no date of its own.
     pub opened_at: Timestamp,
     now: Timestamp,
@@ -111,6 +113,7 @@ impl Account {
             companies: BTreeMap::new(),
             custom_fields: BTreeMap::new(),
             orders: BTreeMap::new(),
+            broken_orders: BTreeSet::new(),
             opened_at: opened(noon, number),
             now: noon,
             next_line_id: 5001,
@@ -244,7 +247,7 @@ impl Account {
     /// When there is no such order, or `json` is not JSON at all.
     pub fn spoil_order(&mut self, order: i64, key: &str, json: &str) {
         assert!(
-            serde_json::from_str::<serde_json::Value>(json).is_ok(),
+            serde_json::from_str::<serde::de::IgnoredAny>(json).is_ok(),
             "`{json}` is not JSON"
         );
         self.order_mut(order)

@@ -200,6 +200,8 @@ pub enum Numbers {
     Plain,
     /// All as strings.
     Strings,
+    /// All as floats that computations have left beside their numbers.
+    Noisy,
 }
 
 /// How moments are written.

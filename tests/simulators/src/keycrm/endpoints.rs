@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use axum::http::StatusCode;
+
 use super::account::Account;
 use super::config::Behaviour;
 use super::query::{Includes, ListQuery, Period, Rules, Sort};
@@ -54,6 +56,9 @@ pub const ENDPOINTS: &[(&str, Endpoint)] = &[
 
 /// How many choices of orders are kept.
 const MOST_CHOICES: usize = 32;
+
+/// The answer where the API breaks over an order.
+const BROKEN: Refusal = Refusal::Failure(StatusCode::INTERNAL_SERVER_ERROR);
 
 const BY_ID: Sort<'static> = Sort {
     field: "id",
@@ -216,11 +221,17 @@ fn orders(account: &mut Account, call: &Call<'_>) -> Answer {
     let query = ListQuery::parse(call.parameters, ORDERS, &account.behaviour)?;
     let chosen = choose_orders(account, &query)?;
     let wire = Wire::new(account);
-    Ok(page(account, call, &query, &chosen, |out, id| {
+    let mut breaks = false;
+    let answer = page(account, call, &query, &chosen, |out, id| {
+        breaks |= account.broken_orders.contains(id);
         if let Some(order) = account.orders.get(id) {
             wire.order(out, order, &query.includes);
         }
-    }))
+    });
+    if breaks {
+        return Err(BROKEN);
+    }
+    Ok(answer)
 }
 
 /// The keys of the orders that the query's filters and sort choose.
@@ -353,6 +364,9 @@ fn has_email(buyer: &Buyer, emails: &[&str]) -> bool {
 fn order(account: &mut Account, call: &Call<'_>) -> Answer {
     let includes = includes(call, ORDERS)?;
     let order = by_key(&account.orders, call)?;
+    if account.broken_orders.contains(&order.id) {
+        return Err(BROKEN);
+    }
     let mut out = String::new();
     Wire::new(account).order(&mut out, order, &includes);
     Ok(out)

@@ -52,12 +52,23 @@ impl Value for Moment {
 enum Figure {
     Number(Decimal),
     Quoted(Decimal),
+    /// As a float that a computation has left beside its number: `19.989999999999998`.
+    Noisy(Decimal),
 }
 
 impl Value for Figure {
     fn write(&self, out: &mut String) {
         match *self {
             Self::Number(number) => number.write(out),
+            Self::Noisy(number) => {
+                let float: f64 = number.to_string().parse().unwrap_or_default();
+                let beside = if number.is_zero() {
+                    float
+                } else {
+                    f64::from_bits(float.to_bits() - 1)
+                };
+                json::append(out, format_args!("{beside:?}"));
+            }
             Self::Quoted(number) => {
                 let mut number = number;
                 if number.scale() < 2 {
@@ -100,6 +111,7 @@ impl<'a> Wire<'a> {
         match self.account.behaviour.numbers {
             Numbers::Mixed | Numbers::Plain => Figure::Number(number),
             Numbers::Strings => Figure::Quoted(number),
+            Numbers::Noisy => Figure::Noisy(number),
         }
     }
 
@@ -108,6 +120,7 @@ impl<'a> Wire<'a> {
         match self.account.behaviour.numbers {
             Numbers::Plain => Figure::Number(number),
             Numbers::Strings => Figure::Quoted(number),
+            Numbers::Noisy => Figure::Noisy(number),
             Numbers::Mixed if quoted => Figure::Quoted(number),
             Numbers::Mixed => Figure::Number(number),
         }
@@ -558,16 +571,16 @@ impl<'a> Wire<'a> {
         }
         let mut text = String::new();
         object(&mut text, |out| self.order_whole(out, order, includes));
-        let mut fields: BTreeMap<String, serde_json::Value> =
+        let fields: BTreeMap<String, serde_json::Value> =
             serde_json::from_str(&text).unwrap_or_default();
-        for (key, json) in &order.spoiled {
-            if let Ok(value) = serde_json::from_str(json) {
-                fields.insert(key.clone(), value);
-            }
-        }
+        let mut fields: BTreeMap<String, String> = fields
+            .into_iter()
+            .map(|(key, value)| (key, value.to_string()))
+            .collect();
+        fields.extend(order.spoiled.clone());
         object(out, |out| {
-            for (key, value) in &fields {
-                out.put(key, Raw(&value.to_string()));
+            for (key, json) in &fields {
+                out.put(key, Raw(json));
             }
         });
     }

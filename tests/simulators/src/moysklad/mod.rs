@@ -68,7 +68,9 @@ pub use stock::Level;
 pub use value::{Barcode, Image, Pack, Price, Rate, Ref, Value};
 pub use webhook::{Delivery, Notice};
 
-use crate::{Counterpart, Shared, lock, server};
+use tenon_simulator::bind;
+
+use crate::{Counterpart, Shared, lock};
 use refusal::Refusal;
 use serve::Api;
 
@@ -177,7 +179,7 @@ pub fn start_with(config: Config, mut account: Account) -> io::Result<Simulator>
         account.run_clock();
     }
     account.changed();
-    let storage = server::bind(SocketAddr::new(config.listen.ip(), 0))?;
+    let storage = bind(SocketAddr::new(config.listen.ip(), 0))?;
     account.storage = format!("http://{}", storage.address());
     let shared = Shared::new(account);
     let mut sim = Simulator::start(config.listen, shared.clone(), |url| {

@@ -26,7 +26,9 @@ use axum::response::Response;
 use serde_json::{Value as Json, json};
 use sha2::{Digest as _, Sha256};
 
-use crate::{Counterpart, Shared, server};
+use tenon_simulator::bind;
+
+use crate::{Counterpart, Shared};
 
 /// The media type of a layer that is a component.
 pub const WASM: &str = "application/wasm";
@@ -212,7 +214,7 @@ impl Simulator {
 /// Serves an empty registry.
 pub fn start(config: Config) -> io::Result<Simulator> {
     let beside = SocketAddr::new(config.listen.ip(), 0);
-    let (token_service, storage) = (server::bind(beside)?, server::bind(beside)?);
+    let (token_service, storage) = (bind(beside)?, bind(beside)?);
     let shared = Shared::new(Registry {
         access: config.access,
         behaviour: Behaviour::default(),

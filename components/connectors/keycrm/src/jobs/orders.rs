@@ -1,29 +1,35 @@
-//! Loads orders: reads the windows of the plan page by page, and after each page commits its
-//! orders together with where to go on. So a run that is stopped or dies at any moment is gone on
-//! with by the next, and nothing is lost or done twice.
+//! Loads orders. What is read when, again, or in smaller pages is the SDK's to know; here is what
+//! KeyCRM's list is like, and how a page of its orders becomes orders of the ERP: those that have not
+//! changed are dropped, KeyCRM is asked for what is missing, what the orders point at is found or made,
+//! then they are saved and bound.
 
-use tenon_sdk::import::{Tally, fingerprint};
-use tenon_sdk::model::{Directive, Fault, Instant, Outcome, Subject};
-use tenon_sdk::paging::{self, Facts, Step};
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use tenon_sdk::erp::orders;
+use tenon_sdk::flow::pull::{self, Facts, Fate, Feed, Page, Unreadable, Window};
+use tenon_sdk::http::Answer;
+use tenon_sdk::import::{self, Verdict, bound, fingerprint};
+use tenon_sdk::model::{
+    self, Binding, Effect, Entry, Fault, Instant, Key, OrderFields, OrderLookup, Origin, Outcome,
+    Reason,
+};
 use tenon_sdk::rejected::Retry;
-use tenon_sdk::{info, reason, time};
+use tenon_sdk::runtime::{bindings, run};
+use tenon_sdk::time::DAY;
+use tenon_sdk::{info, reason, warn};
 
-use crate::api::{self, Crm, Order, Unreadable};
-use crate::importer::{Fate, Importer};
+use crate::api::{self, Crm, Order};
+use crate::directories::Directories;
+use crate::goods::Goods;
 use crate::keys;
-use crate::map::{MAPPING_VERSION, origin};
-use crate::plan::{Cursor, Leg, Window};
-use crate::settings::{Settings, Span};
-use crate::state::{Again, ORDER, Progress, State};
+use crate::map::{self, Booked, Places, origin};
+use crate::partners::Partners;
+use crate::settings::Settings;
 
-/// Up to so many orders are read again one by one without looking for a cheaper way.
-const SINGLES: usize = 4;
+const ORDER: &str = "order";
 
-/// So many single orders are read between two checkpoints.
-const BATCH: usize = 25;
-
-/// At most so many orders that could not be taken are tried again by one call of a scheduled run.
-const RETRIES: usize = 50;
+/// Bound with the order of the ERP once people were told that it was deleted in KeyCRM.
+const DELETED: &[u8] = b"deleted";
 
 /// Runs the job, or goes on with it.
 ///
@@ -31,287 +37,401 @@ const RETRIES: usize = 50;
 /// The fault that keeps it from going on.
 pub fn run(retry: &Retry) -> Result<Outcome, Fault> {
     let settings = Settings::load()?;
-    keys::verify(&settings.booking)?;
+    let users = keys::verify(&settings.booking)?;
     let crm = Crm::new(&settings.base_url);
-    Run::open(&settings, &crm, retry).go()
+    pull::run(
+        Orders::new(&settings, &crm, users),
+        settings.span,
+        &settings.digest(map::MAPPING_VERSION),
+        retry,
+    )
 }
 
-struct Run<'s> {
+/// The orders of the account, and all that a run has learned about what they point at.
+struct Orders<'s> {
     settings: &'s Settings,
     crm: &'s Crm,
-    importer: Importer<'s>,
-    state: State,
-    progress: Progress,
-    tally: Tally,
+    language: String,
+    directories: Directories,
+    partners: Partners,
+    goods: Goods,
+    /// Users of the ERP, where the settings name any.
+    users: HashMap<Key, Entry>,
+    unmapped_managers: HashSet<i64>,
+    fee_without_product: bool,
 }
 
-/// What a run does after a checkpoint.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum After {
-    GoOn,
-    Suspend,
-    Finish,
+/// An order on its way into the ERP.
+struct Draft<'o> {
+    /// Its place among those that were read.
+    place: usize,
+    order: &'o Order<'o>,
+    origin: String,
+    key: Option<Key>,
+    was_deleted: bool,
 }
 
-impl<'s> Run<'s> {
-    fn open(settings: &'s Settings, crm: &'s Crm, retry: &Retry) -> Run<'s> {
-        let (state, cut) = State::load(digest(settings), retry);
-        let progress = cut.unwrap_or_else(|| {
-            let first = Leg::first(settings.span, state.cursor.as_ref());
-            Progress::new(first, time::now())
+impl Feed for Orders<'_> {
+    type Row<'a> = Order<'a>;
+
+    const KIND: &'static str = ORDER;
+    const SIZES: &'static [u64] = &[api::PAGE_SIZE, 25, 5, 1];
+
+    fn origin(&self, id: &str) -> Origin {
+        origin::of(ORDER, id)
+    }
+
+    /// An order does not tell its currency, but its source does; names are in the tenant's language.
+    fn facts(&mut self) -> Result<Facts, Fault> {
+        let mut facts = self.directories.learn_sources(self.crm)?;
+        facts.insert("language".to_owned(), self.language.clone());
+        Ok(facts)
+    }
+
+    fn page(&self, window: &Window, page: u64, size: u64) -> Result<Answer, Fault> {
+        self.crm.orders(window, page, size)
+    }
+
+    fn one(&self, id: &str) -> Result<Option<Answer>, Fault> {
+        self.crm.order(id)
+    }
+
+    fn read_page<'a>(
+        &self,
+        answer: &'a Answer,
+        page: u64,
+        size: u64,
+    ) -> Result<Page<Order<'a>>, Fault> {
+        api::order_page(answer, page, size)
+    }
+
+    fn read_one<'a>(
+        &self,
+        id: &str,
+        answer: &'a Answer,
+    ) -> Result<Result<Order<'a>, Unreadable>, Fault> {
+        api::single_order(id, answer)
+    }
+
+    fn take(&mut self, read: &[&Order<'_>]) -> Result<Vec<Fate>, Fault> {
+        let mut fates = vec![Fate::Passed; read.len()];
+        let origins: Vec<String> = read.iter().map(|order| order_origin(order)).collect();
+        let known = bound(ORDER, &origins);
+        let present = present(known.values())?;
+
+        let mut drafts = Vec::new();
+        for (place, (order, origin)) in read.iter().zip(origins).enumerate() {
+            let binding = known.get(&origin);
+            // The choice of statuses is for entry only: what was loaded once is kept up to date.
+            if binding.is_none() && !self.is_chosen(order) {
+                continue;
+            }
+            if binding.is_some_and(|binding| !present.contains_key(&binding.key)) {
+                fates[place] = Fate::Refused(reason!("order.removed-here"));
+                continue;
+            }
+            drafts.push(Draft {
+                place,
+                order,
+                origin,
+                key: binding.map(|binding| binding.key.clone()),
+                was_deleted: binding.is_some_and(was_deleted),
+            });
+        }
+        self.recall(&drafts)?;
+        drafts.retain(|draft| {
+            let agreed = known
+                .get(&draft.origin)
+                .and_then(|one| one.fingerprint.as_ref());
+            let is_agreed = agreed.is_some() && agreed == self.print(draft.order).as_ref();
+            if is_agreed {
+                fates[draft.place] = Fate::Taken(Effect::Unchanged);
+            }
+            !is_agreed
         });
-        Run {
+        if drafts.is_empty() {
+            return Ok(fates);
+        }
+
+        // Requests first, writes afterwards.
+        let changed: Vec<&Order<'_>> = drafts.iter().map(|draft| draft.order).collect();
+        let missing = self.goods.survey(self.crm, &changed)?;
+        self.directories.ensure(&changed)?;
+        self.partners.ensure(&changed)?;
+        self.goods.make(missing)?;
+        self.save(drafts, &present, &mut fates)?;
+        Ok(fates)
+    }
+
+    fn mark_deleted(&mut self, id: &str) -> Result<Option<Reason>, Fault> {
+        let known = bound(ORDER, &[self.origin(id)]);
+        let present = present(known.values())?;
+        let Some(binding) = known.into_values().find(|binding| !was_deleted(binding)) else {
+            return Ok(None);
+        };
+        let Some(order) = present.get(&binding.key) else {
+            return Ok(None);
+        };
+        let reason = reason!("order.deleted", number = id);
+        annotate(&binding.key, order, Some(&reason))?;
+        warn!(record = binding.key, reason.clone());
+        bindings::bind(&[Binding {
+            fingerprint: Some(DELETED.to_vec()),
+            ..binding
+        }]);
+        Ok(Some(reason))
+    }
+
+    /// Orders that people removed from the ERP stay removed until they remove the pair, too.
+    fn held_back(&mut self, ids: &[String]) -> Result<HashSet<String>, Fault> {
+        let origins: Vec<String> = ids.iter().map(|id| self.origin(id)).collect();
+        let known = bound(ORDER, &origins);
+        let present = present(known.values())?;
+        let is_removed = |origin: &String| {
+            let binding = known.get(origin);
+            binding.is_some_and(|binding| !present.contains_key(&binding.key))
+        };
+        let ids = ids.iter().zip(&origins);
+        Ok(ids
+            .filter(|(_, origin)| is_removed(origin))
+            .map(|(id, _)| id.clone())
+            .collect())
+    }
+
+    /// Orders that were cancelled after they were closed: KeyCRM does not promise that this counts as
+    /// a change.
+    fn look_back(&mut self, now: Instant) -> Result<Vec<(String, Option<Instant>)>, Fault> {
+        let days = Instant::from(self.settings.look_back_days);
+        let window = Window::placed(now - days * DAY, now);
+        let mut found = Vec::new();
+        for status in self.crm.statuses()? {
+            if status.group_id.get() == Some(map::CANCELLED)
+                && let Some(status) = status.id.get()
+            {
+                let cancelled = self.crm.orders_of(status, &window)?;
+                found.extend(self.elsewhere(status, cancelled)?);
+            }
+        }
+        Ok(found)
+    }
+}
+
+impl<'s> Orders<'s> {
+    fn new(settings: &'s Settings, crm: &'s Crm, users: HashMap<Key, Entry>) -> Orders<'s> {
+        Orders {
+            users,
             settings,
             crm,
-            importer: Importer::new(settings, crm),
-            state,
-            tally: Tally::after(progress.done),
-            progress,
+            language: run::context().language,
+            directories: Directories::new(&settings.booking),
+            partners: Partners::default(),
+            goods: Goods::new(settings.service_categories.clone()),
+            unmapped_managers: HashSet::new(),
+            fee_without_product: false,
         }
     }
 
-    fn go(mut self) -> Result<Outcome, Fault> {
-        loop {
-            let window = Window::of(
-                self.progress.leg,
-                self.settings.span,
-                self.state.cursor.as_ref(),
-                self.progress.started,
-            );
-            let after = match window {
-                Some(window) => self.read_window(&window)?,
-                None => self.read_again()?,
-            };
-            match after {
-                After::GoOn => {}
-                After::Suspend => return Ok(Outcome::Suspended),
-                After::Finish => return Ok(Outcome::Done),
-            }
-        }
+    fn is_chosen(&self, order: &Order<'_>) -> bool {
+        let chosen = &self.settings.statuses;
+        chosen.is_empty() || order.status_id.get().is_some_and(|id| chosen.contains(&id))
     }
 
-    /// Reads one page of the leg's window.
-    fn read_window(&mut self, window: &Window) -> Result<After, Fault> {
-        let facts = self.read_page(window, self.progress.pages + 1, None)?;
-        let step = paging::next(&facts, self.progress.total);
-        self.progress.total = facts.total.or(self.progress.total);
-        // As many as were known: the other pages hold nothing new.
-        if self.progress.leg == Leg::Late && facts.total == Some(self.state.known_changes(window)) {
-            return self.leave_leg();
-        }
-        match step {
-            Step::Read(next) => {
-                self.progress.pages = next - 1;
-                self.commit()
-            }
-            Step::End => self.leave_leg(),
-        }
+    /// Recalls by their pairs what the orders point at, as far as it is there still.
+    fn recall(&mut self, drafts: &[Draft<'_>]) -> Result<(), Fault> {
+        let orders: Vec<&Order<'_>> = drafts.iter().map(|draft| draft.order).collect();
+        self.directories.recall(&orders)?;
+        self.partners.recall(&orders)?;
+        self.goods.recall(&orders)
     }
 
-    /// Reads a page of a window: all of it, or no more than some orders, which are taken out of
-    /// `only`.
-    fn read_page(
+    /// The orders among these whose stage in the ERP is not that of the status.
+    fn elsewhere(
         &mut self,
-        window: &Window,
-        page: u64,
-        only: Option<&mut Again>,
-    ) -> Result<Facts, Fault> {
-        let answer = self.crm.orders(window, page)?;
-        let read = api::order_page(&answer, page)?;
-        if let Some(total) = read.facts.total {
-            self.tally.expect(self.progress.before + total);
-        }
-        let place = |row| format!("?{page}/{}", row + 1);
-        self.take(read.orders, place, only)?;
-        Ok(read.facts)
+        status: i64,
+        orders: Vec<api::Placed>,
+    ) -> Result<Vec<(String, Option<Instant>)>, Fault> {
+        let stage = self.directories.stage_of(status)?;
+        let ids = orders.iter().filter_map(|order| order.id.get());
+        let origins: Vec<String> = ids.map(origin::order).collect();
+        let known = bound(ORDER, &origins);
+        let present = present(known.values())?;
+        let found = orders.into_iter().filter_map(|order| {
+            let id = order.id.get()?;
+            let own = present.get(&known.get(&origin::order(id))?.key)?;
+            let differs = stage.is_none() || own.stage != stage;
+            differs.then(|| (id.to_string(), order.placed()))
+        });
+        Ok(found.collect())
     }
 
-    /// Reads again the orders that may have changed unnoticed and those that could not be taken
-    /// before.
-    fn read_again(&mut self) -> Result<After, Fault> {
-        let mut open = self.state.open_unmet();
-        let mut failed = self.state.failed_due(RETRIES);
-        failed.retain(|id, _| !open.contains_key(id));
-        // Apart, because those that failed may lie far back.
-        for left in [&mut open, &mut failed] {
-            if self.read_listed(left)? == After::Suspend {
-                return Ok(After::Suspend);
-            }
-        }
-        self.leave_leg()
+    /// What an order points at, once all of it is known.
+    fn places(&self, order: &Order<'_>) -> Result<Places, Reason> {
+        let booking = &self.settings.booking;
+        let lines = order.products.iter();
+        // Who has a user of their own in the ERP is the author of their orders.
+        let manager = self.manager(order);
+        let author = manager.clone().or_else(|| booking.author.clone());
+        let user = author.as_ref().and_then(|author| self.users.get(author));
+        Ok(Places {
+            partner: self.partners.of(order, booking.default_partner.as_ref())?,
+            stage: self.directories.stage(order),
+            source: self.directories.source(order),
+            service: self.directories.service(order),
+            currency: self
+                .directories
+                .currency(order)
+                .unwrap_or_else(|| booking.currency.clone()),
+            picks: lines
+                .map(|line| self.goods.pick(line))
+                .collect::<Result<_, _>>()?,
+            organization: user.and_then(|user| user.organization.clone()),
+            warehouse: user.and_then(|user| user.warehouse.clone()),
+            manager,
+            author,
+        })
     }
 
-    /// Reads some orders, which are taken out of `left`: page by page where that takes fewer
-    /// requests, else one by one.
-    fn read_listed(&mut self, left: &mut Again) -> Result<After, Fault> {
-        let placed: Vec<Instant> = left.values().flatten().copied().collect();
-        if placed.len() > SINGLES
-            && let Some(window) = Window::around(&placed)
+    /// Digest of an order, of what it points at and of how it is written. A pair that was mended by hand
+    /// makes it another one.
+    fn print(&self, order: &Order<'_>) -> Option<Vec<u8>> {
+        let places = self.places(order).ok()?;
+        let how = (&self.settings.booking, &self.language);
+        Some(fingerprint(map::MAPPING_VERSION, &(how, order, places)))
+    }
+
+    /// The user who answers for an order.
+    fn manager(&self, order: &Order<'_>) -> Option<Key> {
+        let id = order.manager.get()?.id.get()?;
+        self.settings.booking.users.get(&id).cloned()
+    }
+
+    /// Maps an order, and tells what its settings lack.
+    fn book(
+        &mut self,
+        order: &Order<'_>,
+        present: Option<&model::Order>,
+    ) -> Result<Booked, Reason> {
+        let places = self.places(order)?;
+        let booking = &self.settings.booking;
+        let booked = map::order(order, &places, booking, &self.language, present)?;
+        let delivery = booked.order.delivery.as_ref();
+        let fee = delivery.is_some_and(|delivery| delivery.cost.is_some());
+        if fee && booking.delivery_product.is_none() && !self.fee_without_product {
+            self.fee_without_product = true;
+            warn!(reason!("order.no-delivery-product").setting("delivery_product"));
+        }
+        if places.manager.is_none()
+            && let Some(manager) = order.manager.get()
+            && let Some(id) = manager.id.get()
+            && self.unmapped_managers.insert(id)
         {
-            let mut page = 1;
-            let mut total = None;
-            loop {
-                let before = left.len();
-                let facts = self.read_page(&window, page, Some(&mut *left))?;
-                if left.len() == before {
-                    // They lie elsewhere among the others.
-                    break;
-                }
-                let step = paging::next(&facts, total);
-                total = facts.total;
-                if self.commit()? == After::Suspend {
-                    return Ok(After::Suspend);
-                }
-                let singles = left.values().flatten().count() as u64;
-                let cheaper = facts
-                    .pages()
-                    .is_none_or(|pages| pages.saturating_sub(page) <= singles);
-                match step {
-                    Step::Read(next) if cheaper => page = next,
-                    _ => break,
-                }
-            }
+            let name = manager.full_name.owned().unwrap_or_else(|| id.to_string());
+            info!(reason!("order.manager-unknown", name = name).setting("users"));
         }
-        let single: Vec<i64> = left.keys().copied().collect();
-        for batch in single.chunks(BATCH) {
-            self.read_singly(batch, left)?;
-            if self.commit()? == After::Suspend {
-                return Ok(After::Suspend);
-            }
-        }
-        Ok(After::GoOn)
+        Ok(booked)
     }
 
-    fn read_singly(&mut self, ids: &[i64], left: &mut Again) -> Result<(), Fault> {
-        let mut answers = Vec::with_capacity(ids.len());
-        for id in ids {
-            match self.crm.order(*id)? {
-                Some(answer) => answers.push((*id, answer)),
-                None => {
-                    info!("order.gone", number = id);
-                    self.state.forget(*id);
-                }
-            }
-        }
-        let orders = answers
-            .iter()
-            .map(|(id, answer)| api::single_order(*id, answer))
-            .collect::<Result<Vec<_>, _>>()?;
-        self.take(orders, |row| format!("?{}", row + 1), Some(left))
-    }
-
-    /// Imports orders that were read: those that this run meets for the first time, or those of
-    /// `only`, which they are taken out of. `place` tells people where one without an id stands.
-    fn take(
+    /// Saves orders, those together that own the same fields, and binds them.
+    fn save(
         &mut self,
-        orders: Vec<Result<Order<'_>, Unreadable>>,
-        place: impl Fn(usize) -> String,
-        mut only: Option<&mut Again>,
+        drafts: Vec<Draft<'_>>,
+        present: &HashMap<Key, model::Order>,
+        fates: &mut [Fate],
     ) -> Result<(), Fault> {
-        let again = only.is_some();
-        let mut wants = |state: &mut State, id: i64| {
-            let listed = only.as_mut().is_none_or(|left| left.remove(&id).is_some());
-            listed && (state.meets(id) || again)
-        };
-        let mut page = Vec::with_capacity(orders.len());
-        for (row, order) in orders.into_iter().enumerate() {
-            let order = order.and_then(|order| match order.id.get() {
-                Some(id) => Ok((id, order)),
-                None => Err(Unreadable {
-                    id: None,
-                    reason: reason!("order.no-id"),
-                }),
-            });
-            match order {
-                Ok((id, order)) => {
-                    if !wants(&mut self.state, id) {
-                        continue;
-                    }
-                    if again && !self.settings.span.holds(order.placed()) {
-                        self.state.forget(id);
-                        self.tally.passed();
-                        continue;
-                    }
-                    page.push((id, order));
+        let mut batches: BTreeMap<OrderFields, Vec<(Draft<'_>, Booked)>> = BTreeMap::new();
+        for draft in drafts {
+            let own = draft.key.as_ref().and_then(|key| present.get(key));
+            match self.book(draft.order, own) {
+                Ok(booked) => {
+                    let batch = batches.entry(booked.owned).or_default();
+                    batch.push((draft, booked));
                 }
-                Err(Unreadable {
-                    id: Some(id),
-                    reason,
-                }) => {
-                    if wants(&mut self.state, id) {
-                        self.state.reject(id, None, reason, &mut self.tally);
-                    }
-                }
-                Err(Unreadable { id: None, reason }) => {
-                    let place = place(row);
-                    let subject = Subject::Origin(origin::of(ORDER, &place));
-                    self.tally.reject(ORDER, subject, &place, reason);
-                }
+                Err(reason) => fates[draft.place] = Fate::Refused(reason),
             }
         }
-        let read: Vec<&Order<'_>> = page.iter().map(|(_, order)| order).collect();
-        let fates = self.importer.import(&read)?;
-        for ((id, order), fate) in page.iter().zip(fates) {
-            let (updated, placed) = (order.updated(), order.placed());
-            self.progress.newest.note(updated, placed);
-            if let Some(updated) = updated {
-                self.state.note_change(*id, updated);
+        let mut pairs = Vec::new();
+        for (owned, batch) in batches {
+            let given: Vec<model::Order> = batch
+                .iter()
+                .map(|(_, booked)| booked.order.clone())
+                .collect();
+            let saved = orders::save(&given, owned)?;
+            for ((draft, booked), outcome) in batch.into_iter().zip(saved) {
+                let verdict = match import::verdict(outcome)? {
+                    Verdict::Changed => self.save_again(&draft)?,
+                    verdict => verdict,
+                };
+                fates[draft.place] = match verdict {
+                    Verdict::Saved(saved) => {
+                        for remark in booked.remarks {
+                            warn!(record = saved.key, remark);
+                        }
+                        if draft.was_deleted {
+                            annotate(&saved.key, &booked.order, None)?;
+                        }
+                        pairs.push(Binding {
+                            kind: ORDER.to_owned(),
+                            key: saved.key,
+                            fingerprint: self.print(draft.order),
+                            origin: draft.origin,
+                        });
+                        Fate::Taken(saved.effect)
+                    }
+                    Verdict::Refused(reason) => Fate::Refused(reason),
+                    Verdict::Changed => Fate::Refused(reason!("sdk.changed-meanwhile")),
+                };
             }
-            let open = (!order.is_final()).then(|| placed.unwrap_or(self.progress.started));
-            self.state.note_open(*id, open);
-            match fate {
-                Fate::Refused(reason) => {
-                    self.state.reject(*id, placed, reason, &mut self.tally);
-                    continue;
-                }
-                Fate::Taken(effect) => self.tally.count(effect),
-                Fate::Passed => self.tally.passed(),
-            }
-            self.state.settle(*id);
+        }
+        if !pairs.is_empty() {
+            bindings::bind(&pairs);
         }
         Ok(())
     }
 
-    fn leave_leg(&mut self) -> Result<After, Fault> {
-        self.progress.done = self.tally.done();
-        match self.progress.leg.next() {
-            Some(next) => {
-                self.progress.enter(next);
-                self.commit()
-            }
-            None => {
-                let cursor = match self.settings.span {
-                    Span::Period { .. } => None,
-                    Span::LastDays(_) => Cursor::after(
-                        self.state.cursor,
-                        self.progress.newest,
-                        self.progress.started,
-                    ),
-                };
-                self.state.name_untried();
-                self.state.finish(cursor)?;
-                // There is nothing left that a stop could cut.
-                self.tally.checkpoint();
-                Ok(After::Finish)
-            }
+    /// Saves an order that somebody changed between reading and saving, from its present state.
+    fn save_again(&mut self, draft: &Draft<'_>) -> Result<Verdict, Fault> {
+        let lookups: Vec<OrderLookup> = draft.key.iter().cloned().map(OrderLookup::Key).collect();
+        let present = orders::find(&lookups)?.pop().flatten();
+        let booked = match self.book(draft.order, present.as_ref()) {
+            Ok(booked) => booked,
+            Err(reason) => return Ok(Verdict::Refused(reason)),
+        };
+        match orders::save(&[booked.order], booked.owned)?.pop() {
+            Some(outcome) => import::verdict(outcome),
+            None => Ok(Verdict::Changed),
         }
-    }
-
-    fn commit(&mut self) -> Result<After, Fault> {
-        self.progress.done = self.tally.done();
-        self.state.save(&self.progress)?;
-        Ok(match self.tally.checkpoint() {
-            Directive::Proceed => After::GoOn,
-            Directive::Stop => After::Suspend,
-        })
     }
 }
 
-/// Of all settings and the mapping: under another digest, nothing that an earlier run left on its
-/// way is good any more.
-fn digest(settings: &Settings) -> String {
-    fingerprint(MAPPING_VERSION, settings)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+fn order_origin(order: &Order<'_>) -> Origin {
+    origin::order(order.id.get().unwrap_or_default())
+}
+
+fn was_deleted(binding: &Binding) -> bool {
+    binding.fingerprint.as_deref() == Some(DELETED)
+}
+
+/// The orders of the ERP that are bound, by key. One that is not among them was removed there.
+fn present<'b>(
+    known: impl Iterator<Item = &'b Binding>,
+) -> Result<HashMap<Key, model::Order>, Fault> {
+    let lookups: Vec<OrderLookup> = known
+        .map(|binding| OrderLookup::Key(binding.key.clone()))
+        .collect();
+    if lookups.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let found = orders::find(&lookups)?.into_iter().flatten();
+    Ok(found
+        .filter_map(|order| Some((order.key.clone()?, order)))
+        .collect())
+}
+
+/// Shows people on the order what is wrong with it, or that it is right again.
+fn annotate(key: &str, order: &model::Order, reason: Option<&Reason>) -> Result<(), Fault> {
+    match orders::annotate(key, &order.documents, reason) {
+        // Not every platform has a place for it; the list of failed records tells it, too.
+        Ok(_) | Err(Fault::Unsupported(_)) => Ok(()),
+        Err(fault) => Err(fault),
+    }
 }

@@ -67,7 +67,7 @@ records! {
     Attribute { origin name value }
     Price { origin price_type value }
     Image { origin file_name digest }
-    Entry { key name code origin archived }
+    Entry { key name code origin archived organization warehouse }
     FieldChange { field before after }
     Saved { key effect version } [changes]
     ProductVariant { key origin name sku } [barcodes characteristics prices]

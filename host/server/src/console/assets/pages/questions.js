@@ -1,8 +1,10 @@
 // What runs, and switching on, ask before they go on: numbers, some names, and two answers.
 
+import { useState } from "preact/hooks";
+
 import { at, get, post } from "../api.js";
 import { moment, named, t } from "../i18n.js";
-import { Act, html, ProblemNote, Said, Section, useAnswer, useEvery } from "../ui.js";
+import { Act, html, ProblemNote, Said, Secret, Section, useAnswer, useEvery } from "../ui.js";
 import { baseOf } from "./connection-frame.js";
 import { jobTitle } from "./connection-lists.js";
 
@@ -21,14 +23,18 @@ export function Questions({ connection, manifest, may, again }) {
   useEvery(connection.open_questions ? 6000 : 0, asked);
   const problem = open.problem || declined.problem;
   const items = [...(open.value?.items ?? []), ...(declined.value?.items ?? [])];
-  if (!problem && items.length === 0) return null;
+  // The new address of the connection's webhooks, where an answer gave them one.
+  const [url, setUrl] = useState(null);
+  const address = url && html`<${Secret} label=${t("hook.url")} value=${url} />`;
+  if (!problem && items.length === 0) return address;
   const answer = async (question, word) => {
-    await post(at`/tenants/${connection.tenant}/connections/${connection.id}/questions/${question.id}/answer`, { answer: word });
+    const answered = await post(at`/tenants/${connection.tenant}/connections/${connection.id}/questions/${question.id}/answer`, { answer: word });
+    if (answered.hook_url) setUrl(answered.hook_url);
     await asked();
     again();
   };
   const mayAnswer = (one) => (one.pauses ? may.manage : may.operate);
-  return html`<${Section} title=${t(items.some(mayAnswer) ? "question.title" : "question.title_other")} lead=${t("question.lead")}>
+  return html`${address}<${Section} title=${t(items.some(mayAnswer) ? "question.title" : "question.title_other")} lead=${t("question.lead")}>
     ${problem && html`<${ProblemNote} problem=${problem} again=${asked} />`}
     ${items.map((one) => html`<div class="note warn" key=${one.id}>
       <${What} question=${one} base=${base} />

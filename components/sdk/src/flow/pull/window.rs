@@ -2,18 +2,41 @@
 //! have seen come in, windows come out.
 
 use serde::{Deserialize, Serialize};
-use tenon_sdk::model::Instant;
-use tenon_sdk::time::{DAY, MINUTE, SECOND, utc_text};
 
-use crate::settings::Span;
+use crate::model::Instant;
+use crate::time::{DAY, MINUTE, SECOND};
 
 /// How far a window reaches back behind what was seen: a counterpart's clocks and transactions
 /// are never quite in order.
 pub const OVERLAP: Instant = 10 * MINUTE;
 
-/// How far a window reaches ahead of the clock: clocks and time zones differ, and some orders are
+/// How far a window reaches ahead of the clock: clocks and time zones differ, and some records are
 /// dated ahead.
 const AHEAD: Instant = 2 * DAY;
+
+/// Which records are read, by time.
+#[derive(Clone, Copy, Debug, Hash, PartialEq, Eq)]
+pub enum Span {
+    /// All placed in a fixed period, in every run.
+    Period {
+        /// First moment.
+        from: Instant,
+        /// Last moment.
+        to: Instant,
+    },
+    /// All of so many days at first, then what changes.
+    LastDays(u32),
+}
+
+impl Span {
+    /// Whether a record that was placed then is meant. One that does not tell may be.
+    pub fn holds(self, placed: Option<Instant>) -> bool {
+        match self {
+            Span::Period { from, to } => placed.is_none_or(|at| (from..=to).contains(&at)),
+            Span::LastDays(_) => true,
+        }
+    }
+}
 
 /// One leg of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,16 +44,19 @@ const AHEAD: Instant = 2 * DAY;
 pub enum Leg {
     /// Everything placed in the span of the settings.
     Whole,
+    /// What changed since shortly before the last run's end. Where that is more than a page, the two
+    /// legs that follow read it apart.
+    Recent,
     /// What changed since the last run.
     Changed,
     /// What changed shortly before, in case some of it came to light only now. Apart from
     /// [`Leg::Changed`], because here it can be told from one page that nothing is new, even
-    /// after a change of very many orders at once.
+    /// after a change of very many records at once.
     Late,
     /// What was placed since the last run.
     Placed,
-    /// Orders that may have changed unnoticed, because KeyCRM does not promise that a new status
-    /// counts as a change, and those that could not be taken before.
+    /// Records that may have changed unnoticed, because not every change counts as one with every
+    /// counterpart, those that seem to be gone, and those that could not be taken before.
     Again,
 }
 
@@ -38,7 +64,7 @@ impl Leg {
     /// Where a run begins.
     pub fn first(span: Span, cursor: Option<&Cursor>) -> Leg {
         match (span, cursor) {
-            (Span::LastDays(_), Some(_)) => Leg::Changed,
+            (Span::LastDays(_), Some(_)) => Leg::Recent,
             _ => Leg::Whole,
         }
     }
@@ -47,28 +73,28 @@ impl Leg {
     pub fn next(self) -> Option<Leg> {
         match self {
             Leg::Changed => Some(Leg::Late),
-            Leg::Late => Some(Leg::Placed),
+            Leg::Recent | Leg::Late => Some(Leg::Placed),
             Leg::Whole | Leg::Placed => Some(Leg::Again),
             Leg::Again => None,
         }
     }
 }
 
-/// The latest moments that orders have shown so far. Never the clock: what KeyCRM has not shown
-/// yet may still come with an earlier time.
+/// The latest moments that records have shown so far. Never the clock: what the counterpart has not
+/// shown yet may still come with an earlier time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Newest {
     /// Of changes.
-    pub updated_at: Option<Instant>,
-    /// Of orders placed.
-    pub ordered_at: Option<Instant>,
+    pub changed: Option<Instant>,
+    /// Of records placed.
+    pub placed: Option<Instant>,
 }
 
 impl Newest {
-    /// Takes note of one order, or of what another run has seen.
-    pub fn note(&mut self, updated_at: Option<Instant>, ordered_at: Option<Instant>) {
-        self.updated_at = self.updated_at.max(updated_at);
-        self.ordered_at = self.ordered_at.max(ordered_at);
+    /// Takes note of one record, or of what another run has seen.
+    pub fn note(&mut self, changed: Option<Instant>, placed: Option<Instant>) {
+        self.changed = self.changed.max(changed);
+        self.placed = self.placed.max(placed);
     }
 }
 
@@ -76,36 +102,45 @@ impl Newest {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cursor {
     /// Changes up to here were read.
-    pub updated_at: Instant,
-    /// Orders placed up to here were read.
-    pub ordered_at: Instant,
+    pub changed: Instant,
+    /// Records placed up to here were read.
+    pub placed: Instant,
 }
 
 impl Cursor {
-    /// The cursor after a run that saw `newest`; none while no order was seen at all. It lies never
-    /// behind the beginning of the run: an order may have changed right after it was read, and one
+    /// The cursor after a run that saw `newest`; none while no record was seen at all. It lies never
+    /// behind the beginning of the run: a record may have changed right after it was read, and one
     /// that is dated far ahead must not blind all later runs.
     pub fn after(before: Option<Cursor>, mut newest: Newest, started: Instant) -> Option<Cursor> {
         if let Some(cursor) = before {
-            newest.note(Some(cursor.updated_at), Some(cursor.ordered_at));
+            newest.note(Some(cursor.changed), Some(cursor.placed));
         }
         Some(Cursor {
-            updated_at: newest.updated_at?.min(started),
-            ordered_at: newest.ordered_at?.min(started),
+            changed: newest.changed?.min(started),
+            placed: newest.placed?.min(started),
         })
     }
 
     /// The first whole second after all changes that were read: filters know no fractions.
     fn next_second(&self) -> Instant {
-        self.updated_at - self.updated_at.rem_euclid(SECOND) + SECOND
+        self.changed - self.changed.rem_euclid(SECOND) + SECOND
     }
 }
 
-/// A window of time, as KeyCRM filters by it.
+/// What a window goes by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum By {
+    /// When records were placed.
+    Placed,
+    /// When they changed last.
+    Changed,
+}
+
+/// A window of time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Window {
-    /// The filter: by when orders were placed, or changed.
-    pub filter: &'static str,
+    /// What it goes by.
+    pub by: By,
     /// First moment.
     pub from: Instant,
     /// Last moment.
@@ -113,21 +148,15 @@ pub struct Window {
 }
 
 impl Window {
-    /// By the time an order was placed, which is what KeyCRM means by "created".
+    /// By the time a record was placed.
     pub fn placed(from: Instant, to: Instant) -> Window {
-        Window {
-            filter: "filter[created_between]",
-            from,
-            to,
-        }
+        let by = By::Placed;
+        Window { by, from, to }
     }
 
     fn changed(from: Instant, to: Instant) -> Window {
-        Window {
-            filter: "filter[updated_between]",
-            from,
-            to,
-        }
+        let by = By::Changed;
+        Window { by, from, to }
     }
 
     /// The window of a leg of a run begun at `started`. None for [`Leg::Again`], which is no
@@ -139,18 +168,19 @@ impl Window {
                 Span::Period { from, to } => Window::placed(from, to),
                 Span::LastDays(days) => Window::placed(started - Instant::from(days) * DAY, ahead),
             }),
+            Leg::Recent => cursor.map(|seen| Window::changed(seen.next_second() - OVERLAP, ahead)),
             Leg::Changed => cursor.map(|seen| Window::changed(seen.next_second(), ahead)),
             // One second of both windows is the same, should their ends not count in.
             Leg::Late => cursor.map(|seen| {
                 let end = seen.next_second();
                 Window::changed(end - OVERLAP, end + SECOND)
             }),
-            Leg::Placed => cursor.map(|seen| Window::placed(seen.ordered_at - OVERLAP, ahead)),
+            Leg::Placed => cursor.map(|seen| Window::placed(seen.placed - OVERLAP, ahead)),
             Leg::Again => None,
         }
     }
 
-    /// The narrowest window that holds all orders placed at these times, with a second to spare
+    /// The narrowest window that holds all records placed at these times, with a second to spare
     /// for ends that do not count in. None without any.
     pub fn around(placed: &[Instant]) -> Option<Window> {
         let from = placed.iter().min()?;
@@ -162,19 +192,13 @@ impl Window {
     pub fn holds(&self, at: Instant) -> bool {
         (self.from..=self.to).contains(&at)
     }
-
-    /// Both ends, as the filter takes them.
-    pub fn value(&self) -> String {
-        format!("{},{}", utc_text(self.from), utc_text(self.to))
-    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Cursor, Leg, Newest, Window};
-    use crate::settings::Span;
-    use tenon_sdk::model::Instant;
-    use tenon_sdk::time::parse;
+    use super::{By, Cursor, Leg, Newest, Span, Window};
+    use crate::model::Instant;
+    use crate::time::{parse, utc_text};
 
     fn at(text: &str) -> Instant {
         parse(text).unwrap_or_else(|error| panic!("{error}"))
@@ -186,9 +210,16 @@ mod tests {
 
     fn cursor() -> Cursor {
         Cursor {
-            updated_at: at("2026-03-10 12:00:00"),
-            ordered_at: at("2026-03-10 09:00:00"),
+            changed: at("2026-03-10 12:00:00"),
+            placed: at("2026-03-10 09:00:00"),
         }
+    }
+
+    fn ends(window: Option<Window>) -> Option<(By, String)> {
+        window.map(|window| {
+            let ends = format!("{},{}", utc_text(window.from), utc_text(window.to));
+            (window.by, ends)
+        })
     }
 
     #[test]
@@ -200,13 +231,8 @@ mod tests {
         for cursor in [None, Some(&cursor())] {
             assert_eq!(legs(span, cursor), [Leg::Whole, Leg::Again]);
             let window = Window::of(Leg::Whole, span, cursor, at("2026-06-01"));
-            assert_eq!(
-                window.map(|window| (window.filter, window.value())),
-                Some((
-                    "filter[created_between]",
-                    "2026-03-01 00:00:00,2026-03-31 23:59:59".to_owned()
-                ))
-            );
+            let whole = "2026-03-01 00:00:00,2026-03-31 23:59:59".to_owned();
+            assert_eq!(ends(window), Some((By::Placed, whole)));
         }
     }
 
@@ -215,39 +241,40 @@ mod tests {
         let span = Span::LastDays(30);
         let started = at("2026-03-11 08:00:00");
         assert_eq!(legs(span, None), [Leg::Whole, Leg::Again]);
-        let first = Window::of(Leg::Whole, span, None, started).map(|window| window.value());
-        assert_eq!(
-            first.as_deref(),
-            Some("2026-02-09 08:00:00,2026-03-13 08:00:00")
-        );
+        let first = Window::of(Leg::Whole, span, None, started);
+        let whole = "2026-02-09 08:00:00,2026-03-13 08:00:00".to_owned();
+        assert_eq!(ends(first), Some((By::Placed, whole)));
 
         let cursor = cursor();
         assert_eq!(
             legs(span, Some(&cursor)),
-            [Leg::Changed, Leg::Late, Leg::Placed, Leg::Again]
+            [Leg::Recent, Leg::Placed, Leg::Again]
         );
-        let window = |leg| Window::of(leg, span, Some(&cursor), started);
-        assert_eq!(
-            window(Leg::Changed).map(|window| (window.filter, window.value())),
-            Some((
-                "filter[updated_between]",
-                "2026-03-10 12:00:01,2026-03-13 08:00:00".to_owned()
-            ))
-        );
-        assert_eq!(
-            window(Leg::Late).map(|window| (window.filter, window.value())),
-            Some((
-                "filter[updated_between]",
-                "2026-03-10 11:50:01,2026-03-10 12:00:02".to_owned()
-            ))
-        );
-        assert_eq!(
-            window(Leg::Placed).map(|window| (window.filter, window.value())),
-            Some((
-                "filter[created_between]",
-                "2026-03-10 08:50:00,2026-03-13 08:00:00".to_owned()
-            ))
-        );
+        for (leg, by, expected) in [
+            (
+                Leg::Recent,
+                By::Changed,
+                "2026-03-10 11:50:01,2026-03-13 08:00:00",
+            ),
+            (
+                Leg::Changed,
+                By::Changed,
+                "2026-03-10 12:00:01,2026-03-13 08:00:00",
+            ),
+            (
+                Leg::Late,
+                By::Changed,
+                "2026-03-10 11:50:01,2026-03-10 12:00:02",
+            ),
+            (
+                Leg::Placed,
+                By::Placed,
+                "2026-03-10 08:50:00,2026-03-13 08:00:00",
+            ),
+        ] {
+            let window = Window::of(leg, span, Some(&cursor), started);
+            assert_eq!(ends(window), Some((by, expected.to_owned())), "{leg:?}");
+        }
     }
 
     #[test]
@@ -264,8 +291,8 @@ mod tests {
         assert_eq!(
             Cursor::after(Some(cursor()), newest, started),
             Some(Cursor {
-                updated_at: at("2026-03-11 07:00:00"),
-                ordered_at: cursor().ordered_at,
+                changed: at("2026-03-11 07:00:00"),
+                placed: cursor().placed,
             })
         );
     }
@@ -274,25 +301,23 @@ mod tests {
     fn the_cursor_lies_never_behind_the_beginning_of_the_run() {
         let started = at("2026-03-11 08:00:00");
         let newest = Newest {
-            updated_at: Some(at("2099-01-01")),
-            ordered_at: Some(at("2026-03-11 08:20:00")),
+            changed: Some(at("2099-01-01")),
+            placed: Some(at("2026-03-11 08:20:00")),
         };
         assert_eq!(
             Cursor::after(None, newest, started),
             Some(Cursor {
-                updated_at: started,
-                ordered_at: started,
+                changed: started,
+                placed: started,
             })
         );
     }
 
     #[test]
-    fn a_window_around_orders_holds_the_first_and_the_last() {
+    fn a_window_around_records_holds_the_first_and_the_last() {
         let placed = [at("2026-03-02 10:00:00"), at("2026-03-01 10:00:00")];
-        assert_eq!(
-            Window::around(&placed).map(|window| window.value()),
-            Some("2026-03-01 09:59:59,2026-03-02 10:00:01".to_owned())
-        );
+        let around = "2026-03-01 09:59:59,2026-03-02 10:00:01".to_owned();
+        assert_eq!(ends(Window::around(&placed)), Some((By::Placed, around)));
         assert_eq!(Window::around(&[]), None);
     }
 }

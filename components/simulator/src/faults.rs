@@ -155,7 +155,7 @@ impl Faults {
 }
 
 /// An HTML page as proxies send it.
-pub(crate) fn html(status: StatusCode, title: &str) -> Response {
+pub fn html(status: StatusCode, title: &str) -> Response {
     let page = format!(
         "<html>\r\n<head><title>{title}</title></head>\r\n<body>\r\n\
          <center><h1>{title}</h1></center>\r\n<hr><center>nginx</center>\r\n</body>\r\n</html>\r\n"

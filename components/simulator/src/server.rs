@@ -26,6 +26,9 @@ pub struct Bound {
 }
 
 /// Binds `listen`; port 0 takes a free one.
+///
+/// # Errors
+/// When the address is taken.
 pub fn bind(listen: SocketAddr) -> io::Result<Bound> {
     let listener = StdListener::bind(listen)?;
     listener.set_nonblocking(true)?;
@@ -34,11 +37,15 @@ pub fn bind(listen: SocketAddr) -> io::Result<Bound> {
 }
 
 impl Bound {
+    /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
     /// Serves `routes` until the answered handle is dropped.
+    ///
+    /// # Errors
+    /// When no thread can be started.
     pub fn serve(self, routes: Router) -> io::Result<Server> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
@@ -79,6 +86,7 @@ pub struct Server {
 }
 
 impl Server {
+    /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
