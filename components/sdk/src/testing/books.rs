@@ -122,6 +122,8 @@ impl Books {
             code: None,
             origin: None,
             archived: false,
+            organization: None,
+            warehouse: None,
         });
         key
     }
@@ -232,6 +234,8 @@ impl Books {
                     code: None,
                     origin: Some(origin.to_owned()),
                     archived: false,
+                    organization: None,
+                    warehouse: None,
                 });
                 (key, Effect::Created)
             }

@@ -210,6 +210,7 @@ fn endpoint(endpoint: &Endpoint) -> TokenStream {
                 units: #units,
                 window_ms: #window_ms,
                 credential: #credential,
+                setting: ::core::option::Option::None,
             }
         }
     });
