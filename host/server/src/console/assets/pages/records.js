@@ -44,7 +44,22 @@ const SHOWN = {
 };
 
 /** The kinds of records that fields name by their keys. */
-const NAMED = { stage: "order-stages", partner: "partners", product: "products", warehouse: "warehouses", parent: "categories" };
+const NAMED = {
+  stage: "order-stages",
+  source: "order-sources",
+  partner: "partners",
+  product: "products",
+  warehouse: "warehouses",
+  parent: "categories",
+  category: "categories",
+  organization: "organizations",
+  manager: "users",
+  author: "users",
+  agreement: "agreements",
+  account: "accounts",
+  service: "delivery-services",
+  cancel_reason: "cancel-reasons",
+};
 
 const recordLink = (tenant, field, key) =>
   html`<a href=${link`/tenants/${tenant}/records/${NAMED[field]}/${key}`}><${RecordName} tenant=${tenant} kind=${NAMED[field]} id=${key} /></a>`;
@@ -92,5 +107,6 @@ function Tree({ of, tenant }) {
   if (of === null || of === undefined || of === "") return html`<span class="faint">–</span>`;
   if (Array.isArray(of)) return of.length ? html`<ol class="tree">${of.map((one) => html`<li><${Tree} of=${one} tenant=${tenant} /></li>`)}</ol>` : html`<span class="faint">–</span>`;
   if (typeof of === "object") return html`<dl class="facts tree">${Object.entries(of).map(([name, value]) => html`<div><dt>${named("field", name)}</dt><dd>${NAMED[name] && typeof value === "string" ? recordLink(tenant, name, value) : html`<${Tree} of=${value} tenant=${tenant} />`}</dd></div>`)}</dl>`;
+  if (typeof of === "boolean") return t(of ? "yes" : "no");
   return String(of);
 }
