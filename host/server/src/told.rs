@@ -80,8 +80,8 @@ impl fmt::Display for Told {
     }
 }
 
-/// The text of a reason in a language. Where the server names a kind of thing, that is in the
-/// language, too.
+/// The text of a reason in a language. Where the server names a kind of thing or a right, that is in
+/// the language, too.
 pub fn text(texts: &Catalogue, why: &Reason, language: &str) -> String {
     texts.text(&with_things(why, language), language)
 }
@@ -117,8 +117,13 @@ fn with_things(why: &Reason, language: &str) -> Reason {
     let mut why = why.clone();
     if why.code.starts_with("server.") {
         for (name, value) in &mut why.args {
-            let thing = Reason::new(format!("server.thing.{}", value.replace(' ', "-")));
-            if name == "what" && SERVER.knows(&thing.code) {
+            let group = match (name.as_str(), why.code.as_str()) {
+                ("what", _) => "thing",
+                ("scope", _) | ("expected", "server.rule.scope") => "scope",
+                _ => continue,
+            };
+            let thing = Reason::new(format!("server.{group}.{}", value.replace(' ', "-")));
+            if SERVER.knows(&thing.code) {
                 *value = SERVER.text(&thing, language);
             }
         }

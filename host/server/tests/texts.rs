@@ -6,6 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use tenon::api::STATUSES;
+use tenon::control::tokens::Scope;
 use tenon_host::reason::{LANGUAGES, placeholders};
 
 /// Part of the codes that come from one crate.
@@ -95,6 +96,9 @@ fn composed(code: &str) -> BTreeSet<String> {
         for word in arguments.split('"').skip(1).step_by(2) {
             codes.insert(format!("server.rule.{word}"));
         }
+    }
+    for scope in Scope::ALL {
+        codes.insert(format!("server.scope.{}", scope.name()));
     }
     let things = code
         .split("impl fmt::Display for What")

@@ -41,6 +41,14 @@ impl Caller {
             Err(Problem::scope_missing(scope))
         }
     }
+
+    /// Refuses who is limited to one tenant.
+    pub fn require_all_tenants(&self) -> Result<(), Problem> {
+        match self.0.tenant {
+            None => Ok(()),
+            Some(_) => Err(Problem::scope_missing(Scope::Platform)),
+        }
+    }
 }
 
 /// A scope, as a type: a handler says in its signature what it needs.

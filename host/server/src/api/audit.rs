@@ -1,5 +1,7 @@
 //! `/v1/audit`: who changed what.
 
+use std::collections::HashMap;
+
 use axum::extract::State;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -9,8 +11,10 @@ use utoipa::ToSchema;
 
 use super::access::{Access, Platform, Read, ToTenant};
 use super::extract::Query;
+use super::log::{Several, several};
 use super::page::{self, Page, PageQuery};
 use super::problem::Problem;
+use super::words::Spoken;
 use super::{Reply, reply};
 use crate::control::audit::{self, Entry};
 use crate::service::Service;
@@ -29,20 +33,28 @@ pub struct EntryView {
     connection: Option<String>,
     /// What was done, such as `connection.enable`.
     action: String,
-    /// Details, depending on the action.
+    /// Details, depending on the action. A `reason` is in the language of who asks.
     #[schema(value_type = Object)]
     detail: Value,
 }
 
-impl From<Entry> for EntryView {
-    fn from(entry: Entry) -> Self {
+impl EntryView {
+    fn new(entry: Entry, words: Option<&Several>) -> Self {
+        let mut detail = entry.detail;
+        if let Some(words) = words
+            && let Some(text) = detail["reason"].as_str()
+        {
+            let why = serde_json::from_value(detail["why"].clone()).ok();
+            let connection = entry.connection.as_deref().unwrap_or_default();
+            detail["reason"] = words.of(connection).text(text, why.as_ref()).into();
+        }
         EntryView {
             at: entry.at,
             actor: entry.actor,
             tenant: entry.tenant,
             connection: entry.connection,
             action: entry.action,
-            detail: entry.detail,
+            detail,
         }
     }
 }
@@ -52,10 +64,10 @@ impl From<Entry> for EntryView {
     responses((status = 200, description = "What was done", body = Page<EntryView>)))]
 pub async fn list_audit(
     State(service): State<Service>,
-    _: Access<Platform>,
+    access: Access<Platform>,
     Query(query): Query<PageQuery>,
 ) -> Reply<Page<EntryView>> {
-    entries(&service, None, query).await
+    entries(&service, None, query, &access.spoken).await
 }
 
 /// What was done in a tenant, newest first.
@@ -66,13 +78,14 @@ pub async fn list_tenant_audit(
     access: ToTenant<Read>,
     Query(query): Query<PageQuery>,
 ) -> Reply<Page<EntryView>> {
-    entries(&service, Some(access.tenant), query).await
+    entries(&service, Some(access.tenant), query, &access.spoken).await
 }
 
 async fn entries(
     service: &Service,
     tenant: Option<TenantId>,
     query: PageQuery,
+    spoken: &Spoken,
 ) -> Reply<Page<EntryView>> {
     let after: Option<i64> = page::place(query.after.as_deref())?;
     let rows = service
@@ -82,10 +95,22 @@ async fn entries(
             Ok::<_, Problem>(audit::list(db, tenant.as_ref(), after, rows)?)
         })
         .await?;
+    // Texts are read of those tenants alone of whose connections a reason is told.
+    let mut words = HashMap::new();
+    for entry in rows.iter().filter(|entry| entry.detail["why"].is_object()) {
+        let owner: Option<TenantId> = entry.tenant.as_deref().and_then(|id| id.parse().ok());
+        if let Some(owner) = owner.filter(|owner| !words.contains_key(owner.as_str())) {
+            let several = several(service, spoken, &owner).await?;
+            words.insert(owner.to_string(), several);
+        }
+    }
     reply(page::page(
         query.limit,
         rows,
         |entry| entry.id,
-        EntryView::from,
+        |entry| {
+            let words = entry.tenant.as_deref().and_then(|owner| words.get(owner));
+            EntryView::new(entry, words)
+        },
     ))
 }

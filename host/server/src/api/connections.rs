@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use tenon_host::ids::{ConnectionId, TenantId};
 use utoipa::{IntoParams, ToSchema};
 
-use super::access::{Access, Caller, Manage, Operate, Platform, Read, ToConnection, ToTenant};
+use super::access::{Access, Caller, Manage, Operate, Read, ToConnection, ToTenant};
 use super::extract::{Json, Query};
 use super::maintenance::MaintenanceView;
 use super::page::{self, Page, PageQuery};
@@ -601,17 +601,19 @@ pub async fn list_connections(
     show_page(&service, &under_way, page, &access.spoken).await
 }
 
-/// The connections of all tenants, ordered by tenant and identifier.
+/// The connections of all tenants, ordered by tenant and identifier, for tokens that are not limited to
+/// one.
 #[utoipa::path(get, path = "/v1/connections", tag = "connections",
     params(ConnectionFilter, OfVersion, PageQuery),
     responses((status = 200, description = "Connections", body = Page<ConnectionView>)))]
 pub async fn list_all_connections(
     State(service): State<Service>,
-    access: Access<Platform>,
+    access: Access<Read>,
     Query(filter): Query<ConnectionFilter>,
     Query(of): Query<OfVersion>,
     Query(query): Query<PageQuery>,
 ) -> Reply<Page<ConnectionView>> {
+    access.caller.require_all_tenants()?;
     let after: Option<(TenantId, ConnectionId)> = page::place(query.after.as_deref())?;
     let limit = query.limit;
     let under_way = service.under_way();

@@ -13,7 +13,7 @@ use super::access::{Read, ToConnection, ToTenant};
 use super::extract::Query;
 use super::page::{self, Page, PageQuery};
 use super::problem::Problem;
-use super::words::{Why, Words};
+use super::words::{Spoken, Why, Words};
 use super::{Reply, reply};
 use crate::control::connections;
 use crate::control::log::{self, Line, Place};
@@ -109,18 +109,30 @@ pub async fn list_tenant_log(
     Query(of): Query<OfConnection>,
     Query(query): Query<PageQuery>,
 ) -> Reply<Page<LineView>> {
-    let words = several(&service, &access).await?;
+    let words = several(&service, &access.spoken, &access.tenant).await?;
     lines(&service, access.tenant, of.connection, filter, query, words).await
 }
 
 /// What tells things of several connections, by name, and of those that are gone.
-struct Several {
+pub(super) struct Several {
     known: HashMap<String, Words>,
     other: Words,
 }
 
-async fn several(service: &Service, access: &ToTenant<Read>) -> Result<Several, Problem> {
-    let tenant = access.tenant.clone();
+impl Several {
+    /// What tells things of a connection.
+    pub(super) fn of(&self, connection: &str) -> &Words {
+        self.known.get(connection).unwrap_or(&self.other)
+    }
+}
+
+/// For all connections of a tenant.
+pub(super) async fn several(
+    service: &Service,
+    spoken: &Spoken,
+    tenant: &TenantId,
+) -> Result<Several, Problem> {
+    let tenant = tenant.clone();
     let digests = service
         .control()
         .read(move |db| Ok::<_, Problem>(connections::digests(db, &tenant)?))
@@ -128,11 +140,11 @@ async fn several(service: &Service, access: &ToTenant<Read>) -> Result<Several, 
     let mut known = HashMap::new();
     for (connection, digest) in digests {
         let texts = service.texts_of(&digest).await?;
-        known.insert(connection, access.spoken.words(texts));
+        known.insert(connection, spoken.words(texts));
     }
     Ok(Several {
         known,
-        other: access.spoken.words(Arc::clone(service.texts())),
+        other: spoken.words(Arc::clone(service.texts())),
     })
 }
 
@@ -166,7 +178,7 @@ async fn lines(
         rows,
         |(place, _)| *place,
         |(_, line)| {
-            let words = words.known.get(&line.connection).unwrap_or(&words.other);
+            let words = words.of(&line.connection);
             LineView::new(line, words)
         },
     ))

@@ -85,6 +85,10 @@ struct RefusedBody {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     code: Option<&'static str>,
+    /// What the rule expects, such as the most characters, where its name does not say it all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    expected: Option<String>,
     /// What is wrong.
     reason: String,
     /// The same for programs and for who is to mend it, where there is no rule.
@@ -184,11 +188,15 @@ impl Problem {
 impl Refused {
     /// By a rule that has texts.
     pub fn rule(path: impl Into<String>, code: &'static str, expected: impl ToString) -> Refused {
-        let why = Reason::new(format!("server.rule.{code}"));
+        let expected = expected.to_string();
+        let why = match worded(code, &expected) {
+            Some(text) => Reason::new(text),
+            None => Reason::new(format!("server.rule.{code}")),
+        };
         Refused {
             path: path.into(),
             rule: Some(code),
-            why: match expected.to_string() {
+            why: match expected {
                 expected if expected.is_empty() => why,
                 expected => why.arg("expected", expected),
             },
@@ -208,10 +216,36 @@ impl Refused {
         RefusedBody {
             path: self.path.clone(),
             code: self.rule,
+            expected: (self.why.args.iter())
+                .find(|(name, _)| self.rule.is_some() && name == "expected")
+                .map(|(_, expected)| expected.clone()),
             reason: Explained::from(self.why.clone()).whole(language.tag()),
             why: (self.rule.is_none()).then(|| self.why.clone().into()),
         }
     }
+}
+
+/// The text that says to people what a rule expects, where the rule itself is for programs: a pattern,
+/// the name of a type, and that an empty text is too short.
+fn worded(code: &str, expected: &str) -> Option<&'static str> {
+    let text = match (code, expected.trim_start_matches("null / ")) {
+        ("too_short", "1") => "server.rule.required",
+        ("type", "integer") => "server.rule.whole-number",
+        ("type", "number") => "server.rule.number",
+        ("type", "string") => "server.rule.text",
+        ("type", "boolean") => "server.rule.yes-or-no",
+        ("type", "array") => "server.rule.list",
+        ("pattern", "^[a-z0-9][a-z0-9._-]{0,62}$") => "server.rule.identifier",
+        ("pattern", "^[a-z0-9][a-z0-9_-]{0,62}$") => "server.rule.connector-name",
+        ("pattern", "^[A-Z]{3}$") => "server.rule.currency",
+        ("pattern", "^([01][0-9]|2[0-3]):[0-5][0-9]$") => "server.rule.time-of-day",
+        ("pattern", "^[0-9]+$") => "server.rule.digits",
+        ("pattern", pattern) if pattern.starts_with("^https?://") => "server.rule.address",
+        ("pattern", pattern) if pattern.starts_with("^https://") => "server.rule.https-address",
+        ("pattern", pattern) if pattern.contains(r"\d{4}-\d{2}-\d{2}") => "server.rule.date",
+        _ => return None,
+    };
+    Some(text)
 }
 
 impl From<Error> for Problem {

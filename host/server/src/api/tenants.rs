@@ -118,15 +118,16 @@ impl From<tenants::Tenant> for TenantView {
     }
 }
 
-/// The tenants, ordered by identifier.
+/// The tenants, ordered by identifier, for tokens that are not limited to one.
 #[utoipa::path(get, path = "/v1/tenants", tag = "tenants", params(TenantFilter, PageQuery),
     responses((status = 200, description = "Tenants", body = Page<TenantView>)))]
 pub async fn list_tenants(
     State(service): State<Service>,
-    _: Access<Platform>,
+    access: Access<Read>,
     Query(filter): Query<TenantFilter>,
     Query(query): Query<PageQuery>,
 ) -> Reply<Page<TenantView>> {
+    access.caller.require_all_tenants()?;
     let after: Option<TenantId> = page::place(query.after.as_deref())?;
     let rows = service
         .control()

@@ -124,8 +124,8 @@ fn each_operation_needs_its_scope() {
             Some(json!({ "secret": "x" })),
             Scope::Manage,
         ),
-        ("GET", "/v1/tenants".to_owned(), None, Scope::Platform),
-        ("GET", "/v1/connections".to_owned(), None, Scope::Platform),
+        ("GET", "/v1/tenants".to_owned(), None, Scope::Read),
+        ("GET", "/v1/connections".to_owned(), None, Scope::Read),
         ("GET", "/v1/audit".to_owned(), None, Scope::Platform),
         (
             "PUT",

@@ -273,9 +273,30 @@ fn settings_that_break_the_schema_are_refused_with_their_places() {
     let problem = asking.json(&json!({ "last_days": 0 })).send();
     let problem = problem.problem(422, "settings_invalid");
     assert_eq!(
-        json!([{ "path": "/last_days", "code": "too_small", "reason": "менше за 1" }]),
+        json!([{
+            "path": "/last_days", "code": "too_small", "expected": "1", "reason": "менше за 1",
+        }]),
         problem["errors"]
     );
+}
+
+#[test]
+fn a_pattern_and_a_type_are_for_programs_and_people_are_told_in_words() {
+    let server = with_connection();
+    for (settings, code, words) in [
+        (json!({ "base_url": "ftp://crm" }), "pattern", "https://"),
+        (json!({ "last_days": "seven" }), "type", "a whole number"),
+        (json!({ "currency": "uah" }), "pattern", "such as UAH"),
+    ] {
+        let problem = put_settings(&server, "\"1\"", &settings).problem(422, "settings_invalid");
+        let mut errors = problem["errors"].as_array().expect("errors").iter();
+        let error = errors.find(|error| error["code"] == code);
+        let error = error.expect("the rule");
+        let expected = error["expected"].as_str().expect("what is expected");
+        let reason = error["reason"].as_str().expect("a reason");
+        assert!(reason.contains(words), "{problem}");
+        assert!(!reason.contains(expected), "{problem}");
+    }
 }
 
 #[test]

@@ -124,14 +124,36 @@ impl Browser {
 
     /// Signs in with the server's first token, by hand.
     pub async fn sign_in(&self, site: &Site) {
+        self.sign_in_with(site, site.token()).await;
+        self.heading("nav.tenants").await;
+    }
+
+    /// Signs in with a token, by hand.
+    pub async fn sign_in_with(&self, site: &Site, token: &str) {
         self.client
             .goto(&format!("{}/console/", site.url()))
             .await
             .expect("the console");
-        self.type_into(&self.text("sign_in.token"), site.token())
-            .await;
+        self.type_into(&self.text("sign_in.token"), token).await;
         self.press("sign_in.submit").await;
-        self.heading("nav.tenants").await;
+        self.wait("//header//button[contains(@class, 'quiet')]")
+            .await;
+        self.settled().await;
+    }
+
+    /// Everything that is written on the page.
+    pub async fn written(&self) -> String {
+        let page = self.run("return document.body.innerText", Vec::new()).await;
+        page.as_str().unwrap_or_default().to_owned()
+    }
+
+    /// Whether there is a button or a link with this text.
+    pub async fn offers(&self, key: &str) -> bool {
+        let text = Value::from(self.text(key));
+        let script = format!(
+            "return [...document.querySelectorAll('button, a')].some((one) => one.innerText.trim() === {text})"
+        );
+        self.run(&script, Vec::new()).await == true
     }
 
     /// The console's text of a key.

@@ -398,10 +398,10 @@ async fn an_operator_finds_connections_of_all_tenants_by_name_and_state() {
              return links.map((link) => link.innerText).join(' ') === '{tenants}'"
         )
     };
-    browser.until(&shows("depot shop")).await;
+    browser.until(&shows("depot Крамниця")).await;
     let state = browser.control(&browser.text("state")).await;
     browser.choose(&state, "paused").await;
-    browser.until(&shows("shop")).await;
+    browser.until(&shows("Крамниця")).await;
     browser.choose(&state, "").await;
     browser.type_into(&browser.text("search"), "СКЛАД").await;
     browser.until(&shows("depot")).await;

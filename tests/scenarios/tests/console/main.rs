@@ -7,4 +7,8 @@ mod browser;
 mod embedding;
 mod journeys;
 mod pages;
+mod rights;
 mod site;
+mod standing;
+mod unsaved;
+mod words;

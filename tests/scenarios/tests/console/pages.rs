@@ -1,7 +1,7 @@
 //! Every page, wide and narrow, light and dark: it fits, it has no barriers, and the browser has
 //! nothing to complain about.
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tenon_simulators::keycrm::{NewLine, NewOrder};
 
 use crate::browser::Browser;
@@ -119,4 +119,89 @@ async fn every_page(language: &str, width: u32, scheme: &str) {
     }
     faults.extend(browser.complaints().await);
     assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+#[tokio::test]
+async fn every_dialog_shows_all_that_it_says_in_english() {
+    every_dialog("en", 1280).await;
+}
+
+#[tokio::test]
+async fn every_dialog_shows_all_that_it_says_in_ukrainian() {
+    every_dialog("uk", 1280).await;
+}
+
+#[tokio::test]
+async fn every_dialog_shows_all_that_it_says_in_russian_on_a_narrow_screen() {
+    every_dialog("ru", 360).await;
+}
+
+/// Opens one dialog after the other, as people do; each fits, and its lines end in it.
+async fn every_dialog(language: &str, width: u32) {
+    let crm = crm(3);
+    crm.account(|account| {
+        account.add_order(NewOrder::new().line(NewLine::named("Чашка").price("120.50")));
+    });
+    let site = Site::start(&[]);
+    let mut wanted = settings(&crm);
+    let members = wanted.as_object_mut().expect("an object");
+    members.remove("default_partner");
+    site.connected(&crm, wanted, true).await;
+    site.exchange().await;
+    let token =
+        json!({ "name": "Помічник бухгалтера магазину «Квітка» на Подолі", "scopes": ["read"] });
+    site.post("/tokens", token).await;
+    let browser = Browser::open(language).await;
+    browser.look(width, "light").await;
+    browser.sign_in(&site).await;
+    let mut faults = Vec::new();
+    let mut seen = 0;
+    for place in [
+        "/tenants".to_owned(),
+        "/components".to_owned(),
+        "/tokens".to_owned(),
+        "/maintenance".to_owned(),
+        format!("/tenants/{TENANT}/settings"),
+        format!("{CONNECTION}/failed"),
+        format!("{CONNECTION}/bindings"),
+        format!("{CONNECTION}/access"),
+        format!("{CONNECTION}/settings"),
+    ] {
+        browser.visit("/nowhere").await;
+        browser.heading("missing.title").await;
+        browser.visit(&place).await;
+        browser
+            .wait("//main//button[@aria-haspopup='dialog']")
+            .await;
+        browser.settled().await;
+        let count = "return document.querySelectorAll('main button[aria-haspopup=dialog]').length";
+        let count = browser.run(count, Vec::new()).await;
+        for index in 0..count.as_u64().expect("a number").min(4) {
+            let open = "document.querySelectorAll('main button[aria-haspopup=dialog]')[arguments[0]].click()";
+            browser.run(open, vec![index.into()]).await;
+            browser.wait("//dialog[@open]").await;
+            let cut = "const dialog = document.querySelector('dialog[open]');
+                const { left, right } = dialog.getBoundingClientRect();
+                const out = [...dialog.querySelectorAll('*')].filter((one) => {
+                    const box = one.getBoundingClientRect();
+                    return !one.closest('.unseen') && box.width > 0 && (box.left < left || box.right > right);
+                });
+                const wide = dialog.scrollWidth > dialog.clientWidth;
+                return wide || out.length || left < 0 || right > innerWidth ? dialog.innerText : null";
+            let cut = browser.run(cut, Vec::new()).await;
+            seen += 1;
+            if !cut.is_null() {
+                browser.screenshot(&format!("cut-{language}-{seen}")).await;
+                faults.push(format!("{place}: {cut}"));
+            }
+            let close = "document.querySelector('dialog[open] .headline button').click()";
+            browser.run(close, Vec::new()).await;
+            browser
+                .until("return document.querySelector('dialog') === null")
+                .await;
+        }
+    }
+    assert!(seen > 9, "{seen}");
+    assert_eq!(Vec::<String>::new(), faults);
+    assert_eq!(Value::Null, browser.sticks_out().await);
 }

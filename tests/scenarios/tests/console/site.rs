@@ -104,6 +104,22 @@ impl Site {
         run.to_owned()
     }
 
+    /// A connection that is on and gave so many webhooks up.
+    pub async fn unread_webhooks(&self, count: u8) {
+        self.ledger("first").await;
+        let rotate = format!("{LEDGER}/hook/rotate");
+        let url = self.post(&rotate, Value::Null).await["url"].clone();
+        let url = url.as_str().expect("an address").to_owned();
+        for byte in 0..count {
+            // No text, which the connector cannot read.
+            let sent = self.client().post(format!("{url}orders"));
+            let answer = sent.body(vec![0xff, byte]).send().await;
+            assert!(answer.expect("an answer").status().is_success());
+        }
+        let given_up = |connection: &Value| connection["given_up_webhooks"] == count;
+        self.until(LEDGER, given_up).await;
+    }
+
     /// A connection of the ledger that is on and has such an entry.
     pub async fn ledger(&self, entry: &str) {
         self.install(ledger("1_0")).await;
@@ -133,6 +149,13 @@ impl Site {
     pub async fn token_of(&self, tenant: &str, name: &str) -> String {
         let token = json!({ "name": name, "tenant": tenant, "scopes": ["read", "manage"] });
         let made = self.post("/tokens", token).await;
+        made["secret"].as_str().expect("a token").to_owned()
+    }
+
+    /// A token with these members beside its name.
+    pub async fn token_with(&self, name: &str, mut members: Value) -> String {
+        members["name"] = name.into();
+        let made = self.post("/tokens", members).await;
         made["secret"].as_str().expect("a token").to_owned()
     }
 

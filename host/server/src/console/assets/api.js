@@ -10,6 +10,7 @@ const STORED = "tenon.token";
 let token = null;
 const refused = new Set();
 const ended = new Set();
+let answered = () => {};
 
 /** What the server says is wrong, or that it cannot be reached (status 0). */
 export class Problem extends Error {
@@ -23,9 +24,9 @@ export class Problem extends Error {
     this.errors = Array.isArray(body.errors) ? body.errors : [];
   }
 
-  /** The reasons about one member, named by its JSON pointer. */
+  /** What is wrong with one member, named by its JSON pointer. */
   at(path) {
-    return this.errors.filter((error) => error.path === path).map((error) => error.reason);
+    return this.errors.filter((error) => error.path === path);
   }
 }
 
@@ -55,6 +56,11 @@ export function onSessionEnd(tell) {
   ended.add(tell);
   return () => ended.delete(tell);
 }
+
+/** `tell` hears of each answer of the server. */
+export const onAnswer = (tell) => {
+  answered = tell;
+};
 
 /** A path whose inserted parts are encoded: at`/tenants/${tenant}`. */
 export function at(texts, ...parts) {
@@ -96,6 +102,7 @@ async function send(method, path, { query, body, headers } = {}) {
   } catch {
     throw new Problem(0, { code: "unreachable" });
   }
+  answered();
   const text = await answer.text();
   let value = null;
   try {

@@ -6,8 +6,10 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { at, beginSession, endSession, get, isNews, onSessionEnd, resumeSession } from "./api.js";
 import { askPlatform, embedded, onToken } from "./embedding.js";
 import { choose, language, LANGUAGES, preferredLanguage, speak, suggest, t } from "./i18n.js";
-import { here, link, match } from "./route.js";
-import { Answer, html, Notices, Page, useAnswer } from "./ui.js";
+import { forgetNames, see, tenantName } from "./names.js";
+import { here, link, landed, match, wasLed } from "./route.js";
+import { Answer, html, Leaving, Notices, Page, useAnswer } from "./ui.js";
+import { giveUp, isUnsaved } from "./unsaved.js";
 import { SignIn } from "./pages/sign-in.js";
 import { Audit } from "./pages/audit.js";
 import { AddConnection, SetUp } from "./pages/setup.js";
@@ -70,7 +72,7 @@ function Missing() {
 /** What the token allows; pages leave out what it does not. */
 function mayOf(me) {
   const scopes = new Set(me.scopes);
-  return { platform: scopes.has("platform"), manage: scopes.has("manage"), operate: scopes.has("operate") };
+  return { platform: scopes.has("platform"), manage: scopes.has("manage"), operate: scopes.has("operate"), name: me.name, everywhere: !me.tenant };
 }
 
 /** The tenant that a page belongs to. */
@@ -80,6 +82,7 @@ const tenantOf = (path) => match([["/tenants/:tenant"]], path.split("/").slice(0
  * the address may be left from somebody else. */
 async function whoAmI() {
   const me = await get("/me");
+  see(!me.tenant);
   if (me.tenant) {
     if (tenantOf(here().path) !== me.tenant) location.replace("#/");
     const tenant = await get(at`/tenants/${me.tenant}`).catch(() => null);
@@ -88,25 +91,24 @@ async function whoAmI() {
   return me;
 }
 
-function Signed({ place }) {
+function Signed({ place, signOut }) {
   const me = useAnswer(whoAmI, "me", redraw);
   return html`<${Answer} of=${me}>${(who) => {
     const found = match(PAGES, place.path);
     const Shown = found?.page || Missing;
-    return html`<${Shell} me=${who} place=${place}>
+    return html`<${Shell} me=${who} place=${place} signOut=${signOut}>
       <${Shown} key=${place.visit} ...${found?.parts} me=${who} may=${mayOf(who)} query=${place.query} />
     <//>`;
   }}<//>`;
 }
 
-function Shell({ me, place, children }) {
+function Shell({ me, place, signOut, children }) {
   const tenant = tenantOf(place.path);
+  const name = useAnswer(async () => (tenant ? tenantName(tenant) : null), tenant);
   const links = [];
+  if (!me.tenant) links.push(["#/tenants", t("nav.tenants")], ["#/connections", t("nav.all_connections")], ["#/components", t("nav.components")]);
   if (me.scopes.includes("platform")) {
     links.push(
-      ["#/tenants", t("nav.tenants")],
-      ["#/connections", t("nav.all_connections")],
-      ["#/components", t("nav.components")],
       ["#/tokens", t("nav.tokens")],
       ["#/maintenance", t("nav.maintenance")],
       ["#/audit", t("nav.audit")],
@@ -134,10 +136,10 @@ function Shell({ me, place, children }) {
       <div class="who">
         <span class="faint">${me.name}</span>
         <${LanguageChoice} />
-        ${!embedded && html`<button type="button" class="quiet" onClick=${() => endSession()}>${t("sign_out")}</button>`}
+        ${!embedded && html`<button type="button" class="quiet" onClick=${signOut}>${t("sign_out")}</button>`}
       </div>
     </header>
-    ${inner.length > 0 && html`<div class="second">${menu(t("nav.tenant"), inner, tenant)}</div>`}
+    ${inner.length > 0 && html`<div class="second">${menu(t("nav.tenant"), inner, name.value ?? tenant)}</div>`}
     <main id="main" tabindex="-1">${children}</main>`;
 }
 
@@ -154,11 +156,29 @@ function App() {
   const [session, setSession] = useState(() => (resumeSession() ? 1 : 0));
   const last = useRef(session);
   const [because, setBecause] = useState(null);
+  // What the person wants to do although something is not saved; null when there is no such thing.
+  const [leaving, setLeaving] = useState(null);
   useEffect(() => {
-    const moved = () => setPlace((before) => ({ ...here(), visit: before.visit + 1 }));
+    const moved = (event) => {
+      if (isUnsaved() && !wasLed()) {
+        const wanted = location.hash;
+        setLeaving({ on: () => (location.hash = wanted) });
+        history.replaceState(null, "", new URL(event.oldURL).hash || "#/");
+        return;
+      }
+      landed();
+      forgetNames();
+      setPlace((before) => ({ ...here(), visit: before.visit + 1 }));
+    };
     addEventListener("hashchange", moved);
     return () => removeEventListener("hashchange", moved);
   }, []);
+  const leave = () => {
+    giveUp();
+    setLeaving(null);
+    leaving.on();
+  };
+  const signOut = () => (isUnsaved() ? setLeaving({ on: () => endSession() }) : endSession());
   useEffect(
     () =>
       onSessionEnd((problem) => {
@@ -183,11 +203,12 @@ function App() {
     <button type="button" class="skip" onClick=${skip}>${t("skip")}</button>
     ${
       session
-        ? html`<${Signed} key=${session} place=${place} />`
+        ? html`<${Signed} key=${session} place=${place} signOut=${signOut} />`
         : html`<header class="top"><span class="brand"><img src="icon.svg" alt="" width="24" height="24" />Tenon</span>
               <div class="who"><${LanguageChoice} /></div></header>
             <main id="main" tabindex="-1"><${SignIn} on=${signIn} because=${because} /></main>`
     }
+    ${leaving && html`<${Leaving} leave=${leave} stay=${() => setLeaving(null)} />`}
     <${Notices} />`;
 }
 

@@ -110,4 +110,6 @@ export function duration(milliseconds) {
   return new Intl.NumberFormat(current, { style: "unit", unit, unitDisplay: "long" }).format(value);
 }
 
+export const either = (words) => new Intl.ListFormat(current, { type: "disjunction" }).format(words);
+
 export const list = (words) => new Intl.ListFormat(current, { type: "conjunction" }).format(words);

@@ -5,8 +5,20 @@ import { at } from "./api.js";
 /** The address of a page: link`/tenants/${tenant}`. */
 export const link = (texts, ...parts) => `#${at(texts, ...parts)}`;
 
+let wanted = null;
+
+/** Leads to a page, as a consequence of what was done here. */
 export const go = (address) => {
+  wanted = address;
   location.hash = address;
+};
+
+/** Whether the page was opened by `go`, until it is shown. */
+export const wasLed = () => wanted === location.hash;
+
+/** It is shown. */
+export const landed = () => {
+  wanted = null;
 };
 
 export function here() {

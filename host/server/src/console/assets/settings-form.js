@@ -10,6 +10,7 @@ import { useContext, useId, useMemo, useRef, useState } from "preact/hooks";
 
 import { at, get } from "./api.js";
 import { own, t } from "./i18n.js";
+import { titleOf } from "./names.js";
 import { CheckField, Fieldset, html, Labelled, problemText, useAnswer, useCalm, useKept } from "./ui.js";
 
 const Lists = createContext(null);
@@ -64,14 +65,14 @@ function useList(schema) {
 /** What is said of a list that is not there. */
 const NoList = ({ of }) => html`
   ${of.name && !of.items && !of.problem && html`<p class="hint" role="status">${t("loading")}</p>`}
-  ${of.problem && html`<p class="hint">${t("settings.no_list", { reason: problemText(of.problem) })}
+  ${of.problem && html`<p class="hint">${t("settings.no_list", { reason: problemText(of.problem).replace(/\.$/, "") })}
     ${" "}<button type="button" class="quiet" onClick=${of.again}>${t("again")}</button></p>`}`;
 
 /** A record of the platform, by its key. */
 export const RecordField = ({ label, kind, path, value, on }) => html`<${Labelled} label=${label} path=${path} required>${(attributes) =>
   html`<${Value} schema=${{ "x-record": kind }} value=${value || undefined} on=${(key) => on(key ?? "")} attributes=${attributes} />`}<//>`;
 
-const title = (schema, name) => own(schema["x-titles"]) || schema.title || name;
+
 const description = (schema) => own(schema["x-descriptions"]) || schema.description;
 const types = (schema) => [schema.type].flat().filter(Boolean);
 const pointer = (path, name) => `${path}/${String(name).replace(/~/g, "~0").replace(/\//g, "~1")}`;
@@ -85,7 +86,7 @@ function isDate(schema, value) {
 }
 
 /** Names of members of which exactly one is given: a `oneOf` whose branches only require one each. */
-function alternatives(schema) {
+export function alternatives(schema) {
   const names = (schema.oneOf || []).map((branch) =>
     Object.keys(branch).length === 1 && branch.required?.length === 1 ? branch.required[0] : null,
   );
@@ -133,7 +134,7 @@ function Alternatives({ schema, value, on, path, names }) {
     <div class="choices">${names.map(
       (name) => html`<div class="check">
         <input type="radio" name=${group} id=${`${group}-${name}`} checked=${chosen === name} onChange=${() => choose(name)} />
-        <label for=${`${group}-${name}`}>${title(schema.properties[name], name)}</label>
+        <label for=${`${group}-${name}`}>${titleOf(schema.properties[name], name)}</label>
       </div>`,
     )}</div>
     ${chosen &&
@@ -148,15 +149,15 @@ function Member(props) {
   if (type === "boolean") return html`<${Tick} ...${props} />`;
   if (type === "array") return schema.items?.type === "object" ? html`<${Rows} ...${props} />` : html`<${Several} ...${props} />`;
   if (type === "object") return schema.properties ? html`<${Group} ...${props} />` : html`<${Mapping} ...${props} />`;
-  return html`<${Labelled} label=${title(schema, props.name)} hint=${description(schema)} path=${props.path} required=${props.required}>${(attributes) =>
+  return html`<${Labelled} label=${titleOf(schema, props.name)} hint=${description(schema)} path=${props.path} required=${props.required}>${(attributes) =>
     html`<${Value} schema=${schema} value=${props.value} on=${props.on} attributes=${attributes} />`}<//>`;
 }
 
 const Tick = ({ schema, name, value, path, on }) =>
-  html`<${CheckField} label=${title(schema, name)} hint=${description(schema)} path=${path} checked=${value ?? schema.default ?? false} on=${on} />`;
+  html`<${CheckField} label=${titleOf(schema, name)} hint=${description(schema)} path=${path} checked=${value ?? schema.default ?? false} on=${on} />`;
 
 const Group = ({ schema, name, value, path, on }) =>
-  html`<${Fieldset} label=${title(schema, name)} hint=${description(schema)} path=${path}>
+  html`<${Fieldset} label=${titleOf(schema, name)} hint=${description(schema)} path=${path}>
     <div class="columns"><${Members} schema=${schema} value=${value ?? {}} path=${path} on=${on} /></div>
   <//>`;
 
@@ -207,7 +208,7 @@ function Several({ schema, name, value, path, on }) {
   if (items && !list.more) {
     const all = [...items, ...given.filter((one) => !items.some((item) => String(item.value) === String(one))).map((one) => ({ value: one, label: String(one) }))];
     const toggle = (item, ticked) => on(ticked ? [...given, item.value] : given.filter((one) => String(one) !== String(item.value)));
-    return html`<${Fieldset} label=${title(schema, name)} hint=${description(schema)} path=${path}>
+    return html`<${Fieldset} label=${titleOf(schema, name)} hint=${description(schema)} path=${path}>
       <div class="choices">${all.map(
         (item) => html`<div class="check">
           <input type="checkbox" id=${`${id}-${item.value}`} checked=${given.some((one) => String(one) === String(item.value))}
@@ -219,7 +220,7 @@ function Several({ schema, name, value, path, on }) {
   }
   const numbers = types(schema.items || {}).every((type) => type === "integer" || type === "number") && types(schema.items || {}).length > 0;
   const lines = (text) => text.split("\n").map((line) => line.trim()).filter(Boolean).map((line) => (numbers ? Number(line) : line));
-  return html`<${Labelled} label=${title(schema, name)} hint=${[description(schema), t("settings.per_line")].filter(Boolean).join(". ")} path=${path}>${(attributes) => html`
+  return html`<${Labelled} label=${titleOf(schema, name)} hint=${[description(schema), t("settings.per_line")].filter(Boolean).join(". ")} path=${path}>${(attributes) => html`
     <textarea ...${attributes} rows="3" value=${given.join("\n")} onChange=${(event) => on(lines(event.target.value))}></textarea>
     <${NoList} of=${list} />`}<//>`;
 }
@@ -233,15 +234,15 @@ function Rows({ schema, name, value, path, on }) {
     on(rows.filter((_, place) => place !== index));
     add.current.focus();
   };
-  return html`<${Fieldset} label=${title(schema, name)} hint=${description(schema)} path=${path}>
+  return html`<${Fieldset} label=${titleOf(schema, name)} hint=${description(schema)} path=${path}>
     ${rows.map(
       (row, index) => html`<div class="row" role="group" aria-label=${t("settings.row", { number: index + 1 })}>
         <div class="columns"><${Members} schema=${schema.items} value=${row} path=${pointer(path, index)} on=${(next) => change(index, next)} /></div>
-        <button type="button" class="quiet" aria-label=${t("settings.remove_row", { number: index + 1 })}
+        <button type="button" class="quiet" data-changes aria-label=${t("settings.remove_row", { number: index + 1 })}
           onClick=${() => drop(index)}>${t("remove")}</button>
       </div>`,
     )}
-    <button type="button" ref=${add} onClick=${() => on([...rows, {}])}>${t("settings.add_row")}</button>
+    <button type="button" data-changes ref=${add} onClick=${() => on([...rows, {}])}>${t("settings.add_row")}</button>
   <//>`;
 }
 
@@ -264,16 +265,16 @@ function Mapping({ schema, name, value, path, on }) {
     change(rows.filter((_, place) => place !== index));
     add.current.focus();
   };
-  return html`<${Fieldset} label=${title(schema, name)} hint=${description(schema)} path=${path}>
+  return html`<${Fieldset} label=${titleOf(schema, name)} hint=${description(schema)} path=${path}>
     ${rows.map(
       ([left, right], index) => html`<div class="row" role="group" aria-label=${t("settings.row", { number: index + 1 })}>
         <div class="columns">
-          <${Labelled} label=${title(from, side(from))}>${(attributes) =>
+          <${Labelled} label=${titleOf(from, side(from))}>${(attributes) =>
             html`<${Value} schema=${from} value=${left || undefined} attributes=${attributes} on=${(next) => edit(index, [String(next ?? ""), right])} />`}<//>
-          <${Labelled} label=${title(to, side(to))} path=${left ? pointer(path, left) : undefined}>${(attributes) =>
+          <${Labelled} label=${titleOf(to, side(to))} path=${left ? pointer(path, left) : undefined}>${(attributes) =>
             html`<${Value} schema=${to} value=${right} attributes=${attributes} on=${(next) => edit(index, [left, next])} />`}<//>
         </div>
-        <button type="button" class="quiet" aria-label=${t("settings.remove_row", { number: index + 1 })}
+        <button type="button" class="quiet" data-changes aria-label=${t("settings.remove_row", { number: index + 1 })}
           onClick=${() => drop(index)}>${t("remove")}</button>
       </div>`,
     )}

@@ -5,9 +5,11 @@ import { h, createContext } from "preact";
 import { useContext, useEffect, useId, useReducer, useRef, useState } from "preact/hooks";
 import htm from "htm";
 
-import { get, Problem } from "./api.js";
-import { named, number, t } from "./i18n.js";
-import { keepQuery } from "./route.js";
+import { get, onAnswer, Problem } from "./api.js";
+import { either as list, named, number, t } from "./i18n.js";
+import { credentialTitle, settingTitle, worded } from "./names.js";
+import { here, keepQuery, wasLed } from "./route.js";
+import { unwatch, watch } from "./unsaved.js";
 
 export const html = htm.bind(h);
 
@@ -124,7 +126,7 @@ function placeOf(mend, base) {
  * wants to know is folded away. */
 export function Said({ text, why, base }) {
   const place = why?.mend && base && placeOf(why.mend, base);
-  return html`${text}${place && html`${" "}<a href=${place.address}>${place.label}</a>`}${why?.detail && html`<${Detail} of=${why.detail} />`}`;
+  return html`${worded(text)}${place && html`${" "}<a href=${place.address}>${place.label}</a>`}${why?.detail && html`<${Detail} of=${why.detail} />`}`;
 }
 
 const Detail = ({ of }) => html`<details><summary>${t("details")}</summary><code>${of}</code></details>`;
@@ -135,7 +137,17 @@ export function problemText(problem) {
   if (problem.status === 0 || problem.code === "not_json") return named("problem", problem.code);
   // The reasons stand at their fields, or in a list below.
   if (problem.errors.length > 0) return t("problem.values");
-  return problem.detail || problem.title || t("problem.other", { status: problem.status });
+  const { names, name } = problem.why?.args ?? {};
+  if (problem.code === "credential_missing" && names) return t("problem.credential_missing", { names: names.replace(/[\w-]+/g, (word) => (word === "or" ? "/" : credentialTitle(word))) });
+  if (problem.code === "credential_again" && name) return t("problem.credential_again", { name: credentialTitle(name) });
+  return worded(problem.detail || problem.title || t("problem.other", { status: problem.status }));
+}
+
+/** What is wrong with a value. Settings of which one is needed get their titles. */
+export function reasonText(error) {
+  if (error.code !== "one_needed" || !error.expected) return worded(error.reason);
+  const names = error.expected.split(", ").map((name) => settingTitle(`${error.path}/${name}`) || name);
+  return t("problem.one_needed", { names: list(names) });
 }
 
 export function ProblemNote({ problem, again }) {
@@ -154,18 +166,37 @@ let said = 0;
 let fading;
 const places = [];
 
+/** Where something is done: the page, and what it is called. A notice says what came of it there; when
+ * the person has gone to another page meanwhile, only what went wrong is said, with the page's name. */
+const scene = () => ({ path: here().path, title: document.title });
+const isLeft = (from) => from.path !== here().path && !wasLed();
+
+// A page takes its notice with it.
+addEventListener("hashchange", () => {
+  if (notice && notice.path !== here().path) show(null);
+});
+// What could not be reached is there again.
+onAnswer(() => notice?.unreachable && show(null));
+
 function show(next) {
   clearTimeout(fading);
-  notice = next && { ...next, number: (said += 1) };
+  notice = next && { ...next, path: here().path, number: (said += 1) };
   if (notice && !notice.bad) fading = setTimeout(() => show(null), 8000);
   places.forEach((place) => place.redraw());
 }
 
 /** A line at the foot of the page, read aloud. */
-export const notify = (text) => show({ text });
-export const complain = (error) => {
+export const notify = (text, from) => from && isLeft(from) ? undefined : show({ text });
+export const complain = (error, from) => {
   const problem = asProblem(error);
-  if (problem.status !== 401) show({ text: [problemText(problem), ...problem.errors.map((one) => one.reason)].join(" "), bad: true });
+  if (problem.status === 401) return;
+  const text = [problemText(problem), ...problem.errors.map(reasonText)].join(" ");
+  show({ text: from && isLeft(from) ? `${from.title}: ${text}` : text, bad: true, unreachable: problem.code === "unreachable" });
+};
+/** What went wrong before says nothing any more, once people try something else. */
+const begin = () => {
+  if (notice?.bad) show(null);
+  return scene();
 };
 
 export function Notices() {
@@ -242,6 +273,7 @@ const TONES = {
   on: "good",
   done: "good",
   paused: "warn",
+  held: "warn",
   transient: "warn",
   later: "warn",
   warn: "warn",
@@ -255,6 +287,9 @@ const TONES = {
 /** A state in a word; its colour only repeats the word. */
 export const Badge = ({ group, name }) => html`<span class=${`badge ${TONES[name] || ""}`}>${named(group, name)}</span>`;
 
+/** Whether a connection runs, and what it does now. */
+export const StateBadge = ({ of }) => html`<${Badge} group="state" name=${of.maintenance && of.state === "on" ? "held" : of.running ? "running" : of.state} />`;
+
 // ---- actions
 
 /** A button that waits for what it does, and says at the foot of the page what went wrong. One that is
@@ -264,11 +299,12 @@ export function Act({ on, done, kind = "", disabled, why, children, label }) {
   const press = async () => {
     if (busy) return;
     setBusy(true);
+    const from = begin();
     try {
       const said = await on();
-      if (done && said !== false) notify(typeof done === "function" ? done(said) : done);
+      if (done && said !== false) notify(typeof done === "function" ? done(said) : done, from);
     } catch (error) {
-      complain(error);
+      complain(error, from);
     } finally {
       setBusy(false);
     }
@@ -283,7 +319,8 @@ export function Switch({ checked, label, on }) {
   const press = async () => {
     if (busy) return;
     setBusy(true);
-    await on(!checked).catch(complain);
+    const from = begin();
+    await on(!checked).catch((error) => complain(error, from));
     setBusy(false);
   };
   return html`<button type="button" class="switch" role="switch" aria-checked=${String(checked)} aria-disabled=${busy || undefined} onClick=${press}>
@@ -322,6 +359,15 @@ export function Opens({ label, title, kind = "", children }) {
   return html`<button type="button" class=${kind} aria-haspopup="dialog" onClick=${() => setOpen(true)}>${label}</button>
     ${open && html`<${Dialog} title=${title || label} onClose=${close}>${children(close)}<//>`}`;
 }
+
+/** Asks before what was typed is lost. */
+export const Leaving = ({ leave, stay }) => html`<${Dialog} title=${t("unsaved.title")} onClose=${stay}>
+  <p>${t("unsaved.text")}</p>
+  <div class="actions">
+    <button type="button" class="primary" onClick=${stay}>${t("unsaved.stay")}</button>
+    <button type="button" class="danger" onClick=${leave}>${t("unsaved.leave")}</button>
+  </div>
+<//>`;
 
 /** A button that asks before it does. */
 export function Asks({ label, question, detail, on, done, kind = "" }) {
@@ -379,14 +425,21 @@ export function Secret({ label, value }) {
 const FormProblem = createContext(null);
 
 /** What the server said about one member of the form that is around. */
-export const useReasons = (path) => useContext(FormProblem)?.at(path) ?? [];
+export const useReasons = (path) => (useContext(FormProblem)?.at(path) ?? []).map(reasonText);
 
 /** Shows a problem at its fields; what belongs to none stands above them. `remedy` is a function of a
- * problem and of how to close it: a button that mends it, where there is one. */
-export function Form({ on, submit, cancel, done, actions, remedy, children }) {
+ * problem and of how to close it: a button that mends it, where there is one. What is typed into a
+ * `light` form is nothing to be saved. */
+export function Form({ on, submit, cancel, done, actions, remedy, light, children }) {
   const [problem, setProblem] = useState(null);
   const [busy, setBusy] = useState(false);
   const form = useRef();
+  const watched = useRef();
+  useEffect(() => {
+    if (light) return undefined;
+    watched.current = watch(form.current);
+    return () => unwatch(watched.current);
+  }, []);
   useEffect(() => {
     if (!problem) return;
     const wrong = form.current.querySelector("[aria-invalid=true]");
@@ -397,10 +450,12 @@ export function Form({ on, submit, cancel, done, actions, remedy, children }) {
     event.preventDefault();
     if (busy) return;
     setBusy(true);
+    const from = begin();
     try {
       await on();
       setProblem(null);
-      if (done) notify(done);
+      watched.current?.settle();
+      if (done) notify(done, from);
     } catch (error) {
       setProblem(asProblem(error));
     } finally {
@@ -426,9 +481,15 @@ export function Form({ on, submit, cancel, done, actions, remedy, children }) {
   <//>`;
 }
 
+/** A value that is refused: a setting by its title, another one by its place. */
+function Reason({ of }) {
+  const title = of.path && settingTitle(of.path);
+  return html`${title ? html`<strong>${title}:</strong>${" "}` : of.path && html`<code>${of.path}</code>${" "}`}${reasonText(of)}`;
+}
+
 function Reasons({ errors }) {
   if (!errors.length) return null;
-  return html`<ul>${errors.map((error) => html`<li>${error.path && html`<code>${error.path}</code>${" "}`}${error.reason}</li>`)}</ul>`;
+  return html`<ul>${errors.map((error) => html`<li><${Reason} of=${error} /></li>`)}</ul>`;
 }
 
 /** Several controls under one name, and the reasons about them as a whole. */
@@ -444,10 +505,13 @@ export function Fieldset({ label, hint, path, kind = "group", unseen, children }
   </fieldset>`;
 }
 
-/** A label, a hint and the reasons around one control, which `children` draws with the attributes it gets. */
-export function Labelled({ label, hint, path, required, children }) {
+/** A label, a hint and the reasons around one control, which `children` draws with the attributes it
+ * gets; `empty` tells that it holds nothing. */
+export function Labelled({ label, hint, path, required, empty, children }) {
   const id = useId();
-  const reasons = useReasons(path);
+  const said = useReasons(path);
+  // Of what is not there at all, more need not be said.
+  const reasons = required && empty && said.length ? [t("problem.required")] : said;
   const described = [hint && `${id}-hint`, reasons.length && `${id}-wrong`].filter(Boolean).join(" ");
   const attributes = {
     id,
@@ -465,7 +529,7 @@ export function Labelled({ label, hint, path, required, children }) {
 }
 
 export function TextField({ label, hint, path, required, value, on, type = "text", ...rest }) {
-  return html`<${Labelled} ...${{ label, hint, path, required }}>${(attributes) =>
+  return html`<${Labelled} ...${{ label, hint, path, required }} empty=${(value ?? "") === ""}>${(attributes) =>
     html`<input ...${attributes} type=${type} value=${value ?? ""} onInput=${(event) => on(event.target.value)} ...${rest} />`}<//>`;
 }
 

@@ -4,12 +4,14 @@ import { useEffect, useId, useRef, useState } from "preact/hooks";
 
 import { at, get, getAll, post, put, remove } from "../api.js";
 import { moment, own, setTimeZone, size, t } from "../i18n.js";
+import { titleOf } from "../names.js";
+import { TenantLink } from "../named.js";
 import { go, link } from "../route.js";
-import { Act, Answer, AreaField, Asks, asProblem, Badge, Facts, Filters, Form, html, List, Opens, Page, ProblemNote, Section, SelectField, TextField, useAnswer } from "../ui.js";
+import { Act, Answer, AreaField, Asks, asProblem, Badge, Facts, Filters, Form, html, List, Opens, Page, ProblemNote, Section, SelectField, StateBadge, TextField, useAnswer } from "../ui.js";
 
-export function Components() {
+export function Components({ may }) {
   setTimeZone(undefined);
-  return html`<${Page} title=${t("nav.components")} actions=${html`<${Opens} label=${t("components.add")} kind="primary">${(close) => html`<${Install} close=${close} />`}<//>`}>
+  return html`<${Page} title=${t("nav.components")} actions=${may.platform && html`<${Opens} label=${t("components.add")} kind="primary">${(close) => html`<${Install} close=${close} />`}<//>`}>
     <${Section} title=${t("components.all")} lead=${t("components.lead")}>
       <${List} path="/versions" caption=${t("nav.components")} keyOf=${(one) => one.digest} empty=${t("components.none")} columns=${[
         { title: t("connector"), cell: (one) => html`<a href=${link`/components/${one.digest}`}>${own(one.manifest?.title) || one.connector}</a>` },
@@ -62,10 +64,10 @@ function Shown({ version, may }) {
         [t("connector"), html`<code>${version.connector}</code>`],
         [t("version"), version.version],
         [t("components.size"), size(version.size)],
-        [t("components.source"), version.source],
+        [t("components.source"), version.source === "upload" ? t("components.uploaded") : version.source],
         [t("components.signed_by"), version.signed_by],
         [t("components.installed_at"), moment(version.installed_at)],
-        [t("components.endpoints"), manifest.endpoints.map((endpoint) => html`<code>${endpoint.origin}</code> `)],
+        [t("components.endpoints"), manifest.endpoints.map((endpoint) => html`<${Origin} of=${endpoint.origin} manifest=${manifest} /> `), "whole"],
         [t("jobs"), manifest.jobs.map((job) => own(job.title)).join(", "), "whole"],
         [t("digest"), html`<code>${version.digest}</code>`, "whole"],
       ]} />
@@ -80,6 +82,15 @@ function Shown({ version, may }) {
           go("#/components");
         }} />
     <//>`}`;
+}
+
+/** Where a connector goes: an address, or the setting that has it and what that is where nobody changes it. */
+function Origin({ of, manifest }) {
+  const name = of.match(/\{settings\.(\w+)\}/)?.[1];
+  const schema = name && manifest.settings_schema.properties?.[name];
+  if (!schema) return html`<code>${of}</code>`;
+  const said = t("components.as_in_settings", { name: titleOf(schema, name) });
+  return html`${schema.default && html`<code>${of.replace(`{settings.${name}}`, schema.default)}</code> `}<span class="faint">${said}</span>`;
 }
 
 /** Where the connections of a connector may go, whatever their settings say. */
@@ -170,9 +181,9 @@ function Upgrade({ version }) {
           ? html`<${Badge} group="versions" name="pinned" />`
           : html`<input type="checkbox" aria-label=${keyOf(nameOf(one))} checked=${ticked.has(keyOf(nameOf(one)))} onChange=${(event) => tick(nameOf(one), event.target.checked)} />` },
       { title: t("name"), cell: (one) => html`<a href=${link`/tenants/${one.tenant}/connections/${one.id}`}>${one.title}</a>` },
-      { title: t("tenant"), cell: (one) => html`<a href=${link`/tenants/${one.tenant}`}>${one.tenant}</a>` },
+      { title: t("tenant"), cell: (one) => html`<${TenantLink} id=${one.tenant} />` },
       { title: t("version"), cell: (one) => html`${one.version.version} <code>${one.version.digest.slice(0, 12)}</code>` },
-      { title: t("state"), cell: (one) => html`<${Badge} group="state" name=${one.running ? "running" : one.state} />` },
+      { title: t("state"), cell: (one) => html`<${StateBadge} of=${one} />` },
     ]} />
     ${!busy && html`<div class="actions">
       <${Act} disabled=${ticked.size === 0} on=${async () => {

@@ -2,26 +2,15 @@
 
 import { at, get } from "../api.js";
 import { setTimeZone, t } from "../i18n.js";
+import { credentialTitles, manifestOf, speakOf } from "../names.js";
 import { here, link } from "../route.js";
-import { Answer, Badge, html, Page, useAnswer } from "../ui.js";
+import { Answer, html, Page, StateBadge, useAnswer } from "../ui.js";
 
 /** Where a connection is in the API, and in the console behind the `#`. */
 export const baseOf = (connection) => at`/tenants/${connection.tenant}/connections/${connection.id}`;
 
 /** The credentials that are missing, of each group one; empty when none is. */
-export const missingOf = (connection) => connection.missing_credentials.map((names) => names.join(" / ")).join(", ");
-
-const manifests = new Map();
-
-/** A digest names one manifest for ever, so it is asked for once. */
-function manifestOf(digest) {
-  if (!manifests.has(digest)) {
-    const asked = get(at`/versions/${digest}`).then((version) => version.manifest);
-    manifests.set(digest, asked);
-    asked.catch(() => manifests.delete(digest));
-  }
-  return manifests.get(digest);
-}
+export const missingOf = (connection, manifest) => connection.missing_credentials.map((names) => credentialTitles(names, manifest)).join(", ");
 
 /** The connection, its tenant and the manifest of its version. */
 export function useConnection({ tenant, connection }) {
@@ -29,7 +18,10 @@ export function useConnection({ tenant, connection }) {
     const [owner, found] = await Promise.all([get(at`/tenants/${tenant}`), get(at`/tenants/${tenant}/connections/${connection}`)]);
     return { owner, connection: found, manifest: await manifestOf(found.version.digest) };
   };
-  return useAnswer(ask, [tenant, connection], ({ owner }) => setTimeZone(owner.time_zone));
+  return useAnswer(ask, [tenant, connection], ({ owner, manifest }) => {
+    setTimeZone(owner.time_zone);
+    speakOf(manifest);
+  });
 }
 
 const PLACES = ["", "runs", "queue", "failed", "log", "bindings", "settings", "access", "schedule", "versions"];
@@ -48,9 +40,9 @@ export function Tabs({ tenant, connection, counts = {} }) {
 
 /** A page of a connection; `children` is a function of what `useConnection` has. */
 export function ConnectionPage({ tenant, connection, title, of, children }) {
-  const crumbs = [[tenant, link`/tenants/${tenant}`], [of.value?.connection.title || connection, link`/tenants/${tenant}/connections/${connection}`]];
+  const crumbs = [[of.value?.owner.name || tenant, link`/tenants/${tenant}`], [of.value?.connection.title || connection, link`/tenants/${tenant}/connections/${connection}`]];
   const shown = of.value?.connection;
-  return html`<${Page} title=${title} crumbs=${crumbs} badge=${shown && html`<${Badge} group="state" name=${shown.running ? "running" : shown.state} />`}
+  return html`<${Page} title=${title} crumbs=${crumbs} badge=${shown && html`<${StateBadge} of=${shown} />`}
     nav=${html`<${Tabs} tenant=${tenant} connection=${connection} counts=${{ failed: shown?.failed_records, queue: shown && shown.dead + shown.given_up_webhooks }} />`}>
     <${Answer} of=${of}>${children}<//>
   <//>`;

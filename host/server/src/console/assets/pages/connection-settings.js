@@ -1,10 +1,11 @@
 // What an admin decides about a connection: settings, credentials, schedule, version.
 
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 
 import { at, get, getAll, getWithTag, patch, post, put, putWithTag, remove } from "../api.js";
 import { moment, own, t } from "../i18n.js";
 import { go, here, link } from "../route.js";
+import { PRESETS, scheduleText } from "../schedule.js";
 import { addressMembers, ListsOf, Members } from "../settings-form.js";
 import { Act, Answer, AreaField, Asks, Badge, CheckField, Facts, Fieldset, Form, html, Said, Secret, Section, SelectField, Table, TextField, useAnswer, useEvery } from "../ui.js";
 import { baseOf, ConnectionPage, useConnection } from "./connection-frame.js";
@@ -143,18 +144,27 @@ function Removal({ connection }) {
 
 // ---- access
 
+/** Credentials that are typed and not stored yet, by name, each with how to store it. */
+export const useTyped = () => useRef(new Map()).current;
+
+/** Stores them. */
+export const storeTyped = async (typed) => {
+  for (const store of [...typed.values()]) await store();
+};
+
 export function Access({ tenant, connection, may }) {
   const of = useConnection({ tenant, connection });
+  const typed = useTyped();
   return html`<${ConnectionPage} ...${{ tenant, connection, of }} title=${t("tab.access")}>${(value) => html`
-    <${Section} title=${t("access.credentials")} lead=${t("access.lead")}><${Credentials} ...${value} may=${may} again=${of.again} /><//>
+    <${Section} title=${t("access.credentials")} lead=${t("access.lead")}><${Credentials} ...${value} may=${may} again=${of.again} typed=${typed} /><//>
     ${may.manage && html`
-      <${Section} title=${t("access.check")} lead=${t("access.check_lead")}><${Check} connection=${value.connection} /><//>
+      <${Section} title=${t("access.check")} lead=${t("access.check_lead")}><${Check} connection=${value.connection} typed=${typed} /><//>
       <${Hook} connection=${value.connection} />`}
   `}<//>`;
 }
 
 /** Names whose values nobody reads back: they are only set and removed. */
-export function Credentials({ connection, manifest, may, again }) {
+export function Credentials({ connection, manifest, may, again, typed }) {
   const base = baseOf(connection);
   const stored = useAnswer(async () => (await get(`${base}/credentials`)).items, base);
   const both = () => {
@@ -166,11 +176,11 @@ export function Credentials({ connection, manifest, may, again }) {
     ${oneOf && html`<p class="hint">${t("access.one_of")}</p>`}
     ${manifest.credentials.map((credential) => {
       const found = known.find((one) => one.name === credential.name);
-      return html`<${Credential} key=${credential.name} ...${{ base, credential, found, may }} again=${both} />`;
+      return html`<${Credential} key=${credential.name} ...${{ base, credential, found, may, typed }} again=${both} />`;
     })}`}<//>`;
 }
 
-function Credential({ base, credential, found, may, again }) {
+function Credential({ base, credential, found, may, again, typed }) {
   const [secret, setSecret] = useState("");
   const place = `${base}/credentials/${encodeURIComponent(credential.name)}`;
   const title = own(credential.title) || credential.name;
@@ -179,6 +189,8 @@ function Credential({ base, credential, found, may, again }) {
     setSecret("");
     again();
   };
+  if (secret) typed.set(credential.name, save);
+  else typed.delete(credential.name);
   const drop = async () => {
     await remove(place);
     again();
@@ -192,13 +204,15 @@ function Credential({ base, credential, found, may, again }) {
   <//></div>`;
 }
 
-/** Asks the counterpart who we are to it. `tell` hears the name of the account, or null. */
-export function Check({ connection, tell = () => {} }) {
+/** Asks the counterpart who we are to it, with what is typed. `tell` hears the name of the account, or
+ * null. */
+export function Check({ connection, typed, tell = () => {} }) {
   const base = baseOf(connection);
   const [found, setFound] = useState(null);
   const check = async () => {
     setFound(null);
     tell(null);
+    await storeTyped(typed);
     const answer = await post(`${base}/check`);
     setFound(answer);
     tell(answer.account);
@@ -230,16 +244,6 @@ export function Schedule({ tenant, connection, may }) {
     <//>`}<//>`;
 }
 
-/** [how a choice is named, its cron], from often to seldom. */
-const PRESETS = [
-  ["schedule.five_minutes", "*/5 * * * *"],
-  ["schedule.ten_minutes", "*/10 * * * *"],
-  ["schedule.quarter", "*/15 * * * *"],
-  ["schedule.half_hour", "*/30 * * * *"],
-  ["schedule.hour", "0 * * * *"],
-  ["schedule.night", "0 3 * * *"],
-];
-
 function ScheduleForm({ base, items, may, again }) {
   const start = () => Object.fromEntries(items.map((one) => [one.job, one.cron === one.default_cron ? undefined : one.cron]));
   const [value, setValue] = useState(start);
@@ -256,17 +260,13 @@ function JobSchedule({ of, value, on }) {
   const known = PRESETS.some(([, cron]) => cron === value);
   const [custom, setCustom] = useState(typeof value === "string" && !known);
   const chosen = custom ? "own" : value === undefined ? "default" : value === null ? "never" : value;
-  const name = (cron) => {
-    const preset = PRESETS.find(([, one]) => one === cron);
-    return preset ? t(preset[0]) : cron;
-  };
   const choose = (choice) => {
     setCustom(choice === "own");
     if (choice === "own") on(value || of.default_cron || "*/15 * * * *");
     else on(choice === "default" ? undefined : choice === "never" ? null : choice);
   };
   const options = [
-    { value: "default", label: t("schedule.default", { when: of.default_cron ? name(of.default_cron) : t("schedule.never") }) },
+    { value: "default", label: t("schedule.default", { when: of.default_cron ? scheduleText(of.default_cron) : t("schedule.never") }) },
     ...PRESETS.map(([key, cron]) => ({ value: cron, label: t(key) })),
     { value: "never", label: t("schedule.never") },
     { value: "own", label: t("schedule.own") },

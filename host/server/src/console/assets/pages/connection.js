@@ -6,19 +6,21 @@ import { get, post } from "../api.js";
 import { RunChart } from "../chart.js";
 import { duration, moment, named, number, own, t } from "../i18n.js";
 import { link } from "../route.js";
+import { credentialTitles } from "../names.js";
 import { ListsOf, RecordField } from "../settings-form.js";
-import { Act, Answer, Badge, Form, html, Opens, Page, Said, Section, Switch, TextField, useAnswer, useEvery, Facts } from "../ui.js";
+import { Act, Answer, Badge, Form, html, Opens, Page, Said, notify, Section, StateBadge, Switch, TextField, useAnswer, useEvery, Facts } from "../ui.js";
 import { baseOf, missingOf, Tabs, useConnection } from "./connection-frame.js";
 import { lastRuns, useRuns } from "./connection-lists.js";
+import { scheduleText } from "../schedule.js";
 import { Questions } from "./questions.js";
 
 export function Overview({ tenant, connection, may }) {
   const of = useConnection({ tenant, connection });
   const shown = of.value?.connection;
   useEvery(shown?.running || shown?.waiting ? 1500 : 6000, of.again);
-  const crumbs = [[tenant, link`/tenants/${tenant}`]];
+  const crumbs = [[of.value?.owner.name || tenant, link`/tenants/${tenant}`]];
   return html`<${Page} title=${shown?.title || connection} crumbs=${crumbs}
-    badge=${shown && html`<${Badge} group="state" name=${shown.state} />`}
+    badge=${shown && html`<${StateBadge} of=${shown} />`}
     nav=${html`<${Tabs} tenant=${tenant} connection=${connection} counts=${{ failed: shown?.failed_records, queue: shown && shown.dead + shown.given_up_webhooks }} />`}>
     <${Answer} of=${of}>${(value) => html`
       <${Questions} ...${value} may=${may} again=${of.again} />
@@ -30,27 +32,64 @@ export function Overview({ tenant, connection, may }) {
   <//>`;
 }
 
-function State({ connection, may, again }) {
+/** Switches a connection on. When it asks something first, that is shown with its two answers and is
+ * nothing that went wrong; answers whether it is on. */
+export async function switchOn(base) {
+  try {
+    await post(`${base}/enable`);
+    return true;
+  } catch (problem) {
+    const of = (state) => get(`${base}/questions`, { state, limit: 100 });
+    const asked = problem.code === "refused" ? await Promise.all([of("open"), of("declined")]) : [];
+    const isAsked = asked.some(({ items }) => items.some((one) => !one.job && one.why.code === problem.why?.code));
+    if (!isAsked) throw problem;
+    notify(t("question.asked_first"));
+    return false;
+  }
+}
+
+/** What is to be done before a connection can be switched on for the first time. */
+function SetUpNote({ connection }) {
+  const base = baseOf(connection);
+  const step = connection.missing_credentials.length > 0 ? "access" : "settings";
+  return html`<div class="note"><p>${t("setup.goes_on")} <a href=${`#${base}/set-up/${step}`}>${t("setup.go_on")}</a></p></div>`;
+}
+
+/** Credentials that are missing, and those that are stored for another address than that of now. */
+function Missing({ connection, manifest, may }) {
+  const base = baseOf(connection);
+  const isMissing = connection.missing_credentials.length > 0;
+  const stored = useAnswer(async () => (isMissing ? (await get(`${base}/credentials`)).items : []), [base, connection.missing_credentials]);
+  if (!isMissing) return null;
+  const isAgain = (name) => stored.value?.some((one) => one.name === name && one.again);
+  const again = connection.missing_credentials.flat().filter(isAgain);
+  const missing = missingOf({ missing_credentials: connection.missing_credentials.filter((names) => !names.some(isAgain)) }, manifest);
+  const way = may.manage && html`${" "}<a href=${`#${base}/access`}>${t("tab.access")}</a>`;
+  return html`
+    ${again.length > 0 && html`<div class="note warn"><p>${t("state.again", { names: again.map((name) => credentialTitles([name], manifest)).join(", ") })}${way}</p></div>`}
+    ${missing && html`<div class="note warn"><p>${t("state.missing", { names: missing })}${way}</p></div>`}`;
+}
+
+function State({ connection, manifest, may, again }) {
   const base = baseOf(connection);
   const isOn = connection.state === "on";
   const turn = async (on) => {
     try {
-      await post(`${base}/${on ? "enable" : "disable"}`);
+      await (on ? switchOn(base) : post(`${base}/disable`));
     } finally {
       // What is asked before it is switched on shows, too.
       again();
     }
   };
-  const missing = missingOf(connection);
   return html`<${Section} title=${t("state")}>
     ${connection.state === "paused" && html`<div class="note warn" role="status"><strong>${t("state.paused_why")}</strong>${" "}<${Said} text=${connection.paused_reason} why=${connection.paused_why} base=${base} /></div>`}
     ${connection.maintenance && html`<div class="note warn" role="status"><strong>${t("maintenance.holds")}</strong>${" "}${connection.maintenance.note}</div>`}
-    ${missing && html`<div class="note warn"><p>${t("state.missing", { names: missing })}
-      ${" "}<a href=${`#${base}/access`}>${t("tab.access")}</a></p></div>`}
+    ${may.manage && connection.state === "off" && !connection.enabled_at && html`<${SetUpNote} connection=${connection} />`}
+    <${Missing} ...${{ connection, manifest, may }} />
     ${connection.trial && html`<div class="note"><p>${t("state.trial", { count: connection.trial.left, failed: connection.trial.failed })}</p></div>`}
     ${may.operate && html`<${Switch} checked=${isOn} label=${t("state.exchange")} on=${turn} />`}
     <${Facts} of=${[
-      [t("connector"), `${connection.connector} ${connection.version.version}`],
+      [t("connector"), `${own(manifest.title) || connection.connector} ${connection.version.version}`],
       [t("state.enabled_at"), connection.enabled_at && moment(connection.enabled_at)],
       [t("state.waiting"), html`<a href=${`#${base}/queue`}>${number(connection.waiting)}</a>`],
       [t("dead_requests"), html`<a href=${`#${base}/queue?state=dead`}>${number(connection.dead)}</a>`],
@@ -139,19 +178,20 @@ function Job({ connection, job, schedule, may, again, base, why }) {
     await post(`${base}/jobs/${encodeURIComponent(job.id)}/run`, { mode, argument: argument.trim() || undefined });
     again();
   };
+  const asked = connection.maintenance && connection.state === "on" ? t("jobs.held", { job: title }) : t("jobs.asked", { job: title });
   const newest = runs.value?.items[0];
   return html`<div class="job">
     <div class="what">
       <h3>${title}</h3>
-      <p class="faint">${schedule?.next_at ? t("jobs.next", { time: moment(schedule.next_at) }) : schedule?.cron ? html`<code>${schedule.cron}</code>` : t("jobs.asked_only")}</p>
+      <p class="faint">${schedule?.next_at ? t("jobs.next", { time: moment(schedule.next_at) }) : schedule?.cron ? scheduleText(schedule.cron) : t("jobs.asked_only")}</p>
       ${newest && html`<p><a href=${`#${base}/runs/${newest.id}`}>${moment(newest.started_at)}</a>${" "}<${Badge} group="outcome" name=${newest.outcome} />
         <span class="faint">${" "}${t("jobs.counts", { created: newest.created, updated: newest.updated, failed: newest.failed })}</span></p>`}
     </div>
     ${runs.value && html`<${RunChart} title=${title} runs=${runs.value.items} />`}
     ${may.operate && html`<div class="actions">
-      <${Act} on=${() => run("live")} disabled=${connection.state !== "on"} why=${why} done=${t("jobs.asked", { job: title })} label=${t("jobs.run_label", { job: title })}>${t("jobs.run")}<//>
-      <${Act} kind="quiet" on=${() => run("preview")} done=${t("jobs.asked", { job: title })} label=${t("jobs.preview_label", { job: title })}>${t("jobs.preview")}<//>
-      <${Act} kind="quiet" on=${() => run("compare")} done=${t("jobs.asked", { job: title })} label=${t("jobs.compare_label", { job: title })}>${t("jobs.compare")}<//>
+      <${Act} on=${() => run("live")} disabled=${connection.state !== "on"} why=${why} done=${asked} label=${t("jobs.run_label", { job: title })}>${t("jobs.run")}<//>
+      <${Act} kind="quiet" on=${() => run("preview")} done=${asked} label=${t("jobs.preview_label", { job: title })}>${t("jobs.preview")}<//>
+      <${Act} kind="quiet" on=${() => run("compare")} done=${asked} label=${t("jobs.compare_label", { job: title })}>${t("jobs.compare")}<//>
     </div>
     <details><summary>${t("jobs.more")}</summary>
       <${TextField} label=${t("argument")} hint=${t("jobs.argument_hint")} value=${argument} on=${setArgument} spellcheck=${false} />

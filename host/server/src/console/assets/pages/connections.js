@@ -5,7 +5,8 @@ import { useState } from "preact/hooks";
 import { at } from "../api.js";
 import { moment, setTimeZone, t } from "../i18n.js";
 import { link } from "../route.js";
-import { Answer, Badge, Count, Filters, html, List, Page, SearchField, Section, SelectField } from "../ui.js";
+import { Answer, Badge, Count, Filters, html, List, Page, SearchField, Section, SelectField, StateBadge } from "../ui.js";
+import { ConnectorName, TenantLink } from "../named.js";
 import { useTenant } from "./tenants.js";
 
 const STATES = ["on", "off", "paused"];
@@ -37,9 +38,11 @@ function Connections({ path, query, all }) {
     <${List} path=${path} query=${wanted} every=${5000} caption=${t("nav.connections")} keyOf=${(one) => `${one.tenant}/${one.id}`}
       empty=${wanted.q || wanted.state ? t("connections.none_such") : t("connections.none")} columns=${[
         { title: t("name"), cell: (one) => html`<a href=${link`/tenants/${one.tenant}/connections/${one.id}`}>${one.title || one.id}</a>` },
-        ...(all ? [{ title: t("tenant"), cell: (one) => html`<a href=${link`/tenants/${one.tenant}`}>${one.tenant}</a>` }] : []),
-        { title: t("connector"), cell: (one) => `${one.connector} ${one.version.version}` },
-        { title: t("state"), cell: (one) => html`<${Badge} group="state" name=${one.running ? "running" : one.state} />${one.paused_reason && html` ${one.paused_reason}`}${
+        ...(all ? [{ title: t("tenant"), cell: (one) => html`<${TenantLink} id=${one.tenant} />` }] : []),
+        { title: t("connector"), cell: (one) => html`<${ConnectorName} id=${one.connector} /> ${one.version.version}` },
+        { title: t("state"), cell: (one) => html`<${StateBadge} of=${one} />${one.paused_reason && html` ${one.paused_reason}`}${
+            one.given_up_webhooks > 0 && html` <a class="badge bad" href=${link`/tenants/${one.tenant}/connections/${one.id}` + "/queue"}>${t("webhooks.given_up", { count: one.given_up_webhooks })}</a>`
+          }${
             one.open_questions > 0 && html` <span class="badge warn">${t("question.waits")}</span>`
           }` },
         { title: t("last_run"), cell: (one) => (one.last_run ? html`${moment(one.last_run.started_at)} <${Badge} group="outcome" name=${one.last_run.outcome} />` : "–") },

@@ -6,6 +6,7 @@ import { at } from "../api.js";
 import { moments, t } from "../i18n.js";
 import { link } from "../route.js";
 import { Answer, Badge, Filters, html, List, Page, Said, SearchField, Section, SelectField } from "../ui.js";
+import { ConnectionLink } from "../named.js";
 import { ConnectionPage, useConnection } from "./connection-frame.js";
 import { useTenant } from "./tenants.js";
 
@@ -21,7 +22,7 @@ function OfConnection({ tenant, connection, query }) {
 
 function OfTenant({ tenant, query }) {
   const of = useTenant(tenant);
-  return html`<${Page} title=${t("nav.log")} crumbs=${[[tenant, link`/tenants/${tenant}`]]}>
+  return html`<${Page} title=${t("nav.log")} crumbs=${[[of.value?.name || tenant, link`/tenants/${tenant}`]]}>
     <${Answer} of=${of}>${() => html`<${Lines} path=${at`/tenants/${tenant}/log`} tenant=${tenant} query=${query} />`}<//>
   <//>`;
 }
@@ -37,7 +38,7 @@ function Lines({ path, tenant, connection, query }) {
     `}<//>
     <${List} path=${path} query=${wanted} every=${5000} caption=${t("log.lines")} empty=${t("log.none")} columns=${[
       { title: t("at"), cell: (line) => (line.run ? html`<a href=${link`/tenants/${tenant}/connections/${of(line)}/runs/${line.run}`}>${moments(line.at)}</a>` : moments(line.at)) },
-      ...(connection ? [] : [{ title: t("connection"), cell: (line) => html`<a href=${link`/tenants/${tenant}/connections/${line.connection}`}>${line.connection}</a>` }]),
+      ...(connection ? [] : [{ title: t("connection"), cell: (line) => html`<${ConnectionLink} tenant=${tenant} id=${line.connection} />` }]),
       { title: t("level"), cell: (line) => html`<${Badge} group="level" name=${line.level} />` },
       { title: t("message"), kind: "wide", cell: (line) => html`<${Said} text=${line.message} why=${line.why} base=${at`/tenants/${tenant}/connections/${of(line)}`} />` },
       { title: t("record"), cell: (line) => (line.record ? html`<${RecordLink} tenant=${tenant} record=${line.record} />` : "–") },

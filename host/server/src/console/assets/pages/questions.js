@@ -1,8 +1,10 @@
 // What runs, and switching on, ask before they go on: numbers, some names, and two answers.
 
+import { useState } from "preact/hooks";
+
 import { at, get, post } from "../api.js";
 import { moment, named, t } from "../i18n.js";
-import { Act, html, ProblemNote, Said, Section, useAnswer, useEvery } from "../ui.js";
+import { Act, html, ProblemNote, Said, Secret, Section, useAnswer, useEvery } from "../ui.js";
 import { baseOf } from "./connection-frame.js";
 import { jobTitle } from "./connection-lists.js";
 
@@ -21,24 +23,37 @@ export function Questions({ connection, manifest, may, again }) {
   useEvery(connection.open_questions ? 6000 : 0, asked);
   const problem = open.problem || declined.problem;
   const items = [...(open.value?.items ?? []), ...(declined.value?.items ?? [])];
-  if (!problem && items.length === 0) return null;
+  // The new address of the connection's webhooks, where an answer gave them one.
+  const [url, setUrl] = useState(null);
+  const address = url && html`<${Secret} label=${t("hook.url")} value=${url} />`;
+  if (!problem && items.length === 0) return address;
   const answer = async (question, word) => {
-    await post(at`/tenants/${connection.tenant}/connections/${connection.id}/questions/${question.id}/answer`, { answer: word });
+    const answered = await post(at`/tenants/${connection.tenant}/connections/${connection.id}/questions/${question.id}/answer`, { answer: word });
+    if (answered.hook_url) setUrl(answered.hook_url);
     await asked();
     again();
   };
-  return html`<${Section} title=${t("question.title")} lead=${t("question.lead")}>
+  const mayAnswer = (one) => (one.pauses ? may.manage : may.operate);
+  return html`${address}<${Section} title=${t(items.some(mayAnswer) ? "question.title" : "question.title_other")} lead=${t("question.lead")}>
     ${problem && html`<${ProblemNote} problem=${problem} again=${asked} />`}
     ${items.map((one) => html`<div class="note warn" key=${one.id}>
       <${What} question=${one} base=${base} />
       <p class="faint">${t("question.asked", { job: one.job ? jobTitle(manifest, one.job) : t("question.switching_on"), time: moment(one.asked_at) })}</p>
-      ${(one.pauses ? may.manage : may.operate) && html`<${Answers} connection=${connection} question=${one} on=${(word) => answer(one, word)} />`}
+      ${
+        mayAnswer(one)
+          ? html`<${Answers} connection=${connection} question=${one} may=${may} on=${(word) => answer(one, word)} />`
+          : html`${one.state === "declined" && html`<p>${saidNo(one, may)}</p>`}<p class="hint">${t("question.not_yours")}</p>`
+      }
     </div>`)}
   <//>`;
 }
 
+/** Who said no. */
+const saidNo = ({ answered_by }, may) =>
+  !answered_by ? t("question.was_declined") : answered_by === may.name ? t("question.you_declined") : t("question.declined_by", { name: answered_by });
+
 /** What each answer does, and the buttons. Who said no can still say yes. */
-function Answers({ connection, question, on }) {
+function Answers({ connection, question, may, on }) {
   const isOff = connection.state === "off";
   const yes = !question.job ? "question.yes_switches_on" : isOff ? "question.yes_waits" : question.pauses ? "question.yes_goes_on" : "question.yes_does";
   const of = question.kind === ACCOUNT ? "question.account_" : "question.";
@@ -46,7 +61,7 @@ function Answers({ connection, question, on }) {
   return html`
     <ul>
       <li>${t(yes)}</li>
-      <li>${isOpen ? t(`${of}no_does`) : t("question.was_declined")}</li>
+      <li>${isOpen ? t(`${of}no_does`) : `${saidNo(question, may)} ${t("question.still_asked")}`}</li>
     </ul>
     <div class="actions start">
       <${Act} kind="danger" on=${() => on("yes")} done=${t(!question.job ? "question.agreed_on" : isOff ? "question.agreed_off" : "question.agreed")} label=${`${t(`${of}yes`)}: ${question.text}`}>${t(`${of}yes`)}<//>

@@ -5,6 +5,7 @@ import { useState } from "preact/hooks";
 
 import { at, get } from "../api.js";
 import { moment, money, named, number, t } from "../i18n.js";
+import { RecordName } from "../named.js";
 import { go, link } from "../route.js";
 import { Answer, Filters, html, List, Page, SearchField, Section, SelectField, useAnswer } from "../ui.js";
 import { useTenant } from "./tenants.js";
@@ -42,9 +43,31 @@ const SHOWN = {
   available: number,
 };
 
-function cell(record, name) {
+/** The kinds of records that fields name by their keys. */
+const NAMED = {
+  stage: "order-stages",
+  source: "order-sources",
+  partner: "partners",
+  product: "products",
+  warehouse: "warehouses",
+  parent: "categories",
+  category: "categories",
+  organization: "organizations",
+  manager: "users",
+  author: "users",
+  agreement: "agreements",
+  account: "accounts",
+  service: "delivery-services",
+  cancel_reason: "cancel-reasons",
+};
+
+const recordLink = (tenant, field, key) =>
+  html`<a href=${link`/tenants/${tenant}/records/${NAMED[field]}/${key}`}><${RecordName} tenant=${tenant} kind=${NAMED[field]} id=${key} /></a>`;
+
+function cell(record, name, tenant) {
   const value = record[name];
   if (value === null || value === undefined || value.length === 0) return "–";
+  if (NAMED[name]) return recordLink(tenant, name, value);
   return SHOWN[name] ? SHOWN[name](value, record) : value;
 }
 
@@ -54,9 +77,9 @@ export function Records({ tenant, kind = "orders", query }) {
   const columns = (COLUMNS[kind] || ENTRY).map((name) => ({
     title: t(`field.${name}`),
     kind: NUMBERS.includes(name) ? "number" : undefined,
-    cell: (record) => (name === "key" ? html`<a href=${link`/tenants/${tenant}/records/${kind}/${record.key}`}>${record.key}</a>` : cell(record, name)),
+    cell: (record) => (name === "key" ? html`<a href=${link`/tenants/${tenant}/records/${kind}/${record.key}`}>${record.key}</a>` : cell(record, name, tenant)),
   }));
-  return html`<${Page} title=${t("nav.records")} crumbs=${[[tenant, link`/tenants/${tenant}`]]}>
+  return html`<${Page} title=${t("nav.records")} crumbs=${[[of.value?.name || tenant, link`/tenants/${tenant}`]]}>
     <${Answer} of=${of}>${() => html`<${Section} title=${t(`kind.${kind}`)} lead=${t("records.lead")}>
       <${Filters} value=${wanted} on=${setWanted}>${(set) => html`
         <${SelectField} label=${t("kind")} value=${kind} on=${(next) => go(link`/tenants/${tenant}/records/${next}`)} options=${KINDS.map((one) => ({ value: one, label: t(`kind.${one}`) }))} />
@@ -69,19 +92,21 @@ export function Records({ tenant, kind = "orders", query }) {
 
 export function Record({ tenant, kind, record }) {
   const found = useAnswer(() => get(at`/tenants/${tenant}/records/${kind}`, { key: record }), [tenant, kind, record]);
+  const of = useTenant(tenant);
   return html`<${Page} title=${`${t(`kind.${kind}`)}: ${record}`} crumbs=${[
-    [tenant, link`/tenants/${tenant}`],
+    [of.value?.name || tenant, link`/tenants/${tenant}`],
     [t("nav.records"), link`/tenants/${tenant}/records/${kind}`],
   ]}>
     <${Answer} of=${found}>${(page) => html`<${Section} title=${t("record")} actions=${html`<a href=${link`/tenants/${tenant}/log` + `?${new URLSearchParams({ record })}`}>${t("records.log")}</a>`}>
-      ${page.items.length ? html`<${Tree} of=${page.items[0]} />` : html`<p class="empty">${t("records.none")}</p>`}
+      ${page.items.length ? html`<${Tree} of=${page.items[0]} tenant=${tenant} />` : html`<p class="empty">${t("records.none")}</p>`}
     <//>`}<//>
   <//>`;
 }
 
-function Tree({ of }) {
+function Tree({ of, tenant }) {
   if (of === null || of === undefined || of === "") return html`<span class="faint">–</span>`;
-  if (Array.isArray(of)) return of.length ? html`<ol class="tree">${of.map((one) => html`<li><${Tree} of=${one} /></li>`)}</ol>` : html`<span class="faint">–</span>`;
-  if (typeof of === "object") return html`<dl class="facts tree">${Object.entries(of).map(([name, value]) => html`<div><dt>${name}</dt><dd><${Tree} of=${value} /></dd></div>`)}</dl>`;
+  if (Array.isArray(of)) return of.length ? html`<ol class="tree">${of.map((one) => html`<li><${Tree} of=${one} tenant=${tenant} /></li>`)}</ol>` : html`<span class="faint">–</span>`;
+  if (typeof of === "object") return html`<dl class="facts tree">${Object.entries(of).map(([name, value]) => html`<div><dt>${named("field", name)}</dt><dd>${NAMED[name] && typeof value === "string" ? recordLink(tenant, name, value) : html`<${Tree} of=${value} tenant=${tenant} />`}</dd></div>`)}</dl>`;
+  if (typeof of === "boolean") return t(of ? "yes" : "no");
   return String(of);
 }

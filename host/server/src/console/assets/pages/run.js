@@ -77,7 +77,7 @@ export function Changes({ path, turn, looked }) {
     { title: t("run.side"), cell: (one) => t(`side.${one.side}`) },
     { title: t("record"), cell: (one) => html`${kindText(one.record_kind)} ${one.label} <code>${one.origin || one.key}</code> <span class="badge">${named("change", one.change)}</span>` },
     { title: t("run.fields"), kind: "wide", cell: (one) => html`<dl class="changes">${one.changes.map(
-      (change) => html`<div><dt>${change.field}</dt><dd>${change.before !== null && change.before !== undefined && html`<del>${change.before}</del> `}${
+      (change) => html`<div><dt>${named("field", change.field)}</dt><dd>${change.before !== null && change.before !== undefined && html`<del>${change.before}</del> `}${
         change.after === null || change.after === undefined ? html`<em>${t("run.gone")}</em>` : html`<ins>${change.after}</ins>`
       }</dd></div>`,
     )}</dl>` },

@@ -3,23 +3,27 @@
 
 import { useState } from "preact/hooks";
 
-import { at, get, getAll, patch, post } from "../api.js";
+import { at, get, getAll, getWithTag, patch, post } from "../api.js";
 import { own, t } from "../i18n.js";
 import { go, link } from "../route.js";
-import { addressMembers, ListsOf, Members } from "../settings-form.js";
+import { addressMembers, alternatives, ListsOf, Members } from "../settings-form.js";
 import { Act, Answer, AreaField, Badge, CheckField, Fieldset, Form, html, Page, ProblemNote, Said, Section, SelectField, TextField, useAnswer, useEvery } from "../ui.js";
 import { Changes, Rejected } from "./run.js";
-import { changesOf, Check, Credentials, useDraft, useSettings, wordsOf } from "./connection-settings.js";
+import { changesOf, Check, Credentials, storeTyped, useDraft, useSettings, useTyped, wordsOf } from "./connection-settings.js";
+import { switchOn } from "./connection.js";
 import { baseOf, missingOf, useConnection } from "./connection-frame.js";
 import { useTenant } from "./tenants.js";
 
+/** The tag of settings that nobody has saved yet. */
+const FIRST = '"1"';
+
 const STEPS = ["connector", "access", "settings", "preview", "on"];
 
-function Steps({ now, base }) {
-  const place = STEPS.indexOf(now);
+/** The steps, of which those are ticked that are `done`. */
+function Steps({ now, base, done: all = [] }) {
   return html`<nav class="steps" aria-label=${t("setup.steps")}><ol>${STEPS.map((step, index) => {
     const text = t(`setup.${step}`);
-    const done = index < place;
+    const done = all.includes(step);
     return html`<li class=${done ? "done" : ""} aria-current=${step === now ? "step" : undefined}>${
       base && index > 0 && step !== now ? html`<a href=${`${base}/set-up/${step}`}>${text}</a>` : html`<span>${text}</span>`
     }${done && html`<span class="unseen"> ${t("setup.done")}</span>`}</li>`;
@@ -60,24 +64,54 @@ function Choose({ tenant, connectors }) {
   <//>`;
 }
 
+/** Whether settings have what the schema requires: each member that has to be there, and one of those of
+ * which one is needed. */
+function isComplete(schema, settings) {
+  const has = (name) => settings[name] !== undefined;
+  const one = alternatives(schema);
+  return (schema.required || []).every(has) && (one.length === 0 || one.some(has));
+}
+
+/** The steps that are done, by what there is. */
+async function stepsDone({ connection, manifest }) {
+  const base = baseOf(connection);
+  const [{ value: settings, etag }, previews] = await Promise.all([getWithTag(`${base}/settings`), get(`${base}/runs`, { mode: "preview", outcome: "done", limit: 1 })]);
+  const done = {
+    connector: true,
+    access: connection.missing_credentials.length === 0,
+    // Of a connector that needs none they are done once somebody has saved them.
+    settings: isComplete(manifest.settings_schema, settings) && (Object.keys(settings).length > 0 || etag !== FIRST),
+    preview: previews.items.length > 0,
+    on: connection.state === "on",
+  };
+  return STEPS.filter((step) => done[step]);
+}
+
 export function SetUp({ tenant, connection, step, may }) {
   const of = useConnection({ tenant, connection });
+  const done = useAnswer(async () => (of.value ? stepsDone(of.value) : []), [of.value?.connection, step]);
   const base = link`/tenants/${tenant}/connections/${connection}`;
   const Step = { access: AccessStep, settings: SettingsStep, preview: PreviewStep, on: OnStep }[step] || AccessStep;
-  return html`<${Page} title=${t("setup.of", { name: of.value?.connection.title || connection })} crumbs=${[[tenant, link`/tenants/${tenant}`]]} nav=${html`<${Steps} now=${step} base=${base} />`}>
+  return html`<${Page} title=${t("setup.of", { name: of.value?.connection.title || connection })} crumbs=${[[of.value?.owner.name || tenant, link`/tenants/${tenant}`], [of.value?.connection.title || connection, base]]}
+    nav=${html`<${Steps} now=${step} base=${base} done=${done.value} />`}>
     <${Answer} of=${of}>${(value) => html`<${Step} ...${value} may=${may} base=${base} again=${of.again} />`}<//>
   <//>`;
 }
 
 function AccessStep({ connection, manifest, may, base, again }) {
   const [account, setAccount] = useState(null);
+  const typed = useTyped();
+  const next = async () => {
+    await storeTyped(typed);
+    location.hash = `${base}/set-up/settings`;
+  };
   return html`
     <${Address} ...${{ connection, manifest, may, again }} />
-    <${Section} title=${t("access.credentials")} lead=${t("access.lead")}><${Credentials} ...${{ connection, manifest, may, again }} /><//>
+    <${Section} title=${t("access.credentials")} lead=${t("access.lead")}><${Credentials} ...${{ connection, manifest, may, again, typed }} /><//>
     <${Section} title=${t("access.check")} lead=${t("access.check_lead")}>
-      <${Check} connection=${connection} tell=${setAccount} />
+      <${Check} connection=${connection} typed=${typed} tell=${setAccount} />
     <//>
-    <div class="actions"><a class=${account === null ? "button" : "button primary"} href=${`${base}/set-up/settings`}>${t("setup.next")}</a></div>`;
+    <div class="actions"><${Act} kind=${account === null ? "" : "primary"} on=${next}>${t("setup.next")}<//></div>`;
 }
 
 /** Where the counterpart is, for those who do not use its usual address. */
@@ -135,7 +169,7 @@ function PreviewStep({ connection, manifest, base }) {
   const [asked, setAsked] = useState(null);
   const begin = async () => setAsked(await post(`${path}/jobs/${encodeURIComponent(job)}/run`, { mode: "preview" }));
   return html`<${Section} title=${t("setup.preview")} lead=${t("setup.preview_lead")}>
-      <${Form} on=${begin} submit=${t("setup.preview_begin")}>
+      <${Form} light on=${begin} submit=${t("setup.preview_begin")}>
         <${SelectField} label=${t("job")} value=${job} on=${setJob} options=${manifest.jobs.map((one) => ({ value: one.id, label: own(one.title) }))} />
       <//>
       ${asked && html`<${Preview} key=${asked.run ?? asked.request} path=${path} asked=${asked} />`}
@@ -181,14 +215,15 @@ function Preview({ path, asked }) {
     <${Changes} path=${`${path}/runs/${run.id}/changes`} looked />`;
 }
 
-function OnStep({ connection, base, again }) {
+function OnStep({ connection, manifest, base, again }) {
   const path = baseOf(connection);
   const enable = async () => {
-    await post(`${path}/enable`);
+    const isOn = await switchOn(path);
     again();
     go(base);
+    return isOn;
   };
-  const missing = missingOf(connection);
+  const missing = missingOf(connection, manifest);
   return html`<${Section} title=${t("setup.on")} lead=${t("setup.on_lead")}>
     ${missing && html`<div class="note warn"><p>${t("state.missing", { names: missing })} <a href=${`${base}/set-up/access`}>${t("setup.access")}</a></p></div>`}
     <div class="actions start"><${Act} kind="primary" on=${enable} done=${t("setup.is_on")}>${t("setup.switch_on")}<//>

@@ -16,7 +16,7 @@ export function SignIn({ on, because }) {
   return html`<div class="narrow"><${Page} title=${t("sign_in.title")}>
     ${because && html`<div class="note bad" role="alert"><p>${problemText(because)}</p></div>`}
     ${embedded && html`<p role="status">${t("sign_in.waiting")}</p>`}
-    <${Form} on=${send} submit=${t("sign_in.submit")}>
+    <${Form} light on=${send} submit=${t("sign_in.submit")}>
       ${wrong && html`<div class="note bad" role="alert"><p>${wrong}</p></div>`}
       <${TextField} label=${t("sign_in.token")} hint=${t("sign_in.hint")} type="password" value=${token} on=${setToken}
         autocomplete="off" spellcheck=${false} autofocus=${!embedded} />

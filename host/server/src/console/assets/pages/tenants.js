@@ -1,9 +1,9 @@
-import { useState } from "preact/hooks";
+import { useId, useState } from "preact/hooks";
 
 import { at, get, patch, post, remove } from "../api.js";
 import { LANGUAGES, moment, setTimeZone, t, timeZone } from "../i18n.js";
 import { go, link } from "../route.js";
-import { Answer, Asks, Filters, Form, html, List, NumberField, Opens, Page, SearchField, Section, SelectField, TextField, useAnswer } from "../ui.js";
+import { Answer, Asks, Filters, Form, html, Labelled, List, NumberField, Opens, Page, SearchField, Section, SelectField, TextField, useAnswer, useCalm, useKept } from "../ui.js";
 
 const ZONES = Intl.supportedValuesOf ? Intl.supportedValuesOf("timeZone") : ["UTC"];
 
@@ -14,10 +14,22 @@ export function useTenant(tenant) {
   return useAnswer(() => get(at`/tenants/${tenant}`), tenant, (found) => setTimeZone(found.time_zone));
 }
 
-export function Tenants({ query }) {
+export function Tenants({ query, me, may }) {
+  // To a token of one tenant the others are not there.
+  return me.tenant ? html`<${OwnTenant} tenant=${me.tenant} />` : html`<${AllTenants} ...${{ query, may }} />`;
+}
+
+function OwnTenant({ tenant }) {
+  const found = useTenant(tenant);
+  return html`<${Page} title=${t("nav.tenants")}>
+    <${Section} title=${t("tenant")}><${Answer} of=${found}>${(one) => html`<p><a href=${link`/tenants/${one.id}`}>${one.name}</a></p>`}<//><//>
+  <//>`;
+}
+
+function AllTenants({ query, may }) {
   setTimeZone(undefined);
   const [wanted, setWanted] = useState({ q: query.q || "" });
-  return html`<${Page} title=${t("nav.tenants")} actions=${html`<${Opens} label=${t("tenants.add")} kind="primary">${(close) => html`<${AddTenant} close=${close} />`}<//>`}>
+  return html`<${Page} title=${t("nav.tenants")} actions=${may.platform && html`<${Opens} label=${t("tenants.add")} kind="primary">${(close) => html`<${AddTenant} close=${close} />`}<//>`}>
     <${Section} title=${t("tenants.all")}>
       <${Filters} value=${wanted} on=${setWanted}>${(set) => html`<${SearchField} label=${t("search")} value=${wanted.q} on=${set("q")} />`}<//>
       <${List} path="/tenants" query=${wanted} caption=${t("nav.tenants")} empty=${t("tenants.none")} keyOf=${(one) => one.id} columns=${[
@@ -59,7 +71,7 @@ function AddTenant({ close }) {
 
 export function TenantSettings({ tenant, may }) {
   const found = useTenant(tenant);
-  return html`<${Page} title=${t("nav.settings")} crumbs=${[[tenant, link`/tenants/${tenant}`]]}>
+  return html`<${Page} title=${t("nav.settings")} crumbs=${[[found.value?.name || tenant, link`/tenants/${tenant}`]]}>
     <${Answer} of=${found}>${(one) => (may.platform ? html`<${ChangeTenant} tenant=${one} again=${found.again} />` : html`<${ShowTenant} tenant=${one} />`)}<//>
   <//>`;
 }
@@ -83,4 +95,19 @@ function ChangeTenant({ tenant, again }) {
     <${Section} title=${t("tenants.remove")} lead=${t("tenants.remove_lead")}>
       <${Asks} kind="danger" label=${t("tenants.remove")} question=${t("tenants.remove_question", { name: tenant.name })} on=${drop} done=${t("removed")} />
     <//>`;
+}
+
+/** One of the tenants: those are offered whose name or identifier holds what is typed, and the one that is
+ * chosen is named. */
+export function TenantField({ label, hint, path, required, value, on }) {
+  const id = useId();
+  const sought = useCalm(value).trim();
+  const found = useAnswer(() => get("/tenants", { q: sought, limit: 20 }), sought);
+  const offered = useKept(found.value)?.items ?? [];
+  const chosen = value && offered.find((one) => one.id === value);
+  return html`<${Labelled} ...${{ label, hint, path, required }}>${(attributes) => html`
+    <input ...${attributes} type="text" list=${id} autocomplete="off" spellcheck=${false} value=${value} placeholder=${t("settings.type")}
+      onInput=${(event) => on(event.target.value)} />
+    <datalist id=${id}>${offered.map((one) => html`<option key=${one.id} value=${one.id}>${one.name}</option>`)}</datalist>
+    <p class="hint" role="status">${chosen ? chosen.name : value && value === sought && found.value ? t("tenants.no_such") : ""}</p>`}<//>`;
 }

@@ -2,6 +2,8 @@ import { useState } from "preact/hooks";
 
 import { at, post, remove } from "../api.js";
 import { moment, list, setTimeZone, t } from "../i18n.js";
+import { TenantLink } from "../named.js";
+import { TenantField } from "./tenants.js";
 import { Asks, CheckField, Fieldset, Form, html, List, Opens, Page, Secret, Section, TextField } from "../ui.js";
 
 const SCOPES = ["read", "operate", "manage", "platform"];
@@ -14,9 +16,9 @@ export function Tokens() {
     <${Section} title=${t("tokens.all")} lead=${t("tokens.lead")}>
       <${List} path="/tokens" turn=${turn} caption=${t("nav.tokens")} keyOf=${(one) => one.id} columns=${[
         { title: t("name"), cell: (one) => one.name },
-        { title: t("tenant"), cell: (one) => one.tenant || t("tokens.platform") },
+        { title: t("tenant"), cell: (one) => (one.tenant ? html`<${TenantLink} id=${one.tenant} />` : t("tokens.platform")) },
         { title: t("tokens.scopes"), cell: (one) => list(one.scopes.map((scope) => t(`scope.${scope}`))) },
-        { title: t("tokens.expires_at"), cell: (one) => (one.expires_at ? moment(one.expires_at) : t("tokens.never")) },
+        { title: t("tokens.expires_at"), cell: (one) => (one.expires_at ? html`${moment(one.expires_at)}${new Date(one.expires_at) <= new Date() && html` <span class="badge bad">${t("tokens.expired")}</span>`}` : t("tokens.never")) },
         { title: t("tokens.last_used_at"), cell: (one) => moment(one.last_used_at) },
         { title: "", kind: "buttons", cell: (one) => html`<${Asks} kind="quiet" label=${t("tokens.revoke")} question=${t("tokens.revoke_question", { name: one.name })} detail=${t("tokens.revoke_detail")}
           done=${t("removed")} on=${async () => {
@@ -45,7 +47,7 @@ function Add({ close, again }) {
   if (secret) return html`<${Secret} label=${t("tokens.secret")} value=${secret} />`;
   return html`<${Form} on=${add} submit=${t("tokens.add")} cancel=${close}>
     <${TextField} label=${t("name")} hint=${t("tokens.name_hint")} path="/name" required value=${value.name} on=${set("name")} />
-    <${TextField} label=${t("tenant")} hint=${t("tokens.tenant_hint")} path="/tenant" value=${value.tenant} on=${set("tenant")} />
+    <${TenantField} label=${t("tenant")} hint=${t("tokens.tenant_hint")} path="/tenant" value=${value.tenant} on=${set("tenant")} />
     <${Fieldset} label=${t("tokens.scopes")} path="/scopes">
       ${SCOPES.map((scope) => html`<${CheckField} label=${t(`scope.${scope}`)} hint=${t(`scope_hint.${scope}`)} checked=${value.scopes.includes(scope)}
         on=${(ticked) => set("scopes")(SCOPES.filter((one) => (one === scope ? ticked : value.scopes.includes(one))))} />`)}
