@@ -681,6 +681,7 @@ fn a_command_refuses_in_the_language_of_who_types_it() {
     let path = |name: &str| folder.path().join(name).to_str().expect("text").to_owned();
     std::fs::write(path("settings.json"), "{").expect("a file");
     let (data, none, settings) = (path("data"), path("none"), path("settings.json"));
+    std::fs::create_dir(&data).expect("a folder");
     let made = ["token", "create", "ops", "--data", &data];
     let made = tenon(&made, &["--scope", "platform"]);
     assert!(made.status.success(), "{made:?}");
