@@ -40,6 +40,7 @@ pub mod model;
 pub mod native;
 pub mod origin;
 pub mod paging;
+pub mod push;
 pub mod reason;
 pub mod rejected;
 mod seam;

@@ -4,7 +4,7 @@ use serde::Deserialize;
 use tenon_sdk::http::Error;
 use tenon_sdk::model::{
     Account, Action, AuthScheme, Budget, Choice, ConnectorManifest, Credential, Endpoint, Fault,
-    Job, Read, RecordKind, Subscription, TokenExchange, Webhooks,
+    Job, Read, RecordKind, Subscription, Text, TokenExchange, Webhooks,
 };
 use tenon_sdk::{reasons, text, unknown_option};
 
@@ -90,18 +90,33 @@ pub fn manifest() -> ConnectorManifest {
         ],
         webhooks: Some(Webhooks { signature: None }),
         jobs: manifest_jobs(),
-        actions: vec![Action {
-            id: jobs::STOCK.to_owned(),
-            title: text!(
-                en: "Synchronise with MoySklad now",
-                uk: "Синхронізувати з МойСклад зараз",
-                ru: "Синхронизировать с МойСклад сейчас",
-            ),
-            record_kind: RecordKind::Warehouse,
-        }],
+        actions: vec![
+            Action {
+                id: jobs::STOCK.to_owned(),
+                title: text!(
+                    en: "Synchronise with MoySklad now",
+                    uk: "Синхронізувати з МойСклад зараз",
+                    ru: "Синхронизировать с МойСклад сейчас",
+                ),
+                record_kind: RecordKind::Warehouse,
+            },
+            Action {
+                id: jobs::AGAIN.to_owned(),
+                title: again(),
+                record_kind: RecordKind::Order,
+            },
+        ],
         state_version: 1,
         reasons: reasons!(),
     }
+}
+
+fn again() -> Text {
+    text!(
+        en: "Make it in MoySklad again",
+        uk: "Створити в МойСклад знову",
+        ru: "Создать в МойСклад снова",
+    )
 }
 
 fn budget(units: u32, window_ms: u64) -> Budget {
@@ -163,6 +178,7 @@ fn manifest_jobs() -> Vec<Job> {
                 text!(en: "Orders", uk: "Замовлення", ru: "Заказы"),
             )
         },
+        job(jobs::AGAIN, None, again()),
         Job {
             listens_to: vec![Subscription::Visited(RecordKind::Partner)],
             ..job(

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use crate::api::fields::Fields;
 use crate::api::meta::{self, Kind};
-use crate::api::{MoySklad, Refusal};
+use crate::api::{MoySklad, Refusal, Written};
 use crate::jobs;
 use crate::settings::Settings;
 
@@ -82,7 +82,7 @@ pub fn enable(callback: &str) -> Result<(), Fault> {
             ),
         })
         .collect();
-    for outcome in api.write(Kind::Webhook.path(), &wanted)? {
+    for outcome in api.write::<Written>(Kind::Webhook.path(), None, &wanted)? {
         if let Err(refusal) = outcome {
             warn!(reason!("webhooks.none").because(&refusal.reason));
         }

@@ -2,8 +2,10 @@
 
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
+use tenon_host::report::Outcome;
+use tenon_host::{Cause, RecordRef};
 use tenon_simulators::faults::{Fault, Rule};
-use tenon_simulators::moysklad::{Account, Id, Kind, NewOrder};
+use tenon_simulators::moysklad::{Account, DeletedDocuments, Id, Kind, NewOrder};
 
 use crate::world::{Ask, World};
 
@@ -367,29 +369,160 @@ fn a_connection_that_is_made_anew_finds_the_orders_of_the_old_one() {
     assert_eq!(2, shop.world.objects(Kind::Counterparty, |_, _| ()).len());
 }
 
-#[test]
-fn an_order_that_was_deleted_in_moysklad_is_reported_and_not_made_again() {
-    let shop = shop();
-    shop.order("42", json!([line("1", &shop.keys[0], "1", "100")]));
-    shop.world.run("orders", json!({})).clean();
+/// The document of the only order is deleted by people.
+fn deleted(shop: &Shop) {
     shop.world.sim.account(|account| {
         let id = account.all(Kind::CustomerOrder)[0].id;
         account.delete(id);
     });
-    shop.order("42", json!([line("1", &shop.keys[0], "2", "100")]));
-    let run = shop.world.run("orders", json!({}));
-    assert!(
-        run.reason("42").contains("deleted it in MoySklad"),
-        "{run:#?}"
-    );
-    assert_eq!(0, shop.world.objects(Kind::CustomerOrder, |_, _| ()).len());
-    // The schedule does not repeat that; whoever asks is told again.
+}
+
+/// The button on the order.
+fn press_again() -> Ask {
+    Ask {
+        cause: Cause::Action {
+            action: "order-again".to_owned(),
+            target: RecordRef {
+                kind: tenon_host::model::RecordKind::Order,
+                key: "42".to_owned(),
+            },
+        },
+        ..Ask::default()
+    }
+}
+
+#[test]
+fn an_order_that_was_deleted_in_moysklad_is_reported_once_and_made_again_when_people_want_it() {
+    for only_comment in [false, true] {
+        let shop = shop();
+        shop.order("42", json!([line("1", &shop.keys[0], "1", "100")]));
+        shop.world.run("orders", json!({})).clean();
+        deleted(&shop);
+        match only_comment {
+            true => (shop.world).edit("orders", "42", json!({ "comment": "Срочно" })),
+            false => shop.order("42", json!([line("1", &shop.keys[0], "2", "100")])),
+        }
+        let run = shop.world.run("orders", json!({}));
+        assert!(
+            run.reason("42").contains("deleted it in MoySklad"),
+            "{run:#?}"
+        );
+        assert_eq!(0, shop.world.objects(Kind::CustomerOrder, |_, _| ()).len());
+        // The schedule does not repeat that; whoever asks is told again.
+        shop.world.run("orders", json!({})).clean();
+        let run = shop.world.asked("orders", json!({}));
+        assert!(
+            run.reason("42").contains("deleted it in MoySklad"),
+            "{run:#?}"
+        );
+        let run = shop
+            .world
+            .ask("order-again", json!({}), &press_again())
+            .clean();
+        assert_eq!(1, run.report.created, "{run:#?}");
+        let quantity = if only_comment { "1" } else { "2" };
+        assert_eq!(
+            vec![position(quantity, "100", shop.parts[0])],
+            shop.positions()
+        );
+        // And it is an order as any other from then on.
+        shop.order("42", json!([line("1", &shop.keys[0], "3", "100")]));
+        shop.world.run("orders", json!({})).clean();
+        assert_eq!(vec![position("3", "100", shop.parts[0])], shop.positions());
+    }
+}
+
+#[test]
+fn an_order_in_the_bin_of_moysklad_waits_there_for_people() {
+    let shop = shop();
+    shop.world.sim.account(|account| {
+        account.behaviour.deleted_documents = DeletedDocuments::Binned;
+    });
+    shop.order("42", json!([line("1", &shop.keys[0], "1", "100")]));
     shop.world.run("orders", json!({})).clean();
-    let run = shop.world.asked("orders", json!({}));
-    assert!(
-        run.reason("42").contains("deleted it in MoySklad"),
-        "{run:#?}"
+    let id = shop.world.sim.account(|account| {
+        let id = account.all(Kind::CustomerOrder)[0].id;
+        account.delete_to_bin(id);
+        id
+    });
+    for (changes, asked) in [("comment", false), ("lines", false), ("comment", true)] {
+        match changes {
+            "comment" => {
+                (shop.world).edit("orders", "42", json!({ "comment": format!("{asked}") }))
+            }
+            _ => shop.order("42", json!([line("1", &shop.keys[0], "2", "100")])),
+        }
+        let run = match asked {
+            false => shop.world.run("orders", json!({})),
+            true => shop.world.asked("orders", json!({})),
+        };
+        assert!(run.reason("42").contains("into the bin"), "{run:#?}");
+    }
+    let run = shop.world.ask("order-again", json!({}), &press_again());
+    assert!(run.report.error.expect("a reason").contains("into the bin"));
+    // They take it out, and it goes on.
+    shop.world
+        .sim
+        .account(|account| account.take_out_of_bin(id));
+    shop.world.asked("orders", json!({})).clean();
+    assert_eq!(vec![position("2", "100", shop.parts[0])], shop.positions());
+}
+
+#[test]
+fn the_button_makes_no_order_again_that_is_there() {
+    let shop = shop();
+    shop.order("42", json!([line("1", &shop.keys[0], "1", "100")]));
+    shop.world.run("orders", json!({})).clean();
+    let run = shop.world.ask("order-again", json!({}), &press_again());
+    assert!(run.report.error.expect("a reason").contains("N-42"));
+    assert_eq!(1, shop.positions().len());
+}
+
+#[test]
+fn an_order_of_another_partner_loses_the_account_of_the_first_with_him() {
+    let shop = shop();
+    let petrov = json!([{ "key": "petrov", "name": "Петров", "phones": ["+79990001122"] }]);
+    shop.world.load("partners", petrov);
+    shop.order("42", json!([line("1", &shop.keys[0], "1", "100")]));
+    shop.world.run("orders", json!({})).clean();
+    // People choose the account of the customer.
+    shop.world.sim.account(|account| {
+        let order = account.all(Kind::CustomerOrder)[0].id;
+        let agent = account.get(order).refers("agent").expect("an agent").id;
+        let bank = account.add_bank_account(agent, "40702810000000000001");
+        account.change(order, |record| record.set("agentAccount", bank));
+    });
+    shop.order("42", json!([line("1", &shop.keys[0], "5", "100")]));
+    shop.world
+        .edit("orders", "42", json!({ "partner": "petrov" }));
+    shop.world.run("orders", json!({})).clean();
+    assert_eq!(vec![position("5", "100", shop.parts[0])], shop.positions());
+    let agents = shop.world.objects(Kind::CustomerOrder, |account, order| {
+        let agent = account.get(order.refers("agent").expect("an agent").id);
+        (agent.name().to_owned(), order.refers("agentAccount"))
+    });
+    assert_eq!(vec![("Петров".to_owned(), None)], agents);
+}
+
+#[test]
+fn an_order_that_shrinks_after_a_creation_without_an_answer_keeps_no_line_of_it() {
+    let shop = shop();
+    shop.order(
+        "42",
+        json!([
+            line("1", &shop.keys[0], "1", "100"),
+            line("2", &shop.keys[1], "3", "60"),
+        ]),
     );
+    let lost = Rule::new(Fault::LostAnswer).on("POST /entity/customerorder");
+    shop.world.sim.faults().add(lost.times(20));
+    let run = shop.world.run("orders", json!({}));
+    assert_eq!(Outcome::Transient, run.report.outcome, "{run:#?}");
+    assert_eq!(2, shop.positions().len());
+    shop.world.sim.faults().clear();
+    shop.order("42", json!([line("1", &shop.keys[0], "1", "100")]));
+    shop.world.run("orders", json!({})).clean();
+    assert_eq!(vec![position("1", "100", shop.parts[0])], shop.positions());
 }
 
 #[test]
@@ -510,6 +643,75 @@ fn each_region_has_its_own_organization_and_sends_its_own_orders() {
         "nobody twice"
     );
     assert_eq!(2, shop.world.records("products").len(), "nor any part");
+}
+
+#[test]
+fn an_order_that_is_moved_to_another_region_is_one_document_that_counts() {
+    let shop = shop();
+    shop.world.load(
+        "organizations",
+        json!([{ "key": "msk", "name": "Москва" }, { "key": "spb", "name": "Петербург" }]),
+    );
+    let second = shop
+        .world
+        .sim
+        .account(|account| account.add_named(Kind::Organization, "ООО Нева"));
+    let branch = Ask {
+        connection: "branch",
+        ..Ask::default()
+    };
+    let first = json!({ "region": "msk", "reserve": true });
+    let other = json!({ "region": "spb", "organization": second.to_string(), "reserve": true });
+    shop.order("42", json!([line("1", &shop.keys[0], "2", "100")]));
+    let run = shop.world.run("orders", first.clone()).clean();
+    assert!(run.logged(&["has no region"]), "{run:#?}");
+    shop.world
+        .edit("orders", "42", json!({ "organization": "msk" }));
+    shop.world.run("orders", first.clone()).clean();
+    let reserves = || {
+        let mut all = shop.world.objects(Kind::CustomerOrder, |_, order| {
+            let rows = order.rows("positions").iter();
+            rows.map(|row| row.number("reserve").normalize().to_string())
+                .collect::<String>()
+        });
+        all.sort();
+        all
+    };
+    assert_eq!(vec!["2"], reserves());
+
+    shop.world
+        .edit("orders", "42", json!({ "organization": "spb" }));
+    let run = shop.world.run("orders", first.clone()).clean();
+    assert!(run.logged(&["moved to another region"]), "{run:#?}");
+    shop.world.ask("products", other.clone(), &branch).clean();
+    shop.world.ask("orders", other.clone(), &branch).clean();
+    assert_eq!(vec!["0", "2"], reserves());
+    let run = shop.world.run("orders", first.clone()).clean();
+    assert!(!run.logged(&["moved to another region"]), "told once");
+
+    // And back again.
+    shop.world
+        .edit("orders", "42", json!({ "organization": "msk" }));
+    shop.world.run("orders", first).clean();
+    shop.world.ask("orders", other, &branch).clean();
+    assert_eq!(vec!["0", "2"], reserves());
+}
+
+#[test]
+fn orders_that_were_left_aside_are_sent_once_the_settings_want_them() {
+    let shop = shop();
+    shop.order("42", json!([line("1", &shop.keys[0], "1", "100")]));
+    let later = json!({ "orders_from": "2026-04-01" });
+    shop.world.run("orders", later.clone()).clean();
+    assert_eq!(0, shop.world.objects(Kind::CustomerOrder, |_, _| ()).len());
+    shop.world
+        .run("orders", json!({ "orders_from": "2026-02-01" }))
+        .clean();
+    assert_eq!(1, shop.positions().len());
+    // What is there stays there, and is still kept up, when the first day is moved.
+    shop.order("42", json!([line("1", &shop.keys[0], "2", "100")]));
+    shop.world.run("orders", later).clean();
+    assert_eq!(vec![position("2", "100", shop.parts[0])], shop.positions());
 }
 
 #[test]

@@ -63,7 +63,7 @@ fn asked_for(world: &World) -> u64 {
 
 #[test]
 fn people_who_ask_get_all_rejected_products_tried_again_however_many_there_are() {
-    let (world, wrong) = with_wrong_articles(130);
+    let (world, wrong) = with_wrong_articles(230);
     mend(&world, &wrong);
     world.sim.reset_counts();
     let run = world.run("changes", json!({})).clean();
@@ -72,15 +72,15 @@ fn people_who_ask_get_all_rejected_products_tried_again_however_many_there_are()
 
     world.sim.reset_counts();
     let run = world.asked("changes", json!({})).clean();
-    assert_eq!(130, run.report.created, "{:?}", run.report);
-    // Two for a hundred ids each, and one for what changed.
+    assert_eq!(230, run.report.created, "{:?}", run.report);
+    // Two for all the ids, and one for what changed.
     assert_eq!(3, world.sim.requests_to("GET /entity/product"));
     assert_eq!(1, asked_for(&world), "none is left");
 }
 
 #[test]
 fn a_retry_that_is_cut_tries_each_product_once_and_names_at_its_end_all_that_it_could_not_take() {
-    let (world, wrong) = with_wrong_articles(130);
+    let (world, wrong) = with_wrong_articles(230);
     mend(&world, &wrong[..60]);
     let ask = Ask {
         cause: Cause::Asked,
@@ -98,7 +98,7 @@ fn a_retry_that_is_cut_tries_each_product_once_and_names_at_its_end_all_that_it_
         calls += 1;
     };
     assert_eq!((60, 3), (created, calls));
-    assert_eq!(70, last.report.failed, "{:?}", last.report);
+    assert_eq!(170, last.report.failed, "{:?}", last.report);
     for id in &wrong[60..] {
         assert!(last.reason(&id.to_string()).contains("does not end with"));
     }

@@ -92,7 +92,10 @@ impl Shop {
             let mut moments: Value = serde_json::from_slice(&value).expect("JSON");
             for name in ["at", "whole", "looked"] {
                 let moment = moments[name].as_i64().expect("a moment");
-                moments[name] = json!(moment - minutes * 60_000);
+                // Nought is no moment: all is read again.
+                if moment > 0 {
+                    moments[name] = json!(moment - minutes * 60_000);
+                }
             }
             let changed = file.execute(
                 "UPDATE storage SET value = ?1 WHERE key = ?2",
@@ -390,4 +393,90 @@ fn a_run_that_is_stopped_after_one_price_list_goes_on_with_the_next() {
     let run = shop.world.ask("stock", shop.lists(), &ask);
     assert_eq!(Outcome::Done, run.report.outcome);
     assert_eq!(level("3", "0", "3"), shop.level("A1", "second"));
+}
+
+#[test]
+fn a_level_that_moysklad_is_still_working_out_stays_and_comes_with_the_next_run() {
+    let shop = shop();
+    shop.world.run("stock", shop.lists()).clean();
+    shop.world.sim.account(|account| {
+        account.behaviour.stock_at_once = false;
+        account.set_stock(shop.parts[0], shop.stores[0], "7");
+        account.set_stock(shop.parts[1], shop.stores[0], "0");
+    });
+    let run = shop.now();
+    assert_eq!(level("12", "0", "12"), shop.level("A1", "main"));
+    assert_eq!(level("1.5", "0", "1.5"), shop.level("B2", "main"));
+    assert!(run.logged(&["“Центральный”", "2 levels"]), "{run:#?}");
+    assert!(run.report.questions.is_empty());
+
+    shop.world.sim.account(Account::recalculate_stock);
+    // It is not due for another 5 minutes.
+    shop.world.run("stock", shop.lists()).clean();
+    assert_eq!(level("7", "0", "7"), shop.level("A1", "main"));
+    assert_eq!(level("0", "0", "0"), shop.level("B2", "main"));
+}
+
+#[test]
+fn a_change_that_moysklad_is_still_working_out_is_no_nought() {
+    let shop = shop();
+    shop.now();
+    shop.world.sim.account(|account| {
+        account.wait(SignedDuration::from_mins(30));
+        account.behaviour.stock_at_once = false;
+        account.set_stock(shop.parts[0], shop.stores[0], "7");
+    });
+    shop.in_time();
+    assert_eq!(level("12", "0", "12"), shop.level("A1", "main"));
+    shop.world.sim.account(Account::recalculate_stock);
+    shop.world.run("stock", shop.lists()).clean();
+    assert_eq!(level("7", "0", "7"), shop.level("A1", "main"));
+}
+
+#[test]
+fn a_level_that_the_report_of_everything_leaves_out_stays() {
+    let shop = shop();
+    shop.now();
+    let key = shop.world.record("products", "sku", "B2")["key"].clone();
+    shop.world.load(
+        "stock",
+        json!([{
+            "product": key, "warehouse": "second",
+            "on_hand": "7", "reserved": "0", "available": "7",
+        }]),
+    );
+    shop.now();
+    assert_eq!(level("7", "0", "7"), shop.level("B2", "second"));
+}
+
+#[test]
+fn a_price_list_that_is_given_another_store_shows_the_goods_of_that_one_alone() {
+    let shop = shop();
+    shop.now();
+    let swapped = json!({ "price_lists": [
+        { "price_list": "main", "store": shop.stores[1].to_string(), "minutes": 5 },
+    ]});
+    shop.let_pass(10);
+    shop.world.run("stock", swapped).clean();
+    assert_eq!(level("3", "0", "3"), shop.level("A1", "main"));
+    assert_eq!(level("0", "0", "0"), shop.level("B2", "main"));
+}
+
+#[test]
+fn stock_below_zero_is_shown_and_nothing_of_it_is_for_sale() {
+    let shop = shop();
+    shop.world
+        .sim
+        .account(|account| account.set_stock(shop.parts[0], shop.stores[0], "-4"));
+    shop.now();
+    assert_eq!(level("-4", "0", "0"), shop.level("A1", "main"));
+    shop.world.sim.account(|account| {
+        let buyer = account.add_counterparty(NewCounterparty::new("Иванов"));
+        let order = NewOrder::of(buyer)
+            .store(shop.stores[1])
+            .line(shop.parts[0], "5", "100");
+        account.add_order(order.reserve("5"));
+    });
+    shop.now();
+    assert_eq!(level("3", "5", "0"), shop.level("A1", "second"));
 }

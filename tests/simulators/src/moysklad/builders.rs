@@ -398,6 +398,30 @@ impl Account {
         self.settle();
     }
 
+    /// People take a document out of the bin.
+    ///
+    /// # Panics
+    /// When there is no such document.
+    pub fn take_out_of_bin(&mut self, document: Id) {
+        self.change(document, |record| record.clear("deleted"));
+    }
+
+    /// Enters a bank account of a counterparty; answers with the reference to it.
+    ///
+    /// # Panics
+    /// When there is no such counterparty.
+    pub fn add_bank_account(&mut self, counterparty: Id, number: &str) -> Value {
+        let mut account = self.begin(Kind::BankAccount);
+        account.set("accountNumber", word(number));
+        let reference = account.reference();
+        self.change(counterparty, |record| {
+            let mut accounts = record.rows("accounts").to_vec();
+            accounts.push(account);
+            record.set("accounts", Value::Rows(accounts));
+        });
+        Value::Ref(reference)
+    }
+
     /// Enters a product.
     pub fn add_product(&mut self, product: NewProduct) -> Id {
         let (price_type, currency) = (self.home.price_type, self.home.currency);
@@ -639,6 +663,27 @@ impl Account {
             }
             record.set("positions", Value::Rows(rows));
         });
+    }
+
+    /// Ships so much of one position of a customer's order.
+    ///
+    /// # Panics
+    /// When there is no such order or position.
+    pub fn ship_of(&mut self, order: Id, position: usize, pieces: &str) {
+        let pieces = quantity(pieces);
+        let record = self.get(order);
+        let store = record.refers("store").map(|store| store.id);
+        let mut rows = record.rows("positions").to_vec();
+        let row = &mut rows[position];
+        let shipped = row.number("shipped") + pieces;
+        let reserve = (row.number("reserve") - pieces).max(Decimal::ZERO);
+        row.set("shipped", Value::Number(shipped));
+        row.set("reserve", Value::Number(reserve));
+        let item = row.refers("assortment").filter(|one| one.kind.is_stored());
+        if let Some(item) = item {
+            self.move_stock(item.id, store, -pieces);
+        }
+        self.change(order, |record| record.set("positions", Value::Rows(rows)));
     }
 
     /// Enters a payment of an order, in roubles.

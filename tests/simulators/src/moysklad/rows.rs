@@ -55,6 +55,7 @@ impl Collection {
     fn store(&self, account: &mut Account, rows: Vec<Record>) -> Result<(), Refusal> {
         let mut owner = self.owner.clone();
         owner.set(self.name, Value::Rows(rows));
+        account.check_shipped(&owner, &self.owner)?;
         account.replace(owner, &self.owner)
     }
 }

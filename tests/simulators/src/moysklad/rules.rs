@@ -456,6 +456,27 @@ impl Account {
         }
     }
 
+    /// Refuses a change of a document that what was shipped of it forbids: a position that goes, one
+    /// that becomes less than was shipped, another partner or organization.
+    pub(super) fn check_shipped(&self, record: &Record, before: &Record) -> Result<(), Refusal> {
+        let shipped = |row: &&Record| row.number("shipped") > Decimal::ZERO;
+        for row in before.rows("positions").iter().filter(shipped) {
+            let left = record.rows("positions").iter().find(|one| one.id == row.id);
+            let left = left.ok_or_else(|| Refusal::about(1023, row.id.to_string()))?;
+            if left.number("quantity") < row.number("shipped") {
+                return Err(Refusal::field(3035, "quantity"));
+            }
+        }
+        if before.rows("positions").iter().any(|row| shipped(&row)) {
+            for field in ["agent", "organization"] {
+                if record.refers(field) != before.refers(field) {
+                    return Err(Refusal::field(3004, field));
+                }
+            }
+        }
+        Ok(())
+    }
+
     fn complete_document(&mut self, record: &mut Record) -> Result<(), Refusal> {
         if let Some(state) = record.refers("state") {
             self.check_state(record.kind, state)?;

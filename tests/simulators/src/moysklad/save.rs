@@ -63,8 +63,13 @@ impl Account {
         if before.kind.is_read_only() {
             return Err(Refusal::about(1009, before.kind.word()));
         }
+        // What lies in the bin is restored by people alone.
+        if before.get("deleted").is_some() {
+            return Err(Refusal::about(1021, id.to_string()));
+        }
         let mut record = before.clone();
         self.apply(&mut record, body, Mode::Updating)?;
+        self.check_shipped(&record, &before)?;
         self.replace(record, &before)?;
         Ok(id)
     }
@@ -117,6 +122,10 @@ impl Account {
             return Err(Refusal::code(31000));
         }
         if kind.is_document() {
+            let hangs = ["shippedSum", "payedSum"].map(|sum| record.number(sum));
+            if hangs.iter().any(|sum| !sum.is_zero()) {
+                return Err(Refusal::code(1028));
+            }
             if self.behaviour.deleted_documents == DeletedDocuments::Binned {
                 self.bin(id);
             } else {

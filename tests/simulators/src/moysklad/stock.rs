@@ -287,16 +287,17 @@ pub fn short_by_store(account: &mut Account, call: &Call<'_>) -> Answer {
             if !asked.wants(*item, cell) || !asked.wants_place(*place) {
                 continue;
             }
+            // What is being recalculated is left out, unless it is asked for: then without a figure.
             let pending = account.stock.pending.contains(&(*item, *place));
-            let figure = if pending && recalculated {
-                None
-            } else {
-                let figure = visible(account, *item, cell.shown).of(asked.figure);
-                if figure.is_zero() && !asked.zeros {
-                    continue;
-                }
-                Some(figure.normalize())
+            let figure = match (pending, recalculated) {
+                (true, false) => continue,
+                (true, true) => None,
+                (false, _) => Some(visible(account, *item, cell.shown).of(asked.figure)),
             };
+            if figure.is_some_and(|figure| figure.is_zero()) && !asked.zeros {
+                continue;
+            }
+            let figure = figure.map(|figure| figure.normalize());
             rows.push((*item, *place, figure));
         }
     }

@@ -246,10 +246,7 @@ fn reports_may_lag_behind_until_they_are_recalculated() -> Result<()> {
     sim.account(|account| account.set_stock(first, main, "1"));
     let at = "/report/stock/bystore/current";
     let here = format!("{at}?filter=storeId={main}");
-    assert_eq!(
-        short(&sim, &here, "stock")?,
-        [row(first, Some(main), json!(10))]
-    );
+    assert_eq!(short(&sim, &here, "stock")?, [], "it is left out");
     let honest = format!("{here}&withRecalculate=true");
     assert_eq!(
         short(&sim, &honest, "stock")?,

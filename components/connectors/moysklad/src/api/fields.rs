@@ -66,6 +66,11 @@ impl Fields {
         self
     }
 
+    /// The number of this name.
+    pub fn number(&self, name: &str) -> Option<Decimal> {
+        tenon_sdk::decimal::parse(self.get(name)?.get())
+    }
+
     /// The JSON of the one of this name.
     pub fn get(&self, name: &str) -> Option<&RawValue> {
         self.0.get(name).map(|value| &**value)

@@ -17,6 +17,7 @@ use serde_json::value::RawValue;
 use tenon_sdk::http::{Answer, Api, Call, Error, Method, Status};
 use tenon_sdk::lenient::Text;
 use tenon_sdk::model::{Fault, Mend, Reason, RunMode};
+use tenon_sdk::push::bisected;
 use tenon_sdk::reason;
 use tenon_sdk::runtime::run;
 use uuid::Uuid;
@@ -38,7 +39,7 @@ pub const PAGE: usize = 1_000;
 /// The largest page whose references are expanded.
 pub const EXPANDED_PAGE: usize = 100;
 /// As many objects as a filter can name: the address of a request has at most 8 KB.
-pub const NAMED: usize = 100;
+pub const NAMED: usize = 150;
 
 /// Bytes of objects in one request: far below the 20 MB that MoySklad takes, and little enough to
 /// be worked through within its five minutes.
@@ -337,6 +338,23 @@ impl MoySklad {
         Ok(alive)
     }
 
+    /// The objects that have one of these values in a field.
+    ///
+    /// # Errors
+    /// The fault that an answer came to.
+    pub fn named_by<T: DeserializeOwned>(
+        &self,
+        kind: Kind,
+        field: &str,
+        values: &[Uuid],
+    ) -> Result<Vec<T>, Fault> {
+        let mut found = Vec::new();
+        for some in values.chunks(NAMED) {
+            found.extend(self.all(kind.path(), &any_of(field, some))?);
+        }
+        Ok(found)
+    }
+
     /// How many objects of a kind there are; none when this account or right does not show them.
     ///
     /// # Errors
@@ -358,15 +376,15 @@ impl MoySklad {
         }
     }
 
-    /// The documents that have one of these values in a field, with their positions.
+    /// Documents with all of their positions, those in the bin included.
     ///
     /// # Errors
     /// The fault that an answer came to.
-    pub fn documents(&self, kind: Kind, field: &str, values: &[Uuid]) -> Result<Vec<Doc>, Fault> {
+    pub fn documents(&self, kind: Kind, ids: &[Uuid]) -> Result<Vec<Doc>, Fault> {
         let mut documents: Vec<Doc> = Vec::new();
-        for some in values.chunks(NAMED) {
-            let filter = any_of(field, some);
-            let limit = EXPANDED_PAGE.to_string();
+        let limit = EXPANDED_PAGE.to_string();
+        for some in ids.chunks(EXPANDED_PAGE) {
+            let filter = format!("{};isDeleted=true;isDeleted=false", any_of("id", some));
             let answer = self.get(
                 kind.path(),
                 &[
@@ -405,10 +423,11 @@ impl MoySklad {
         fields: &Fields,
     ) -> Result<Result<(), Refusal>, Fault> {
         let path = format!("{}/{document}/positions/{position}", kind.path());
-        taken(self.send(|api| api.call(Method::Put, &path).json(fields)))
+        let sent = taken(self.send(|api| api.call(Method::Put, &path).json(fields)))?;
+        Ok(sent.map(drop))
     }
 
-    /// Adds positions to a document. MoySklad would add them again with a second request, so one
+    /// Adds positions to a document, and answers with them. MoySklad would add them again with a second request, so one
     /// whose outcome is unknown is not repeated: it is a `transient` fault, and whoever wants to go
     /// on has to look first.
     ///
@@ -419,15 +438,16 @@ impl MoySklad {
         kind: Kind,
         document: Uuid,
         positions: &[Fields],
-    ) -> Result<Result<(), Refusal>, Fault> {
+    ) -> Result<Result<Vec<Position>, Refusal>, Fault> {
         let path = format!("{}/{document}/positions", kind.path());
+        let mut added = Vec::with_capacity(positions.len());
         for some in positions.chunks(PAGE) {
-            let sent = taken(self.send(|api| api.call(Method::Post, &path).json(&some)))?;
-            if let Err(refusal) = sent {
-                return Ok(Err(refusal));
+            match taken(self.send(|api| api.call(Method::Post, &path).json(&some)))? {
+                Ok(answer) => added.extend(answer.json::<Vec<Position>>()?),
+                Err(refusal) => return Ok(Err(refusal)),
             }
         }
-        Ok(Ok(()))
+        Ok(Ok(added))
     }
 
     /// Deletes positions of a document. Those that are gone already are no error.
@@ -451,7 +471,7 @@ impl MoySklad {
                 // Of an array of which some could not be deleted, the others are gone nevertheless.
                 Err(Error::Status(status)) => match String::from_utf8(status.body.clone()) {
                     Ok(text) if text.trim_start().starts_with('[') => text,
-                    _ => return taken(Err(status.into())),
+                    _ => return Ok(taken(Err(status.into()))?.map(drop)),
                 },
             };
             let elements: Vec<&RawValue> = serde_json::from_str(&text).unwrap_or_default();
@@ -466,22 +486,24 @@ impl MoySklad {
     }
 
     /// Makes or changes objects: those that carry a `meta` are changed. Each has its outcome, at
-    /// its place. In a preview nothing is sent, and all objects have no id.
+    /// its place: the object as it is now, with the references that `expand` names. In a preview
+    /// nothing is sent, and there are no objects.
     ///
     /// # Errors
     /// A fault that is not that of an object.
-    pub fn write(
+    pub fn write<T: DeserializeOwned>(
         &self,
         path: &str,
+        expand: Option<&str>,
         objects: &[Fields],
-    ) -> Result<Vec<Result<Written, Refusal>>, Fault> {
+    ) -> Result<Vec<Result<Option<T>, Refusal>>, Fault> {
         if self.preview {
-            let nobody = |_| Ok(Written { id: Uuid::nil() });
-            return Ok(objects.iter().map(nobody).collect());
+            return Ok(objects.iter().map(|_| Ok(None)).collect());
         }
+        let mut send = |some: &[Fields]| self.write_some(path, expand, some);
         let mut outcomes = Vec::with_capacity(objects.len());
         for some in portions(objects) {
-            outcomes.extend(self.write_some(path, some)?);
+            outcomes.extend(bisected(some, &mut send)?);
         }
         for _ in 1..ATTEMPTS {
             let hasty: Vec<usize> = (0..outcomes.len())
@@ -491,7 +513,7 @@ impl MoySklad {
                 break;
             }
             let again: Vec<Fields> = hasty.iter().map(|place| objects[*place].clone()).collect();
-            let answered = self.write_some(path, &again)?;
+            let answered = bisected(&again, &mut send)?;
             for (place, outcome) in hasty.into_iter().zip(answered) {
                 outcomes[place] = outcome;
             }
@@ -499,19 +521,29 @@ impl MoySklad {
         Ok(outcomes)
     }
 
-    fn write_some(
+    /// Sends one array. The inner error is the refusal of all of it: one of the objects spoils the
+    /// request for the others.
+    #[expect(
+        clippy::type_complexity,
+        reason = "an outcome for each, or one for all"
+    )]
+    fn write_some<T: DeserializeOwned>(
         &self,
         path: &str,
+        expand: Option<&str>,
         objects: &[Fields],
-    ) -> Result<Vec<Result<Written, Refusal>>, Fault> {
-        if objects.is_empty() {
-            return Ok(Vec::new());
-        }
-        let sent = self.send(|api| api.call(Method::Post, path).repeatable().json(&objects));
+    ) -> Result<Result<Vec<Result<Option<T>, Refusal>>, Refusal>, Fault> {
+        let sent = self.send(|api| {
+            let call = api.call(Method::Post, path).repeatable();
+            let call = expand
+                .iter()
+                .fold(call, |call, value| call.query("expand", value));
+            call.json(&objects)
+        });
         let refused = match sent {
             Ok(answer) => {
-                let text = answer.text()?;
-                return read_outcomes(text, objects.len()).map_err(|error| answer.misread(&error));
+                let outcomes = read_outcomes(answer.text()?, objects.len());
+                return outcomes.map(Ok).map_err(|error| answer.misread(&error));
             }
             Err(Error::Fault(fault)) => return Err(fault),
             Err(Error::Status(status)) => status,
@@ -519,20 +551,12 @@ impl MoySklad {
         // Of an array in which some objects were refused, the others are saved nevertheless.
         let text = std::str::from_utf8(&refused.body).unwrap_or_default();
         if let Ok(outcomes) = read_outcomes(text, objects.len()) {
-            return Ok(outcomes);
+            return Ok(Ok(outcomes));
         }
         match refused.code {
             // The rights or the address are wrong, whatever the objects are.
             403..=405 => Err(fault(refused.into())),
-            _ if objects.len() == 1 => Ok(vec![Err(Refusal::of(&refused))]),
-            // One of them spoils the request for all.
-            _ => {
-                let mut outcomes = Vec::with_capacity(objects.len());
-                for one in objects {
-                    outcomes.extend(self.write_some(path, std::slice::from_ref(one))?);
-                }
-                Ok(outcomes)
-            }
+            _ => Ok(Err(Refusal::of(&refused))),
         }
     }
 
@@ -555,9 +579,9 @@ impl MoySklad {
 }
 
 /// What became of a request about one object.
-fn taken(sent: Result<Answer, Error>) -> Result<Result<(), Refusal>, Fault> {
+fn taken(sent: Result<Answer, Error>) -> Result<Result<Answer, Refusal>, Fault> {
     match sent {
-        Ok(_) => Ok(Ok(())),
+        Ok(answer) => Ok(Ok(answer)),
         Err(Error::Status(status)) if matches!(status.code, 403 | 405) => Err(fault(status.into())),
         Err(Error::Status(status)) => Ok(Err(Refusal::of(&status))),
         Err(Error::Fault(fault)) => Err(fault),
@@ -592,10 +616,10 @@ pub fn any_of(field: &str, values: &[Uuid]) -> String {
 }
 
 /// Reads the answer to an array: an object or its problems at each place.
-fn read_outcomes(
+fn read_outcomes<T: DeserializeOwned>(
     text: &str,
     asked: usize,
-) -> Result<Vec<Result<Written, Refusal>>, serde_json::Error> {
+) -> Result<Vec<Result<Option<T>, Refusal>>, serde_json::Error> {
     let elements: Vec<&RawValue> = serde_json::from_str(text)?;
     if elements.len() != asked {
         return Err(serde::de::Error::custom(format_args!(
@@ -607,7 +631,7 @@ fn read_outcomes(
         .into_iter()
         .map(|element| match Refusal::read(element.get()) {
             Some(refusal) => Ok(Err(refusal)),
-            None => serde_json::from_str(element.get()).map(Ok),
+            None => serde_json::from_str(element.get()).map(|object| Ok(Some(object))),
         })
         .collect()
 }
@@ -615,7 +639,7 @@ fn read_outcomes(
 #[cfg(test)]
 mod tests {
     use super::fields::Fields;
-    use super::{HEAVIEST, PAGE, Refusal, any_of, portions, read_outcomes};
+    use super::{HEAVIEST, PAGE, Refusal, Written, any_of, portions, read_outcomes};
     use tenon_sdk::reason;
     use uuid::Uuid;
 
@@ -623,7 +647,8 @@ mod tests {
     fn of_a_mixed_answer_each_object_has_its_own_outcome() {
         let text = r#"[{"id":"7d6f8c02-1f4c-4a4b-9d0e-000000000001","name":"1"},
             {"errors":[{"error":"Ошибка: значение не уникально","code":3006,"parameter":"name"}]}]"#;
-        let outcomes = read_outcomes(text, 2).expect("two outcomes");
+        let read = |text: &str, asked| read_outcomes::<Written>(text, asked);
+        let outcomes = read(text, 2).expect("two outcomes");
         assert!(outcomes[0].is_ok());
         let refusal = outcomes[1].as_ref().expect_err("the second was refused");
         assert_eq!(refusal.code, Some(3006));
@@ -633,8 +658,8 @@ mod tests {
             *refusal.reason,
             reason!("refused", words = words, code = 3006)
         );
-        assert!(read_outcomes(text, 3).is_err());
-        assert!(read_outcomes(r#"{"errors":[]}"#, 1).is_err());
+        assert!(read(text, 3).is_err());
+        assert!(read(r#"{"errors":[]}"#, 1).is_err());
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::hash::{Hash, Hasher};
 
 use rust_decimal::Decimal;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 use tenon_sdk::decimal;
 use tenon_sdk::lenient::{Flag, List as Many, Number, Object, Text};
@@ -302,31 +303,68 @@ pub struct Counterparty<'a> {
 }
 
 /// An order, with its positions.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
 pub struct Doc {
     /// Its id.
     pub id: Uuid,
     /// The id that we gave it.
-    #[serde(default)]
     pub sync_id: Option<Uuid>,
     /// Its number.
-    #[serde(default)]
     pub name: String,
     /// Where people see it.
-    #[serde(default)]
     pub meta: DocMeta,
     /// Its positions.
-    #[serde(default)]
     pub positions: Positions,
+    created: Option<String>,
+    updated: Option<String>,
+    /// When it was put into the bin.
+    deleted: Option<String>,
+    /// What was shipped of it, and what was paid, in hundredths.
+    shipped_sum: Number,
+    payed_sum: Number,
+    /// Documents that hang on it; absent where there are none.
+    demands: Many<IgnoredAny>,
+    supplies: Many<IgnoredAny>,
+    invoices_out: Many<IgnoredAny>,
+    invoices_in: Many<IgnoredAny>,
+    payments: Many<IgnoredAny>,
+    prepayments: Many<IgnoredAny>,
+}
+
+impl Doc {
+    /// Whether it lies in the bin.
+    pub fn is_binned(&self) -> bool {
+        self.deleted.is_some()
+    }
+
+    /// Whether nobody changed it since it was made.
+    pub fn is_untouched(&self) -> bool {
+        self.created.is_some() && self.created == self.updated
+    }
+
+    /// Whether something was shipped or paid for it, or other documents hang on it.
+    pub fn is_in_use(&self) -> bool {
+        let some = |sum: Number| sum.get().is_some_and(|sum| !sum.is_zero());
+        let documents = [
+            &self.demands,
+            &self.supplies,
+            &self.invoices_out,
+            &self.invoices_in,
+            &self.payments,
+            &self.prepayments,
+        ];
+        some(self.shipped_sum)
+            || some(self.payed_sum)
+            || documents.iter().any(|documents| !documents.is_empty())
+    }
 }
 
 /// Addresses of a document.
 #[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(default, rename_all = "camelCase")]
 pub struct DocMeta {
     /// The one for people.
-    #[serde(default)]
     pub uuid_href: Option<String>,
 }
 
@@ -358,9 +396,15 @@ pub struct Position {
     discount: Option<Box<RawValue>>,
     vat: Option<Box<RawValue>>,
     vat_enabled: bool,
+    shipped: Number,
 }
 
 impl Position {
+    /// How much of it was shipped.
+    pub fn shipped(&self) -> Decimal {
+        self.shipped.get().unwrap_or_default()
+    }
+
     /// The id of what is ordered: a product, or anything else that can be sold.
     pub fn product(&self) -> Option<Uuid> {
         meta::id_in(&self.assortment.as_ref()?.meta.href)

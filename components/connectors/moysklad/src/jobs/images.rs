@@ -14,7 +14,7 @@ use tenon_sdk::{info, reason, state};
 use uuid::Uuid;
 
 use super::{Context, MOST_REJECTED, PRODUCT, REST};
-use crate::api::NAMED;
+use crate::api::EXPANDED_PAGE;
 use crate::api::meta::origin;
 use crate::api::moscow;
 use crate::api::records::{self, List, PICTURED, Pictured};
@@ -103,9 +103,9 @@ impl Gallery<'_> {
     /// Tries products again of which a picture could not be had: some, or all when people asked for
     /// it. A picture that cannot be fetched for a while does not change for that.
     fn try_again(&mut self, tally: &mut Tally) -> Result<Directive, Fault> {
-        let due = self.rejected.due(NAMED, REST);
+        let due = self.rejected.due(EXPANDED_PAGE, REST);
         let due: Vec<Uuid> = due.iter().filter_map(|id| id.parse().ok()).collect();
-        for some in due.chunks(NAMED) {
+        for some in due.chunks(EXPANDED_PAGE) {
             let api = &self.context.api;
             let answer = api.named(&PICTURED, some)?;
             let page = api.rows(&PICTURED, &Place::default(), &answer)?;

@@ -35,6 +35,8 @@ pub const STOCK: &str = "stock";
 pub const PARTNERS: &str = "partners";
 /// Orders of customers and to suppliers.
 pub const ORDERS: &str = "orders";
+/// The document of an order that was deleted in MoySklad, made again.
+pub const AGAIN: &str = "order-again";
 /// Balances of customers.
 pub const BALANCE: &str = "balance";
 /// What would be matched with what.
@@ -89,6 +91,7 @@ pub fn run(job: &str, argument: Option<&str>, cause: &Cause) -> Result<Outcome, 
         STOCK => stock::run(&context, argument, cause, &retry),
         PARTNERS => partners::run(&context, &retry),
         ORDERS => orders::run(&context, &retry),
+        AGAIN => orders::again(&context, argument, cause, &retry),
         BALANCE => balance::run(&context, argument, cause),
         other => Err(unknown_job(other)),
     };

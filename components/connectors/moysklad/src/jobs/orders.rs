@@ -5,16 +5,19 @@
 //! again, and an order whose binding was lost is found before it is made. Positions have nothing
 //! like it: before any is added, those that are there are read. Documents belong to their keepers,
 //! too: only what changed in the shop is written over, and positions that people added stay.
+//!
+//! An order that was moved to another region is, for this one, an order of which nothing is wanted any
+//! more: its reserve is freed, and what else the settings say of refused lines is done.
 
 mod moves;
 
 use std::collections::{HashMap, HashSet};
 
 use tenon_sdk::erp::orders;
-use tenon_sdk::import::{Tally, pair};
+use tenon_sdk::import::{Tally, fingerprint, pair};
 use tenon_sdk::model::{
-    Binding, Change, Directive, DocumentKind, Effect, Fault, FieldChange, Key, LinkedDocument,
-    Order, OrderLookup, Outcome, Reason, RecordKind, Subject, Written,
+    Binding, Cause, Change, Directive, DocumentKind, Effect, Fault, FieldChange, Key,
+    LinkedDocument, Order, OrderLookup, Outcome, Reason, RecordKind, Subject, Written,
 };
 use tenon_sdk::rejected::{Rejected, Retry};
 use tenon_sdk::runtime::{bindings, run, storage};
@@ -27,13 +30,16 @@ use super::currency::Currencies;
 use super::{Context, PARTNER, PRODUCT, partners};
 use crate::api::fields::Fields;
 use crate::api::meta::{self, Kind, origin};
-use crate::api::records::{Doc, Position};
-use crate::api::{PAGE as ROWS, Refusal};
-use crate::map::order::{self, Agreed, Draft, Flow, Given, ON_TOP, Pairing, Places};
-use crate::settings::AllRefused;
+use crate::api::records::Doc;
+use crate::api::{EXPANDED_PAGE, NAMED, PAGE as ROWS, Refusal};
+use crate::map::order::{self, Agreed, Draft, Flow, Given, ON_TOP, Places};
+use crate::settings::{AllRefused, Settings};
 
-/// Orders in a page of changes, in a request, and of those that are tried again.
-const PAGE: u32 = 100;
+/// Orders in a page of changes: as many as one request can ask for.
+const PAGE: u32 = NAMED as u32;
+
+/// Orders that are tried again with a run of the schedule.
+const AGAIN: usize = 100;
 
 /// Bindings in one call.
 const BATCH: usize = 5_000;
@@ -51,24 +57,9 @@ pub fn run(context: &Context, retry: &Retry) -> Result<Outcome, Fault> {
     if partners::send(context, retry, &mut tally)? == Directive::Stop {
         return Ok(Outcome::Suspended);
     }
-    let mut flows = vec![Flow::Sale];
-    if context.settings.supplier_orders {
-        flows.push(Flow::Purchase);
-    }
     let mut rejected = Vec::new();
-    for flow in flows {
-        let list = |name: &str| {
-            let prefix = format!("{name}/{}/", flow.name());
-            Rejected::load(flow.name(), &prefix, retry)
-        };
-        let mut sender = Sender {
-            context,
-            retry,
-            flow,
-            organization,
-            rejected: list("failed"),
-            deleted: list("deleted"),
-        };
+    for flow in flows(context) {
+        let mut sender = Sender::open(context, retry, flow, organization);
         if sender.send_all(&mut tally)? == Directive::Stop {
             return Ok(Outcome::Suspended);
         }
@@ -81,6 +72,39 @@ pub fn run(context: &Context, retry: &Retry) -> Result<Outcome, Fault> {
     // There is nothing left that a stop could cut.
     tally.checkpoint();
     Ok(Outcome::Done)
+}
+
+/// Makes the document of an order again that people deleted in MoySklad: the order that the button was
+/// pressed on, or that the argument names.
+///
+/// # Errors
+/// `rejected` where the document is still there; else the fault that keeps it from being made.
+pub fn again(
+    context: &Context,
+    argument: Option<&str>,
+    cause: &Cause,
+    retry: &Retry,
+) -> Result<Outcome, Fault> {
+    let organization = context.settings.organization()?;
+    let key = match (argument, cause) {
+        (Some(key), _) => key,
+        (None, Cause::Action(call)) => &call.target.key,
+        _ => return Ok(Outcome::Done),
+    };
+    let mut tally = Tally::default();
+    for flow in flows(context) {
+        let mut sender = Sender::open(context, retry, flow, organization);
+        sender.make_again(key, &mut tally)?;
+    }
+    tally.checkpoint();
+    Ok(Outcome::Done)
+}
+
+fn flows(context: &Context) -> Vec<Flow> {
+    match context.settings.supplier_orders {
+        true => vec![Flow::Sale, Flow::Purchase],
+        false => vec![Flow::Sale],
+    }
 }
 
 struct Sender<'c> {
@@ -103,6 +127,8 @@ struct Parcel {
     sync_id: Uuid,
     /// The document, once it is known.
     id: Option<Uuid>,
+    /// The document as it was read or answered; none where nobody looked at it.
+    document: Option<Doc>,
     /// What was agreed on.
     print: Option<Vec<u8>>,
     /// What was agreed on its lines.
@@ -112,9 +138,11 @@ struct Parcel {
     /// What people are told of that, and of the positions.
     changes: Vec<FieldChange>,
     moves: Moves,
-    /// Whether the lines ask for other positions, whose ids are learnt once they are there.
+    /// Whether the lines ask for other positions.
     positions: bool,
     is_new: bool,
+    /// Nothing of it is wanted, and the settings say that the document goes.
+    goes: bool,
 }
 
 /// What a batch of orders points at.
@@ -125,9 +153,26 @@ struct Known {
     lines: HashMap<Key, Agreed>,
     again: HashMap<Key, String>,
     currencies: Currencies,
+    /// Orders that were moved to another region.
+    moved: HashSet<Key>,
 }
 
-impl Sender<'_> {
+impl<'c> Sender<'c> {
+    fn open(context: &'c Context, retry: &'c Retry, flow: Flow, organization: Uuid) -> Self {
+        let list = |name: &str| {
+            let prefix = format!("{name}/{}/", flow.name());
+            Rejected::load(flow.name(), &prefix, retry)
+        };
+        Sender {
+            context,
+            retry,
+            flow,
+            organization,
+            rejected: list("failed"),
+            deleted: list("deleted"),
+        }
+    }
+
     /// Where changes were read up to.
     fn cursor(&self) -> String {
         format!("cursor/{}", self.flow.name())
@@ -141,6 +186,7 @@ impl Sender<'_> {
         if self.try_again(tally)? == Directive::Stop {
             return Ok(Directive::Stop);
         }
+        self.heed_settings()?;
         let mut cursor: Option<String> = state::load(&self.cursor());
         loop {
             let page = orders::changed(self.flow.direction(), cursor.as_deref(), PAGE)?;
@@ -161,11 +207,27 @@ impl Sender<'_> {
         }
     }
 
+    /// After a change of what decides on documents, all orders are looked at again: those that are
+    /// there already, and those that were left aside.
+    fn heed_settings(&self) -> Result<(), Fault> {
+        let key = format!("settings/{}", self.flow.name());
+        let now = digest(&self.context.settings);
+        match state::load::<Vec<u8>>(&key) {
+            Some(before) if before == now => return Ok(()),
+            Some(_) => {
+                info!("order.settings-changed");
+                state::forget(&self.cursor());
+            }
+            None => {}
+        }
+        state::save(&key, &now)
+    }
+
     /// Tries orders again that could not be sent: some, or all when people asked for it.
     fn try_again(&mut self, tally: &mut Tally) -> Result<Directive, Fault> {
-        let mut due = self.rejected.due(PAGE as usize, 0);
+        let mut due = self.rejected.due(AGAIN, 0);
         due.extend(self.deleted.due(0, 0));
-        for some in due.chunks(PAGE as usize) {
+        for some in due.chunks(AGAIN) {
             let lookups: Vec<OrderLookup> = some
                 .iter()
                 .map(|key| OrderLookup::Key(key.clone()))
@@ -196,35 +258,53 @@ impl Sender<'_> {
         self.deleted.save()
     }
 
-    /// Whether an order is one of this region and of our time.
-    fn is_ours(&self, order: &Order) -> bool {
-        let settings = &self.context.settings;
-        let here = settings.region.is_none() || order.organization == settings.region;
+    /// Whether an order is one of this region.
+    fn is_here(&self, order: &Order) -> bool {
+        let region = &self.context.settings.region;
+        region.is_none() || order.organization == *region
+    }
+
+    /// Whether an order was placed in our time.
+    fn is_in_time(&self, order: &Order) -> bool {
         let placed = order.created_at.or(order.changed_at);
-        let in_time = match (settings.orders_from, placed) {
+        match (self.context.settings.orders_from, placed) {
             (Some(from), Some(placed)) => placed >= from,
             _ => true,
-        };
-        here && in_time
+        }
     }
 
     fn send(&mut self, orders: Vec<Order>, tally: &mut Tally) -> Result<(), Fault> {
         for key in orders.iter().filter_map(|order| order.key.as_ref()) {
             self.forget(key);
         }
-        let (ours, others): (Vec<Order>, Vec<Order>) =
-            orders.into_iter().partition(|order| self.is_ours(order));
-        for _ in others {
-            tally.passed();
+        let keys = orders.iter().filter_map(|order| order.key.clone());
+        let documents = by_key(self.flow.name(), keys.collect());
+        let mut moved = HashSet::new();
+        let mut ours: Vec<(Key, Order)> = Vec::new();
+        for mut order in orders {
+            let Some(key) = order.key.clone() else {
+                continue;
+            };
+            let is_sent = documents.contains_key(&key);
+            if self.is_here(&order) && (is_sent || self.is_in_time(&order)) {
+                ours.push((key, order));
+            } else if is_sent {
+                for line in &mut order.lines {
+                    line.refused = true;
+                }
+                moved.insert(key.clone());
+                ours.push((key, order));
+            } else {
+                if order.organization.is_none() && !self.is_here(&order) {
+                    warn!(record = key, "order.no-region");
+                }
+                tally.passed();
+            }
         }
-        let ours: Vec<(Key, Order)> = ours
-            .into_iter()
-            .filter_map(|order| Some((order.key.clone()?, order)))
-            .collect();
         if ours.is_empty() {
             return Ok(());
         }
-        let mut known = self.look_up(&ours)?;
+        let mut known = self.look_up(&ours, documents, moved)?;
         let mut parcels = Vec::new();
         for (key, order) in ours {
             match self.draw(&key, &order, &known) {
@@ -237,7 +317,12 @@ impl Sender<'_> {
         self.settle(written)
     }
 
-    fn look_up(&self, orders: &[(Key, Order)]) -> Result<Known, Fault> {
+    fn look_up(
+        &self,
+        orders: &[(Key, Order)],
+        documents: HashMap<Key, Binding>,
+        moved: HashSet<Key>,
+    ) -> Result<Known, Fault> {
         let codes = orders.iter().map(|(_, order)| order.currency.as_str());
         let currencies = Currencies::learn(self.context, codes)?;
         let keys: Vec<Key> = orders.iter().map(|(key, _)| key.clone()).collect();
@@ -262,7 +347,7 @@ impl Sender<'_> {
             .filter_map(|(key, count)| Some((key, String::from_utf8(count?).ok()?)))
             .collect();
         Ok(Known {
-            documents: by_key(self.flow.name(), keys),
+            documents,
             partners: ids(PARTNER, unique(partners)),
             products: ids(PRODUCT, unique(products)),
             lines: by_key(self.flow.position(), lines.collect())
@@ -277,6 +362,7 @@ impl Sender<'_> {
                 .collect(),
             again,
             currencies,
+            moved,
         })
     }
 
@@ -327,22 +413,14 @@ impl Sender<'_> {
         let settings = &self.context.settings;
         let document = known.documents.remove(&key);
         let id = document.as_ref().and_then(|one| meta::id_of(&one.origin));
-        if !draft.is_wanted() {
-            match id {
-                // Nobody wants anything of it, and nobody ever learnt of it.
-                None => {
-                    tally.passed();
-                    return Ok(None);
-                }
-                Some(id)
-                    if settings.delete_refused && settings.all_refused == AllRefused::Delete =>
-                {
-                    self.delete(&key, &order, id, known, tally)?;
-                    return Ok(None);
-                }
-                Some(_) => {}
-            }
+        if !draft.is_wanted() && id.is_none() {
+            // Nobody wants anything of it, and nobody ever learnt of it.
+            tally.passed();
+            return Ok(None);
         }
+        let goes = !draft.is_wanted()
+            && settings.delete_refused
+            && settings.all_refused == AllRefused::Delete;
         let agreed: HashMap<String, Agreed> = line_ids(&order)
             .filter_map(|line| {
                 let agreed = known.lines.remove(&line_key(&key, line))?;
@@ -352,9 +430,12 @@ impl Sender<'_> {
         let print = document.and_then(|document| document.fingerprint);
         let differs = draft.kept().since(print.as_deref());
         let lines = order::lines_differ(&draft, &agreed, settings.delete_refused);
-        if id.is_some() && differs.is_empty() && !lines {
+        if id.is_some() && differs.is_empty() && !lines && !goes {
             tally.count(Effect::Unchanged);
             return Ok(None);
+        }
+        if known.moved.contains(&key) {
+            warn!(record = key, "order.moved");
         }
         let again = known.again.get(&key).map_or("", String::as_str);
         let organization = self.organization.to_string();
@@ -367,6 +448,8 @@ impl Sender<'_> {
             fields: differs.without("lines"),
             positions: lines,
             is_new: false,
+            goes,
+            document: None,
             order,
             key,
             draft,
@@ -378,46 +461,71 @@ impl Sender<'_> {
     }
 
     /// Reads the documents that are new, to learn whether they are there already, and those whose
-    /// positions change; then decides what is written.
+    /// positions change or that go; then decides what is written.
     fn meet(&mut self, parcels: Vec<Parcel>, tally: &mut Tally) -> Result<Vec<Parcel>, Fault> {
+        let api = &self.context.api;
         let unknown = parcels.iter().filter(|parcel| parcel.id.is_none());
         let unknown: Vec<Uuid> = unknown.map(|parcel| parcel.sync_id).collect();
-        let found = self.documents("syncId", &unknown)?;
-        let mut found: HashMap<Uuid, Doc> = found
-            .into_iter()
-            .filter_map(|document| Some((document.sync_id?, document)))
+        let found: Vec<Doc> = api.named_by(self.flow.kind(), "syncId", &unknown)?;
+        let found: HashMap<Uuid, Uuid> = (found.into_iter())
+            .filter_map(|document| Some((document.sync_id?, document.id)))
             .collect();
-        let known = parcels.iter().filter(|parcel| parcel.positions);
-        let known: Vec<Uuid> = known.filter_map(|parcel| parcel.id).collect();
-        let mut present = by_id(self.documents("id", &known)?);
+        let known = parcels.iter();
+        let known = known.filter(|parcel| parcel.positions || parcel.goes);
+        let known = known.filter_map(|parcel| parcel.id);
+        let known: Vec<Uuid> = known.chain(found.values().copied()).collect();
+        let mut present = self.documents(&known)?;
         let mut met = Vec::new();
         for mut parcel in parcels {
-            match parcel.id {
-                None => match found.remove(&parcel.sync_id) {
-                    Some(document) => {
-                        info!(record = parcel.key, "order.found", number = document.name);
-                        parcel.id = Some(document.id);
-                        self.change(&mut parcel, &document.positions.rows);
-                    }
-                    None => self.begin(&mut parcel),
-                },
-                Some(id) if parcel.positions => match present.remove(&id) {
-                    Some(document) => self.change(&mut parcel, &document.positions.rows),
-                    None => {
-                        let reason = reason!("order.document-gone");
-                        reject(&mut self.deleted, &parcel.key, &parcel.order, reason, tally)?;
-                        continue;
-                    }
-                },
-                Some(_) => parcel.changes = parcel.fields.changes(parcel.print.as_deref()),
+            let id = parcel.id.or(found.get(&parcel.sync_id).copied());
+            let Some(id) = id else {
+                self.begin(&mut parcel);
+                met.push(parcel);
+                continue;
+            };
+            if parcel.id.is_some() && !parcel.positions && !parcel.goes {
+                parcel.changes = parcel.fields.changes(parcel.print.as_deref());
+                met.push(parcel);
+                continue;
             }
+            let document = match present.remove(&id) {
+                Some(document) if !document.is_binned() => document,
+                gone => {
+                    self.gone(&parcel, gone.is_some(), tally)?;
+                    continue;
+                }
+            };
+            if parcel.id.is_none() {
+                info!(record = parcel.key, "order.found", number = document.name);
+                parcel.id = Some(id);
+            } else if parcel.goes && document.is_in_use() {
+                warn!(record = parcel.key, "order.document-in-use");
+            } else if parcel.goes {
+                self.delete(&parcel, tally)?;
+                continue;
+            }
+            self.change(&mut parcel, document);
             met.push(parcel);
         }
         Ok(met)
     }
 
-    fn documents(&self, field: &str, values: &[Uuid]) -> Result<Vec<Doc>, Fault> {
-        self.context.api.documents(self.flow.kind(), field, values)
+    /// Documents with all of their positions, those in the bin included.
+    fn documents(&self, ids: &[Uuid]) -> Result<HashMap<Uuid, Doc>, Fault> {
+        let documents = self.context.api.documents(self.flow.kind(), ids)?;
+        Ok((documents.into_iter())
+            .map(|document| (document.id, document))
+            .collect())
+    }
+
+    /// Tells people once that somebody deleted a document in MoySklad: out of the bin it comes by
+    /// their hand alone, and it is made again when they ask for it.
+    fn gone(&mut self, parcel: &Parcel, is_binned: bool, tally: &mut Tally) -> Result<(), Fault> {
+        let reason = match is_binned {
+            true => reason!("order.document-binned"),
+            false => reason!("order.document-gone"),
+        };
+        reject(&mut self.deleted, &parcel.key, &parcel.order, reason, tally)
     }
 
     /// A document that is made, with as many positions as one request can have.
@@ -450,9 +558,10 @@ impl Sender<'_> {
         parcel.is_new = true;
     }
 
-    /// A document that is there, with these positions.
-    fn change(&self, parcel: &mut Parcel, rows: &[Position]) {
+    /// A document that is there.
+    fn change(&self, parcel: &mut Parcel, document: Doc) {
         // Lines that the order does not have any more are known by their positions alone.
+        let rows = &document.positions.rows;
         let origins: Vec<String> = rows
             .iter()
             .map(|row| origin(self.flow.position(), row.id))
@@ -471,8 +580,12 @@ impl Sender<'_> {
             }
         }
         parcel.changes = parcel.fields.changes(parcel.print.as_deref());
-        let changes = self.plan(parcel, rows);
+        parcel.document = Some(document);
+        let changes = self.plan(parcel);
         parcel.changes.extend(changes);
+        for remark in &parcel.moves.remarks {
+            warn!(record = parcel.key, remark);
+        }
     }
 
     /// Writes, and answers with what was taken.
@@ -507,35 +620,44 @@ impl Sender<'_> {
         parcels: Vec<Parcel>,
         tally: &mut Tally,
     ) -> Result<Vec<Parcel>, Fault> {
-        let path = self.flow.kind().path();
-        let fields = |parcels: &[Parcel]| -> Vec<Fields> {
-            let fields = parcels.iter().map(|parcel| match parcel.id {
-                Some(id) => {
-                    let meta = self.context.api.meta(self.flow.kind(), id);
-                    parcel.fields.clone().of(&meta)
-                }
-                None => parcel.fields.clone(),
-            });
-            fields.collect()
+        let api = &self.context.api;
+        let fields = |parcel: &Parcel| match parcel.id {
+            // The account of one partner is not another's.
+            Some(id) if parcel.fields.has("agent") => {
+                let fields = parcel.fields.clone().with("agentAccount", ());
+                fields.of(&api.meta(self.flow.kind(), id))
+            }
+            Some(id) => (parcel.fields.clone()).of(&api.meta(self.flow.kind(), id)),
+            None => parcel.fields.clone(),
         };
-        let outcomes = self.context.api.write(path, &fields(&parcels))?;
-        let mut written = Vec::new();
-        let mut numbered = Vec::new();
+        let fields: Vec<Fields> = parcels.iter().map(fields).collect();
+        let mut outcomes = Vec::with_capacity(fields.len());
+        for some in fields.chunks(EXPANDED_PAGE) {
+            let path = self.flow.kind().path();
+            outcomes.extend(api.write(path, Some("positions"), some)?);
+        }
+        let (mut written, mut numbered, mut missing) = (Vec::new(), Vec::new(), Vec::new());
         for (mut parcel, outcome) in parcels.into_iter().zip(outcomes) {
             match outcome {
-                Ok(document) => {
+                Ok(None) => written.push(parcel),
+                Ok(Some(document)) => {
+                    let document: Doc = document;
+                    if document.is_binned() {
+                        self.gone(&parcel, true, tally)?;
+                        continue;
+                    }
                     parcel.id = parcel.id.or(Some(document.id));
+                    parcel.document.get_or_insert(document);
                     written.push(parcel);
                 }
                 Err(refusal) if is_number_taken(&refusal, &parcel) => numbered.push(parcel),
+                Err(refusal) if refusal.is_not_found() => missing.push((parcel, refusal)),
                 Err(refusal) => {
-                    if refusal.is_not_found() {
-                        self.doubt_partner(&parcel)?;
-                    }
                     self.refuse(&parcel.key, &parcel.order, *refusal.reason, tally)?;
                 }
             }
         }
+        self.judge_missing(missing, tally)?;
         if numbered.is_empty() {
             return Ok(written);
         }
@@ -546,6 +668,29 @@ impl Sender<'_> {
         }
         written.extend(self.write_fields(numbered, tally)?);
         Ok(written)
+    }
+
+    /// Looks what is not there of orders that MoySklad refused for that: the document, or what it
+    /// refers to.
+    fn judge_missing(
+        &mut self,
+        missing: Vec<(Parcel, Refusal)>,
+        tally: &mut Tally,
+    ) -> Result<(), Fault> {
+        let ids = missing.iter().filter_map(|(parcel, _)| parcel.id);
+        let present = self.documents(&ids.collect::<Vec<Uuid>>())?;
+        for (parcel, refusal) in missing {
+            let document = parcel.id.map(|id| present.get(&id));
+            match document {
+                Some(None) => self.gone(&parcel, false, tally)?,
+                Some(Some(document)) if document.is_binned() => self.gone(&parcel, true, tally)?,
+                _ => {
+                    self.doubt_partner(&parcel)?;
+                    self.refuse(&parcel.key, &parcel.order, *refusal.reason, tally)?;
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Forgets who the partner of an order is at MoySklad when that one is gone: the next run looks
@@ -596,71 +741,50 @@ impl Sender<'_> {
         parcel
     }
 
-    /// Binds what was written: the documents, and their positions, whose ids are read for that.
+    /// Binds what was written: the documents and their positions.
     fn settle(&mut self, parcels: Vec<Parcel>) -> Result<(), Fault> {
-        let preview = self.context.api.is_preview();
-        let asked: Vec<Uuid> = parcels
-            .iter()
-            .filter(|parcel| parcel.positions && !preview)
-            .filter_map(|parcel| parcel.id)
-            .collect();
-        let documents = by_id(self.documents("id", &asked)?);
         let position = self.flow.position();
         let mut pairs = Vec::new();
         let mut gone = Vec::new();
         for parcel in &parcels {
             let Some(id) = parcel.id else { continue };
+            let document = origin(self.flow.kind().word(), id);
             pairs.push(Binding {
                 fingerprint: Some(parcel.draft.kept().print()),
-                ..pair(
-                    self.flow.name(),
-                    &parcel.key,
-                    &origin(self.flow.kind().word(), id),
-                )
+                ..pair(self.flow.name(), &parcel.key, &document)
             });
             let moves = &parcel.moves;
             gone.extend(moves.gone.iter().map(|line| line_key(&parcel.key, line)));
-            let Some(document) = documents.get(&id) else {
-                annotate(&parcel.key, &parcel.order.documents, None)?;
-                continue;
-            };
-            let rows = &document.positions.rows;
-            let pairing = Pairing::Product(&moves.others);
-            let places = order::pair(&parcel.draft.lines, &parcel.agreed, rows, pairing);
-            for (line, place) in parcel.draft.lines.iter().zip(places) {
-                let row = place.map(|place| &rows[place]);
-                if let Some(row) = row
-                    && !line.refused
-                {
-                    let agreed = parcel.agreed.get(&line.id);
-                    let before = agreed.and_then(|agreed| agreed.position);
-                    if before.is_some_and(|before| before != row.id) {
-                        // People took the position away, and it came back as another one.
-                        gone.push(line_key(&parcel.key, &line.id));
-                    }
-                    let fingerprint = match moves.left.contains(&line.id) {
-                        true => agreed.and_then(|agreed| agreed.print.clone()),
-                        false => Some(line.fields.print()),
-                    };
-                    pairs.push(Binding {
-                        fingerprint,
-                        ..pair(
-                            position,
-                            &line_key(&parcel.key, &line.id),
-                            &origin(position, row.id),
-                        )
-                    });
+            for (line, row) in &moves.placed {
+                let agreed = parcel.agreed.get(line);
+                let before = agreed.and_then(|agreed| agreed.position);
+                if before.is_some_and(|before| before != *row) {
+                    // People took the position away, and it came back as another one.
+                    gone.push(line_key(&parcel.key, line));
                 }
+                let sent = parcel.draft.lines.iter().find(|one| one.id == *line);
+                let fingerprint = match moves.left.contains(line) {
+                    true => agreed.and_then(|agreed| agreed.print.clone()),
+                    false => sent.map(|line| line.fields.print()),
+                };
+                pairs.push(Binding {
+                    fingerprint,
+                    ..pair(
+                        position,
+                        &line_key(&parcel.key, line),
+                        &origin(position, *row),
+                    )
+                });
             }
             if !moves.left.is_empty() {
-                info!(
-                    record = parcel.key,
-                    "order.lines-left",
-                    number = moves.left.len()
-                );
+                let number = moves.left.len();
+                info!(record = parcel.key, "order.lines-left", number = number);
                 self.rejected.wait(&parcel.key);
             }
-            self.tell(&parcel.key, &parcel.order, Some(document))?;
+            match &parcel.document {
+                Some(document) => self.tell(&parcel.key, &parcel.order, Some(document))?,
+                None => annotate(&parcel.key, &parcel.order.documents, None)?,
+            }
         }
         if !gone.is_empty() {
             bindings::unbind(position, &gone);
@@ -672,15 +796,10 @@ impl Sender<'_> {
     }
 
     /// Deletes a document that nobody wants anything of. Should somebody want something later, it
-    /// is made anew, under another `syncId`.
-    fn delete(
-        &mut self,
-        key: &Key,
-        order: &Order,
-        id: Uuid,
-        known: &Known,
-        tally: &mut Tally,
-    ) -> Result<(), Fault> {
+    /// is made anew.
+    fn delete(&mut self, parcel: &Parcel, tally: &mut Tally) -> Result<(), Fault> {
+        let (key, order) = (&parcel.key, &parcel.order);
+        let Some(id) = parcel.id else { return Ok(()) };
         let path = format!("{}/{id}", self.flow.kind().path());
         match self.context.api.delete(&path)? {
             Ok(()) => {}
@@ -699,14 +818,44 @@ impl Sender<'_> {
                 after: None,
             }],
         }]);
-        let again = known.again.get(key).and_then(|count| count.parse().ok());
+        self.begin_again(key, order)?;
+        tally.count(Effect::Updated);
+        self.tell(key, order, None)
+    }
+
+    /// Forgets the document of an order. The next one is another, with a `syncId` of its own.
+    fn begin_again(&self, key: &Key, order: &Order) -> Result<(), Fault> {
+        let kept = self.again(key);
+        let again = storage::get(std::slice::from_ref(&kept)).pop().flatten();
+        let again = again.and_then(|count| String::from_utf8(count).ok()?.parse().ok());
         let again: u32 = again.unwrap_or(0) + 1;
-        state::set(&[(self.again(key), again.to_string().into_bytes())])?;
+        state::set(&[(kept, again.to_string().into_bytes())])?;
         let lines: Vec<Key> = line_ids(order).map(|line| line_key(key, line)).collect();
         bindings::unbind(self.flow.name(), std::slice::from_ref(key));
         bindings::unbind(self.flow.position(), &lines);
-        tally.count(Effect::Updated);
-        self.tell(key, order, None)
+        Ok(())
+    }
+
+    /// Makes the document of an order again that people deleted.
+    fn make_again(&mut self, key: &str, tally: &mut Tally) -> Result<(), Fault> {
+        let key = key.to_owned();
+        let known = by_key(self.flow.name(), vec![key.clone()]);
+        let Some(id) = known.get(&key).and_then(|one| meta::id_of(&one.origin)) else {
+            return Ok(());
+        };
+        if let Some(document) = self.documents(&[id])?.get(&id) {
+            return Err(Fault::Rejected(match document.is_binned() {
+                true => reason!("order.document-binned"),
+                false => reason!("order.document-there", number = document.name),
+            }));
+        }
+        let order = orders::find(&[OrderLookup::Key(key.clone())])?.pop();
+        let Some(order) = order.flatten() else {
+            return Ok(());
+        };
+        self.begin_again(&key, &order)?;
+        self.send(vec![order], tally)?;
+        self.save()
     }
 
     /// Lists an order that cannot be sent, tells people on it, and tries it again next time.
@@ -774,9 +923,16 @@ fn line_ids(order: &Order) -> impl Iterator<Item = &str> {
     own.chain([ON_TOP])
 }
 
-fn by_id(documents: Vec<Doc>) -> HashMap<Uuid, Doc> {
-    let documents = documents.into_iter();
-    documents.map(|document| (document.id, document)).collect()
+/// What of the settings decides on documents that are there, and on orders that are not sent.
+fn digest(settings: &Settings) -> Vec<u8> {
+    let refused = (settings.delete_refused, settings.all_refused as u8);
+    let chosen = [
+        settings.organization,
+        settings.refused_state,
+        settings.delivery_service,
+    ];
+    let which = (&settings.region, settings.orders_from);
+    fingerprint(0, &(refused, settings.reserve, chosen, which))
 }
 
 fn unique(keys: impl Iterator<Item = Key>) -> Vec<Key> {

@@ -14,6 +14,7 @@ use tenon_sdk::{info, state, warn};
 use uuid::Uuid;
 
 use super::{Context, PARTNER};
+use crate::api::Written as Made;
 use crate::api::fields::Fields;
 use crate::api::meta::{self, Kind, origin};
 use crate::api::records::{COUNTERPARTIES, Counterparty};
@@ -331,17 +332,14 @@ impl Sender<'_> {
             return Ok(());
         }
         let fields: Vec<Fields> = drafts.iter().map(|draft| draft.fields.clone()).collect();
-        let outcomes = self.context.api.write(Kind::Counterparty.path(), &fields)?;
+        let api = &self.context.api;
+        let outcomes = api.write::<Made>(Kind::Counterparty.path(), None, &fields)?;
         let mut pairs = Vec::new();
         let mut told = Vec::new();
         for (draft, outcome) in drafts.into_iter().zip(outcomes) {
             match outcome {
                 Ok(written) => {
-                    let id = if self.context.api.is_preview() {
-                        draft.sync_id
-                    } else {
-                        written.id
-                    };
+                    let id = written.map_or(draft.sync_id, |written| written.id);
                     let effect = if draft.origin.is_some() {
                         Effect::Updated
                     } else {

@@ -1,9 +1,12 @@
 //! Stock per store into the shop's price lists. In between only what changed is read; at times, and
-//! when somebody asks for it, everything, and then a level that MoySklad does not know becomes zero;
-//! where those are more than a few, people are asked first.
+//! when somebody asks for it, everything.
 //!
 //! The short report gives one figure at a time, so what lies in a store and what of it is reserved
-//! are two requests, for all stores at once.
+//! are two requests, for all stores at once. What MoySklad is still working out stands there as
+//! `null`: such a level stays as it is, and is asked for again. What does not stand there at all stays,
+//! too: with noughts asked for, only what never moved is left out. Levels of goods that the store
+//! never had become zero once, when a price list is given the store; where those are more than a few,
+//! people are asked first.
 
 use std::collections::{HashMap, HashSet};
 
@@ -29,6 +32,9 @@ use crate::settings::PriceList;
 
 const REPORT: &str = "/report/stock/bystore/current";
 
+/// Asks for noughts, too.
+const ZEROS: (&str, &str) = ("include", "zeroLines");
+
 /// Everything is read again after so long; the report of changes goes back no more than a day.
 const WHOLE_EVERY: Instant = 20 * 60 * MINUTE;
 
@@ -50,19 +56,24 @@ const DONE: &str = "stock-done";
 struct Synchronised {
     /// By MoySklad's clock: what changed later is read next time.
     at: Instant,
-    /// By MoySklad's clock: when everything was read; [`ASKS`] while people are asked whether levels
-    /// become zero.
+    /// By MoySklad's clock: when everything was read; [`AGAIN`] when that has to be done with the next
+    /// run.
     whole: Instant,
     /// By ours.
     looked: Instant,
     /// Cards that were bound then: the stock of later ones may never have been read.
     cards: u64,
+    /// The store whose goods alone the price list shows; none while people are asked whether the
+    /// levels of others become zero.
+    #[serde(default)]
+    store: Option<Uuid>,
 }
 
 impl Synchronised {
-    /// Whether people are asked about it: then it is read again, because each run asks again.
-    fn asks(&self) -> bool {
-        self.whole == ASKS
+    /// Whether everything is read again with the next run, due or not: a question to people is asked
+    /// by each run, and what MoySklad was working out is known soon.
+    fn is_open(&self) -> bool {
+        self.whole == AGAIN
     }
 
     /// Whether so many minutes have passed. A clock that was set back makes it due, too.
@@ -73,13 +84,15 @@ impl Synchronised {
 }
 
 /// In the place of when everything was read: as if that had never been.
-const ASKS: Instant = 0;
+const AGAIN: Instant = 0;
 
 /// What a store has of a product.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 struct Level {
     stock: Option<Decimal>,
     reserve: Option<Decimal>,
+    /// MoySklad is still working it out.
+    is_open: bool,
 }
 
 type Levels = HashMap<(Uuid, Uuid), Level>;
@@ -117,7 +130,7 @@ pub fn run(
     for list in &context.settings.price_lists {
         let chosen = only.is_none_or(|only| only == list.price_list);
         let last: Option<Synchronised> = state::load(&kept(list));
-        let in_time = last.is_none_or(|last| last.is_due(list.minutes, now) || last.asks());
+        let in_time = last.is_none_or(|last| last.is_due(list.minutes, now) || last.is_open());
         if chosen && !done.contains(&list.price_list) && (at_once || in_time) {
             due.push((list, last));
         }
@@ -128,9 +141,10 @@ pub fn run(
     }
     let cards = importer::cards_bound();
     let stores: HashSet<Uuid> = due.iter().map(|(list, _)| list.store).collect();
-    let more = due
-        .iter()
-        .any(|(_, last)| last.is_some_and(|last| last.cards != cards));
+    // A price list with a store of its own choosing, or cards whose stock was never read.
+    let more = due.iter().any(|(list, last)| {
+        last.is_some_and(|last| last.cards != cards || last.store != Some(list.store))
+    });
     // Levels that were rejected need not have changed since.
     let at_large = only.is_some() || retry.is_of_all() || more;
     let reading = read(context, &due, &stores, at_large, now)?;
@@ -144,23 +158,19 @@ pub fn run(
         }
         return Ok(Outcome::Done);
     }
-    let mut seen: HashMap<&str, HashSet<Key>> = HashMap::new();
     let last = due.len();
     for (number, (list, before)) in (1..).zip(&due) {
-        let products = write(list, &names, &reading, &mut tally)?;
-        seen.insert(&list.price_list, products);
-        let mut agreed = true;
-        if reading.whole {
-            let zeroed = zero(list, &names, &seen[list.price_list.as_str()], &mut tally)?;
-            agreed = zeroed.is_some();
-            let zeroed = zeroed.unwrap_or(0);
-            if zeroed > 0 {
-                let key = &list.price_list;
-                info!(record = key, "stock.zeroed", number = zeroed);
+        let written = write(list, &names, &reading, &mut tally)?;
+        let mut store = before.and_then(|before| before.store);
+        if reading.whole && store != Some(list.store) {
+            let zeroed = zero(list, &names, &written.products, &mut tally)?;
+            store = zeroed.map(|_| list.store);
+            if let Some(zeroed) = zeroed.filter(|zeroed| *zeroed > 0) {
+                info!(record = list.price_list, "stock.zeroed", number = zeroed);
             }
         }
         let whole = match before {
-            _ if !agreed => ASKS,
+            _ if written.open > 0 || store.is_none() => AGAIN,
             Some(before) if !reading.whole => before.whole,
             _ => reading.at,
         };
@@ -169,6 +179,7 @@ pub fn run(
             whole,
             looked: now,
             cards,
+            store,
         };
         state::save(&kept(list), &kept_now)?;
         done.push(list.price_list.clone());
@@ -243,9 +254,8 @@ fn read(
         return Ok(reading);
     }
     let mut levels = Levels::new();
-    let zeros = ("include", "zeroLines");
-    let (at, rows) = figure(context, "stock", &[zeros], stores, &mut levels)?;
-    let (_, reserves) = figure(context, "reserve", &[zeros], stores, &mut levels)?;
+    let (at, rows) = figure(context, "stock", &[ZEROS], stores, &mut levels)?;
+    let (_, reserves) = figure(context, "reserve", &[ZEROS], stores, &mut levels)?;
     Ok(Reading {
         levels,
         whole: true,
@@ -276,7 +286,7 @@ fn read_changes(
         for some in missing.chunks(NAMED) {
             let ids: Vec<String> = some.iter().map(Uuid::to_string).collect();
             let filter = format!("assortmentId={}", ids.join(","));
-            let query = [("include", "zeroLines"), ("filter", filter.as_str())];
+            let query = [ZEROS, ("filter", filter.as_str())];
             figure(context, name, &query, stores, &mut levels)?;
         }
     }
@@ -288,9 +298,10 @@ fn read_changes(
     }))
 }
 
-/// Products of which a figure is not known in some store.
+/// Products of which a figure was not told in some store.
 fn half_known(levels: &Levels, figure: fn(&Level) -> Option<Decimal>) -> Vec<Uuid> {
-    let missing = levels.iter().filter(|(_, level)| figure(level).is_none());
+    let missing = levels.iter();
+    let missing = missing.filter(|(_, level)| figure(level).is_none() && !level.is_open);
     let mut products: Vec<Uuid> = missing.map(|((_, product), _)| *product).collect();
     products.sort_unstable();
     products.dedup();
@@ -306,7 +317,7 @@ fn figure(
     stores: &HashSet<Uuid>,
     levels: &mut Levels,
 ) -> Result<(Instant, usize), Fault> {
-    let mut all = vec![("stockType", name)];
+    let mut all = vec![("stockType", name), ("withRecalculate", "true")];
     all.extend_from_slice(query);
     let begun = time::now();
     let answer = context.api.get(REPORT, &all)?;
@@ -320,22 +331,33 @@ fn figure(
             continue;
         }
         let level = levels.entry((store, product)).or_default();
-        match name {
-            "reserve" => level.reserve = row.reserve.get().or(level.reserve),
-            _ => level.stock = row.stock.get().or(level.stock),
-        }
+        let (told, kept) = match name {
+            "reserve" => (row.reserve.get(), &mut level.reserve),
+            _ => (row.stock.get(), &mut level.stock),
+        };
+        *kept = told.or(*kept);
+        level.is_open |= told.is_none();
     }
     // Cut to the second, so it is never ahead of what was read.
     Ok((answer.date().unwrap_or(begun).min(begun), number))
 }
 
-/// Writes the levels of one price list; answers with the products it has.
+/// What became of the levels of a price list.
+#[derive(Default)]
+struct Levelled {
+    /// The products that the report has.
+    products: HashSet<Key>,
+    /// Levels that MoySklad is still working out.
+    open: u64,
+}
+
+/// Writes the levels of one price list.
 fn write(
     list: &PriceList,
     names: &HashMap<Key, String>,
     reading: &Reading,
     tally: &mut Tally,
-) -> Result<HashSet<Key>, Fault> {
+) -> Result<Levelled, Fault> {
     let mut own: Vec<(Uuid, Level)> = reading
         .levels
         .iter()
@@ -344,7 +366,7 @@ fn write(
         .collect();
     own.sort_unstable_by_key(|(product, _)| *product);
     let (mut written, mut unknown) = (0_u64, 0_u64);
-    let mut products = HashSet::new();
+    let mut done = Levelled::default();
     for some in own.chunks(BATCH) {
         let origins: Vec<String> = some.iter().map(|(id, _)| origin(PRODUCT, *id)).collect();
         let known = bound(PRODUCT, &origins);
@@ -354,11 +376,12 @@ fn write(
                 unknown += 1;
                 continue;
             };
+            done.products.insert(binding.key.clone());
             match stock_level(&list.price_list, &binding.key, *level) {
-                Ok(level) => levels.push(level),
-                Err(reason) => reject(&binding.key, reason, tally),
+                Some(Ok(level)) => levels.push(level),
+                Some(Err(reason)) => reject(&binding.key, reason, tally),
+                None => done.open += u64::from(level.is_open),
             }
-            products.insert(binding.key.clone());
         }
         for (level, outcome) in levels.iter().zip(stock::set(&levels)?) {
             match saved(outcome)? {
@@ -390,28 +413,40 @@ fn write(
             ),
         }
     );
-    Ok(products)
+    if done.open > 0 {
+        warn!(
+            record = key,
+            "stock.open",
+            price_list = name,
+            number = done.open
+        );
+    }
+    Ok(done)
 }
 
 fn reject(product: &Key, reason: Reason, tally: &mut Tally) {
     tally.reject("stock", Subject::Key(product.clone()), product, reason);
 }
 
-fn stock_level(warehouse: &Key, product: &Key, level: Level) -> Result<StockLevel, Reason> {
-    let stock = level.stock.unwrap_or_default();
+/// The level of a product; none while MoySklad does not know it. What lies there is shown as it is,
+/// also below zero; what is for sale is never less than nothing.
+fn stock_level(warehouse: &Key, product: &Key, level: Level) -> Option<Result<StockLevel, Reason>> {
+    let stock = level.stock.filter(|_| !level.is_open)?;
     let reserve = level.reserve.unwrap_or_default();
+    let free = (stock - reserve).max(Decimal::ZERO);
     let wire = |number: Decimal| model::Decimal::try_from(number.normalize());
-    Ok(StockLevel {
+    let figures = || Ok((wire(stock)?, wire(reserve)?, wire(free)?));
+    Some(figures().map(|(on_hand, reserved, available)| StockLevel {
         product: product.clone(),
         product_variant: None,
         warehouse: warehouse.clone(),
-        on_hand: wire(stock)?,
-        reserved: wire(reserve)?,
-        available: wire(stock - reserve)?,
-    })
+        on_hand,
+        reserved,
+        available,
+    }))
 }
 
-/// Makes the levels of a price list zero that the report of everything did not have, and tells how
+/// Makes the levels of a price list zero that the report on its new store did not have, and tells how
 /// many those are; none when people have to agree to it first.
 fn zero(
     list: &PriceList,
@@ -491,14 +526,24 @@ mod tests {
 
     #[test]
     fn what_is_free_is_what_lies_there_less_what_is_reserved() {
-        let level = Level {
-            stock: Some(Decimal::new(125, 1)),
-            reserve: Some(Decimal::from(2)),
+        let figures = |stock: Option<Decimal>, reserve: i64, is_open: bool| {
+            let level = Level {
+                stock,
+                reserve: Some(Decimal::from(reserve)),
+                is_open,
+            };
+            stock_level(&"w".to_owned(), &"p".to_owned(), level)
         };
-        let level = stock_level(&"w".to_owned(), &"p".to_owned(), level).expect("a level");
+        let level = figures(Some(Decimal::new(125, 1)), 2, false);
+        let level = level.expect("known").expect("a level");
         assert_eq!((level.on_hand.units, level.on_hand.scale), (125, 1));
         assert_eq!((level.reserved.units, level.reserved.scale), (2, 0));
         assert_eq!((level.available.units, level.available.scale), (105, 1));
+        let level = figures(Some(Decimal::from(-4)), 0, false);
+        let level = level.expect("known").expect("a level");
+        assert_eq!((level.on_hand.units, level.available.units), (-4, 0));
+        assert!(figures(Some(Decimal::ONE), 0, true).is_none());
+        assert!(figures(None, 0, false).is_none());
     }
 
     #[test]
@@ -509,6 +554,7 @@ mod tests {
             whole: 0,
             looked,
             cards: 0,
+            store: None,
         };
         assert!(!last.is_due(60, looked + 15 * MINUTE));
         assert!(last.is_due(15, looked + 15 * MINUTE));
@@ -530,6 +576,7 @@ mod tests {
                 Level {
                     stock: one,
                     reserve: one,
+                    is_open: false,
                 },
             ),
             (
@@ -537,6 +584,7 @@ mod tests {
                 Level {
                     stock: one,
                     reserve: None,
+                    is_open: false,
                 },
             ),
         ]

@@ -12,7 +12,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use rust_decimal::Decimal;
 use tenon_sdk::decimal::round_money;
 use tenon_sdk::import::fingerprint;
-use tenon_sdk::model::{Key, Order, OrderDirection, OrderLine, Reason, RecordKind};
+use tenon_sdk::model::{FieldChange, Key, Order, OrderDirection, OrderLine, Reason, RecordKind};
 use tenon_sdk::reason;
 use uuid::Uuid;
 
@@ -229,12 +229,13 @@ fn line(given: &OrderLine, off: Decimal, flow: Flow, places: &Places<'_>) -> Res
         fields: Fields::default(),
     };
     if given.refused {
+        // Should its position stay, it keeps no goods from others.
+        if flow == Flow::Sale {
+            line.fields.set("reserve", 0);
+        }
         return Ok(line);
     }
-    let name = match &given.sku {
-        Some(sku) => format!("{} ({sku})", given.name),
-        None => given.name.clone(),
-    };
+    let name = called(given);
     let product = product.ok_or_else(|| {
         let reason = reason!("order.line-product", line = name);
         match &given.product {
@@ -276,6 +277,13 @@ fn line(given: &OrderLine, off: Decimal, flow: Flow, places: &Places<'_>) -> Res
         line.fields = std::mem::take(&mut line.fields).with_number("reserve", reserve);
     }
     Ok(line)
+}
+
+/// What people know a line by.
+fn called(given: &OrderLine) -> &str {
+    let words = [Some(given.name.as_str()), given.sku.as_deref()];
+    let mut words = words.into_iter().flatten().map(str::trim);
+    words.find(|word| !word.is_empty()).unwrap_or(&given.id)
 }
 
 /// What is taken off each line: its own discount and its share of the order's. The last line takes
@@ -373,15 +381,26 @@ pub struct Outcome {
     /// Positions that get other figures.
     pub changed: Vec<Changed>,
     /// Positions that are new.
-    pub added: Vec<Fields>,
+    pub added: Vec<Added>,
     /// Positions that go.
     pub removed: Vec<Uuid>,
     /// What changes, in words: name of the field, before and after.
-    pub changes: Vec<tenon_sdk::model::FieldChange>,
+    pub changes: Vec<FieldChange>,
     /// Lines whose position is gone or goes.
     pub gone: Vec<String>,
-    /// Positions that are somebody else's.
-    pub others: Vec<Uuid>,
+    /// Lines with the positions that they have and keep.
+    pub placed: Vec<(String, Uuid)>,
+    /// What people should know.
+    pub remarks: Vec<Reason>,
+}
+
+/// A position that is new.
+#[derive(Debug)]
+pub struct Added {
+    /// Its line.
+    pub line: String,
+    /// All that it should have.
+    pub fields: Fields,
 }
 
 /// A position that gets other figures.
@@ -395,15 +414,17 @@ pub struct Changed {
     pub fields: Fields,
 }
 
-/// How lines that are not known are paired with positions that nobody has.
+/// What is known of a document whose positions are looked at, and so how lines are paired with those
+/// that nobody has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Pairing<'p> {
-    /// By product and figures and then by product, one after the other, except for these positions,
-    /// which are somebody else's.
-    Product(&'p [Uuid]),
-    /// By product and figures: the document is known to us, so what is not known is most probably
-    /// somebody else's, or ours from a try whose outcome was lost.
-    Figures,
+pub enum Found {
+    /// It is bound: by product and figures alone. What is not known there is most probably somebody
+    /// else's, or ours from a try whose outcome was lost.
+    Bound,
+    /// It was found, and people may have changed it: by product and figures and then by product.
+    Strange,
+    /// It was found as we have made it in a try whose outcome was lost: all of its positions are ours.
+    Own,
 }
 
 /// Pairs lines with the positions of a document; those that are known by what is known. A line whose
@@ -412,16 +433,13 @@ pub fn pair(
     lines: &[Line],
     agreed: &HashMap<String, Agreed>,
     rows: &[Position],
-    pairing: Pairing<'_>,
+    found: Found,
 ) -> Vec<Option<usize>> {
     let known = |line: &Line| agreed.get(&line.id).and_then(|agreed| agreed.position);
-    let mut taken: HashSet<Uuid> = agreed
+    let taken: HashSet<Uuid> = agreed
         .values()
         .filter_map(|agreed| agreed.position)
         .collect();
-    if let Pairing::Product(others) = pairing {
-        taken.extend(others);
-    }
     let by_id: HashMap<Uuid, usize> = (0..)
         .zip(rows)
         .map(|(place, row)| (row.id, place))
@@ -450,7 +468,7 @@ pub fn pair(
     round(&|line| !line.refused, &|line, row| {
         row.is_like(&line.fields)
     });
-    if pairing != Pairing::Figures {
+    if found != Found::Bound {
         round(&|line| !line.refused && known(line).is_none(), &|_, _| true);
         // What is refused was mostly never sent, so it comes last.
         round(&|line| line.refused && known(line).is_none(), &|_, _| true);
@@ -463,93 +481,148 @@ pub fn lines_differ(draft: &Draft, agreed: &HashMap<String, Agreed>, delete_refu
     let lines: HashSet<&str> = draft.lines.iter().map(|line| line.id.as_str()).collect();
     let gone = agreed.keys().any(|id| !lines.contains(id.as_str()));
     gone || draft.lines.iter().any(|line| match agreed.get(&line.id) {
-        Some(_) if line.refused => delete_refused,
+        Some(_) if line.refused && delete_refused => true,
         Some(agreed) => !line.fields.since(agreed.print.as_deref()).is_empty(),
         None => !line.refused,
     })
 }
 
 /// Decides what has to be done to the positions of a document. Those that people put there stay as
-/// they are; one that people took away comes back only when its line changes.
+/// they are; one that people took away comes back only when its line changes. What was shipped stays:
+/// no position goes below that.
 pub fn positions(
     draft: &Draft,
     agreed: &HashMap<String, Agreed>,
     rows: &[Position],
-    pairing: Pairing<'_>,
+    found: Found,
     delete_refused: bool,
 ) -> Outcome {
-    let pairs = pair(&draft.lines, agreed, rows, pairing);
+    let pairs = pair(&draft.lines, agreed, rows, found);
     let mut outcome = Outcome::default();
-    let mut claimed: HashSet<Uuid> = agreed
-        .values()
-        .filter_map(|agreed| agreed.position)
-        .collect();
     for (line, place) in draft.lines.iter().zip(&pairs) {
-        let row = place.map(|place| &rows[place]);
-        claimed.extend(row.map(|row| row.id));
         let known = agreed.get(&line.id);
         let kept = known.and_then(|agreed| agreed.print.as_deref());
-        match (row, line.refused) {
-            (Some(_), true) if !delete_refused => {}
-            (_, true) => {
-                if row.is_some() || known.is_some() {
-                    outcome.say(line, kept, None);
-                    outcome.gone.push(line.id.clone());
-                    outcome.removed.extend(row.map(|row| row.id));
-                }
+        match place.map(|place| &rows[place]) {
+            Some(row) if line.refused && delete_refused => {
+                outcome.remove(&line.id, row, kept);
             }
-            (Some(row), false) => {
+            Some(row) => {
                 let unchanged = match kept {
-                    Some(_) => line.fields.since(kept).is_empty(),
-                    None => row.is_like(&line.fields),
+                    None if !line.refused => row.is_like(&line.fields),
+                    _ => line.fields.since(kept).is_empty(),
                 };
                 if !unchanged {
-                    outcome.say(line, kept, Some(&line.fields));
-                    outcome.changed.push(Changed {
+                    outcome.change(line, row, kept);
+                }
+                outcome.placed.push((line.id.clone(), row.id));
+            }
+            None if line.refused => {
+                if known.is_some() {
+                    outcome.say(&line.id, kept, None);
+                    outcome.gone.push(line.id.clone());
+                }
+            }
+            None => {
+                let unchanged = known.is_some() && line.fields.since(kept).is_empty();
+                if !unchanged {
+                    outcome.say(&line.id, kept, Some(&line.fields));
+                    outcome.added.push(Added {
                         line: line.id.clone(),
-                        position: row.id,
                         fields: line.fields.clone(),
                     });
                 }
             }
-            (None, false) => {
-                let unchanged = known.is_some() && line.fields.since(kept).is_empty();
-                if !unchanged {
-                    outcome.say(line, kept, Some(&line.fields));
-                    outcome.added.push(line.fields.clone());
-                }
+        }
+    }
+    let lines: HashSet<&str> = draft.lines.iter().map(|line| line.id.as_str()).collect();
+    for (id, was) in agreed {
+        if lines.contains(id.as_str()) {
+            continue;
+        }
+        match rows.iter().find(|row| Some(row.id) == was.position) {
+            Some(row) => outcome.remove(id, row, was.print.as_deref()),
+            None => {
+                outcome.say(id, was.print.as_deref(), None);
+                outcome.gone.push(id.clone());
             }
         }
     }
-    let present: HashSet<Uuid> = rows.iter().map(|row| row.id).collect();
-    let lines: HashSet<&str> = draft.lines.iter().map(|line| line.id.as_str()).collect();
-    for (id, was) in agreed {
-        if !lines.contains(id.as_str()) {
-            outcome.gone.push(id.clone());
-            let there = was.position.filter(|position| present.contains(position));
-            outcome.removed.extend(there);
-            outcome.changes.push(tenon_sdk::model::FieldChange {
-                field: format!("line {id}"),
-                before: was
-                    .print
-                    .as_ref()
-                    .map(|print| String::from_utf8_lossy(print).into_owned()),
-                after: None,
-            });
+    if found == Found::Own {
+        let claimed: HashSet<usize> = pairs.into_iter().flatten().collect();
+        for (_, row) in (0..)
+            .zip(rows)
+            .filter(|(place, _)| !claimed.contains(place))
+        {
+            outcome.say("?", None, None);
+            outcome.removed.push(row.id);
         }
     }
-    let others = rows.iter().map(|row| row.id);
-    outcome.others = others.filter(|id| !claimed.contains(id)).collect();
     outcome
 }
 
+/// The lines whose positions were added, with their ids.
+pub fn place(added: &[Added], rows: &[Position]) -> Vec<(String, Uuid)> {
+    let mut free: Vec<&Position> = rows.iter().collect();
+    let placed = added.iter().filter_map(|added| {
+        let place = free.iter().position(|row| row.is_like(&added.fields))?;
+        Some((added.line.clone(), free.remove(place).id))
+    });
+    placed.collect()
+}
+
 impl Outcome {
-    fn say(&mut self, line: &Line, kept: Option<&[u8]>, after: Option<&Fields>) {
+    fn say(&mut self, line: &str, kept: Option<&[u8]>, after: Option<&Fields>) {
         let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
-        self.changes.push(tenon_sdk::model::FieldChange {
-            field: format!("line {}", line.id),
+        self.changes.push(FieldChange {
+            field: format!("line {line}"),
             before: kept.map(|kept| text(kept.to_owned())),
             after: after.map(|fields| text(fields.print())),
+        });
+    }
+
+    /// A position gets the figures of its line.
+    fn change(&mut self, line: &Line, row: &Position, kept: Option<&[u8]>) {
+        let mut fields = line.fields.clone();
+        let shipped = row.shipped();
+        if !shipped.is_zero() {
+            let wanted = fields.number("quantity");
+            if wanted.is_some_and(|wanted| wanted < shipped) {
+                let remark = reason!("order.line-shipped", line = line.id, shipped = shipped);
+                self.remarks.push(remark);
+                fields = fields.with_number("quantity", shipped);
+            }
+            let left = fields.number("quantity").map(|quantity| quantity - shipped);
+            if let (Some(reserve), Some(left)) = (fields.number("reserve"), left) {
+                fields = fields.with_number("reserve", reserve.min(left));
+            }
+        }
+        self.say(&line.id, kept, Some(&fields));
+        self.changed.push(Changed {
+            line: line.id.clone(),
+            position: row.id,
+            fields,
+        });
+    }
+
+    /// A position goes, or stays with what was shipped of it.
+    fn remove(&mut self, line: &str, row: &Position, kept: Option<&[u8]>) {
+        self.gone.push(line.to_owned());
+        let shipped = row.shipped();
+        if shipped.is_zero() {
+            self.say(line, kept, None);
+            self.removed.push(row.id);
+            return;
+        }
+        let remark = reason!("order.line-shipped", line = line, shipped = shipped);
+        self.remarks.push(remark);
+        let fields = Fields::default()
+            .with_number("quantity", shipped)
+            .with("reserve", 0);
+        self.say(line, kept, Some(&fields));
+        self.changed.push(Changed {
+            line: line.to_owned(),
+            position: row.id,
+            fields,
         });
     }
 }

@@ -5,14 +5,13 @@
 
 use std::collections::HashSet;
 
-use tenon_sdk::model::{Fault, FieldChange};
+use tenon_sdk::model::{Fault, FieldChange, Reason};
 use uuid::Uuid;
 
 use super::{Parcel, Sender};
+use crate::api::Refusal;
 use crate::api::fields::Fields;
-use crate::api::records::Position;
-use crate::api::{PAGE as ROWS, Refusal};
-use crate::map::order::{self, Changed, Pairing};
+use crate::map::order::{self, Added, Changed, Found};
 
 /// Positions of one order that a run changes: MoySklad bans who changes one object more than a
 /// hundred times a minute.
@@ -27,33 +26,36 @@ pub struct Moves {
     /// Positions that get other figures.
     pub changed: Vec<Changed>,
     /// Positions that are new.
-    pub added: Vec<Fields>,
+    pub added: Vec<Added>,
     /// Positions that go.
     pub removed: Vec<Uuid>,
     /// Lines whose position is gone or goes.
     pub gone: Vec<String>,
     /// Lines whose position is left to the next run.
     pub left: HashSet<String>,
-    /// Positions that are somebody else's.
-    pub others: Vec<Uuid>,
-}
-
-impl Moves {
-    fn is_empty(&self) -> bool {
-        self.changed.is_empty() && self.added.is_empty() && self.removed.is_empty()
-    }
+    /// Lines with their positions.
+    pub placed: Vec<(String, Uuid)>,
+    /// What people should know.
+    pub remarks: Vec<Reason>,
 }
 
 impl Sender<'_> {
-    /// Decides what is done to the positions; answers with what people are told of it.
-    pub fn plan(&self, parcel: &mut Parcel, rows: &[Position]) -> Vec<FieldChange> {
-        let delete_refused = self.context.settings.delete_refused;
-        let pairing = match parcel.print {
-            Some(_) => Pairing::Figures,
-            None => Pairing::Product(&[]),
+    /// Decides what is done to the positions of a document that was read; answers with what people
+    /// are told of it.
+    pub fn plan(&self, parcel: &mut Parcel) -> Vec<FieldChange> {
+        let Some(document) = &parcel.document else {
+            return Vec::new();
         };
+        let found = match parcel.print {
+            Some(_) => Found::Bound,
+            None if document.is_untouched() => Found::Own,
+            None => Found::Strange,
+        };
+        // Of a document that stays although it should go, the reserve alone is freed.
+        let delete_refused = self.context.settings.delete_refused && !parcel.goes;
+        let rows = &document.positions.rows;
         let mut outcome =
-            order::positions(&parcel.draft, &parcel.agreed, rows, pairing, delete_refused);
+            order::positions(&parcel.draft, &parcel.agreed, rows, found, delete_refused);
         let left = outcome.changed.len().min(CHANGES);
         let left = outcome.changed.split_off(left).into_iter();
         parcel.moves = Moves {
@@ -62,42 +64,49 @@ impl Sender<'_> {
             removed: outcome.removed,
             gone: outcome.gone,
             left: left.map(|changed| changed.line).collect(),
-            others: outcome.others,
+            placed: outcome.placed,
+            remarks: outcome.remarks,
         };
         outcome.changes
     }
 
     /// Brings the positions of a document in line.
     pub fn write_positions(&self, parcel: &mut Parcel) -> Result<Result<(), Refusal>, Fault> {
-        let (api, kind) = (&self.context.api, self.flow.kind());
+        let api = &self.context.api;
         let Some(id) = parcel.id.filter(|_| !api.is_preview()) else {
             return Ok(Ok(()));
         };
-        let wanted = parcel.draft.lines.iter().filter(|line| !line.refused);
-        if parcel.is_new && wanted.count() > ROWS {
-            let rows = api.positions(kind, id)?;
-            self.plan(parcel, &rows);
+        if parcel.is_new {
+            // The answer has the positions that went along.
+            self.read_positions(parcel, id, false)?;
         }
         let mut attempt = 1;
         loop {
-            match self.move_positions(id, &parcel.moves) {
+            match self.move_positions(id, &mut parcel.moves) {
                 Err(Fault::Transient(_))
                     if attempt < ATTEMPTS && !parcel.moves.added.is_empty() =>
                 {
                     attempt += 1;
-                    let rows = api.positions(kind, id)?;
-                    self.plan(parcel, &rows);
+                    self.read_positions(parcel, id, true)?;
                 }
                 outcome => return outcome,
             }
         }
     }
 
-    fn move_positions(&self, id: Uuid, moves: &Moves) -> Result<Result<(), Refusal>, Fault> {
-        let (api, kind) = (&self.context.api, self.flow.kind());
-        if moves.is_empty() {
-            return Ok(Ok(()));
+    /// Decides on the positions of a document as it is now.
+    fn read_positions(&self, parcel: &mut Parcel, id: Uuid, anew: bool) -> Result<(), Fault> {
+        if let Some(document) = &mut parcel.document
+            && (anew || !document.positions.is_whole())
+        {
+            document.positions.rows = self.context.api.positions(self.flow.kind(), id)?;
         }
+        self.plan(parcel);
+        Ok(())
+    }
+
+    fn move_positions(&self, id: Uuid, moves: &mut Moves) -> Result<Result<(), Refusal>, Fault> {
+        let (api, kind) = (&self.context.api, self.flow.kind());
         for one in &moves.changed {
             let outcome = api.change_position(kind, id, one.position, &one.fields)?;
             if outcome.is_err() {
@@ -108,6 +117,15 @@ impl Sender<'_> {
         if outcome.is_err() {
             return Ok(outcome);
         }
-        api.add_positions(kind, id, &moves.added)
+        let added: Vec<Fields> = (moves.added.iter())
+            .map(|added| added.fields.clone())
+            .collect();
+        match api.add_positions(kind, id, &added)? {
+            Ok(rows) => {
+                moves.placed.extend(order::place(&moves.added, &rows));
+                Ok(Ok(()))
+            }
+            Err(refusal) => Ok(Err(refusal)),
+        }
     }
 }

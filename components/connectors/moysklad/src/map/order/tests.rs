@@ -6,9 +6,7 @@ use tenon_sdk::model::{self, Order, OrderLine, Reason, RecordKind};
 use tenon_sdk::reason;
 use uuid::Uuid;
 
-use super::{
-    Agreed, Draft, Flow, Given, Outcome, Pairing, Places, birth, draft, lines_differ, pair,
-};
+use super::{Agreed, Draft, Flow, Found, Given, Outcome, Places, birth, draft, lines_differ, pair};
 use crate::api::records::{List, Position};
 
 const BASE: &str = "https://x/api/remap/1.2";
@@ -196,7 +194,7 @@ fn positions(
     rows: &[Position],
     delete_refused: bool,
 ) -> Outcome {
-    super::positions(draft, agreed, rows, Pairing::Figures, delete_refused)
+    super::positions(draft, agreed, rows, Found::Bound, delete_refused)
 }
 
 /// What is agreed once a draft was sent and its positions got these ids.
@@ -235,26 +233,16 @@ fn two_lines_with_one_product_stay_two_positions() {
     );
     let draft = drafted(&two, Flow::Sale, false).expect("a draft");
     let present = rows(&[(11, 1, "1"), (12, 1, "5")]);
-    let pairs = pair(
-        &draft.lines,
-        &HashMap::new(),
-        &present,
-        Pairing::Product(&[]),
-    );
+    let pairs = pair(&draft.lines, &HashMap::new(), &present, Found::Strange);
     assert_eq!(pairs, [Some(0), Some(1)]);
 
     // The rows of these tests cost 100 kopecks.
     let turned = rows(&[(12, 1, "5"), (11, 1, "1")]);
-    let pairs = pair(
-        &draft.lines,
-        &HashMap::new(),
-        &turned,
-        Pairing::Product(&[]),
-    );
+    let pairs = pair(&draft.lines, &HashMap::new(), &turned, Found::Strange);
     assert_eq!(pairs, [Some(1), Some(0)], "in whatever order they come");
 
     let known = agreed(&draft, &[12, 11]);
-    let pairs = pair(&draft.lines, &known, &present, Pairing::Figures);
+    let pairs = pair(&draft.lines, &known, &present, Found::Bound);
     assert_eq!(pairs, [Some(1), Some(0)], "what is known counts");
 }
 
@@ -279,7 +267,6 @@ fn only_what_changed_is_written_and_what_people_put_there_stays() {
     let present = rows(&[(11, 1, "1"), (12, 2, "5"), (99, 2, "7")]);
     let outcome = positions(&draft, &known, &present, true);
     assert_eq!(moves(&outcome), (vec![12], vec![], 1));
-    assert_eq!(outcome.others, [Uuid::from_u128(99)]);
     assert_eq!(json(&outcome.changed[0].fields)["quantity"], 6);
 }
 
@@ -354,12 +341,7 @@ fn a_line_that_was_refused_before_it_was_sent_claims_no_position_of_another_line
     given.lines[0].refused = true;
     let draft = drafted(&given, Flow::Sale, false).expect("a draft");
     let present = rows(&[(11, 1, "3")]);
-    let pairs = pair(
-        &draft.lines,
-        &HashMap::new(),
-        &present,
-        Pairing::Product(&[]),
-    );
+    let pairs = pair(&draft.lines, &HashMap::new(), &present, Found::Strange);
     assert_eq!(pairs, [None, Some(0)]);
 }
 
