@@ -104,8 +104,9 @@ fn world() -> World {
     let products: Vec<Key> = ["a", "b", "c"]
         .map(|id| {
             let key = host.books(|books| books.put_product(Product::default()));
-            let origin = Shop::origin("product", id);
             host.keeping(|| {
+                // Outside of the host no account is known.
+                let origin = Shop::origin("product", id);
                 bindings::bind(&[pair("product", &key, &origin)]);
                 Ok(())
             })
