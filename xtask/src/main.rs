@@ -3,6 +3,7 @@
 mod browser;
 mod contract;
 mod features;
+#[cfg(test)]
 mod guide;
 mod schemathesis;
 mod sdk;
@@ -65,6 +66,8 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// Build everything, and try the contract and the packed SDK as authors elsewhere do.
+    Contract,
     /// Pack the SDK for connectors in repositories of their own, to target/sdk.
     Pack,
     /// Measure, print a table, and write target/bench.json.
@@ -90,7 +93,7 @@ fn execute(task: Task) -> Result<()> {
         return sdk::pack(&root, &target(&root).join("sdk"));
     }
     build(&root)?;
-    if !matches!(task, Task::Demo { .. }) {
+    if !matches!(task, Task::Demo { .. } | Task::Contract) {
         build_test_guests(&root)?;
     }
     let program = |name: &str| {
@@ -100,6 +103,7 @@ fn execute(task: Task) -> Result<()> {
     };
     match task {
         Task::Build | Task::Pack => Ok(()),
+        Task::Contract => contract::check(&root),
         Task::Demo { once, json } => {
             let mut demo = program("tenon-demo");
             demo.args(once.then_some("--once"));

@@ -119,7 +119,7 @@ impl<C: Connector> Host<C> {
 
     fn perform(&self, job: &str, argument: Option<&str>, cause: &Cause, mode: RunMode) -> Run {
         self.world.begin(mode);
-        let call = AssertUnwindSafe(|| self.inside(|| C::run(job, argument, cause)));
+        let call = AssertUnwindSafe(|| self.within(|| C::run(job, argument, cause)));
         let outcome = match catch_unwind(call) {
             Ok(outcome) => Some(outcome),
             Err(thrown) if thrown.is::<Killed>() => None,
@@ -139,7 +139,7 @@ impl<C: Connector> Host<C> {
     /// # Errors
     /// As the connector's own.
     pub fn check(&self) -> Result<Account, Fault> {
-        self.inside(C::check)
+        self.within(C::check)
     }
 
     /// Values for a setting.
@@ -147,7 +147,7 @@ impl<C: Connector> Host<C> {
     /// # Errors
     /// As the connector's own.
     pub fn choices(&self, option: &str) -> Result<Vec<Choice>, Fault> {
-        self.inside(|| C::choices(option))
+        self.within(|| C::choices(option))
     }
 
     /// Switches the connection on; what it keeps is kept.
@@ -177,7 +177,12 @@ impl<C: Connector> Host<C> {
             query: String::new(),
             body: body.to_string().into_bytes(),
         };
-        self.inside(|| C::receive(&webhook))
+        self.within(|| C::receive(&webhook))
+    }
+
+    /// Does work that calls the host, to try a function by itself.
+    pub fn within<R>(&self, work: impl FnOnce() -> R) -> R {
+        with_world(self.world.clone(), work)
     }
 
     /// Looks into the books, or does what people do there.
@@ -200,13 +205,9 @@ impl<C: Connector> Host<C> {
         self.world.stop_at(checkpoint);
     }
 
-    fn inside<R>(&self, work: impl FnOnce() -> R) -> R {
-        with_world(self.world.clone(), work)
-    }
-
-    fn keeping(&self, work: impl FnOnce() -> Result<(), Fault>) -> Result<(), Fault> {
+    pub(crate) fn keeping(&self, work: impl FnOnce() -> Result<(), Fault>) -> Result<(), Fault> {
         self.world.begin(RunMode::Live);
-        let done = self.inside(work);
+        let done = self.within(work);
         self.world.keep(done.is_ok());
         done
     }

@@ -10,14 +10,14 @@ use crate::{Shoplite, api};
 /// The webhook that was asked for last.
 const KEPT: &str = "webhook";
 
-/// Asks for webhooks at the topic `orders`; one that was asked for before is taken away.
+/// Asks for webhooks at the topic `orders`. One that was asked for before goes once the new one is there.
 pub fn enable(callback: &str) -> Result<(), Fault> {
-    disable()?;
     let body = json!({ "url": format!("{callback}orders") });
     let shop = Shoplite::shop()?;
     let answer = shop.call(Method::Post, "/webhooks").json(&body)?.send()?;
     let made: api::Webhook<'_> = answer.json()?;
-    state::save(KEPT, &made.id.owned())
+    disable()?;
+    state::save(KEPT, &made.id.get())
 }
 
 /// Takes the webhook away.

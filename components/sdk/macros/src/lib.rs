@@ -63,7 +63,7 @@ pub fn settings(input: TokenStream) -> TokenStream {
 /// | `state` | version of what is in storage | |
 /// | `migrate 1` | | `fn() -> Result<(), Fault>`: from this version to the next |
 /// | `credential` | `bearer`, `basic`, `header("X-Key")`, `token("/path", "member")` or `webhook`; title | |
-/// | `endpoint` | address; `credentials(…)`, `budget(60 per 60 s)` or `budget(11 per 3100 ms of token)`, `parallel(2)`, `cost("/report" = 5)`, `reads(POST "/search")`, `errors("error")` | gives `Shoplite::shop()`, its `Api` |
+/// | `endpoint` | address; `credentials(…)`, `budget(60 per 60 s)`, `budget(11 per 3100 ms of token)` or `budget(60 per 60 s by per_minute)`, `parallel(2)`, `cost("/report" = 5)`, `reads(POST "/search")`, `errors("error")` | gives `Shoplite::shop()`, its `Api` |
 /// | `check` | | `fn() -> Result<Account, Fault>` |
 /// | `choice` | | `fn() -> Result<Vec<Choice>, Fault>` |
 /// | `job` | `every("cron")`, `changed(Order)`, `visited(Partner)`; title | `fn(&Call<Settings>) -> Result<Outcome, Fault>` |

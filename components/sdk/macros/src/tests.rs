@@ -142,6 +142,10 @@ fn a_connector_names_only_what_is_there() {
             "endpoint b = \"https://b.test\", budget(1 each 1 s);",
             "a budget is `60 per 60 s`",
         ),
+        (
+            "endpoint b = \"https://b.test\", budget(1 per 1 s with me);",
+            "a budget ends with `of`",
+        ),
         ("job stock = every(\"hourly\");", "cron expression"),
         ("job stock = changed(Stock);", "`stock` has no `title"),
         (

@@ -210,7 +210,7 @@ crate::connector! {
     credential api_key = header("X-Key"), title(en: "Key", uk: "Ключ", ru: "Ключ");
     credential hooks = webhook, title(en: "Secret", uk: "Секрет", ru: "Секрет");
     endpoint shop = "{settings.base_url}", credentials(api_key), budget(60 per 60 s),
-        budget(11 per 3100 ms of api_key), parallel(2), cost("/report" = 5), reads(POST "/search"),
+        budget(11 per 3100 ms of api_key by last_days), parallel(2), cost("/report" = 5), reads(POST "/search"),
         errors("error");
     check => check;
     choice statuses => statuses;
@@ -252,6 +252,7 @@ fn a_declared_connector_describes_itself() {
     let budgets: Vec<_> = endpoint.budgets.iter().collect();
     assert_eq!((budgets[0].units, budgets[0].window_ms), (60, 60_000));
     assert_eq!(budgets[1].credential.as_deref(), Some("api_key"));
+    assert_eq!(budgets[1].setting.as_deref(), Some("last_days"));
     assert_eq!(endpoint.costs, [("/report".to_owned(), 5)]);
     assert_eq!(endpoint.reads[0].path, "/search");
     assert_eq!(manifest.jobs[0].schedule.as_deref(), Some("*/10 * * * *"));

@@ -118,6 +118,11 @@ impl<S: Shelf> Sending<'_, S> {
                 continue;
             };
             let levels = there.get(&pair.key).map_or(&[][..], Vec::as_slice);
+            if levels.is_empty() {
+                // That no level is told does not mean that there is nothing.
+                self.rejected.settle(&pair.key);
+                continue;
+            }
             let number = for_sale(levels);
             match self.shown(id)? {
                 Some(shown) if shown != number => self.put(&pair.key, id, shown, number)?,
@@ -180,3 +185,6 @@ fn for_sale(levels: &[StockLevel]) -> Decimal {
     let available = available.filter_map(|level| Decimal::try_from(level.available).ok());
     available.sum::<Decimal>().max(Decimal::ZERO).floor()
 }
+
+#[cfg(all(test, feature = "testing"))]
+mod tests;

@@ -425,3 +425,6 @@ impl Card for Product {
         variant?.key.clone()
     }
 }
+
+#[cfg(all(test, feature = "testing"))]
+mod tests;

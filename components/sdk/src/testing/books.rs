@@ -116,15 +116,8 @@ impl Books {
     pub fn enter(&mut self, directory: Directory, name: &str) -> Key {
         self.made += 1;
         let key = format!("entry-{}", self.made);
-        self.directories.entry(directory).or_default().push(Entry {
-            key: key.clone(),
-            name: name.to_owned(),
-            code: None,
-            origin: None,
-            archived: false,
-            organization: None,
-            warehouse: None,
-        });
+        let entries = self.directories.entry(directory).or_default();
+        entries.push(entry(&key, name, None));
         key
     }
 
@@ -228,15 +221,7 @@ impl Books {
             None => {
                 self.made += 1;
                 let key = format!("entry-{}", self.made);
-                entries.push(Entry {
-                    key: key.clone(),
-                    name: name.to_owned(),
-                    code: None,
-                    origin: Some(origin.to_owned()),
-                    archived: false,
-                    organization: None,
-                    warehouse: None,
-                });
+                entries.push(entry(&key, name, Some(origin)));
                 (key, Effect::Created)
             }
         };
@@ -442,6 +427,18 @@ impl Books {
             next,
             more,
         }
+    }
+}
+
+fn entry(key: &str, name: &str, origin: Option<&str>) -> Entry {
+    Entry {
+        key: key.to_owned(),
+        name: name.to_owned(),
+        code: None,
+        origin: origin.map(str::to_owned),
+        archived: false,
+        organization: None,
+        warehouse: None,
     }
 }
 

@@ -217,6 +217,8 @@ pub struct Endpoint {
 /// So many units in any window of this length.
 pub struct Budget {
     pub units: u32,
+    /// The setting that says how many units there are.
+    pub setting: Option<Ident>,
     pub window_ms: u64,
     pub credential: Option<Ident>,
 }
@@ -306,20 +308,23 @@ impl Parse for Budget {
                 return Err(Error::new(per.span(), advice));
             }
         };
-        let credential = if input.is_empty() {
-            None
-        } else {
-            let of: Ident = input.parse()?;
-            if of != "of" {
-                return Err(Error::new(
-                    of.span(),
-                    "whose budget it is stands behind `of`",
-                ));
+        let mut credential = None;
+        let mut setting = None;
+        while !input.is_empty() {
+            let word: Ident = input.parse()?;
+            match word.to_string().as_str() {
+                "of" => once(&mut credential, input.parse()?, "of", word.span())?,
+                "by" => once(&mut setting, input.parse()?, "by", word.span())?,
+                _ => {
+                    let known = "a budget ends with `of` the credential that it counts, or `by` the \
+                        setting that says how many there are";
+                    return Err(Error::new(word.span(), known));
+                }
             }
-            Some(input.parse()?)
-        };
+        }
         Ok(Budget {
             units,
+            setting,
             window_ms: window * factor,
             credential,
         })

@@ -6,6 +6,7 @@ use syn::{Error, Result};
 
 use super::line::{Asks, Endpoint, Head, Job};
 use super::{Declared, line};
+use crate::words;
 
 pub fn write(declared: &Declared) -> Result<TokenStream> {
     let Some(head) = &declared.head else {
@@ -198,19 +199,17 @@ fn endpoint(endpoint: &Endpoint) -> TokenStream {
     let credentials = endpoint.credentials.iter().map(ToString::to_string);
     let budgets = endpoint.budgets.iter().map(|budget| {
         let (units, window_ms) = (budget.units, budget.window_ms);
-        let credential = match &budget.credential {
-            Some(credential) => {
-                let credential = credential.to_string();
-                quote!(::core::option::Option::Some(#credential.to_owned()))
-            }
+        let name = |ident: &Option<syn::Ident>| match ident.as_ref().map(words::name) {
+            Some(name) => quote!(::core::option::Option::Some(#name.to_owned())),
             None => quote!(::core::option::Option::None),
         };
+        let (setting, credential) = (name(&budget.setting), name(&budget.credential));
         quote! {
             ::tenon_sdk::model::Budget {
                 units: #units,
+                setting: #setting,
                 window_ms: #window_ms,
                 credential: #credential,
-                setting: ::core::option::Option::None,
             }
         }
     });

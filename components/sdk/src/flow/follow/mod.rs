@@ -238,14 +238,12 @@ impl<S: Source> Following<'_, S> {
                 return Ok(Outcome::Suspended);
             }
         }
-        match S::LIST.changed {
-            Some(_) => {
-                if self.try_again()? == Directive::Stop {
-                    return Ok(Outcome::Suspended);
-                }
-            }
-            None if !is_cut => self.forget_gone(),
-            None => {}
+        let is_by_change = S::LIST.changed.is_some();
+        if is_by_change && self.try_again()? == Directive::Stop {
+            return Ok(Outcome::Suspended);
+        }
+        if !is_by_change && !is_cut {
+            self.forget_gone();
         }
         self.cursor.is_under_way = false;
         self.rejected.name_untried();
