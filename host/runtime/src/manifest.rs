@@ -674,6 +674,16 @@ impl Manifest {
         let mut places = HashSet::new();
         for endpoint in &self.endpoints {
             endpoint.check(&self.credentials)?;
+            let chosen = (endpoint.budgets.iter()).filter_map(|budget| budget.setting.as_ref());
+            for name in chosen {
+                let properties = self.settings_schema.get("properties");
+                if properties.and_then(|all| all.get(name)).is_none() {
+                    let name = one_line(name);
+                    return Err(endpoint.bad(format!(
+                        "has a budget in the setting `{name}`, which its schema does not name"
+                    )));
+                }
+            }
             if !places.insert(endpoint.place(&self.settings_schema)?) {
                 return Err(endpoint.bad("is there twice"));
             }
@@ -1445,6 +1455,24 @@ mod tests {
     }
 
     #[test]
+    fn a_setting_says_how_many_units_a_budget_has() {
+        let budget = Budget {
+            units: 20,
+            setting: Some("pace".to_owned()),
+            window_ms: 60_000,
+            credential: None,
+        };
+        for (settings, units) in [
+            (json!({}), 20),
+            (json!({ "pace": 60 }), 60),
+            (json!({ "pace": 0 }), 20),
+            (json!({ "pace": "many" }), 20),
+        ] {
+            assert_eq!(units, budget.units(&settings), "{settings}");
+        }
+    }
+
+    #[test]
     fn an_endpoint_has_a_budget_that_can_be_kept() {
         every_one_is_refused(&[
             (
@@ -1454,6 +1482,10 @@ mod tests {
             (
                 |m| m.endpoints[0].budgets[0].window_ms = 0,
                 "allows no requests",
+            ),
+            (
+                |m| m.endpoints[0].budgets[0].setting = Some("pace".to_owned()),
+                "has a budget in the setting `pace`, which its schema does not name",
             ),
             (
                 |m| m.endpoints[0].budgets[0].credential = Some("token".to_owned()),

@@ -436,6 +436,25 @@ fn a_currency_that_is_set_on_a_source_later_has_its_orders_read_again() {
 }
 
 #[test]
+fn a_source_that_is_not_listed_any_more_has_the_currency_that_it_had() {
+    let (mut account, buyer) = with_buyer();
+    let abroad = account.add_source("Etsy", "etsy");
+    account.sources.get_mut(&abroad).unwrap().currency_code = "USD".to_owned();
+    let order = account.add_order(cup(buyer).source(abroad));
+    let sim = crm(account);
+    let shop = shop(&sim);
+    shop.run("orders", year());
+    assert_eq!("USD", shop.order(order)["currency"]);
+    sim.account(|account| {
+        account.sources.remove(&abroad);
+        account.change_order(order).manager_comment = Some("call".to_owned());
+    });
+    let run = shop.run("orders", year());
+    assert_eq!((0, 1, 0, 0), run.counts(), "{:?}", run.report);
+    assert_eq!("USD", shop.order(order)["currency"]);
+}
+
+#[test]
 fn a_setting_that_is_changed_later_has_all_orders_read_again_and_people_are_told() {
     let (mut account, buyer) = with_buyer();
     let done = account.add_status("Виконано", 5);

@@ -8,11 +8,14 @@ use tenon_sdk::flow::pull::Facts;
 use tenon_sdk::import::{bound, pair};
 use tenon_sdk::model::{Directory, Fault, Key};
 use tenon_sdk::runtime::bindings;
-use tenon_sdk::{reason, warn};
+use tenon_sdk::{reason, state, warn};
 
 use crate::api::{Crm, Named, Order};
 use crate::map::origin;
 use crate::settings::Booking;
+
+/// Where the currencies of sources are kept.
+const CURRENCIES: &str = "currencies";
 
 /// What is known of directories in this run.
 #[derive(Debug)]
@@ -22,6 +25,10 @@ pub struct Directories {
     sources: Shelf,
     /// KeyCRM's own list of sources.
     listed: HashMap<i64, Named>,
+    /// Currency of every source that was ever listed; empty where it had none of its own.
+    currencies: BTreeMap<i64, String>,
+    /// Whether the currencies are yet to be kept.
+    is_new: bool,
 }
 
 impl Directories {
@@ -39,6 +46,8 @@ impl Directories {
             ),
             sources: Shelf::new(Directory::OrderSources, "source", "source"),
             listed: HashMap::new(),
+            currencies: BTreeMap::new(),
+            is_new: false,
         }
     }
 
@@ -52,12 +61,16 @@ impl Directories {
         self.listed = sources
             .filter_map(|source| Some((source.id.get()?, source)))
             .collect();
-        let sources = self.listed.iter();
-        Ok(sources
-            .map(|(id, source)| {
-                let code = currency_of(source).unwrap_or_default();
-                (format!("currency of source {id}"), code)
-            })
+        // A source that is not listed any more has the currency that it had.
+        let known: BTreeMap<i64, String> = state::load(CURRENCIES).unwrap_or_default();
+        self.currencies.clone_from(&known);
+        let listed = self.listed.iter();
+        self.currencies
+            .extend(listed.map(|(id, source)| (*id, currency_of(source))));
+        self.is_new = self.currencies != known;
+        let facts = self.currencies.iter();
+        Ok(facts
+            .map(|(id, code)| (format!("currency of source {id}"), code.clone()))
             .collect())
     }
 
@@ -80,6 +93,9 @@ impl Directories {
     /// # Errors
     /// The fault of a call as a whole.
     pub fn ensure(&mut self, orders: &[&Order<'_>]) -> Result<(), Fault> {
+        if std::mem::take(&mut self.is_new) {
+            state::save(CURRENCIES, &self.currencies)?;
+        }
         let mut stages = Wanted::default();
         let mut services = Wanted::default();
         let mut sources = Wanted::default();
@@ -127,7 +143,8 @@ impl Directories {
 
     /// Currency of an order, unless its source has none.
     pub fn currency(&self, order: &Order<'_>) -> Option<String> {
-        currency_of(self.listed.get(&order.source_id.get()?)?)
+        let code = self.currencies.get(&order.source_id.get()?)?;
+        (!code.is_empty()).then(|| code.clone())
     }
 }
 
@@ -140,9 +157,10 @@ fn delivery_service(order: &Order<'_>) -> Option<i64> {
         .or_else(|| nested?.id.get())
 }
 
-fn currency_of(source: &Named) -> Option<String> {
-    let code = source.currency_code.as_deref()?.trim().to_uppercase();
-    (!code.is_empty()).then_some(code)
+/// Empty where the source has none of its own.
+fn currency_of(source: &Named) -> String {
+    let code = source.currency_code.as_deref().unwrap_or_default();
+    code.trim().to_uppercase()
 }
 
 /// Entries that orders ask for, with a name where one of them gives it.

@@ -215,7 +215,9 @@ async fn a_run_shows_how_far_it_is_and_is_stopped() {
     });
     let crm = crm.expect("a simulator");
     let site = Site::start(&["--slice", "600"]);
-    site.connected(&crm, settings(&crm), false).await;
+    let mut settings = settings(&crm);
+    settings["requests_per_minute"] = 60.into();
+    site.connected(&crm, settings, false).await;
     let browser = Browser::open("en").await;
     browser.sign_in(&site).await;
     browser.visit(CONNECTION).await;

@@ -181,6 +181,11 @@ impl Kept {
             Some(_) => kept.seen_entries = u32::try_from(seen_keys.len()).unwrap_or(u32::MAX),
             None => kept.deletes = seen_keys,
         }
+        if is_begun && !is_good {
+            // They belong to what was before, and must not be taken for the present if this run is cut.
+            let of_before = [CURSOR, LOOKED, WHOLE].map(str::to_owned);
+            kept.deletes.extend(of_before);
+        }
         (kept, progress)
     }
 

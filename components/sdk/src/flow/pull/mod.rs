@@ -298,7 +298,8 @@ impl<F: Feed> Run<F> {
         )?;
         let mut rows = Vec::new();
         let mut facts = paging::Facts::default();
-        let is_split = pieces.len() > 1;
+        let whole = F::SIZES.first().copied().unwrap_or(1);
+        let is_whole = matches!(&pieces[..], [Piece::Read(_, _, size)] if *size == whole);
         for piece in &pieces {
             match piece {
                 Piece::Read(answer, page, size) => {
@@ -315,10 +316,10 @@ impl<F: Feed> Run<F> {
                 }
             }
         }
-        if is_split {
+        if !is_whole {
             facts = paging::Facts {
                 page,
-                asked: F::SIZES.first().copied().unwrap_or(1),
+                asked: whole,
                 rows: rows.len() as u64,
                 total: facts.total,
                 ..paging::Facts::default()

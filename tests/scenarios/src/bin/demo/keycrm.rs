@@ -158,6 +158,7 @@ fn settings(sim: &Simulator) -> Value {
     json!({
         "base_url": sim.url(),
         "last_days": 45,
+        "requests_per_minute": 60,
         "author": "exchange",
         "account": "bank",
         "default_partner": "walk-in",
