@@ -180,10 +180,12 @@ fn an_order_over_which_the_crm_breaks_is_listed_and_all_others_of_its_page_are_l
     assert_eq!((115, 0, 0, 5), run.counts(), "{:?}", run.report);
     let mut named = listed(&run);
     named.sort_unstable();
-    // Nothing stands behind the last one to tell its number by.
+    // Nothing stands before the first one of its page, or behind the last of all, to tell their numbers
+    // by.
+    let first = format!("{}-1", orders[51]);
     let last = format!("{}+1", orders[118]);
-    let mut expected: Vec<String> = broken[..4].iter().map(i64::to_string).collect();
-    expected.push(last);
+    let mut expected: Vec<String> = broken[1..4].iter().map(i64::to_string).collect();
+    expected.extend([first, last]);
     expected.sort_unstable();
     assert_eq!(expected, named);
 

@@ -445,6 +445,7 @@ mod tests {
     use super::super::sizes::Disk;
     use super::super::tests::{manifest, report};
     use super::*;
+    use jiff::SignedDuration;
 
     fn exchange(ending: Ending) -> Exchange {
         Exchange {
@@ -601,7 +602,8 @@ mod tests {
         has(&metrics, "tenon_disk_free_bytes 4");
         has(&metrics, "tenon_disk_size_bytes 5");
         assert!(!metrics.render().contains("tenon_last_success_seconds "));
-        metrics.succeeded(Timestamp::now());
+        // By a clock that is ahead: the same whenever it is looked at.
+        metrics.succeeded(Timestamp::now() + SignedDuration::from_hours(1));
         has(&metrics, "tenon_last_success_seconds 0");
         // One that ended before changes nothing.
         metrics.succeeded(Timestamp::UNIX_EPOCH);
