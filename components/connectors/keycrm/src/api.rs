@@ -286,11 +286,13 @@ fn read_order(json: &str) -> Result<Order<'_>, Unreadable> {
             .ok()
             .and_then(|known| known.id.get())
             .map(|id| id.to_string()),
-        reason: match error.path().to_string().as_str() {
-            "." => reason!("order.broken"),
-            path => reason!("order.unreadable", field = path),
-        }
-        .detail(error.inner()),
+        reason: Box::new(
+            match error.path().to_string().as_str() {
+                "." => reason!("order.broken"),
+                path => reason!("order.unreadable", field = path),
+            }
+            .detail(error.inner()),
+        ),
     })
 }
 

@@ -127,7 +127,7 @@ impl Kept {
         let keys = [CURSOR, PROGRESS, FACTS, LOOKED, WHOLE].map(str::to_owned);
         let [end, progress, before, looked, whole] = storage::get(&keys)
             .try_into()
-            .unwrap_or_else(|_| [None, None, None, None, None]);
+            .unwrap_or([None, None, None, None, None]);
         let is_begun = end.is_some() || progress.is_some() || whole.is_some();
         let before: Facts = read(before).unwrap_or_default();
         let changed = changed(&before, &facts);

@@ -81,7 +81,7 @@ pub struct Unreadable {
     /// Its id, where at least that can be read.
     pub id: Option<String>,
     /// What is wrong, and where.
-    pub reason: Reason,
+    pub reason: Box<Reason>,
 }
 
 /// A page of records, each readable or not.
@@ -312,6 +312,7 @@ impl<F: Feed> Run<F> {
                 }
                 Piece::Broken(reason) => {
                     let reason = reason!("sdk.pull.broken").because(reason);
+                    let reason = Box::new(reason);
                     rows.push(Err(Unreadable { id: None, reason }));
                 }
             }
@@ -433,14 +434,13 @@ impl<F: Feed> Run<F> {
             let (_, reason) = broken.remove(0);
             return Err(Fault::Transient(reason));
         }
-        let mut rows: Vec<_> = broken
-            .into_iter()
-            .map(|(id, reason)| {
-                let id = Some(id.clone());
-                let reason = reason!("sdk.pull.broken").because(&reason);
-                Err(Unreadable { id, reason })
-            })
-            .collect();
+        let mut rows = Vec::with_capacity(ids.len());
+        for (id, reason) in broken {
+            let id = Some(id.clone());
+            let reason = reason!("sdk.pull.broken").because(&reason);
+            let reason = Box::new(reason);
+            rows.push(Err(Unreadable { id, reason }));
+        }
         for (id, answer) in &answers {
             rows.push(self.feed.read_one(id, answer)?);
         }
@@ -479,7 +479,7 @@ impl<F: Feed> Run<F> {
                 }
                 Ok(row) if row.is_deleted() => self.bury(&id)?,
                 Ok(row) => taken.push((id, row)),
-                Err(unreadable) => self.reject(&id, None, unreadable.reason),
+                Err(unreadable) => self.reject(&id, None, *unreadable.reason),
             }
         }
         let read: Vec<&F::Row<'_>> = taken.iter().map(|(_, row)| row).collect();
