@@ -86,9 +86,6 @@ pub struct Account {
     pub settings: Settings,
     /// What the account has from its first day.
     pub home: Home,
-    /// Objects that the rights of whoever asks do not show: lists leave them out, and by itself none is
-    /// answered.
-    pub hidden: BTreeSet<Id>,
     pub(super) id: Id,
     /// Address of the API.
     pub(super) base: String,
@@ -175,7 +172,6 @@ impl Account {
             choices: HashMap::new(),
             patience: Duration::from_millis(1500),
             links: HashMap::new(),
-            hidden: BTreeSet::new(),
             records: HashMap::new(),
             listed: BTreeMap::new(),
             found: HashMap::new(),

@@ -166,8 +166,6 @@ pub struct Behaviour {
     pub late_webhooks_repeated: bool,
     /// Whether objects carry keys that no document names.
     pub unknown_keys: bool,
-    /// What the file storage hands out.
-    pub files: Files,
     /// Whether the file storage refuses requests that carry credentials.
     pub storage_refuses_credentials: bool,
 }
@@ -195,7 +193,6 @@ impl Default for Behaviour {
             webhooks: true,
             late_webhooks_repeated: true,
             unknown_keys: true,
-            files: Files::Whole,
             storage_refuses_credentials: true,
         }
     }
@@ -253,19 +250,6 @@ pub enum DeletedDocuments {
     Gone,
     /// The document, in the bin.
     Binned,
-}
-
-/// What the file storage hands out, always as a success.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Files {
-    /// The file.
-    Whole,
-    /// A page about an error.
-    Error,
-    /// Nothing.
-    Empty,
-    /// The first half of the file.
-    Half,
 }
 
 /// How what a counterparty owes is written.

@@ -1,6 +1,7 @@
 //! Every rule about one record, without any I/O.
 
 pub mod brand;
+pub mod contact;
 pub mod order;
 pub mod partner;
 pub mod picture;
