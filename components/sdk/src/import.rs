@@ -291,8 +291,7 @@ mod tests {
     #[test]
     fn a_fingerprint_is_the_same_in_every_release() {
         let print = fingerprint(1, &("order", 7_i64, vec![Some("A"), None]));
-        let hex: String = print.iter().map(|byte| format!("{byte:02x}")).collect();
-        assert_eq!(hex, "011159d5086e4f0cbf78e515c15d11bfe0");
+        assert_eq!(hex::encode(print), "011159d5086e4f0cbf78e515c15d11bfe0");
     }
 
     #[test]

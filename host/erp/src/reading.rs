@@ -123,15 +123,11 @@ fn bindings(db: &Connection, after: i64, limit: i64) -> Result<Vec<Placed>, Halt
             "kind": binding.kind,
             "key": binding.key,
             "origin": binding.origin,
-            "fingerprint": binding.fingerprint.as_deref().map(hexadecimal),
+            "fingerprint": binding.fingerprint.as_deref().map(hex::encode),
         });
         Ok((id.to_string(), record))
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn runs(db: &Connection, after: &str, limit: i64) -> Result<Vec<Placed>, Halt> {

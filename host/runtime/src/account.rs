@@ -201,7 +201,7 @@ impl Asking<'_> {
     /// from all others by chance alone.
     fn made_up(&self, facts: &BTreeMap<String, String>) -> String {
         if facts.is_empty() {
-            return hex(&<[u8; IDENTITY]>::generate());
+            return hex::encode(&<[u8; IDENTITY]>::generate());
         }
         let mut parts = vec![
             b"identity".as_slice(),
@@ -211,7 +211,7 @@ impl Asking<'_> {
         for (name, value) in facts {
             parts.extend([name.as_bytes(), value.as_bytes()]);
         }
-        hex(&digest(&parts)[..IDENTITY])
+        hex::encode(&digest(&parts)[..IDENTITY])
     }
 
     /// The facts as they are kept: digests, because what tells an account from others, such as who
@@ -224,7 +224,7 @@ impl Asking<'_> {
                 name.as_bytes(),
                 value.as_bytes(),
             ];
-            (name.clone(), hex(&digest(&parts)[..FACT]))
+            (name.clone(), hex::encode(&digest(&parts)[..FACT]))
         });
         facts.collect()
     }
@@ -259,7 +259,7 @@ impl Asking<'_> {
             why = why.mend(Mend::Credential(credential.to_owned()));
         }
         Question {
-            id: hex(&digest(&parts)[..12]),
+            id: hex::encode(&digest(&parts)[..12]),
             text: HOST.text(&why, LANGUAGES[0]),
             why,
             kind: ACCOUNT.to_owned(),
@@ -317,10 +317,6 @@ fn digest(parts: &[&[u8]]) -> [u8; 32] {
 fn part(digest: &mut Sha256, bytes: &[u8]) {
     digest.update((bytes.len() as u64).to_le_bytes());
     digest.update(bytes);
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

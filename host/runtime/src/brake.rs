@@ -75,8 +75,7 @@ pub(crate) fn question_id(
         digest.update((part.len() as u64).to_le_bytes());
         digest.update(part);
     }
-    let id = &digest.finalize()[..12];
-    id.iter().map(|byte| format!("{byte:02x}")).collect()
+    hex::encode(&digest.finalize()[..12])
 }
 
 #[cfg(test)]

@@ -7,7 +7,6 @@
 //!
 //! [`compiler`]: crate::compiler
 
-use std::fmt::Write as _;
 use std::hash::{Hash as _, Hasher as _};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -178,7 +177,7 @@ pub(crate) async fn check(
     wasm: &[u8],
 ) -> Result<Checked, InstallError> {
     let imports = outline(wasm)?;
-    let digest = hex(&sha2::Sha256::digest(wasm));
+    let digest = hex::encode(sha2::Sha256::digest(wasm));
     let component = compiled(engine, compiler, cache, &digest, wasm).await?;
     let pre = linker
         .instantiate_pre(&component)
@@ -368,13 +367,6 @@ fn keep(cache: &Path, file: &Path, code: &[u8]) -> io::Result<()> {
     new.write_all(code)?;
     new.persist(file)?;
     Ok(())
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 #[cfg(all(test, unix))]

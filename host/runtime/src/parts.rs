@@ -299,11 +299,7 @@ fn digest<T: Keep>(value: &T) -> u64 {
 
 /// Tells the content of a file from others, in 16 hexadecimal digits; for people who compare.
 pub fn digest_of(content: &[u8]) -> String {
-    let digest = Sha256::digest(content);
-    digest[..8]
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    hex::encode(&Sha256::digest(content)[..8])
 }
 
 /// Notes what is said of a field; answers what was said before, or nothing when it was the same.

@@ -26,7 +26,6 @@ use crate::control::audit::{self, COMMAND_LINE, Note};
 use crate::control::{self, Control, tenants, versions};
 use crate::key::{self, KeySource};
 use crate::told::refusal;
-use crate::versions::is_of;
 
 const MANIFEST: &str = "backup.json";
 const TENANTS: &str = "tenants";
@@ -123,8 +122,7 @@ pub fn make(
                 .context("it was copied")?
                 .alone(read)?;
             names.extend(known.into_iter().map(|tenant| tenant.id));
-            let files = versions.into_iter().map(|one| component_file(&one.digest));
-            installed.extend(files);
+            installed.extend(versions.into_iter().map(|one| one.digest));
         }
         if data.join(TENANTS).exists() {
             names.extend(erp.tenants()?);
@@ -132,8 +130,8 @@ pub fn make(
         names.sort();
         names.dedup();
         installed.extend(components(data)?);
-        for name in installed {
-            backup.component(&name);
+        for digest in installed {
+            backup.component(&digest);
         }
         if with_key && data.join(key::FILE).exists() {
             backup.plain(key::FILE)?;
@@ -385,27 +383,17 @@ impl Copying {
         }
     }
 
-    /// Copies a component; one that is not what its name says is left out.
-    fn component(&mut self, name: &str) {
-        let digest = (name.strip_prefix("components/"))
-            .and_then(|name| name.strip_suffix(".wasm"))
-            .unwrap_or_default();
-        let copied = fs::read(self.from.join(name)).map_err(anyhow::Error::from);
-        let copied = copied.and_then(|wasm| match is_of(digest, &wasm) {
-            true => self.plain(name),
-            false => Err(refusal("server.file-damaged").into()),
-        });
-        let missing = |error: &anyhow::Error| {
-            let error = error.downcast_ref::<io::Error>();
-            error.is_some_and(|error| error.kind() == io::ErrorKind::NotFound)
+    /// Copies a component; one that is not there, or not what its digest says, is left out.
+    fn component(&mut self, digest: &str) {
+        let name = format!("{COMPONENTS}/{digest}.wasm");
+        let copied = match self.from.join(&name).exists() {
+            true => self.checked(&name, digest, |_| Ok(())),
+            false => Err(refusal("server.file-missing").into()),
         };
-        self.note(
-            name,
-            copied.map_err(|error| match missing(&error) {
-                true => refusal("server.file-missing").into(),
-                false => error,
-            }),
-        );
+        if copied.is_ok() {
+            self.files.insert(name.clone(), digest.to_owned());
+        }
+        self.note(&name, copied);
     }
 
     /// Copies a file that never changes, or as a whole.
@@ -429,7 +417,7 @@ impl Copying {
         Ok(to)
     }
 
-    /// Copies a file that has to be the one that was copied into the backup, and sound.
+    /// Copies a file that has to have a digest, and be sound.
     fn checked(&mut self, name: &str, expected: &str, check: Check) -> anyhow::Result<()> {
         let to = self.copied(name)?;
         let checked = match digest(&to)? == expected {
@@ -520,11 +508,7 @@ fn tenant_file(tenant: &TenantId) -> String {
     format!("{TENANTS}/{tenant}.sqlite")
 }
 
-fn component_file(digest: &str) -> String {
-    format!("{COMPONENTS}/{digest}.wasm")
-}
-
-/// The components of a data folder, by the names of their files.
+/// The components in a data folder, by their digests.
 fn components(data: &Path) -> anyhow::Result<Vec<String>> {
     let folder = data.join(COMPONENTS);
     let mut names = Vec::new();
@@ -536,8 +520,8 @@ fn components(data: &Path) -> anyhow::Result<Vec<String>> {
         // What is being written has another name.
         names.extend(
             (name.to_str())
-                .filter(|name| name.ends_with(".wasm"))
-                .map(|name| format!("{COMPONENTS}/{name}")),
+                .and_then(|name| name.strip_suffix(".wasm"))
+                .map(str::to_owned),
         );
     }
     names.sort();
@@ -605,8 +589,7 @@ fn digest(path: &Path) -> anyhow::Result<String> {
                 length => hash.update(&part[..length]),
             }
         }
-        let digest = hash.finalize();
-        Ok(digest.iter().map(|byte| format!("{byte:02x}")).collect())
+        Ok(hex::encode(hash.finalize()))
     };
     read().with_context(|| path.display().to_string())
 }

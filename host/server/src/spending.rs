@@ -13,7 +13,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use jiff::Timestamp;
 use rusqlite::{Connection, OpenFlags, Row, TransactionBehavior, params};
-use tenon_erp::sqlite_file::{beside, is_damage, log_ahead, make_private};
+use tenon_erp::sqlite_file::{Unsound, beside, check_pages, is_damage, log_ahead, make_private};
 use tenon_host::{Ledger, LedgerError, Noted};
 
 const FILE: &str = "budgets.sqlite";
@@ -45,25 +45,17 @@ impl Spending {
     /// anybody would miss for longer than a window of a counterpart.
     pub fn open(data: &Path) -> anyhow::Result<Spending> {
         let path = data.join(FILE);
-        let opened = open(&path).or_else(|error| match error {
-            Unopened::Sqlite(error) if is_damage(&error) => {
+        let opened = match open(&path) {
+            Err(error) if error.is_damage() => {
                 tracing::warn!(
                     "{}: {error}; it is made anew, and what was spent of request budgets is not \
                      known",
                     path.display()
                 );
-                for ending in ["-wal", "-shm", ""] {
-                    match std::fs::remove_file(beside(&path, ending)) {
-                        Err(error) if error.kind() != ErrorKind::NotFound => {
-                            return Err(error.into());
-                        }
-                        _ => {}
-                    }
-                }
-                open(&path)
+                remove(&path).and_then(|()| open(&path))
             }
-            error => Err(error),
-        });
+            opened => opened,
+        };
         let db = opened.with_context(|| path.display().to_string())?;
         Ok(Spending(Mutex::new(db)))
     }
@@ -75,7 +67,34 @@ enum Unopened {
     #[error(transparent)]
     File(#[from] std::io::Error),
     #[error(transparent)]
-    Sqlite(#[from] rusqlite::Error),
+    Unsound(#[from] Unsound),
+}
+
+impl From<rusqlite::Error> for Unopened {
+    fn from(error: rusqlite::Error) -> Self {
+        Unopened::Unsound(error.into())
+    }
+}
+
+impl Unopened {
+    fn is_damage(&self) -> bool {
+        match self {
+            Unopened::Unsound(Unsound::Sqlite(error)) => is_damage(error),
+            Unopened::Unsound(Unsound::Damaged(_)) => true,
+            Unopened::Unsound(_) | Unopened::File(_) => false,
+        }
+    }
+}
+
+/// Removes the file with what lies beside it.
+fn remove(path: &Path) -> Result<(), Unopened> {
+    for ending in ["-wal", "-shm", ""] {
+        match std::fs::remove_file(beside(path, ending)) {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error.into()),
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 fn open(path: &Path) -> Result<Connection, Unopened> {
@@ -88,14 +107,8 @@ fn open(path: &Path) -> Result<Connection, Unopened> {
     db.execute_batch("PRAGMA synchronous = OFF; PRAGMA trusted_schema = OFF;")?;
     db.execute_batch(TABLES)?;
     // It is small: rows go as their windows end.
-    let sound: String = db.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
-    match sound.as_str() {
-        "ok" => Ok(db),
-        _ => {
-            let damaged = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT);
-            Err(rusqlite::Error::SqliteFailure(damaged, Some(sound)).into())
-        }
-    }
+    check_pages(&db)?;
+    Ok(db)
 }
 
 impl Ledger for Spending {

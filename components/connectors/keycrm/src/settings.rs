@@ -114,8 +114,7 @@ impl Settings {
 
     /// Digest of all settings, under a version of the mapping.
     pub fn digest(&self, version: u8) -> String {
-        let digest = fingerprint(version, self);
-        digest.iter().map(|byte| format!("{byte:02x}")).collect()
+        hex::encode(fingerprint(version, self))
     }
 }
 

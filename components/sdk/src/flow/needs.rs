@@ -283,21 +283,28 @@ fn pick<T: Card>(wanted: &T, hit: &T) -> Option<Pick> {
     })
 }
 
+/// What all cards have by the same names.
+macro_rules! fields {
+    () => {
+        fn origin(&self) -> Option<&Origin> {
+            self.origin.as_ref()
+        }
+
+        fn key(&self) -> Option<&Key> {
+            self.key.as_ref()
+        }
+
+        fn name(&self) -> &str {
+            &self.name
+        }
+    };
+}
+
 impl Card for Partner {
     const KIND: &'static str = "partner";
     type Lookup = PartnerLookup;
 
-    fn origin(&self) -> Option<&Origin> {
-        self.origin.as_ref()
-    }
-
-    fn key(&self) -> Option<&Key> {
-        self.key.as_ref()
-    }
-
-    fn name(&self) -> &str {
-        &self.name
-    }
+    fields!();
 
     fn by_key(key: Key) -> PartnerLookup {
         PartnerLookup::Key(key)
@@ -365,17 +372,7 @@ impl Card for Product {
     const KIND: &'static str = "product";
     type Lookup = ProductLookup;
 
-    fn origin(&self) -> Option<&Origin> {
-        self.origin.as_ref()
-    }
-
-    fn key(&self) -> Option<&Key> {
-        self.key.as_ref()
-    }
-
-    fn name(&self) -> &str {
-        &self.name
-    }
+    fields!();
 
     fn by_key(key: Key) -> ProductLookup {
         ProductLookup::Key(key)

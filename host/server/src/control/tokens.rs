@@ -211,7 +211,7 @@ pub fn first_as(
     Ok(is_first)
 }
 
-/// Whether there is a token of the platform, or was one: who let all of them end has done so.
+/// Whether there is a token of the platform, also one whose time is over.
 pub fn is_any(db: &Connection) -> rusqlite::Result<bool> {
     let sql =
         "SELECT EXISTS (SELECT 1 FROM tokens WHERE tenant IS NULL AND scopes LIKE '%platform%')";

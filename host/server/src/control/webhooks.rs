@@ -285,19 +285,7 @@ pub fn put_off(db: &Connection, id: i64, again: Timestamp) -> Result<(), Failure
 pub fn give_up(db: &Connection, id: i64, reason: &Told, now: Timestamp) -> Result<(), Failure> {
     db.prepare_cached("UPDATE webhooks SET error = ?2, why = ?3 WHERE id = ?1")?
         .execute(params![id, reason.text, reason.why_json()?])?;
-    let dropped = db
-        .prepare_cached(
-            "DELETE FROM webhooks WHERE id IN (
-             SELECT surplus.id FROM webhooks AS given
-             JOIN webhooks AS surplus
-                 ON surplus.tenant = given.tenant AND surplus.connection = given.connection
-             WHERE given.id = ?1 AND surplus.error IS NOT NULL
-             ORDER BY surplus.id DESC LIMIT -1 OFFSET ?2)",
-        )?
-        .execute(params![id, MOST])?;
-    if dropped == 0 {
-        return Ok(());
-    }
+    // It may be the oldest itself.
     let (tenant, connection): (TenantId, ConnectionId) = db
         .prepare_cached("SELECT tenant, connection FROM webhooks WHERE id = ?1")?
         .query_row([id], |row| {
@@ -306,6 +294,17 @@ pub fn give_up(db: &Connection, id: i64, reason: &Told, now: Timestamp) -> Resul
                 columns::parsed(row, "connection")?,
             ))
         })?;
+    let dropped = db
+        .prepare_cached(
+            "DELETE FROM webhooks WHERE id IN (
+             SELECT id FROM webhooks
+             WHERE tenant = ?1 AND connection = ?2 AND error IS NOT NULL
+             ORDER BY id DESC LIMIT -1 OFFSET ?3)",
+        )?
+        .execute(params![tenant.as_str(), connection.as_str(), MOST])?;
+    if dropped == 0 {
+        return Ok(());
+    }
     tracing::warn!(%tenant, %connection, dropped, "webhooks that were given up made room for later ones");
     let why = Reason::new("server.webhooks-dropped")
         .arg("number", dropped)
@@ -644,6 +643,17 @@ mod tests {
         };
         let told = log::read(&inbox.db, log).unwrap();
         assert_eq!(2, told.len(), "{told:?}");
+        // One that came before all of them and is given up last makes room itself.
+        let old = inbox.due(10_000).unwrap();
+        inbox
+            .db
+            .execute("UPDATE webhooks SET id = 0 WHERE id = ?1", [old.id])
+            .unwrap();
+        give_up(&inbox.db, 0, &Told::by_connector("no"), at(0)).unwrap();
+        assert_eq!(3, log::read(&inbox.db, log).unwrap().len());
+        let left = given_up(&inbox.db, tenant, connection, None, u32::MAX).unwrap();
+        assert_eq!((MOST as usize, at(2)), (left.len(), left[0].received_at));
+        inbox.keep(id(MOST + 3), 0);
         assert_eq!(2, forget(&inbox.db, tenant, at(10), 2).unwrap());
         assert_eq!(6, forget(&inbox.db, tenant, at(10), 100).unwrap());
         assert_eq!(1, counts(&inbox.db).unwrap().waiting);

@@ -75,9 +75,8 @@ impl Store {
 }
 
 /// Whether these bytes are the component of a digest.
-pub(crate) fn is_of(digest: &str, wasm: &[u8]) -> bool {
-    let found = Sha256::digest(wasm);
-    (found.iter().map(|byte| format!("{byte:02x}"))).collect::<String>() == digest
+fn is_of(digest: &str, wasm: &[u8]) -> bool {
+    hex::encode(Sha256::digest(wasm)) == digest
 }
 
 fn failure(path: &Path, error: std::io::Error) -> Failure {

@@ -222,7 +222,7 @@ fn a_backup_that_was_changed_or_not_finished_is_not_restored() {
     fs::write(&control, bytes).expect("a file");
     let (changed, to) = restore("changed");
     assert!(
-        said(&changed).contains("not those that were copied"),
+        said(&changed).contains("not those of its SHA-256"),
         "{changed:?}"
     );
     assert!(!to.join("control.sqlite").exists());

@@ -28,8 +28,7 @@ pub fn wanted(images: &[records::Image<'_>]) -> Vec<Wanted> {
             continue;
         };
         let name = image.filename.get().unwrap_or("image");
-        let digest = fingerprint(1, &(name, image.size, image.updated.get()));
-        let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        let digest = hex::encode(fingerprint(1, &(name, image.size, image.updated.get())));
         let taken = |name: &str| wanted.iter().any(|other| other.image.file_name == name);
         let mut file_name = name.to_owned();
         let mut number = 2;

@@ -111,7 +111,7 @@ struct Cursor {
 /// # Errors
 /// The fault that keeps it from going on.
 pub fn run<S: Source>(source: &S, retry: &Retry) -> Result<Outcome, Fault> {
-    let seal = hex(&fingerprint(S::VERSION, &run::settings()));
+    let seal = hex::encode(fingerprint(S::VERSION, &run::settings()));
     let key = format!("{}/cursor", S::KIND);
     let kept = kept(&key, &seal);
     let is_cut = kept.as_ref().is_some_and(|cursor| cursor.is_under_way);
@@ -192,10 +192,6 @@ fn kept(key: &str, seal: &str) -> Option<Cursor> {
             None
         }
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// A record on its way to the platform.

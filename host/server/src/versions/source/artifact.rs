@@ -151,8 +151,7 @@ fn part(layer: &OciDescriptor) -> Result<Part, Unsuitable> {
 impl Digest {
     /// Of some bytes.
     pub fn of(bytes: &[u8]) -> Digest {
-        let hash = Sha256::digest(bytes);
-        Digest(hash.iter().map(|byte| format!("{byte:02x}")).collect())
+        Digest(hex::encode(Sha256::digest(bytes)))
     }
 
     /// The digits.
