@@ -437,7 +437,7 @@ fn inspect_shows_all_that_a_component_says_about_itself() {
         "token — Access token (bearer)",
         "for `access_token`)",
         "{settings.base_url}, signed with token, else login, 4 at once",
-        "  at most 11 in 3.1 s",
+        "  at most 10 in 3.1 s",
         "/api/remap/1.2/report/stock/all… costs 5",
         "\nactions\n  ",
         "\nwebhooks\n  not signed",

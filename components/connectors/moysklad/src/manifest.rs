@@ -61,8 +61,9 @@ pub fn manifest() -> ConnectorManifest {
                 origin: "{settings.base_url}".to_owned(),
                 credentials: vec![TOKEN.to_owned(), LOGIN.to_owned()],
                 // 45 units in 3 seconds, of which a login or a user's token pays 4 for a request
-                // from December 2026 on. An application may do more; its answers do not say so.
-                budgets: vec![budget(11, 3_100)],
+                // from December 2026 on; one request is left for the exchange of a login. An
+                // application may do more; its answers do not say so.
+                budgets: vec![budget(10, 3_100)],
                 // Of the 5 at once, one is left to people.
                 parallel: 4,
                 costs: vec![

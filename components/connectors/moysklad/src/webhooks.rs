@@ -62,11 +62,17 @@ pub fn enable(callback: &str) -> Result<(), Fault> {
     if let Some(earlier) = state::load::<Vec<u8>>(CALLBACK).filter(|earlier| *earlier != own) {
         remove(&api, &existing, &earlier)?;
     }
+    ask(&api, &wanted(&api, &existing, &url))?;
+    state::save(CALLBACK, &own)
+}
+
+/// What is to be written so that all webhooks that go to an address are there and switched on.
+fn wanted(api: &MoySklad, existing: &[Existing], url: &str) -> Vec<Fields> {
     let there = |action: &str| {
         let mut ours = existing.iter().filter(|one| one.url == url);
         ours.find(|one| one.entity == "product" && one.action == action)
     };
-    let wanted: Vec<Fields> = ACTIONS
+    let wanted = ACTIONS
         .into_iter()
         .filter_map(|action| match there(action) {
             Some(one) if one.enabled => None,
@@ -76,18 +82,49 @@ pub fn enable(callback: &str) -> Result<(), Fault> {
             }
             None => Some(
                 Fields::default()
-                    .with("url", &url)
+                    .with("url", url)
                     .with("action", action)
                     .with("entityType", "product"),
             ),
-        })
-        .collect();
-    for outcome in api.write::<Written>(Kind::Webhook.path(), None, &wanted)? {
+        });
+    wanted.collect()
+}
+
+/// Asks for webhooks. MoySklad takes five addresses for one kind of change, and none without a tariff.
+fn ask(api: &MoySklad, wanted: &[Fields]) -> Result<(), Fault> {
+    for outcome in api.write::<Written>(Kind::Webhook.path(), None, wanted)? {
         if let Err(refusal) = outcome {
             warn!(reason!("webhooks.none").because(&refusal.reason));
         }
     }
-    state::save(CALLBACK, &own)
+    Ok(())
+}
+
+/// Looks after our webhooks: MoySklad switches those off whose receiver failed for days, and people
+/// take some away. Those are switched on and asked for again, and people are told.
+///
+/// # Errors
+/// A fault that has nothing to do with webhooks.
+pub fn tend(api: &MoySklad) -> Result<(), Fault> {
+    let Some(own) = state::load::<Vec<u8>>(CALLBACK) else {
+        return Ok(());
+    };
+    let existing = read(api)?.unwrap_or_default();
+    // The address has a secret in it and is not kept; the others of ours have it.
+    let Some(url) = existing
+        .iter()
+        .map(|one| &one.url)
+        .find(|url| digest(url) == own)
+    else {
+        warn!("webhooks.lost");
+        return Ok(());
+    };
+    let wanted = wanted(api, &existing, url);
+    if !wanted.is_empty() {
+        warn!("webhooks.off", number = wanted.len());
+        ask(api, &wanted)?;
+    }
+    Ok(())
 }
 
 /// Takes our webhooks away.

@@ -97,3 +97,26 @@ fn asked_without_a_name_it_shows_all_customers() {
     world.run("balance", on()).clean();
     assert_eq!("-1200.5", shown(&world)["amount"]);
 }
+
+#[test]
+fn a_customer_who_was_deleted_in_moysklad_keeps_no_balance_from_another() {
+    let world = World::of(Account::empty());
+    debtor(&world);
+    for number in 0..4 {
+        let (key, name) = (format!("k{number}"), format!("Петров {number}"));
+        world.load("partners", json!([{ "key": key, "name": name }]));
+    }
+    world.run("partners", json!({})).clean();
+    world.sim.account(|account| {
+        let all = account.all(Kind::Counterparty).into_iter();
+        let gone = all.filter(|one| one.name() == "Петров 2").map(|one| one.id);
+        gone.collect::<Vec<_>>()
+            .into_iter()
+            .for_each(|id| account.delete(id));
+    });
+    let run = world.asked("balance", on());
+    assert_eq!(Outcome::Done, run.report.outcome, "{run:#?}");
+    assert_eq!(1, run.report.failed, "{:#?}", run.report.records);
+    run.reason("k2");
+    assert_eq!("-1200.5", shown(&world)["amount"]);
+}

@@ -228,3 +228,51 @@ fn levels_that_a_report_does_not_have_become_zero_when_people_agree() {
     let run = world.run("stock", list).clean();
     assert!(run.report.questions.is_empty());
 }
+
+#[test]
+fn products_that_moysklad_archives_all_at_once_stay_on_sale_until_people_agree() {
+    for job in ["products", "changes"] {
+        let (account, ids) = products(30);
+        let world = World::of(account);
+        world.run("products", json!({})).clean();
+        world.sim.account(|account| {
+            account.wait(jiff::SignedDuration::from_hours(1));
+            ids[10..].iter().for_each(|id| account.archive(*id));
+        });
+        let question = world.asks(world.run(job, json!({})));
+        assert_eq!((20, 30), (question.affected, question.total));
+        assert!(
+            question.text.contains("archived in MoySklad"),
+            "{}",
+            question.text
+        );
+        assert_eq!(question.id, world.asks(world.run(job, json!({}))).id);
+        assert_eq!(0, world.archived("products"));
+        world.agreeing(job, json!({}), &question);
+        assert_eq!(20, world.archived("products"));
+        let run = world.run("products", json!({})).clean();
+        assert!(run.report.questions.is_empty());
+        assert_eq!(20, world.archived("products"));
+    }
+}
+
+#[test]
+fn a_few_products_that_a_list_without_any_does_not_show_stay_on_sale() {
+    for number in [1, 9] {
+        let (account, ids) = products(number);
+        let world = World::of(account);
+        world.run("products", json!({})).clean();
+        // The rights were narrowed.
+        world
+            .sim
+            .account(|account| account.hidden = ids.iter().copied().collect());
+        let run = world.run("products", json!({})).clean();
+        assert!(run.logged(&["shows no products"]), "{run:#?}");
+        assert_eq!(0, world.archived("products"));
+        // And they are really deleted.
+        world.sim.account(|account| account.hidden.clear());
+        world.hide(&ids);
+        world.run("products", json!({})).clean();
+        assert_eq!(number, world.archived("products"));
+    }
+}

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use jiff::SignedDuration;
 use serde_json::{Value, json};
 use tenon_host::report::Outcome;
 use tenon_simulators::moysklad::{Account, Id, Kind, NewProduct, Ref, Value as Field};
@@ -234,4 +235,55 @@ fn while_categories_are_off_people_sort_products_themselves() {
     world.edit("products", &key, json!({ "category": "own" }));
     world.run("products", json!({})).clean();
     assert_eq!("own", world.record("products", "key", &key)["category"]);
+}
+
+#[test]
+fn only_products_of_the_chosen_folder_are_cards_also_when_it_is_chosen_later() {
+    let (mut account, [engine, filters, oil, body]) = tree();
+    for (number, folder) in [(0, engine), (1, filters), (2, oil), (3, body)] {
+        let (code, article) = (format!("MAHLE P{number}"), format!("P{number}"));
+        let product = NewProduct::new(&code).code(&code).article(&article);
+        account.add_product(product.folder(folder));
+    }
+    let nowhere = NewProduct::new("P4").code("MAHLE P4").article("P4");
+    account.add_product(nowhere);
+    let world = World::of(account);
+    let live = |world: &World| {
+        let cards = world.records("products").into_iter();
+        let live = cards.filter(|card| card["archived"] == false);
+        let mut live: Vec<String> = live
+            .map(|card| card["sku"].as_str().expect("an article").to_owned())
+            .collect();
+        live.sort();
+        live
+    };
+    world.run("products", json!({})).clean();
+    assert_eq!(vec!["P0", "P1", "P2", "P3", "P4"], live(&world));
+    let chosen = json!({ "root_category": filters.to_string() });
+    // The next look at changes heeds it.
+    world.run("changes", chosen.clone()).clean();
+    assert_eq!(vec!["P1", "P2"], live(&world));
+    world.run("products", chosen.clone()).clean();
+    assert_eq!(vec!["P1", "P2"], live(&world));
+    // A product that is moved into it comes, and one that is moved out of it goes.
+    world.sim.account(|account| {
+        account.wait(SignedDuration::from_hours(1));
+        for product in account
+            .all(Kind::Product)
+            .into_iter()
+            .map(|one| one.id)
+            .collect::<Vec<_>>()
+        {
+            let folder = match account.get(product).text("article") {
+                "P0" => filters,
+                "P1" => body,
+                _ => continue,
+            };
+            account.move_to_folder(product, folder);
+        }
+    });
+    world.run("changes", chosen).clean();
+    assert_eq!(vec!["P0", "P2"], live(&world));
+    world.run("changes", json!({})).clean();
+    assert_eq!(vec!["P0", "P1", "P2", "P3", "P4"], live(&world));
 }

@@ -1,5 +1,6 @@
 //! How many requests large accounts take.
 
+use jiff::SignedDuration;
 use serde_json::json;
 use tenon_simulators::moysklad::{Account, Config, Kind};
 
@@ -59,7 +60,7 @@ fn a_hundred_orders_of_a_hundred_new_customers_take_at_most_eight_writes() {
         let customer = format!("c{number}");
         world.load(
             "partners",
-            json!([{ "key": customer, "name": customer, "phones": [format!("+7912{number:07}")] }]),
+            json!([{ "key": customer, "name": customer, "phones": [format!("+79121{number:06}")] }]),
         );
         let order = (1_000 + number).to_string();
         world.load(
@@ -88,4 +89,106 @@ fn a_hundred_orders_of_a_hundred_new_customers_take_at_most_eight_writes() {
     let run = world.run("orders", json!({})).clean();
     assert_eq!((0, 0, 100, 0), run.counts());
     assert_eq!(0, world.sim.total_requests());
+}
+
+#[test]
+fn one_new_customer_beside_20_000_counterparties_takes_a_page_for_each_thousand_once_and_little_memory()
+ {
+    let world = World::seeded(Config {
+        products: 0,
+        counterparties: 20_000,
+        orders: 0,
+        ..config()
+    });
+    // One of them changed later than all others.
+    world.sim.account(|account| {
+        account.wait(SignedDuration::from_hours(1));
+        account.add_counterparty(Default::default());
+    });
+    let world = world.in_memory(8 << 20);
+    world.load(
+        "partners",
+        json!([{ "key": "k1", "name": "Иванов", "phones": ["+79990001122"] }]),
+    );
+    let run = world.run("partners", json!({})).clean();
+    assert_eq!(1, run.report.created);
+    // Some share a page with the last of the page before.
+    let requests = world.sim.total_requests();
+    assert!(requests <= 23 + ACCOUNT, "{requests}");
+    world.sim.reset_counts();
+    world.load(
+        "partners",
+        json!([{ "key": "k2", "name": "Петров", "phones": ["+79990001133"] }]),
+    );
+    let run = world.run("partners", json!({})).clean();
+    assert_eq!(1, run.report.created);
+    assert!(
+        world.sim.total_requests() <= 3,
+        "{:?}",
+        world.sim.requests()
+    );
+}
+
+#[test]
+fn a_hundred_and_thirty_seven_orders_take_six_requests_and_nothing_new_none() {
+    let world = World::of(Account::empty());
+    let (_, part) = world.product("MAHLE A1");
+    for number in 0..137 {
+        let customer = format!("c{number}");
+        world.load(
+            "partners",
+            json!([{ "key": customer, "name": customer, "phones": [format!("+79121{number:06}")] }]),
+        );
+        let order = (1_000 + number).to_string();
+        world.load(
+            "orders",
+            json!([{
+                "key": order, "number": order, "partner": customer, "currency": "RUB",
+                "lines": [line("1", &part, "1", "100"), line("2", &part, "2", "90")],
+            }]),
+        );
+    }
+    world.sim.reset_counts();
+    let run = world.run("orders", json!({})).clean();
+    assert_eq!(274, run.report.created, "{:?}", run.report);
+    assert!(
+        world.sim.total_requests() <= 6,
+        "{:?}",
+        world.sim.requests()
+    );
+    world.sim.reset_counts();
+    world.run("orders", json!({})).clean();
+    assert_eq!(0, world.sim.total_requests());
+}
+
+#[test]
+fn products_of_1_082_take_six_requests_and_changes_with_nothing_new_three() {
+    let world = World::seeded(Config {
+        products: 1_082,
+        counterparties: 0,
+        orders: 0,
+        ..config()
+    });
+    // One of them changed later than all others.
+    world.sim.account(|account| {
+        account.wait(SignedDuration::from_hours(1));
+        let last = account.all(Kind::Product)[7].id;
+        account.set_text(last, "description", "Новое");
+    });
+    world.run("products", json!({}));
+    world.sim.reset_counts();
+    world.run("products", json!({}));
+    assert!(
+        world.sim.total_requests() <= 6,
+        "{:?}",
+        world.sim.requests()
+    );
+    world.run("changes", json!({}));
+    world.sim.reset_counts();
+    world.run("changes", json!({}));
+    assert!(
+        world.sim.total_requests() <= 3,
+        "{:?}",
+        world.sim.requests()
+    );
 }

@@ -4,7 +4,7 @@ use jiff::SignedDuration;
 use serde_json::{Value, json};
 use tenon_host::report::Outcome;
 use tenon_simulators::faults::{Fault, Rule};
-use tenon_simulators::moysklad::{Account, Id, NewProduct};
+use tenon_simulators::moysklad::{Account, Files, Id, NewProduct};
 
 use crate::world::{Ask, World, setting};
 
@@ -12,11 +12,16 @@ fn photos() -> Value {
     json!({ "photos": true })
 }
 
+/// The content of a picture.
+fn png(content: &[u8]) -> Vec<u8> {
+    [b"\x89PNG\r\n\x1a\n", content].concat()
+}
+
 fn with_pictures(pictures: &[(&str, &[u8])]) -> (World, Id) {
     let mut account = Account::empty();
     let id = account.add_product(NewProduct::new("Фильтр").code("MAHLE OC90").article("OC90"));
     for (name, content) in pictures {
-        account.add_image(id, name, content);
+        account.add_image(id, name, &png(content));
     }
     let world = World::of(account);
     world.run("products", json!({})).clean();
@@ -66,7 +71,7 @@ fn pictures_are_fetched_without_the_credential_and_only_when_they_changed() {
 
     world
         .sim
-        .account(|account| account.add_image(id, "c.png", b"three"));
+        .account(|account| account.add_image(id, "c.png", &png(b"three")));
     world.sim.reset_counts();
     world.run("images", photos()).clean();
     assert_eq!(vec!["a.png", "b.png", "c.png"], shown(&world));
@@ -160,4 +165,29 @@ fn a_preview_fetches_nothing() {
     assert!(run.logged(&["1 photos would be shown"]), "{run:#?}");
     assert_eq!(0, world.sim.requests_to("GET /download/{id}"));
     assert!(shown(&world).is_empty());
+}
+
+#[test]
+fn what_is_no_picture_or_half_of_one_takes_the_place_of_none_and_is_tried_again() {
+    for files in [Files::Error, Files::Empty, Files::Half] {
+        let (world, id) = with_pictures(&[("a.png", b"one")]);
+        world.run("images", photos()).clean();
+        let before = world.record("products", "sku", "OC90")["images"].clone();
+        world.sim.account(|account| {
+            account.wait(SignedDuration::from_hours(1));
+            account.remove_images(id);
+            account.add_image(id, "a.png", &png(b"another"));
+            account.behaviour.files = files;
+        });
+        let run = world.run("images", photos());
+        assert_eq!((0, 0, 0, 1), run.counts(), "failed, once: {run:#?}");
+        let shown = world.record("products", "sku", "OC90")["images"].clone();
+        assert_eq!(before, shown, "{files:?}");
+        world
+            .sim
+            .account(|account| account.behaviour.files = Files::Whole);
+        let run = world.asked("images", photos()).clean();
+        assert_eq!(1, run.report.updated, "{run:#?}");
+        assert_ne!(before, world.record("products", "sku", "OC90")["images"]);
+    }
 }

@@ -17,8 +17,8 @@ fn both_sides() -> World {
         account.add_product(NewProduct::new(code).code(code).article(article));
     }
     account.add_counterparty(NewCounterparty::new("Ромашка").inn("7701234567"));
-    account.add_counterparty(NewCounterparty::new("Петров А.").phone("9110000000"));
-    account.add_counterparty(NewCounterparty::new("Петров Б.").phone("9110000000"));
+    account.add_counterparty(NewCounterparty::new("Петров А.").phone("9111234567"));
+    account.add_counterparty(NewCounterparty::new("Петров Б.").phone("9111234567"));
     let world = World::of(account);
     world.load(
         "products",
@@ -28,8 +28,8 @@ fn both_sides() -> World {
         "partners",
         json!([
             { "key": "k1", "name": "ООО Ромашка", "tax_id": "7701234567" },
-            { "key": "k2", "name": "Петров", "phones": ["+79110000000"] },
-            { "key": "k3", "name": "Новый", "phones": ["+79220000000"] },
+            { "key": "k2", "name": "Петров", "phones": ["+79111234567"] },
+            { "key": "k3", "name": "Новый", "phones": ["+79221234567"] },
         ]),
     );
     world

@@ -1,9 +1,11 @@
 //! Customers and suppliers, shop → MoySklad.
 
 use serde_json::{Value, json};
-use tenon_simulators::moysklad::{Account, Kind, NewCounterparty};
+use tenon_host::report::Outcome;
+use tenon_simulators::faults::{Fault, Rule};
+use tenon_simulators::moysklad::{Account, Config, Kind, NewCounterparty};
 
-use crate::world::{World, config};
+use crate::world::{ACCOUNT, World, config};
 
 /// Name, tags and one field of all counterparties.
 fn counterparties(world: &World, field: &str) -> Vec<(String, Vec<String>, String)> {
@@ -267,4 +269,115 @@ fn a_customer_whose_counterparty_was_deleted_is_made_anew_for_the_next_order() {
     shop.world.run("orders", json!({})).clean();
     assert_eq!(1, shop.positions().len());
     assert_eq!(2, shop.world.objects(Kind::Counterparty, |_, _| ()).len());
+}
+
+#[test]
+fn a_counterparty_in_the_archive_is_found_and_told_of() {
+    let mut account = Account::empty();
+    let firm_there = NewCounterparty::new("Ромашка").inn("7701234567").archived();
+    account.add_counterparty(firm_there);
+    let world = World::of(account);
+    world.load("partners", firm());
+    let run = world.run("partners", json!({})).clean();
+    assert_eq!(1, counterparties(&world, "inn").len());
+    assert!(run.logged(&["“Ромашка”", "archive"]), "{run:#?}");
+    // One that is in use is meant before it.
+    let mut account = Account::empty();
+    let archived = NewCounterparty::new("Старая").inn("7701234567").archived();
+    account.add_counterparty(archived);
+    account.add_counterparty(NewCounterparty::new("Новая").inn("7701234567"));
+    let world = World::of(account);
+    world.load("partners", firm());
+    let run = world.run("partners", json!({})).clean();
+    assert!(run.logged(&["is the counterparty “Новая”"]), "{run:#?}");
+    assert_eq!(2, counterparties(&world, "inn").len());
+}
+
+#[test]
+fn one_phone_in_whatever_form_it_is_written_is_one_customer() {
+    let mut account = Account::empty();
+    let there = NewCounterparty::new("Иванов").phone("моб. 8 (912) 345-67-89 (Viber)");
+    account.add_counterparty(there);
+    let world = World::of(account);
+    let written = [
+        "+79123456789",
+        "912 345 67 89 доб. 5",
+        "8-912-345-67-89, 8-800-200-00-00",
+    ];
+    for (number, phone) in written.into_iter().enumerate() {
+        let key = format!("k{number}");
+        world.load(
+            "partners",
+            json!([{ "key": key, "name": key, "phones": [phone] }]),
+        );
+    }
+    world.run("partners", json!({})).clean();
+    assert_eq!(1, counterparties(&world, "name").len());
+}
+
+#[test]
+fn what_only_fills_a_field_identifies_nobody() {
+    let mut account = Account::empty();
+    let nobody = NewCounterparty::new("Розница")
+        .email("no@mail.ru")
+        .phone("+70000000000");
+    account.add_counterparty(nobody);
+    let world = World::of(account);
+    world.load(
+        "partners",
+        json!([
+            { "key": "k1", "name": "Иванов", "phones": ["0000000000"], "emails": ["no@mail.ru"] },
+            { "key": "k2", "name": "Петров", "phones": ["+70000000000"] },
+        ]),
+    );
+    world.run("partners", json!({})).clean();
+    assert_eq!(3, counterparties(&world, "name").len());
+}
+
+#[test]
+fn one_refused_partner_costs_the_same_however_many_counterparties_there_are() {
+    let world = World::seeded(Config {
+        products: 0,
+        orders: 0,
+        counterparties: 5_000,
+        ..config()
+    });
+    // Two of a name and phone: nobody is guessed at.
+    world.sim.account(|account| {
+        for name in ["Ромашка Москва", "Ромашка Тверь"] {
+            account.add_counterparty(NewCounterparty::new(name).inn("7701234567"));
+        }
+    });
+    world.load("partners", firm());
+    assert_eq!(1, world.run("partners", json!({})).report.failed);
+    assert!(
+        world.sim.total_requests() <= 6 + 1 + ACCOUNT,
+        "{:?}",
+        world.sim.requests()
+    );
+    world.sim.reset_counts();
+    assert_eq!(1, world.run("partners", json!({})).report.failed);
+    // What changed of the list, and the two.
+    assert_eq!(2, world.sim.total_requests(), "{:?}", world.sim.requests());
+}
+
+#[test]
+fn a_partner_who_changes_after_a_creation_without_an_answer_is_one_and_up_to_date() {
+    let world = World::of(Account::empty());
+    let partner = |name: &str, phones: Value, emails: Value| json!([{ "key": "k1", "name": name, "phones": phones, "emails": emails }]);
+    world.load(
+        "partners",
+        partner("Иванов", json!(["+79123456789"]), json!(["a@example.com"])),
+    );
+    let lost = Rule::new(Fault::LostAnswer).on("POST /entity/counterparty");
+    world.sim.faults().add(lost.times(20));
+    let run = world.run("partners", json!({}));
+    assert_eq!(Outcome::Transient, run.report.outcome, "{run:#?}");
+    assert_eq!(1, counterparties(&world, "name").len());
+    world.sim.faults().clear();
+    world.load("partners", partner("Иванова", json!([]), json!([])));
+    world.run("partners", json!({})).clean();
+    let there = counterparties(&world, "phone");
+    assert_eq!(1, there.len());
+    assert_eq!(("Иванова", ""), (there[0].0.as_str(), there[0].2.as_str()));
 }

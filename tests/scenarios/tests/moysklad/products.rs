@@ -156,6 +156,7 @@ fn between_two_passes_only_what_changed_is_read() {
         ..config()
     });
     world.run("products", json!({}));
+    world.run("changes", json!({}));
     let id = world.sim.account(|account| {
         account.wait(jiff::SignedDuration::from_hours(1));
         let id = account
@@ -441,6 +442,57 @@ fn webhooks_follow_the_callback_and_come_back_when_moysklad_has_switched_them_of
     world.enable(CALLBACK).unwrap();
     let enabled = world.objects(Kind::Webhook, |_, hook| hook.flag("enabled"));
     assert_eq!(vec![true; 3], enabled);
+}
+
+#[test]
+fn webhooks_that_moysklad_switched_off_come_back_with_the_daily_pass_and_people_are_told() {
+    let world = World::of(Account::empty());
+    world.enable(CALLBACK).unwrap();
+    world.run("products", json!({})).clean();
+    world.sim.account(|account| {
+        let hooks = account.all(Kind::Webhook);
+        let [first, second] = [hooks[0].id, hooks[1].id];
+        account.change(first, |hook| {
+            hook.set("enabled", tenon_simulators::moysklad::Value::Flag(false));
+        });
+        account.delete(second);
+    });
+    let run = world.run("products", json!({})).clean();
+    assert!(
+        run.logged(&["2 webhooks were switched off or gone"]),
+        "{run:#?}"
+    );
+    let hooks = world.objects(Kind::Webhook, |_, hook| {
+        (hook.flag("enabled"), hook.text("url").to_owned())
+    });
+    assert_eq!(vec![(true, format!("{CALLBACK}products")); 3], hooks);
+    world.sim.reset_counts();
+    let run = world.run("products", json!({})).clean();
+    assert!(!run.logged(&["webhooks"]), "{run:#?}");
+    assert_eq!(0, world.writes());
+}
+
+#[test]
+fn a_sixth_address_is_told_and_stops_nothing() {
+    let world = World::of(Account::empty());
+    for number in 0..5 {
+        world.sim.account(|account| {
+            for action in ["CREATE", "UPDATE", "DELETE"] {
+                account.add(Kind::Webhook, |hook| {
+                    let text =
+                        |text: &str| tenon_simulators::moysklad::Value::Text(text.to_owned());
+                    hook.set("url", text(&format!("https://other{number}.example/")));
+                    hook.set("action", text(action));
+                    hook.set("entityType", text("product"));
+                });
+            }
+        });
+    }
+    world.enable(CALLBACK).unwrap();
+    let run = world.run("products", json!({})).clean();
+    assert!(run.logged(&["our webhooks are gone"]), "{run:#?}");
+    world.disable();
+    assert_eq!(15, world.objects(Kind::Webhook, |_, _| ()).len());
 }
 
 #[test]

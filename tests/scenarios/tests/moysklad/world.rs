@@ -33,6 +33,7 @@ pub struct World {
     pub sim: Simulator,
     credential: (String, String),
     budget: bool,
+    limits: Limits,
 }
 
 /// A finished run.
@@ -179,6 +180,7 @@ impl World {
             sim: sim.expect("a simulator"),
             credential,
             budget: false,
+            limits: Limits::default(),
         }
     }
 
@@ -191,6 +193,12 @@ impl World {
     /// The same, kept to the request budget of the manifest.
     pub fn budgeted(mut self) -> World {
         self.budget = true;
+        self
+    }
+
+    /// The same, with so many bytes of memory for the connector.
+    pub fn in_memory(mut self, bytes: usize) -> World {
+        self.limits.memory = bytes;
         self
     }
 
@@ -227,7 +235,7 @@ impl World {
                 },
                 ..EgressSettings::default()
             },
-            limits: Limits::default(),
+            limits: self.limits.clone(),
         };
         self.host
             .connect(Arc::clone(&self.connector), spec)

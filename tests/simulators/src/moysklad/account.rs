@@ -86,6 +86,9 @@ pub struct Account {
     pub settings: Settings,
     /// What the account has from its first day.
     pub home: Home,
+    /// Objects that the rights of whoever asks do not show: lists leave them out, and by itself none is
+    /// answered.
+    pub hidden: BTreeSet<Id>,
     pub(super) id: Id,
     /// Address of the API.
     pub(super) base: String,
@@ -172,6 +175,7 @@ impl Account {
             choices: HashMap::new(),
             patience: Duration::from_millis(1500),
             links: HashMap::new(),
+            hidden: BTreeSet::new(),
             records: HashMap::new(),
             listed: BTreeMap::new(),
             found: HashMap::new(),

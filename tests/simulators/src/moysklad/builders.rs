@@ -460,6 +460,16 @@ impl Account {
         })
     }
 
+    /// Puts a product into another folder.
+    ///
+    /// # Panics
+    /// When there is no such product.
+    pub fn move_to_folder(&mut self, product: Id, folder: Id) {
+        self.change(product, |record| {
+            record.set("productFolder", reference(Kind::ProductFolder, folder));
+        });
+    }
+
     /// Gives something another price of a type, in roubles.
     ///
     /// # Panics

@@ -166,6 +166,8 @@ pub struct Behaviour {
     pub late_webhooks_repeated: bool,
     /// Whether objects carry keys that no document names.
     pub unknown_keys: bool,
+    /// What the file storage hands out.
+    pub files: Files,
     /// Whether the file storage refuses requests that carry credentials.
     pub storage_refuses_credentials: bool,
 }
@@ -193,6 +195,7 @@ impl Default for Behaviour {
             webhooks: true,
             late_webhooks_repeated: true,
             unknown_keys: true,
+            files: Files::Whole,
             storage_refuses_credentials: true,
         }
     }
@@ -250,6 +253,19 @@ pub enum DeletedDocuments {
     Gone,
     /// The document, in the bin.
     Binned,
+}
+
+/// What the file storage hands out, always as a success.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Files {
+    /// The file.
+    Whole,
+    /// A page about an error.
+    Error,
+    /// Nothing.
+    Empty,
+    /// The first half of the file.
+    Half,
 }
 
 /// How what a counterparty owes is written.

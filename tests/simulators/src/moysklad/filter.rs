@@ -552,7 +552,7 @@ pub fn choose(
     let sorts = sorts(kinds, order)?;
     let words: Vec<String> = search.split_whitespace().map(str::to_lowercase).collect();
     let mut chosen = filtered(account, kinds, &filter);
-    chosen.retain(|record| found(record, &words));
+    chosen.retain(|record| found(record, &words) && !account.hidden.contains(&record.id));
     if !sorts.is_empty() {
         chosen = sorted(account, chosen, &sorts);
     }

@@ -17,6 +17,7 @@ use jiff::SignedDuration;
 use serde_json::Value as Json;
 
 use super::account::Account;
+use super::config::Files;
 use super::endpoints::{Answer, Call, Reply};
 use super::id::Id;
 use super::input;
@@ -222,7 +223,13 @@ fn file(account: &Account, id: Id) -> Response {
         return refused(StatusCode::NOT_FOUND, "NoSuchKey");
     };
     let kind = Image::media_type(&image.content).unwrap_or("application/octet-stream");
-    let mut response = Response::new(Body::from(image.content.clone()));
+    let content = match account.behaviour.files {
+        Files::Whole => image.content.clone(),
+        Files::Error => b"<?xml version=\"1.0\"?><Error><Code>SlowDown</Code></Error>".to_vec(),
+        Files::Empty => Vec::new(),
+        Files::Half => image.content[..image.content.len() / 2].to_vec(),
+    };
+    let mut response = Response::new(Body::from(content));
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
     response

@@ -83,6 +83,9 @@ pub fn assortment(account: &mut Account, _: Kind, call: &Call<'_>) -> Answer {
 pub fn one(account: &mut Account, kind: Kind, call: &Call<'_>) -> Answer {
     let id = call.id()?;
     let extra = extra(call)?;
+    if account.hidden.contains(&id) {
+        return Err(Refusal::code(1016));
+    }
     let known = |id: Id| account.peek(id).filter(|record| record.kind == kind);
     if known(id).is_none() && kind == Kind::Product {
         // The web interface has keys of its own for goods.

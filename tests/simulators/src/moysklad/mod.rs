@@ -57,7 +57,7 @@ pub use access::{Access, Caller};
 pub use account::{Account, Home, Settings};
 pub use builders::{NewCounterparty, NewOrder, NewProduct};
 pub use config::{
-    Archived, BalanceSign, Behaviour, Config, DeletedDocuments, KnownSyncId, LimitHeaders,
+    Archived, BalanceSign, Behaviour, Config, DeletedDocuments, Files, KnownSyncId, LimitHeaders,
     LimitOverMax, Limits, UnknownFields,
 };
 pub use id::{Id, NoId};

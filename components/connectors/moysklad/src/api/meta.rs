@@ -17,6 +17,10 @@ pub enum Kind {
     Product,
     /// A service.
     Service,
+    /// A set.
+    Bundle,
+    /// A modification of a product.
+    Variant,
     /// A folder of products.
     ProductFolder,
     /// A currency.
@@ -49,6 +53,8 @@ impl Kind {
         match self {
             Kind::Product => "/entity/product",
             Kind::Service => "/entity/service",
+            Kind::Bundle => "/entity/bundle",
+            Kind::Variant => "/entity/variant",
             Kind::ProductFolder => "/entity/productfolder",
             Kind::Currency => "/entity/currency",
             Kind::PriceType => "/context/companysettings/pricetype",
@@ -69,6 +75,8 @@ impl Kind {
         match self {
             Kind::Product => "product",
             Kind::Service => "service",
+            Kind::Bundle => "bundle",
+            Kind::Variant => "variant",
             Kind::ProductFolder => "productfolder",
             Kind::Currency => "currency",
             Kind::PriceType => "pricetype",
@@ -124,6 +132,15 @@ pub fn is_ours(origin: &str, word: &str) -> bool {
 pub fn id_of(origin: &str) -> Option<Uuid> {
     let id = origin.rsplit(':').next()?;
     id.split('/').next()?.parse().ok()
+}
+
+/// What an origin names of goods: a product or a set, and its id.
+pub fn item_of(origin: &str) -> Option<(Kind, Uuid)> {
+    let kind = match origin.rsplit(':').nth(1)? {
+        "bundle" => Kind::Bundle,
+        _ => Kind::Product,
+    };
+    Some((kind, id_of(origin)?))
 }
 
 /// The `syncId` of what is made for an ERP record: MoySklad makes nothing twice with one, so it

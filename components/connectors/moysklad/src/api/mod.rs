@@ -47,8 +47,8 @@ const HEAVIEST: usize = 4 << 20;
 
 /// Somebody changed the object at the same moment (Remap 1.2, "Errors").
 const CHANGED_MEANWHILE: u32 = 1065;
-/// There is no such object (Remap 1.2, "Errors").
-const NOT_FOUND: u32 = 1021;
+/// There is no such object, or a reference to one leads nowhere (Remap 1.2, "Errors").
+const NOT_FOUND: [u32; 2] = [1021, 2013];
 /// How often a request is sent at most when that happens.
 const ATTEMPTS: usize = 3;
 
@@ -127,7 +127,7 @@ impl Refusal {
 
     /// Whether an object is not there, be it the one that is written or one that it refers to.
     pub fn is_not_found(&self) -> bool {
-        self.code == Some(NOT_FOUND)
+        self.code.is_some_and(|code| NOT_FOUND.contains(&code))
     }
 }
 
@@ -237,10 +237,19 @@ impl MoySklad {
     /// A POST that only reads.
     ///
     /// # Errors
-    /// The fault that the answer came to.
-    pub fn ask(&self, path: &str, body: &impl serde::Serialize) -> Result<Answer, Fault> {
-        self.send(|api| api.call(Method::Post, path).repeatable().json(body))
-            .map_err(fault)
+    /// A fault; the inner error says that an object is not there that the body refers to.
+    pub fn ask(
+        &self,
+        path: &str,
+        body: &impl serde::Serialize,
+    ) -> Result<Result<Answer, Refusal>, Fault> {
+        match self.send(|api| api.call(Method::Post, path).repeatable().json(body)) {
+            Ok(answer) => Ok(Ok(answer)),
+            Err(Error::Status(status)) if Refusal::of(&status).is_not_found() => {
+                Ok(Err(Refusal::of(&status)))
+            }
+            Err(error) => Err(fault(error)),
+        }
     }
 
     /// All entries of a short list.
@@ -274,7 +283,26 @@ impl MoySklad {
     ///
     /// # Errors
     /// The fault that the answer came to.
-    pub fn page(&self, list: &Listed, place: &Place) -> Result<Answer, Fault> {
+    pub fn page(&self, list: &Listed<'_>, place: &Place) -> Result<Answer, Fault> {
+        self.try_page(list, place).map_err(fault)
+    }
+
+    /// A page of a list that this account or right may not show, except for products: then there is
+    /// none.
+    ///
+    /// # Errors
+    /// A fault that has nothing to do with the list.
+    pub fn page_if_shown(&self, list: &Listed<'_>, place: &Place) -> Result<Option<Answer>, Fault> {
+        match self.try_page(list, place) {
+            Ok(answer) => Ok(Some(answer)),
+            Err(Error::Status(status)) if status.code == 403 && list.kind != Kind::Product => {
+                Ok(None)
+            }
+            Err(error) => Err(fault(error)),
+        }
+    }
+
+    fn try_page(&self, list: &Listed<'_>, place: &Place) -> Result<Answer, Error> {
         let limit = list.limit.to_string();
         let offset = place.offset().to_string();
         let mut filter = list.filter.to_owned();
@@ -293,21 +321,21 @@ impl MoySklad {
         if let Some(expand) = list.expand {
             query.push(("expand", expand));
         }
-        self.get(list.path, &query)
+        self.try_get(list.kind.path(), &query)
     }
 
     /// Those objects of a list that have these ids, [`NAMED`] at most.
     ///
     /// # Errors
     /// The fault that the answer came to.
-    pub fn named(&self, list: &Listed, ids: &[Uuid]) -> Result<Answer, Fault> {
+    pub fn named(&self, list: &Listed<'_>, ids: &[Uuid]) -> Result<Answer, Fault> {
         let limit = list.limit.to_string();
         let filter = format!("{};{}", any_of("id", ids), list.filter);
         let mut query = vec![("limit", limit.as_str()), ("filter", filter.as_str())];
         if let Some(expand) = list.expand {
             query.push(("expand", expand));
         }
-        self.get(list.path, &query)
+        self.get(list.kind.path(), &query)
     }
 
     /// The rows of a page, and where the next one begins.
@@ -316,7 +344,7 @@ impl MoySklad {
     /// `transient` when the answer is no list.
     pub fn rows<'a>(
         &self,
-        list: &Listed,
+        list: &Listed<'_>,
         place: &Place,
         answer: &'a Answer,
     ) -> Result<Walked<'a>, Fault> {
@@ -355,23 +383,15 @@ impl MoySklad {
         Ok(found)
     }
 
-    /// How many objects of a kind there are; none when this account or right does not show them.
+    /// Whether an object is really gone: it is asked for by itself, because a list leaves out, too,
+    /// what the credential may not see.
     ///
     /// # Errors
-    /// A fault that has nothing to do with the kind.
-    pub fn count(&self, path: &str) -> Result<Option<u64>, Fault> {
-        #[derive(Deserialize)]
-        struct Head {
-            meta: Size,
-        }
-        #[derive(Deserialize)]
-        struct Size {
-            size: u64,
-        }
-
-        match self.try_get(path, &[("limit", "1")]) {
-            Ok(answer) => Ok(Some(answer.json::<Head>()?.meta.size)),
-            Err(Error::Status(_)) => Ok(None),
+    /// A fault that has nothing to do with the object.
+    pub fn is_gone(&self, kind: Kind, id: Uuid) -> Result<bool, Fault> {
+        match self.try_get(&format!("{}/{id}", kind.path()), &[]) {
+            Ok(_) => Ok(false),
+            Err(Error::Status(status)) => Ok(status.code == 404),
             Err(Error::Fault(fault)) => Err(fault),
         }
     }

@@ -13,15 +13,15 @@ use tenon_sdk::lenient::{Flag, List as Many, Number, Object, Text};
 use uuid::Uuid;
 
 use super::fields::Fields;
-use super::meta;
+use super::meta::{self, Kind};
 
 /// A list that is walked through.
 #[derive(Clone, Copy, Debug)]
-pub struct Listed {
-    /// Its path.
-    pub path: &'static str,
+pub struct Listed<'f> {
+    /// What it lists.
+    pub kind: Kind,
     /// What of it; more conditions may follow.
-    pub filter: &'static str,
+    pub filter: &'f str,
     /// Rows in a page.
     pub limit: usize,
     /// References that are read with it.
@@ -29,25 +29,37 @@ pub struct Listed {
 }
 
 /// All products. The filter names both, because it is not said which are left out without it.
-pub const PRODUCTS: Listed = Listed {
-    path: "/entity/product",
+pub const PRODUCTS: Listed<'static> = Listed {
+    kind: Kind::Product,
     filter: "archived=true;archived=false",
     limit: super::PAGE,
     expand: None,
 };
 
+/// All sets.
+pub const SETS: Listed<'static> = Listed {
+    kind: Kind::Bundle,
+    ..PRODUCTS
+};
+
+/// All modifications of products.
+pub const VARIANTS: Listed<'static> = Listed {
+    kind: Kind::Variant,
+    ..PRODUCTS
+};
+
 /// Products that are sold, with their pictures.
-pub const PICTURED: Listed = Listed {
-    path: "/entity/product",
+pub const PICTURED: Listed<'static> = Listed {
+    kind: Kind::Product,
     filter: "archived=false",
     limit: super::EXPANDED_PAGE,
     expand: Some("images"),
 };
 
-/// Counterparties that are not archived.
-pub const COUNTERPARTIES: Listed = Listed {
-    path: "/entity/counterparty",
-    filter: "archived=false",
+/// All counterparties, those in the archive included.
+pub const COUNTERPARTIES: Listed<'static> = Listed {
+    kind: Kind::Counterparty,
+    filter: "archived=true;archived=false",
     limit: super::PAGE,
     expand: None,
 };
@@ -87,7 +99,7 @@ impl Hash for Ref<'_> {
     }
 }
 
-/// A product.
+/// A product or a set.
 #[derive(Debug, Default, Deserialize, Hash)]
 #[serde(default, rename_all = "camelCase")]
 pub struct Product<'a> {
@@ -125,6 +137,46 @@ pub struct Product<'a> {
     /// Its barcodes, each under the name of its kind.
     #[serde(borrow)]
     pub barcodes: Many<BTreeMap<&'a str, Text<'a>>>,
+    /// How many modifications it has.
+    pub variants_count: Number,
+}
+
+/// A modification of a product.
+#[derive(Debug, Default, Deserialize, Hash)]
+#[serde(default, rename_all = "camelCase")]
+pub struct Variant<'a> {
+    /// Its id.
+    pub id: Uuid,
+    /// The product's name and what tells it from its siblings.
+    #[serde(borrow)]
+    pub name: Text<'a>,
+    /// Article.
+    #[serde(borrow)]
+    pub article: Text<'a>,
+    /// Its product.
+    #[serde(borrow)]
+    pub product: Object<Ref<'a>>,
+    /// What tells it from its siblings.
+    #[serde(borrow)]
+    pub characteristics: Many<Characteristic<'a>>,
+    /// Its prices; those of the product where it has none of its own.
+    #[serde(borrow)]
+    pub sale_prices: Many<SalePrice<'a>>,
+    /// Its barcodes, each under the name of its kind.
+    #[serde(borrow)]
+    pub barcodes: Many<BTreeMap<&'a str, Text<'a>>>,
+}
+
+/// A size, a colour.
+#[derive(Debug, Default, Deserialize, Hash)]
+#[serde(default)]
+pub struct Characteristic<'a> {
+    /// Its name.
+    #[serde(borrow)]
+    pub name: Text<'a>,
+    /// Its value.
+    #[serde(borrow)]
+    pub value: Text<'a>,
 }
 
 /// A price of a product.
@@ -283,8 +335,16 @@ impl Folder {
 
 /// A customer or supplier.
 #[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[serde(default, rename_all = "camelCase")]
 pub struct Counterparty<'a> {
+    /// The id that it was made with.
+    pub sync_id: Option<Uuid>,
+    /// Whether it is out of use.
+    pub archived: Flag,
+    #[serde(borrow)]
+    created: Text<'a>,
+    #[serde(borrow)]
+    updated: Text<'a>,
     /// Name.
     #[serde(borrow)]
     pub name: Text<'a>,
@@ -300,6 +360,13 @@ pub struct Counterparty<'a> {
     /// Groups.
     #[serde(borrow)]
     pub tags: Many<Text<'a>>,
+}
+
+impl Counterparty<'_> {
+    /// Whether nobody changed it since it was made.
+    pub fn is_untouched(&self) -> bool {
+        self.created.get().is_some() && self.created.get() == self.updated.get()
+    }
 }
 
 /// An order, with its positions.

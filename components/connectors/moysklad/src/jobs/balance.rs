@@ -10,12 +10,14 @@ use tenon_sdk::import::Tally;
 use tenon_sdk::model::{
     self, Cause, Directive, Fault, Instant, Key, Money, Outcome, PartnerRole, Reason, Subject,
 };
+use tenon_sdk::push::bisected;
 use tenon_sdk::runtime::{bindings, storage};
 use tenon_sdk::time::{self, MINUTE};
 use tenon_sdk::{info, reason, state};
 use uuid::Uuid;
 
 use super::{Context, PARTNER, currency};
+use crate::api::Refusal;
 use crate::api::meta::{self, Kind};
 use crate::api::records::{BalanceRow, List};
 use crate::map::product::from_minor;
@@ -87,18 +89,21 @@ fn show(context: &Context, keys: Vec<Key>, tally: &mut Tally) -> Result<(), Faul
     if ids.is_empty() {
         return Ok(());
     }
-    let read = read(context, &ids)?;
+    let read = bisected(&ids, &mut |some: &[(Key, Uuid)]| read(context, some))?;
     let currency = currency::of_books(context)?;
     let mut balances = Vec::new();
-    for (key, id) in &ids {
-        let Some(minor) = read.get(id) else {
-            info!(record = key, "balance.untold");
-            continue;
-        };
-        let minor = if context.settings.balance_is_debt {
-            -minor
-        } else {
-            *minor
+    for ((key, _), told) in ids.iter().zip(read) {
+        let minor = match told {
+            Ok(Some(minor)) if context.settings.balance_is_debt => -minor,
+            Ok(Some(minor)) => minor,
+            Ok(None) => {
+                info!(record = key, "balance.untold");
+                continue;
+            }
+            Err(refusal) => {
+                reject(key, *refusal.reason, tally);
+                continue;
+            }
         };
         match model::Decimal::try_from(from_minor(minor)) {
             Ok(amount) => {
@@ -133,19 +138,29 @@ fn is_due(looked: Option<&[u8]>, now: Instant) -> bool {
     at.is_none_or(|at| now - at >= PAUSE || at > now)
 }
 
-fn read(context: &Context, ids: &[(Key, Uuid)]) -> Result<HashMap<Uuid, Decimal>, Fault> {
+/// A balance for each of the customers, where MoySklad tells one.
+type Balances = Vec<Result<Option<Decimal>, Refusal>>;
+
+/// Reads balances. The inner error says that one of the customers is not there, and of all that are
+/// asked for together MoySklad tells none then.
+fn read(context: &Context, ids: &[(Key, Uuid)]) -> Result<Result<Balances, Refusal>, Fault> {
     let named: Vec<_> = ids
         .iter()
         .map(|(_, id)| json!({ "counterparty": context.api.meta(Kind::Counterparty, *id) }))
         .collect();
-    let answer = context
-        .api
-        .ask("/report/counterparty", &json!({ "counterparties": named }))?;
+    let body = json!({ "counterparties": named });
+    let answer = match context.api.ask("/report/counterparty", &body)? {
+        Ok(answer) => answer,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
     let rows = answer.json::<List<BalanceRow<'_>>>()?.rows;
-    let balances = rows.iter();
-    Ok(balances
+    let told: HashMap<Uuid, Decimal> = (rows.iter())
         .filter_map(|row| Some((row.counterparty.id()?, row.balance.get()?)))
-        .collect())
+        .collect();
+    Ok(Ok(ids
+        .iter()
+        .map(|(_, id)| Ok(told.get(id).copied()))
+        .collect()))
 }
 
 #[cfg(test)]

@@ -1,52 +1,68 @@
-//! Products between two full passes: what changed since the last look, found by time of change, those
-//! that could not be taken, by their ids, and what a webhook says is gone. A lost webhook costs time
-//! alone: changes are found here anyway, and deletions by the full pass.
+//! Products, sets and modifications between two full passes: what changed since the last look, found by
+//! time of change, those that could not be taken, by their ids, and what a webhook says is gone. A
+//! lost webhook costs time alone: changes are found here anyway, and deletions by the full pass.
+
+use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
-use tenon_sdk::import::Tally;
+use tenon_sdk::import::{Tally, fingerprint};
 use tenon_sdk::model::{Directive, Fault, Outcome};
 use tenon_sdk::rejected::Retry;
 use tenon_sdk::state;
 use uuid::Uuid;
 
-use super::importer::{self, Importer};
+use super::importer::Importer;
 use super::{Context, REST, products};
 use crate::api::NAMED;
-use crate::api::meta::Kind;
+use crate::api::meta::{Kind, origin};
 use crate::api::moscow;
-use crate::api::records::PRODUCTS;
-use crate::api::walk::Place;
+use crate::api::records::{self, Listed, PRODUCTS, SETS, VARIANTS};
+use crate::api::walk::{Place, Row};
 use crate::known::Known;
 
 /// Up to where changes were read, and how far a run under way has come.
 const CURSOR: &str = "changes";
 
-#[derive(Serialize, Deserialize)]
+/// The lists that changes are read of.
+const LISTS: [Listed<'static>; 3] = [PRODUCTS, SETS, VARIANTS];
+
+/// So many rows are known again, at most, that a look has met already.
+const MOST_MET: usize = 2_000;
+
+#[derive(Default, Serialize, Deserialize)]
 struct Cursor {
-    /// The latest change that was seen, in MoySklad's words.
-    seen: String,
-    /// Where a run that was cut goes on.
-    under_way: Option<Place>,
+    lists: [Looked; 3],
+    /// Origins of cards that wait for people to agree to their archiving.
+    aside: Vec<String>,
 }
 
-/// Takes note that a full pass has read everything up to a change. Changes that were read beyond it
-/// count further on.
+/// How far a list was looked at.
+#[derive(Default, Serialize, Deserialize)]
+struct Looked {
+    /// The latest change that was seen, in MoySklad's words.
+    seen: Option<String>,
+    /// Where a run that was cut goes on.
+    under_way: Option<Place>,
+    /// Digests of the rows that the last look has met: looks overlap.
+    met: BTreeSet<u64>,
+}
+
+/// Takes note that a full pass has read products and sets up to a change, and their modifications with
+/// them. Changes that were read beyond it count further on.
 ///
 /// # Errors
 /// `configuration` when storage is full.
-pub fn read_up_to(newest: Option<String>) -> Result<(), Fault> {
-    let before: Option<Cursor> = state::load(CURSOR);
-    let seen = newest.max(before.map(|cursor| cursor.seen));
-    match seen {
-        Some(seen) => state::save(
-            CURSOR,
-            &Cursor {
-                seen,
-                under_way: None,
-            },
-        ),
-        None => Ok(()),
+pub fn read_up_to(newest: [Option<String>; 2]) -> Result<(), Fault> {
+    let kept: Option<Cursor> = state::load(CURSOR);
+    let is_first = kept.is_none();
+    let mut cursor = kept.unwrap_or_default();
+    let [product, set] = newest;
+    let variant = product.clone().filter(|_| is_first);
+    for (list, newest) in cursor.lists.iter_mut().zip([product, set, variant]) {
+        list.seen = list.seen.take().max(newest);
+        list.under_way = None;
     }
+    state::save(CURSOR, &cursor)
 }
 
 /// Runs the job, or goes on with it. An argument names products that are said to be gone.
@@ -55,10 +71,11 @@ pub fn read_up_to(newest: Option<String>) -> Result<(), Fault> {
 /// The fault that keeps it from going on.
 pub fn run(context: &Context, argument: Option<&str>, retry: &Retry) -> Result<Outcome, Fault> {
     if let Some(ids) = argument {
-        return confirm(context, ids);
+        return confirm(context, ids, retry);
     }
-    let Some(mut cursor) = state::load::<Cursor>(CURSOR) else {
-        // Nothing was ever read: the first synchronisation is a full pass.
+    let kept: Option<Cursor> = state::load(CURSOR);
+    let Some(mut cursor) = kept.filter(|_| !products::is_outdated(context)) else {
+        // Nothing was ever read, or another folder is chosen: that takes a full pass.
         return products::run(context, retry);
     };
     let mut tally = Tally::default();
@@ -66,34 +83,115 @@ pub fn run(context: &Context, argument: Option<&str>, retry: &Retry) -> Result<O
     if try_again(context, &mut importer, &mut tally)? == Directive::Stop {
         return Ok(Outcome::Suspended);
     }
-    let mut next = match &cursor.under_way {
-        Some(place) => Some(place.clone()),
-        None => moscow::before(&cursor.seen).map(Place::since),
-    };
-    let mut known = Known::load(products::KNOWN);
-    while let Some(place) = next {
-        let answer = context.api.page(&PRODUCTS, &place)?;
-        let page = context.api.rows(&PRODUCTS, &place, &answer)?;
-        importer.import(&page.rows, &mut tally)?;
-        for id in page.rows.iter().filter_map(|row| row.id) {
-            known.insert(id);
-        }
-        if let Some(newest) = page.newest
-            && newest > cursor.seen
-        {
-            cursor.seen = newest;
-        }
-        next = page.next;
-        cursor.under_way.clone_from(&next);
-        known.save()?;
-        importer.rejected.save()?;
-        state::save(CURSOR, &cursor)?;
-        if tally.checkpoint() == Directive::Stop && next.is_some() {
+    importer.archived = std::mem::take(&mut cursor.aside);
+    for (place, list) in LISTS.iter().enumerate() {
+        if look(context, place, list, &mut cursor, &mut importer, &mut tally)? == Directive::Stop {
             return Ok(Outcome::Suspended);
         }
     }
+    let of = products::LISTS.map(|(_, known, _)| Known::load(known).iter().count());
+    cursor.aside = importer.archive(Vec::new(), of.iter().sum(), &mut tally)?;
+    state::save(CURSOR, &cursor)?;
     importer.rejected.name_untried();
+    tally.checkpoint();
     Ok(Outcome::Done)
+}
+
+/// Looks at what changed of one list.
+fn look(
+    context: &Context,
+    number: usize,
+    list: &Listed<'_>,
+    cursor: &mut Cursor,
+    importer: &mut Importer<'_>,
+    tally: &mut Tally,
+) -> Result<Directive, Fault> {
+    let looked = &mut cursor.lists[number];
+    let since = looked.seen.as_deref().and_then(moscow::before);
+    let since = since.map(Place::since).unwrap_or_default();
+    let mut next = Some(looked.under_way.take().unwrap_or(since));
+    let mut met = BTreeSet::new();
+    while let Some(place) = next {
+        let Some(answer) = context.api.page_if_shown(list, &place)? else {
+            return Ok(Directive::Proceed);
+        };
+        let page = context.api.rows(list, &place, &answer)?;
+        let looked = &mut cursor.lists[number];
+        let digests: Vec<u64> = page.rows.iter().map(digest).collect();
+        let rows = page.rows.into_iter().zip(&digests);
+        let rows = rows.filter(|(_, digest)| !looked.met.contains(digest));
+        let rows: Vec<Row<'_>> = rows.map(|(row, _)| row).collect();
+        met.extend(digests);
+        let more = &page.newest;
+        looked.seen = looked.seen.take().max(more.clone());
+        next = page.next;
+        looked.under_way.clone_from(&next);
+        if next.is_none() {
+            looked.met = std::mem::take(&mut met);
+            if looked.met.len() > MOST_MET {
+                looked.met.clear();
+            }
+        }
+        match list.kind {
+            Kind::Variant => of_variants(context, &rows, importer, tally)?,
+            _ => take(list, &rows, importer, tally)?,
+        }
+        importer.rejected.save()?;
+        // What is put aside is settled at the end of the run.
+        cursor.aside.clone_from(&importer.archived);
+        state::save(CURSOR, &*cursor)?;
+        if tally.checkpoint() == Directive::Stop {
+            return Ok(Directive::Stop);
+        }
+    }
+    Ok(Directive::Proceed)
+}
+
+fn digest(row: &Row<'_>) -> u64 {
+    let print = fingerprint(0, &row.json.get());
+    let bytes = print.last_chunk().copied().unwrap_or_default();
+    // As a number that JSON of any language holds.
+    u64::from_le_bytes(bytes) >> 11
+}
+
+/// Takes rows into the shop, and notes what is there.
+fn take(
+    list: &Listed<'_>,
+    rows: &[Row<'_>],
+    importer: &mut Importer<'_>,
+    tally: &mut Tally,
+) -> Result<(), Fault> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let met = importer.import(list, rows, tally)?;
+    let place = usize::from(list.kind == Kind::Bundle);
+    let mut known = Known::load(products::LISTS[place].1);
+    for id in met {
+        known.insert(id);
+    }
+    known.save()
+}
+
+/// Takes the products whose modifications have changed.
+fn of_variants(
+    context: &Context,
+    rows: &[Row<'_>],
+    importer: &mut Importer<'_>,
+    tally: &mut Tally,
+) -> Result<(), Fault> {
+    let read = rows.iter().filter_map(|row| {
+        let read: records::Variant<'_> = serde_json::from_str(row.json.get()).ok()?;
+        read.product.get()?.id()
+    });
+    let products: BTreeSet<Uuid> = read.collect();
+    let products: Vec<Uuid> = products.into_iter().collect();
+    for some in products.chunks(NAMED) {
+        let answer = context.api.named(&PRODUCTS, some)?;
+        let page = context.api.rows(&PRODUCTS, &Place::default(), &answer)?;
+        take(&PRODUCTS, &page.rows, importer, tally)?;
+    }
+    Ok(())
 }
 
 /// Tries products again that could not be taken: some, or all when people asked for it. What keeps
@@ -106,13 +204,20 @@ fn try_again(
     let due = importer.rejected.due(NAMED, REST);
     let due: Vec<Uuid> = due.iter().filter_map(|id| id.parse().ok()).collect();
     for some in due.chunks(NAMED) {
-        let answer = context.api.named(&PRODUCTS, some)?;
-        let page = context.api.rows(&PRODUCTS, &Place::default(), &answer)?;
+        let mut left = some.to_vec();
+        for list in [PRODUCTS, SETS] {
+            if left.is_empty() {
+                break;
+            }
+            let answer = context.api.named(&list, &left)?;
+            let page = context.api.rows(&list, &Place::default(), &answer)?;
+            left.retain(|id| !page.rows.iter().any(|row| row.id == Some(*id)));
+            take(&list, &page.rows, importer, tally)?;
+        }
         // Those that are not there any more are tried no more.
-        for id in some {
+        for id in left {
             importer.rejected.settle(&id.to_string());
         }
-        importer.import(&page.rows, tally)?;
         importer.rejected.save()?;
         // In a run of the schedule there is one such page, which goes along with the next.
         if importer.rejected.is_of_all() && tally.checkpoint() == Directive::Stop {
@@ -123,22 +228,22 @@ fn try_again(
 }
 
 /// Archives those of the named products that are really gone: anybody could send a webhook.
-fn confirm(context: &Context, ids: &str) -> Result<Outcome, Fault> {
-    let mut known = Known::load(products::KNOWN);
+fn confirm(context: &Context, ids: &str, retry: &Retry) -> Result<Outcome, Fault> {
+    let known = Known::load(products::LISTS[0].1);
     let named: Vec<Uuid> = ids
         .split(',')
         .filter_map(|id| id.parse().ok())
         .filter(|id| known.contains(*id))
         .collect();
     let alive = context.api.alive(Kind::Product, &named)?;
-    let gone: Vec<Uuid> = named.into_iter().filter(|id| !alive.contains(id)).collect();
+    let gone = named.into_iter().filter(|id| !alive.contains(id));
+    let gone: Vec<String> = gone.map(|id| origin(Kind::Product.word(), id)).collect();
     let mut tally = Tally::default();
-    if importer::archive(&gone, known.iter().count(), &mut tally)? {
-        for id in gone {
-            known.remove(id);
-        }
-    }
-    known.save()?;
+    let mut importer = Importer::open(context, retry);
+    let stays = importer.archive(gone.clone(), known.iter().count(), &mut tally)?;
+    let gone = gone.into_iter().filter(|origin| !stays.contains(origin));
+    products::forget(gone, &mut importer)?;
+    importer.rejected.save()?;
     tally.checkpoint();
     Ok(Outcome::Done)
 }

@@ -227,7 +227,12 @@ impl Gallery<'_> {
             .iter()
             .filter(|one| !card.images.contains(&one.image))
         {
-            match fetch(self.context, &picture.href)? {
+            let content = fetch(self.context, &picture.href)?;
+            let content = content.and_then(|content| match picture.problem(&content) {
+                Some(reason) => Err(reason),
+                None => Ok(content),
+            });
+            match content {
                 Ok(content) => fetched.push((&picture.image, content)),
                 Err(reason) => {
                     let file = &picture.image.file_name;

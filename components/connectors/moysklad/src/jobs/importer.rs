@@ -1,40 +1,46 @@
-//! Brings products into the shop: drops what has not changed, matches what is new by brand and
-//! article, saves and binds. MoySklad speaks for its fields; people keep the rest.
+//! Brings products and sets into the shop: drops what has not changed, matches what is new by brand
+//! and article, saves and binds. MoySklad speaks for its fields; people keep the rest. Modifications
+//! come with their product. What lies outside the chosen folder has no card; cards that should go into
+//! the archive are gathered, so that people can be asked about many.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap, HashSet};
 
+use rust_decimal::Decimal;
 use tenon_sdk::erp::{catalog, directories};
 use tenon_sdk::import::{
     Tally, Verdict, always, bound, fingerprint, match_by, pair, split_rivals, verdict,
 };
+use tenon_sdk::lenient::List as Many;
 use tenon_sdk::model::{
-    Binding, Directory, Effect, Fault, Key, Product, ProductFields, ProductLookup, Reason, Subject,
+    Binding, Directory, Effect, Fault, Key, Product, ProductFields, ProductKind, ProductLookup,
+    ProductVariant, Reason, Subject,
 };
 use tenon_sdk::rejected::{Rejected, Retry};
 use tenon_sdk::runtime::bindings;
 use tenon_sdk::{brake, info, reason, state, warn};
 use uuid::Uuid;
 
-use super::{CATEGORY, Context, MOST_REJECTED, PRODUCT};
-use crate::api::NAMED;
+use super::{CATEGORY, Context, MOST_REJECTED, PRODUCT, VARIANT};
 use crate::api::TOKEN;
 use crate::api::meta::{self, Kind, origin};
-use crate::api::records::{self, Currency, Named};
-use crate::api::walk::Row;
+use crate::api::records::{self, Currency, Folder, Listed, Named, VARIANTS};
+use crate::api::walk::{Place, Row};
+use crate::api::{NAMED, any_of};
 use crate::map::brand::{self, Part};
 use crate::map::product::{self, MAPPING_VERSION, OWNED, Places};
+use crate::map::tree;
 
 /// How many cards were ever bound.
 const CARDS: &str = "cards";
+
+/// Cards that have modifications.
+const VARIED: &str = "varied";
 
 /// Products that could not be taken.
 const REJECTED: &str = "failed/product/";
 
 /// A product that does not tell which one it is.
 const UNKNOWN: &str = "moysklad:product:?";
-
-/// Digests have so many bytes; behind one stands the version of the card it was written to.
-const DIGEST: usize = 17;
 
 /// What a run has learned about what products point at.
 pub struct Importer<'c> {
@@ -43,15 +49,23 @@ pub struct Importer<'c> {
     places: Places,
     /// Whether the dictionaries were read.
     is_informed: bool,
+    /// The chosen folder and those below it, once they were read.
+    branch: Option<HashSet<Uuid>>,
     /// Products that could not be taken.
     pub rejected: Rejected,
+    /// Origins of cards that MoySklad has put into the archive.
+    pub archived: Vec<String>,
+    /// Origins of what lies outside the chosen folder.
+    pub outside: Vec<String>,
 }
 
 /// A product on its way.
 struct Draft<'r> {
     id: Uuid,
+    origin: String,
     read: records::Product<'r>,
     part: Part,
+    variants: Vec<ProductVariant>,
     key: Option<Key>,
     /// Whether the two are known to be one.
     bound: bool,
@@ -71,13 +85,35 @@ impl<'c> Importer<'c> {
             owned,
             places: Places::default(),
             is_informed: false,
+            branch: None,
+            archived: Vec::new(),
+            outside: Vec::new(),
             rejected: Rejected::load(PRODUCT, REJECTED, retry).at_most(MOST_REJECTED),
         }
     }
 
-    fn reject(&mut self, id: Uuid, label: &str, reason: Reason, tally: &mut Tally) {
-        let subject = Subject::Origin(origin(PRODUCT, id));
-        (self.rejected).reject(&id.to_string(), subject, label, reason, tally);
+    fn reject(&mut self, draft: &Draft<'_>, reason: Reason, tally: &mut Tally) {
+        let label = label(&draft.read, draft.id);
+        let subject = Subject::Origin(draft.origin.clone());
+        (self.rejected).reject(&draft.id.to_string(), subject, &label, reason, tally);
+    }
+
+    /// The chosen folder and those below it; none where all are taken.
+    fn branch(&mut self) -> Result<Option<&HashSet<Uuid>>, Fault> {
+        let Some(root) = self.context.settings.root_category else {
+            return Ok(None);
+        };
+        if self.branch.is_none() {
+            let filter = "archived=true;archived=false";
+            let folders: Vec<Folder> =
+                (self.context.api).all(Kind::ProductFolder.path(), filter)?;
+            if !folders.iter().any(|folder| folder.id == root) {
+                let reason = reason!("categories.no-root").setting("root_category");
+                return Err(Fault::Configuration(reason));
+            }
+            self.branch = Some(tree::branch(&folders, root));
+        }
+        Ok(self.branch.as_ref())
     }
 
     /// Reads the dictionaries, once.
@@ -98,42 +134,79 @@ impl<'c> Importer<'c> {
         Ok(())
     }
 
-    /// Imports rows of the list of products.
+    /// Imports rows of a list; answers with the ids of those that belong into the shop.
     ///
     /// # Errors
     /// The fault of a call as a whole.
-    pub fn import(&mut self, rows: &[Row<'_>], tally: &mut Tally) -> Result<(), Fault> {
+    pub fn import(
+        &mut self,
+        list: &Listed<'_>,
+        rows: &[Row<'_>],
+        tally: &mut Tally,
+    ) -> Result<Vec<Uuid>, Fault> {
         for id in rows.iter().filter_map(|row| row.id) {
             self.rejected.settle(&id.to_string());
         }
-        let drafts = self.changed(rows, tally)?;
+        let (drafts, met) = self.changed(list, rows, tally)?;
         let (known, open): (Vec<_>, Vec<_>) =
             drafts.into_iter().partition(|draft| draft.key.is_some());
         // A product that is out of sale and not in the shop need not be there.
-        let (open, passed): (Vec<_>, Vec<_>) = open
+        let (mut open, passed): (Vec<_>, Vec<_>) = open
             .into_iter()
             .partition(|draft| !draft.read.archived.is_set());
         for _ in passed {
             tally.passed();
         }
-        self.save(known, tally)?;
-        let mut open = open;
+        let known = self.put_aside(known, tally)?;
+        self.save(list, known, tally)?;
         while !open.is_empty() {
             let (now, later) = split_rivals(open, |draft| vec![claim(&draft.part)]);
             let matched = self.matched(now, tally)?;
-            self.save(matched, tally)?;
+            self.save(list, matched, tally)?;
             open = later;
         }
-        Ok(())
+        Ok(met)
     }
 
-    /// The products that are to be written.
-    fn changed<'r>(
+    /// Gathers those whose cards are live and go into the archive; answers with the others.
+    fn put_aside<'r>(
         &mut self,
-        rows: &[Row<'r>],
+        drafts: Vec<Draft<'r>>,
         tally: &mut Tally,
     ) -> Result<Vec<Draft<'r>>, Fault> {
-        let mut read = Vec::with_capacity(rows.len());
+        let asked: Vec<ProductLookup> = (drafts.iter())
+            .filter(|draft| draft.read.archived.is_set())
+            .filter_map(|draft| Some(ProductLookup::Key(draft.key.clone()?)))
+            .collect();
+        if asked.is_empty() {
+            return Ok(drafts);
+        }
+        let cards = catalog::find(&asked)?.into_iter().flatten();
+        let live: HashSet<Key> = cards
+            .filter(|card| !card.archived)
+            .filter_map(|card| card.key)
+            .collect();
+        let goes = |draft: &Draft<'_>| {
+            draft.read.archived.is_set() && draft.key.as_ref().is_some_and(|key| live.contains(key))
+        };
+        let (gone, stay): (Vec<_>, Vec<_>) = drafts.into_iter().partition(goes);
+        for draft in gone {
+            tally.passed();
+            self.archived.push(draft.origin);
+        }
+        Ok(stay)
+    }
+
+    /// The products that are to be written, and all that belong into the shop.
+    fn changed<'r>(
+        &mut self,
+        list: &Listed<'_>,
+        rows: &[Row<'r>],
+        tally: &mut Tally,
+    ) -> Result<(Vec<Draft<'r>>, Vec<Uuid>), Fault> {
+        let mut read: Vec<Draft<'r>> = Vec::with_capacity(rows.len());
+        let mut met = Vec::with_capacity(rows.len());
+        let mut outside = Vec::new();
         for row in rows {
             let product: Result<records::Product<'r>, _> = serde_json::from_str(row.json.get());
             let (id, product) = match (row.id, product) {
@@ -144,60 +217,141 @@ impl<'c> Importer<'c> {
                         Err(error) => reason!("product.unreadable").detail(error),
                     };
                     match id {
-                        Some(id) => self.reject(id, &id.to_string(), reason, tally),
+                        Some(id) => {
+                            met.push(id);
+                            let subject = Subject::Origin(origin(list.kind.word(), id));
+                            let id = id.to_string();
+                            (self.rejected).reject(&id, subject, &id, reason, tally);
+                        }
                         None => tally.reject(PRODUCT, Subject::Origin(UNKNOWN.into()), "?", reason),
                     }
                     continue;
                 }
             };
-            match brand::part(product.code.get(), product.article.get()) {
-                Ok(part) => read.push((id, product, part)),
-                Err(reason) => self.reject(id, &label(&product, id), reason, tally),
+            let origin = origin(list.kind.word(), id);
+            let folder = product.product_folder.get().and_then(records::Ref::id);
+            if let Some(branch) = self.branch()?
+                && !folder.is_some_and(|folder| branch.contains(&folder))
+            {
+                outside.push(origin);
+                tally.passed();
+                continue;
+            }
+            let is_unmarked = product.code.get().is_none() && product.article.get().is_none();
+            if list.kind == Kind::Bundle && is_unmarked {
+                // People keep such sets for themselves.
+                tally.passed();
+                continue;
+            }
+            met.push(id);
+            let draft = Draft {
+                id,
+                origin,
+                part: Part::default(),
+                variants: Vec::new(),
+                key: None,
+                bound: false,
+                digest: Vec::new(),
+                read: product,
+            };
+            match brand::part(draft.read.code.get(), draft.read.article.get()) {
+                Ok(part) => read.push(Draft { part, ..draft }),
+                Err(reason) => self.reject(&draft, reason, tally),
             }
         }
+        // A card that was archived for that before is people's from then on.
+        let known = bound(PRODUCT, &outside).into_values();
+        let known = known.filter(|binding| binding.fingerprint.is_some());
+        self.outside.extend(known.map(|binding| binding.origin));
         if read.is_empty() {
-            return Ok(Vec::new());
+            return Ok((Vec::new(), met));
         }
         self.inform()?;
-        self.learn(read.iter().map(|(_, product, _)| product))?;
-        let origins: Vec<String> = read.iter().map(|(id, ..)| origin(PRODUCT, *id)).collect();
+        self.learn(&read)?;
+        let mut variants = self.variants(&read)?;
+        let origins: Vec<String> = read.iter().map(|draft| draft.origin.clone()).collect();
         let mut known = bound(PRODUCT, &origins);
         let mut drafts = Vec::new();
-        for ((id, read, part), origin) in read.into_iter().zip(origins) {
-            let digest = self.digest(&read);
-            let binding = known.remove(&origin);
+        for mut draft in read {
+            let own = variants.remove(&draft.id).unwrap_or_default();
+            draft.digest = self.digest(&draft.read, &own);
+            let binding = known.remove(&draft.origin);
             let print = binding.as_ref().and_then(|one| one.fingerprint.as_deref());
-            if print.is_some_and(|print| print.starts_with(&digest)) {
+            if print == Some(&draft.digest) {
                 tally.count(Effect::Unchanged);
                 continue;
             }
-            drafts.push(Draft {
-                id,
-                read,
-                part,
-                bound: binding.is_some(),
-                key: binding.map(|binding| binding.key),
-                digest,
-            });
+            match own.into_iter().map(|(.., variant)| variant).collect() {
+                Ok(variants) => draft.variants = variants,
+                Err(reason) => {
+                    self.reject(&draft, reason, tally);
+                    continue;
+                }
+            }
+            draft.bound = binding.is_some();
+            draft.key = binding.map(|binding| binding.key);
+            drafts.push(draft);
         }
-        Ok(drafts)
+        Ok((drafts, met))
+    }
+
+    /// The modifications of those products that have some, with their digests.
+    fn variants(&mut self, drafts: &[Draft<'_>]) -> Result<HashMap<Uuid, Vec<Modified>>, Fault> {
+        let some = |draft: &&Draft<'_>| draft.read.variants_count.or_zero() > Decimal::ZERO;
+        let products: Vec<Uuid> = (drafts.iter().filter(some)).map(|draft| draft.id).collect();
+        let mut all: HashMap<Uuid, Vec<Modified>> = HashMap::new();
+        for some in products.chunks(NAMED) {
+            let filter = any_of("productid", some);
+            let mut next = Some(Place::default());
+            while let Some(place) = next {
+                let list = Listed {
+                    filter: &filter,
+                    ..VARIANTS
+                };
+                let Some(answer) = self.context.api.page_if_shown(&list, &place)? else {
+                    // What may not be seen is not gone.
+                    self.owned = self.owned.difference(ProductFields::VARIANTS);
+                    return Ok(HashMap::new());
+                };
+                let page = self.context.api.rows(&list, &place, &answer)?;
+                for row in &page.rows {
+                    let read: Result<records::Variant<'_>, _> =
+                        serde_json::from_str(row.json.get());
+                    let Ok(read) = read else { continue };
+                    let Some(product) = read.product.get().and_then(records::Ref::id) else {
+                        continue;
+                    };
+                    self.learn_prices(&read.sale_prices)?;
+                    let origin = origin(Kind::Variant.word(), read.id);
+                    let digest = fingerprint(MAPPING_VERSION, &read);
+                    let variant = product::variant(&read, origin, &self.places);
+                    all.entry(product)
+                        .or_default()
+                        .push((read.id, digest, variant));
+                }
+                next = page.next;
+            }
+        }
+        for variants in all.values_mut() {
+            variants.sort_by_key(|(id, ..)| *id);
+        }
+        Ok(all)
     }
 
     /// Of the product and of what it points at under other names in the shop.
-    fn digest(&self, read: &records::Product<'_>) -> Vec<u8> {
+    fn digest(&self, read: &records::Product<'_>, variants: &[Modified]) -> Vec<u8> {
         let folder = read.product_folder.get().and_then(records::Ref::id);
         let category = folder.and_then(|id| self.places.categories.get(&id));
         let unit = read.uom.get().and_then(records::Ref::id);
         let unit = unit.and_then(|id| self.places.units.get(&id));
-        fingerprint(MAPPING_VERSION, &(read, unit, category, self.owned.bits()))
+        let variants: Vec<&[u8]> = variants.iter().map(|(_, digest, _)| &digest[..]).collect();
+        let all = (read, unit, category, self.owned.bits(), variants);
+        fingerprint(MAPPING_VERSION, &all)
     }
 
-    /// Finds the price types and categories that products point at.
-    fn learn<'p, 'r: 'p>(
-        &mut self,
-        products: impl Iterator<Item = &'p records::Product<'r>> + Clone,
-    ) -> Result<(), Fault> {
-        for (id, name) in products.clone().flat_map(product::price_types) {
+    /// Finds the price types that prices are of.
+    fn learn_prices(&mut self, prices: &Many<records::SalePrice<'_>>) -> Result<(), Fault> {
+        for (id, name) in product::price_types(prices) {
             if !self.places.price_types.contains_key(&id)
                 && let Some(name) = name.get()
             {
@@ -205,6 +359,15 @@ impl<'c> Importer<'c> {
                 let key = directories::ensure(Directory::PriceTypes, name, &origin)?;
                 self.places.price_types.insert(id, key.key);
             }
+        }
+        Ok(())
+    }
+
+    /// Finds the price types and categories that products point at.
+    fn learn(&mut self, drafts: &[Draft<'_>]) -> Result<(), Fault> {
+        let products = drafts.iter().map(|draft| &draft.read);
+        for product in products.clone() {
+            self.learn_prices(&product.sale_prices)?;
         }
         if !self.context.settings.categories {
             return Ok(());
@@ -246,23 +409,23 @@ impl<'c> Importer<'c> {
             .iter()
             .filter_map(|(_, card)| card.key.clone())
             .collect();
-        let owners: HashMap<Key, Uuid> = bindings::by_key(PRODUCT, &keys)
+        let owners: HashMap<Key, (Kind, Uuid)> = bindings::by_key(PRODUCT, &keys)
             .into_iter()
             .flatten()
-            .filter_map(|binding| Some((binding.key, meta::id_of(&binding.origin)?)))
+            .filter_map(|binding| Some((binding.key, meta::item_of(&binding.origin)?)))
             .collect();
-        let alive = if owners.is_empty() {
-            Vec::new()
-        } else {
-            let owners: Vec<Uuid> = owners.values().copied().collect();
-            self.context.api.alive(Kind::Product, &owners)?
-        };
+        let mut alive = Vec::new();
+        for kind in [Kind::Product, Kind::Bundle] {
+            let of_kind = owners.values().filter(|(owner, _)| *owner == kind);
+            let ids: Vec<Uuid> = of_kind.map(|(_, id)| *id).collect();
+            alive.extend(self.context.api.alive(kind, &ids)?);
+        }
         for (mut draft, card) in found {
             let Some(key) = card.key else { continue };
-            if let Some(owner) = owners.get(&key) {
+            if let Some((_, owner)) = owners.get(&key) {
                 if alive.contains(owner) {
                     let reason = twin(&draft.part, *owner);
-                    self.reject(draft.id, &label(&draft.read, draft.id), reason, tally);
+                    self.reject(&draft, reason, tally);
                     continue;
                 }
                 bindings::unbind(PRODUCT, std::slice::from_ref(&key));
@@ -275,40 +438,54 @@ impl<'c> Importer<'c> {
         Ok(matched)
     }
 
-    fn save(&mut self, drafts: Vec<Draft<'_>>, tally: &mut Tally) -> Result<(), Fault> {
+    fn save(
+        &mut self,
+        list: &Listed<'_>,
+        drafts: Vec<Draft<'_>>,
+        tally: &mut Tally,
+    ) -> Result<(), Fault> {
+        let kind = match list.kind {
+            Kind::Bundle => ProductKind::Bundle,
+            _ => ProductKind::Good,
+        };
         let mut cards = Vec::with_capacity(drafts.len());
         let mut given = Vec::with_capacity(drafts.len());
-        for draft in drafts {
-            match product::product(&draft.read, draft.part.clone(), &self.places) {
+        for mut draft in drafts {
+            let (part, variants) = (draft.part.clone(), std::mem::take(&mut draft.variants));
+            match product::product(&draft.read, kind, part, variants, &self.places) {
                 Ok(mut card) => {
                     card.key.clone_from(&draft.key);
-                    card.origin = Some(origin(PRODUCT, draft.id));
+                    card.origin = Some(draft.origin.clone());
                     cards.push(card);
                     given.push(draft);
                 }
-                Err(reason) => self.reject(draft.id, &label(&draft.read, draft.id), reason, tally),
+                Err(reason) => self.reject(&draft, reason, tally),
             }
         }
         if cards.is_empty() {
             return Ok(());
         }
         let mut pairs = Vec::with_capacity(cards.len());
+        let mut with_variants = Vec::new();
         let mut new = 0;
-        for (draft, outcome) in given.into_iter().zip(catalog::save(&cards, self.owned)?) {
+        for ((draft, card), outcome) in given
+            .into_iter()
+            .zip(&cards)
+            .zip(catalog::save(&cards, self.owned)?)
+        {
             match verdict(outcome)? {
                 Verdict::Saved(saved) => {
                     tally.count(saved.effect);
                     new += u64::from(!draft.bound);
-                    let mut print = draft.digest;
-                    print.extend_from_slice(saved.version.as_bytes());
+                    if !card.variants.is_empty() {
+                        with_variants.push(ProductLookup::Key(saved.key.clone()));
+                    }
                     pairs.push(Binding {
-                        fingerprint: Some(print),
-                        ..pair(PRODUCT, &saved.key, &origin(PRODUCT, draft.id))
+                        fingerprint: Some(draft.digest),
+                        ..pair(PRODUCT, &saved.key, &draft.origin)
                     });
                 }
-                Verdict::Refused(reason) => {
-                    self.reject(draft.id, &label(&draft.read, draft.id), reason, tally);
-                }
+                Verdict::Refused(reason) => self.reject(&draft, reason, tally),
                 Verdict::Changed => {
                     let name = label(&draft.read, draft.id);
                     warn!("product.changed-meanwhile", name = name);
@@ -317,12 +494,93 @@ impl<'c> Importer<'c> {
                 }
             }
         }
+        new += bind_variants(&with_variants, &mut pairs)?;
         bindings::bind(&pairs);
         if new > 0 {
             state::save(CARDS, &(cards_bound() + new))?;
         }
         Ok(())
     }
+
+    /// Archives the cards that are to go: those of products that are gone, of those that lie outside
+    /// the chosen folder, and of those that MoySklad has archived. Answers with what stays until
+    /// people agree.
+    ///
+    /// # Errors
+    /// The fault of a call as a whole.
+    pub fn archive(
+        &mut self,
+        gone: Vec<String>,
+        of: usize,
+        tally: &mut Tally,
+    ) -> Result<Vec<String>, Fault> {
+        let mut stays = Vec::new();
+        let outside = std::mem::take(&mut self.outside);
+        let archived = std::mem::take(&mut self.archived);
+        type Why = fn(usize, usize) -> Reason;
+        let ways: [(Vec<String>, Why); 3] = [
+            (gone, |number, total| {
+                reason!("products.gone", number = number, total = total).credential(TOKEN)
+            }),
+            (outside, |number, total| {
+                reason!("products.outside", number = number, total = total).setting("root_category")
+            }),
+            (archived, |number, total| {
+                reason!("products.archived", number = number, total = total)
+            }),
+        ];
+        for (origins, why) in ways {
+            if !archive(&origins, |number| why(number, of), of, tally)? {
+                stays.extend(origins);
+            }
+        }
+        Ok(stays)
+    }
+}
+
+/// A modification with its digest; the inner error is why its product cannot be a card.
+type Modified = (Uuid, Vec<u8>, Result<ProductVariant, Reason>);
+
+/// Learns the keys of modifications, which a save does not tell; answers with how many are new.
+fn bind_variants(cards: &[ProductLookup], pairs: &mut Vec<Binding>) -> Result<u64, Fault> {
+    if cards.is_empty() {
+        return Ok(0);
+    }
+    let mut new = 0;
+    let mut varied = varied();
+    for some in cards.chunks(NAMED) {
+        let found = catalog::find(some)?.into_iter().flatten();
+        let mut variants: Vec<(Key, String)> = Vec::new();
+        for card in found {
+            let Some(product) = card.key else { continue };
+            for variant in card.variants {
+                if let (Some(key), Some(origin)) = (variant.key, variant.origin) {
+                    variants.push((variant_key(&product, &key), origin));
+                }
+            }
+            varied.insert(product);
+        }
+        let origins: Vec<String> = variants.iter().map(|(_, origin)| origin.clone()).collect();
+        let known = bound(VARIANT, &origins);
+        for (key, origin) in variants {
+            if known.get(&origin).is_none_or(|known| known.key != key) {
+                new += 1;
+                pairs.push(pair(VARIANT, &key, &origin));
+            }
+        }
+    }
+    state::save(VARIED, &varied)?;
+    Ok(new)
+}
+
+/// Cards that have modifications.
+pub fn varied() -> BTreeSet<Key> {
+    state::load(VARIED).unwrap_or_default()
+}
+
+/// The key that a modification is bound by.
+pub fn variant_key(product: &str, variant: &str) -> Key {
+    format!("{product}/{variant}")
 }
 
 /// What people know a product by.
@@ -351,45 +609,27 @@ pub fn claim(part: &Part) -> (String, String) {
     (part.brand.to_lowercase(), part.sku.clone())
 }
 
-/// Forgets what was agreed on cards that people have changed in the shop, so that they are written
-/// anew. `changed` are cards with their present versions.
-pub fn doubt(changed: &[(Key, String)]) {
-    let keys: Vec<Key> = changed.iter().map(|(key, _)| key.clone()).collect();
-    let known = bindings::by_key(PRODUCT, &keys);
-    let doubted: Vec<Binding> = changed
-        .iter()
-        .zip(known)
-        .filter_map(|((_, version), binding)| {
-            let binding = binding?;
-            let print = binding.fingerprint.as_deref()?;
-            let agreed = print.get(DIGEST..).unwrap_or_default();
-            (agreed != version.as_bytes()).then_some(Binding {
-                fingerprint: None,
-                ..binding
-            })
-        })
-        .collect();
-    if !doubted.is_empty() {
-        bindings::bind(&doubted);
-    }
-}
-
-/// Archives the cards of products that are gone in MoySklad, of so many that the shop has from there;
-/// tells whether it could: beyond a few, people are asked first. They are not deleted: orders know them.
-///
-/// # Errors
-/// The fault of a call as a whole.
-pub fn archive(gone: &[Uuid], of: usize, tally: &mut Tally) -> Result<bool, Fault> {
-    let origins: Vec<String> = gone.iter().map(|id| origin(PRODUCT, *id)).collect();
-    let known: Vec<Binding> = bound(PRODUCT, &origins).into_values().collect();
-    if known.is_empty() {
+/// Archives cards, of so many that the shop has from MoySklad; tells whether it could: beyond a few,
+/// people are asked first. They are not deleted: orders know them.
+fn archive(
+    origins: &[String],
+    why: impl FnOnce(usize) -> Reason,
+    of: usize,
+    tally: &mut Tally,
+) -> Result<bool, Fault> {
+    let known: Vec<Binding> = bound(PRODUCT, origins).into_values().collect();
+    let mut live = live(&known)?;
+    if live.is_empty() {
         return Ok(true);
     }
-    let mut live = live(&known)?;
-    let reason = reason!("products.gone", number = live.len(), total = of).credential(TOKEN);
+    let reason = why(live.len());
     if !brake::confirmed(PRODUCT, reason, &mut live, of as u64) {
         return Ok(false);
     }
+    let names: HashSet<&String> = live.iter().map(|(origin, _)| origin).collect();
+    let known: Vec<Binding> = (known.into_iter())
+        .filter(|binding| names.contains(&binding.origin))
+        .collect();
     let cards: Vec<Product> = known
         .iter()
         .map(|binding| Product {

@@ -12,13 +12,13 @@ use tenon_sdk::{info, reason, state};
 use uuid::Uuid;
 
 use super::importer::{claim, label, lookup, twin};
-use super::partners::{index, tags};
-use super::{Context, PARTNER, PRODUCT};
+use super::partners::{sync_id, tags};
+use super::{Context, PARTNER, PRODUCT, who};
 use crate::api::meta::origin;
 use crate::api::records::{self, PRODUCTS};
 use crate::api::walk::{Place, Row};
 use crate::map::brand;
-use crate::map::partner::Decision;
+use crate::map::partner::{Decision, words};
 
 /// How far a run that was cut has come.
 const PROGRESS: &str = "match";
@@ -68,7 +68,9 @@ pub fn run(context: &Context) -> Result<Outcome, Fault> {
             return Ok(Outcome::Suspended);
         }
     }
-    let index = index(context)?;
+    if who::refresh(context, &tally)? == Directive::Stop {
+        return Ok(Outcome::Suspended);
+    }
     let tags = tags(context);
     loop {
         let page = partners::changed(progress.partners.as_deref(), PAGE)?;
@@ -78,6 +80,7 @@ pub fn run(context: &Context) -> Result<Outcome, Fault> {
             .filter_map(|one| one.key.clone())
             .collect();
         let known = bindings::by_key(PARTNER, &keys);
+        let index = who::find(context, page.partners.iter().flat_map(words))?;
         let counts = &mut progress.counts[1];
         let with_keys = page.partners.iter().filter(|one| one.key.is_some());
         for ((partner, key), binding) in with_keys.zip(keys).zip(known) {
@@ -86,7 +89,12 @@ pub fn run(context: &Context) -> Result<Outcome, Fault> {
                 tally.passed();
                 continue;
             }
-            match index.decide(partner, &tags) {
+            let sync_id = sync_id(context, partner, &key);
+            match index.decide(partner, sync_id, &tags) {
+                Decision::Own(_) => {
+                    counts.matched += 1;
+                    tally.passed();
+                }
                 Decision::Is(found, rule) => {
                     counts.matched += 1;
                     tally.passed();

@@ -11,6 +11,7 @@ mod orders;
 mod partners;
 mod products;
 mod stock;
+mod who;
 
 use tenon_sdk::model::{Cause, Fault, Instant, Outcome};
 use tenon_sdk::rejected::Retry;
@@ -44,6 +45,7 @@ pub const MATCH: &str = "match";
 
 /// Kinds of bindings and reports.
 const PRODUCT: &str = "product";
+const VARIANT: &str = "variant";
 const CATEGORY: &str = "category";
 const PARTNER: &str = "partner";
 

@@ -27,7 +27,8 @@ use uuid::Uuid;
 use moves::Moves;
 
 use super::currency::Currencies;
-use super::{Context, PARTNER, PRODUCT, partners};
+use super::importer::variant_key;
+use super::{Context, PARTNER, PRODUCT, VARIANT, partners};
 use crate::api::fields::Fields;
 use crate::api::meta::{self, Kind, origin};
 use crate::api::records::Doc;
@@ -35,8 +36,8 @@ use crate::api::{EXPANDED_PAGE, NAMED, PAGE as ROWS, Refusal};
 use crate::map::order::{self, Agreed, Draft, Flow, Given, ON_TOP, Places};
 use crate::settings::{AllRefused, Settings};
 
-/// Orders in a page of changes: as many as one request can ask for.
-const PAGE: u32 = NAMED as u32;
+/// Orders in a page of changes.
+const PAGE: u32 = 100;
 
 /// Orders that are tried again with a run of the schedule.
 const AGAIN: usize = 100;
@@ -149,7 +150,8 @@ struct Parcel {
 struct Known {
     documents: HashMap<Key, Binding>,
     partners: HashMap<Key, Uuid>,
-    products: HashMap<Key, Uuid>,
+    products: HashMap<Key, (Kind, Uuid)>,
+    variants: HashMap<Key, Uuid>,
     lines: HashMap<Key, Agreed>,
     again: HashMap<Key, String>,
     currencies: Currencies,
@@ -189,7 +191,15 @@ impl<'c> Sender<'c> {
         self.heed_settings()?;
         let mut cursor: Option<String> = state::load(&self.cursor());
         loop {
-            let page = orders::changed(self.flow.direction(), cursor.as_deref(), PAGE)?;
+            let direction = self.flow.direction();
+            let mut page = orders::changed(direction, cursor.as_deref(), PAGE)?;
+            // As many as one request can ask for.
+            while page.more && page.orders.len() < NAMED {
+                let next = orders::changed(direction, Some(&page.next), PAGE)?;
+                page.orders.extend(next.orders);
+                page.removed.extend(next.removed);
+                (page.next, page.more) = (next.next, next.more);
+            }
             if page.orders.is_empty() && page.removed.is_empty() && !page.more {
                 return Ok(Directive::Proceed);
             }
@@ -332,6 +342,11 @@ impl<'c> Sender<'c> {
         let products = orders
             .iter()
             .flat_map(|(_, order)| order.lines.iter().filter_map(|line| line.product.clone()));
+        let lines_of = || orders.iter().flat_map(|(_, order)| &order.lines);
+        let variants = lines_of().filter_map(|line| {
+            let (product, variant) = (line.product.as_ref()?, line.product_variant.as_ref()?);
+            Some(variant_key(product, variant))
+        });
         let partners = orders.iter().filter_map(|(_, order)| order.partner.clone());
         let ids = |kind: &str, keys: Vec<Key>| -> HashMap<Key, Uuid> {
             by_key(kind, keys)
@@ -349,7 +364,11 @@ impl<'c> Sender<'c> {
         Ok(Known {
             documents,
             partners: ids(PARTNER, unique(partners)),
-            products: ids(PRODUCT, unique(products)),
+            products: by_key(PRODUCT, unique(products))
+                .into_iter()
+                .filter_map(|(key, binding)| Some((key, meta::item_of(&binding.origin)?)))
+                .collect(),
+            variants: ids(VARIANT, unique(variants)),
             lines: by_key(self.flow.position(), lines.collect())
                 .into_iter()
                 .map(|(key, binding)| {
@@ -381,6 +400,7 @@ impl<'c> Sender<'c> {
             base: &settings.base_url,
             agent,
             products: &known.products,
+            variants: &known.variants,
             reserve: settings.reserve,
             delivery: settings.delivery_service,
             currency: known.currencies.named(&order.currency)?,

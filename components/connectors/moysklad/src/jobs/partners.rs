@@ -13,14 +13,11 @@ use tenon_sdk::runtime::{bindings, run};
 use tenon_sdk::{info, state, warn};
 use uuid::Uuid;
 
-use super::{Context, PARTNER};
+use super::{Context, PARTNER, who};
 use crate::api::Written as Made;
 use crate::api::fields::Fields;
 use crate::api::meta::{self, Kind, origin};
-use crate::api::records::{COUNTERPARTIES, Counterparty};
-use crate::api::walk::Place;
-use crate::map::contact;
-use crate::map::partner::{Candidate, Decision, Index, Tags, birth, card};
+use crate::map::partner::{Candidate, Decision, Tags, Word, birth, card, words};
 
 /// Up to where changes in the shop were read.
 const CURSOR: &str = "partners";
@@ -31,8 +28,12 @@ const REJECTED: &str = "failed/partner/";
 /// Counterparties in origins.
 const PARTNER_WORD: &str = "counterparty";
 
-/// Partners in a page of changes, and of those that are tried again.
+/// Partners in a page of changes, and so many at least that are sent together.
 const PAGE: u32 = 100;
+const TOGETHER: usize = 300;
+
+/// Partners that are tried again with a run of the schedule.
+const AGAIN: usize = 100;
 
 /// Runs the job.
 ///
@@ -70,7 +71,7 @@ pub fn send(context: &Context, retry: &Retry, tally: &mut Tally) -> Result<Direc
     let mut sender = Sender {
         context,
         tags: tags(context),
-        index: None,
+        is_informed: false,
         rejected: rejected(retry),
     };
     if sender.try_again(tally)? == Directive::Stop {
@@ -78,11 +79,18 @@ pub fn send(context: &Context, retry: &Retry, tally: &mut Tally) -> Result<Direc
     }
     let mut cursor: Option<String> = state::load(CURSOR);
     loop {
-        let page = partners::changed(cursor.as_deref(), PAGE)?;
+        let mut page = partners::changed(cursor.as_deref(), PAGE)?;
+        while page.more && page.partners.len() < TOGETHER {
+            let next = partners::changed(Some(&page.next), PAGE)?;
+            page.partners.extend(next.partners);
+            (page.next, page.more) = (next.next, next.more);
+        }
         if page.partners.is_empty() && !page.more {
             return Ok(Directive::Proceed);
         }
-        sender.send(page.partners, tally)?;
+        if sender.send(page.partners, tally)? == Directive::Stop {
+            return Ok(Directive::Stop);
+        }
         sender.rejected.save()?;
         state::save(CURSOR, &page.next)?;
         let directive = tally.checkpoint();
@@ -93,32 +101,20 @@ pub fn send(context: &Context, retry: &Retry, tally: &mut Tally) -> Result<Direc
     }
 }
 
-/// Reads all counterparties. One look at a few pages tells more exactly who is there than any
-/// filter: phones are free text.
-///
-/// # Errors
-/// The fault of a request.
-pub fn index(context: &Context) -> Result<Index, Fault> {
-    let mut index = Index::default();
-    let mut next = Some(Place::default());
-    while let Some(place) = next {
-        let answer = context.api.page(&COUNTERPARTIES, &place)?;
-        let page = context.api.rows(&COUNTERPARTIES, &place, &answer)?;
-        for row in &page.rows {
-            let read: Result<Counterparty<'_>, _> = serde_json::from_str(row.json.get());
-            if let (Some(id), Ok(read)) = (row.id, read) {
-                index.add(id, &read);
-            }
-        }
-        next = page.next;
-    }
-    Ok(index)
+/// The `syncId` of the counterparty that is made for a partner.
+pub fn sync_id(context: &Context, partner: &Partner, key: &str) -> Uuid {
+    let role = match partner.role {
+        PartnerRole::Customer => "customer",
+        PartnerRole::Supplier => "supplier",
+    };
+    meta::sync_id(&[&context.books, "counterparty", role, key])
 }
 
 struct Sender<'c> {
     context: &'c Context,
     tags: Tags,
-    index: Option<Index>,
+    /// Whether the index of counterparties is up to date.
+    is_informed: bool,
     rejected: Rejected,
 }
 
@@ -139,8 +135,8 @@ struct Draft {
 impl Sender<'_> {
     /// Tries partners again that could not be sent: some, or all when people asked for it.
     fn try_again(&mut self, tally: &mut Tally) -> Result<Directive, Fault> {
-        let due = self.rejected.due(PAGE as usize, 0);
-        for some in due.chunks(PAGE as usize) {
+        let due = self.rejected.due(AGAIN, 0);
+        for some in due.chunks(AGAIN) {
             let lookups: Vec<PartnerLookup> = some
                 .iter()
                 .map(|key| PartnerLookup::Key(key.clone()))
@@ -150,7 +146,9 @@ impl Sender<'_> {
             for key in some {
                 self.rejected.settle(key);
             }
-            self.send(found, tally)?;
+            if self.send(found, tally)? == Directive::Stop {
+                return Ok(Directive::Stop);
+            }
             self.rejected.save()?;
             // In a run of the schedule there is one such page, which goes along with the next.
             if self.rejected.is_of_all() && tally.checkpoint() == Directive::Stop {
@@ -160,7 +158,7 @@ impl Sender<'_> {
         Ok(Directive::Proceed)
     }
 
-    fn send(&mut self, partners: Vec<Partner>, tally: &mut Tally) -> Result<(), Fault> {
+    fn send(&mut self, partners: Vec<Partner>, tally: &mut Tally) -> Result<Directive, Fault> {
         let keys: Vec<Key> = partners
             .iter()
             .filter_map(|partner| partner.key.clone())
@@ -178,15 +176,21 @@ impl Sender<'_> {
                 None => open.push((partner, key)),
             }
         }
+        if !open.is_empty() && !self.is_informed {
+            if who::refresh(self.context, tally)? == Directive::Stop {
+                return Ok(Directive::Stop);
+            }
+            self.is_informed = true;
+        }
         self.write(changed, tally)?;
         // Of two new partners who may be one, the second is looked up when the first is there.
         while !open.is_empty() {
-            let (now, later) = split_rivals(open, |(partner, _)| claims(partner));
+            let (now, later) = split_rivals(open, |(partner, _)| words(partner));
             let drafts = self.decide(now, tally)?;
             self.write(drafts, tally)?;
             open = later;
         }
-        Ok(())
+        Ok(Directive::Proceed)
     }
 
     /// What differs on the card of a partner that is bound.
@@ -223,14 +227,17 @@ impl Sender<'_> {
         partners: Vec<(Partner, Key)>,
         tally: &mut Tally,
     ) -> Result<Vec<Draft>, Fault> {
-        let index = match self.index.take() {
-            Some(index) => index,
-            None => index(self.context)?,
-        };
+        let ids: Vec<Uuid> = (partners.iter())
+            .map(|(partner, key)| sync_id(self.context, partner, key))
+            .collect();
+        let all = (partners.iter().flat_map(|(partner, _)| words(partner)))
+            .chain(ids.iter().copied().map(Word::SyncId));
+        let index = who::find(self.context, all)?;
         let mut drafts = Vec::new();
         let mut pairs = Vec::new();
-        for (partner, key) in partners {
-            match index.decide(&partner, &self.tags) {
+        for ((partner, key), sync_id) in partners.into_iter().zip(ids) {
+            match index.decide(&partner, sync_id, &self.tags) {
+                Decision::Own(found) => drafts.push(self.own(partner, key, found)),
                 Decision::Is(found, rule) => {
                     let own = origin(PARTNER_WORD, found.id);
                     let taken = bound(PARTNER, std::slice::from_ref(&own)).remove(&own);
@@ -252,6 +259,9 @@ impl Sender<'_> {
                         None => own,
                     };
                     info!(record = key, rule.matched(&partner, found));
+                    if found.archived {
+                        warn!(record = key, "partner.archived", name = found.name);
+                    }
                     let print = card(&partner).print();
                     if found.has(self.tags.of(partner.role)) {
                         tally.count(Effect::Unchanged);
@@ -263,14 +273,13 @@ impl Sender<'_> {
                         drafts.push(self.marked(partner, key, origin, found, print));
                     }
                 }
-                Decision::New => drafts.push(self.newcomer(partner, key)),
+                Decision::New => drafts.push(newcomer(partner, key, sync_id, &self.tags)),
                 Decision::Open(reason) => {
                     let subject = Subject::Key(key.clone());
                     (self.rejected).reject(&key, subject, &partner.name, reason, tally);
                 }
             }
         }
-        self.index = Some(index);
         bindings::bind(&pairs);
         Ok(drafts)
     }
@@ -299,31 +308,17 @@ impl Sender<'_> {
         }
     }
 
-    /// One that is not there yet.
-    fn newcomer(&self, partner: Partner, key: Key) -> Draft {
-        let role = match partner.role {
-            PartnerRole::Customer => "customer",
-            PartnerRole::Supplier => "supplier",
-        };
-        let sync_id = meta::sync_id(&[
-            &self.context.books,
-            "counterparty",
-            role,
-            &key,
-            &partner.name,
-        ]);
+    /// One that was made in a try whose outcome was lost, and may be out of date already.
+    fn own(&self, partner: Partner, key: Key, found: &Candidate) -> Draft {
         let card = card(&partner);
-        let print = card.print();
-        let mut fields = card;
-        fields.extend(birth(&partner, sync_id, &self.tags));
         Draft {
-            origin: None,
+            print: card.print(),
+            fields: card.of(&self.context.api.meta(Kind::Counterparty, found.id)),
+            origin: Some(origin(PARTNER_WORD, found.id)),
             before: None,
+            sync_id: found.id,
             partner,
             key,
-            print,
-            fields,
-            sync_id,
         }
     }
 
@@ -336,6 +331,7 @@ impl Sender<'_> {
         let outcomes = api.write::<Made>(Kind::Counterparty.path(), None, &fields)?;
         let mut pairs = Vec::new();
         let mut told = Vec::new();
+        let mut made = Vec::new();
         for (draft, outcome) in drafts.into_iter().zip(outcomes) {
             match outcome {
                 Ok(written) => {
@@ -350,9 +346,7 @@ impl Sender<'_> {
                     let origin = match draft.origin {
                         Some(origin) => origin,
                         None => {
-                            if let Some(index) = &mut self.index {
-                                index.add_partner(id, &draft.partner, &self.tags);
-                            }
+                            made.push((id, words(&draft.partner)));
                             origin(PARTNER_WORD, id)
                         }
                     };
@@ -382,14 +376,23 @@ impl Sender<'_> {
         }
         run::wrote(&told);
         bindings::bind(&pairs);
-        Ok(())
+        who::remember(made)
     }
 }
 
-/// What another new partner must not share to be certainly another one.
-fn claims(partner: &Partner) -> Vec<String> {
-    (contact::tax_id_of(partner).into_iter())
-        .chain(contact::emails_of(partner))
-        .chain(contact::phones_of(partner))
-        .collect()
+/// One that is not there yet.
+fn newcomer(partner: Partner, key: Key, sync_id: Uuid, tags: &Tags) -> Draft {
+    let card = card(&partner);
+    let print = card.print();
+    let mut fields = card;
+    fields.extend(birth(&partner, sync_id, tags));
+    Draft {
+        origin: None,
+        before: None,
+        partner,
+        key,
+        print,
+        fields,
+        sync_id,
+    }
 }

@@ -1,41 +1,62 @@
-//! The full pass over all products, once a day: what MoySklad has is saved again where people changed
-//! the card in the shop, and what it does not have any more is archived there.
+//! The full pass over all products and sets, once a day: what MoySklad has is saved, and what it does
+//! not have any more is archived in the shop.
 
 use serde::{Deserialize, Serialize};
 use tenon_sdk::erp::catalog;
 use tenon_sdk::import::Tally;
-use tenon_sdk::model::{Directive, Fault, Key, Outcome};
+use tenon_sdk::model::{Directive, Fault, Outcome};
 use tenon_sdk::rejected::Retry;
 use tenon_sdk::runtime::bindings;
-use tenon_sdk::{info, reason, state};
+use tenon_sdk::{info, reason, state, warn};
 use uuid::Uuid;
 
-use super::importer::{self, Importer};
+use super::importer::Importer;
 use super::{Context, PRODUCT, changes, images};
-use crate::api::meta::Kind;
-use crate::api::records::PRODUCTS;
+use crate::api::TOKEN;
+use crate::api::meta::{Kind, id_of, item_of, origin};
+use crate::api::records::{Listed, PRODUCTS, SETS};
 use crate::api::walk::Place;
 use crate::known::Known;
+use crate::webhooks;
 
-/// The products that the shop has from MoySklad.
-pub const KNOWN: &str = "known/";
-/// Those that the pass under way has met.
-const SEEN: &str = "seen/";
+/// The lists of a pass, one after the other, and where is kept what the shop has of each.
+pub const LISTS: [(Listed<'static>, &str, &str); 2] = [
+    (PRODUCTS, "known/", "seen/"),
+    (SETS, "known-sets/", "seen-sets/"),
+];
 /// How far the pass has come.
 const PASS: &str = "pass";
+/// The folder that the last pass took products from.
+const ROOT: &str = "root";
+
 /// Up to where changes in the shop were read.
 const SHOP: &str = "shop-products";
 
 /// Cards in a page of changes.
 const CARDS: u32 = 100;
 
+/// So many that seem to be gone are asked for one by one where a list is empty.
+const FEW: usize = 10;
+
 #[derive(Default, Serialize, Deserialize)]
 struct Pass {
     /// Whether people asked for it.
     is_asked: bool,
+    /// Which of the lists is read.
+    list: usize,
     place: Place,
     done: u64,
-    newest: Option<String>,
+    newest: [Option<String>; 2],
+    /// Origins of what lies outside the chosen folder, and of what MoySklad has archived.
+    aside: [Vec<String>; 2],
+    /// Origins of what is gone.
+    gone: Vec<String>,
+}
+
+/// Whether the settings name another folder than that of the last pass.
+pub fn is_outdated(context: &Context) -> bool {
+    let last: Option<Option<Uuid>> = state::load(ROOT);
+    last.is_some_and(|last| last != context.settings.root_category)
 }
 
 /// Runs the job, or goes on with it: from the beginning, when people ask for it who want products
@@ -44,108 +65,105 @@ struct Pass {
 /// # Errors
 /// The fault that keeps it from going on.
 pub fn run(context: &Context, retry: &Retry) -> Result<Outcome, Fault> {
-    let mut known = Known::load(KNOWN);
-    let mut seen = Known::load(SEEN);
     let cut: Option<Pass> = state::load(PASS);
     let mut pass = match cut.filter(|pass| pass.is_asked || !retry.is_of_all()) {
         Some(pass) => pass,
         None => {
-            // What a pass that never came to its end has met is in the shop nevertheless.
-            for id in seen.iter() {
-                known.insert(id);
-            }
-            seen.clear();
-            read_edits()?;
-            Pass {
-                is_asked: retry.is_of_all(),
-                ..Pass::default()
-            }
+            webhooks::tend(&context.api)?;
+            begin(retry)?
         }
     };
     let mut tally = Tally::after(pass.done);
     let mut importer = Importer::open(context, retry);
-    let mut next = Some(pass.place.clone());
-    while let Some(place) = next {
-        let answer = context.api.page(&PRODUCTS, &place)?;
-        let page = context.api.rows(&PRODUCTS, &place, &answer)?;
-        if let Some(left) = page.left {
-            tally.expect(tally.done() + left);
-        }
-        importer.import(&page.rows, &mut tally)?;
-        for id in page.rows.iter().filter_map(|row| row.id) {
-            seen.insert(id);
-        }
-        pass.newest = pass.newest.max(page.newest);
-        next = page.next;
-        if let Some(place) = &next {
-            pass.place = place.clone();
-            pass.done = tally.done();
-            seen.save()?;
-            known.save()?;
-            importer.rejected.save()?;
-            state::save(PASS, &pass)?;
-            if tally.checkpoint() == Directive::Stop {
-                return Ok(Outcome::Suspended);
+    [importer.outside, importer.archived] = std::mem::take(&mut pass.aside);
+    while let Some((list, known, seen)) = LISTS.get(pass.list) {
+        let (mut known, mut seen) = (Known::load(known), Known::load(seen));
+        let mut next = Some(pass.place.clone());
+        let mut is_shown = true;
+        while let Some(place) = next {
+            let Some(answer) = context.api.page_if_shown(list, &place)? else {
+                is_shown = false;
+                break;
+            };
+            let page = context.api.rows(list, &place, &answer)?;
+            if let Some(left) = page.left {
+                tally.expect(tally.done() + left);
+            }
+            for id in importer.import(list, &page.rows, &mut tally)? {
+                seen.insert(id);
+            }
+            pass.newest[pass.list] = pass.newest[pass.list].take().max(page.newest);
+            next = page.next;
+            if let Some(place) = &next {
+                pass.place = place.clone();
+                pass.done = tally.done();
+                pass.aside = [importer.outside.clone(), importer.archived.clone()];
+                seen.save()?;
+                importer.rejected.save()?;
+                state::save(PASS, &pass)?;
+                if tally.checkpoint() == Directive::Stop {
+                    return Ok(Outcome::Suspended);
+                }
             }
         }
-    }
-    let missed: Vec<Uuid> = known.iter().filter(|id| !seen.contains(*id)).collect();
-    let alive = context.api.alive(Kind::Product, &missed)?;
-    let gone: Vec<Uuid> = missed
-        .into_iter()
-        .filter(|id| !alive.contains(id))
-        .collect();
-    // What people have not agreed to stays known, so that the next pass asks again.
-    if importer::archive(&gone, known.iter().count(), &mut tally)? {
-        for id in &gone {
-            known.remove(*id);
-            importer.rejected.settle(&id.to_string());
+        if is_shown {
+            let gone = missing(context, list.kind, &known, &seen)?;
+            pass.gone
+                .extend(gone.into_iter().map(|id| origin(list.kind.word(), id)));
         }
+        for id in seen.iter() {
+            known.insert(id);
+        }
+        seen.clear();
+        known.save()?;
+        seen.save()?;
+        pass.place = Place::default();
+        pass.list += 1;
     }
-    for id in seen.iter() {
-        known.insert(id);
-    }
-    seen.clear();
-    known.save()?;
-    seen.save()?;
+    let gone = pass.gone.len();
+    let aside = importer.outside.iter().cloned();
+    let goes: Vec<String> = pass.gone.iter().cloned().chain(aside).collect();
+    let of = LISTS.map(|(_, known, _)| Known::load(known).iter().count());
+    let stays = importer.archive(pass.gone, of.iter().sum(), &mut tally)?;
+    forget(
+        goes.into_iter().filter(|origin| !stays.contains(origin)),
+        &mut importer,
+    )?;
     importer.rejected.name_untried();
     importer.rejected.save()?;
     state::forget(PASS);
+    state::save(ROOT, &context.settings.root_category)?;
     changes::read_up_to(pass.newest)?;
     images::start_over();
-    info!("products.passed", number = tally.done(), gone = gone.len());
-    tell_of_others(context)?;
+    info!("products.passed", number = tally.done(), gone = gone);
     // There is nothing left that a stop could cut.
     tally.checkpoint();
     Ok(Outcome::Done)
 }
 
-/// Tells what else is in MoySklad's assortment. A card is one part of one brand and has a level of
-/// stock: a service and a set have none, and modifications of a product share its brand and article.
-fn tell_of_others(context: &Context) -> Result<(), Fault> {
-    for path in ["/entity/service", "/entity/bundle", "/entity/variant"] {
-        if let Some(number) = context.api.count(path)?.filter(|number| *number > 0) {
-            info!(match path {
-                "/entity/service" => reason!("assortment.services", number = number),
-                "/entity/bundle" => reason!("assortment.sets", number = number),
-                _ => reason!("assortment.modifications", number = number),
-            });
+/// A pass from the beginning. What one that never came to its end has met is in the shop nevertheless.
+fn begin(retry: &Retry) -> Result<Pass, Fault> {
+    for (_, known, seen) in LISTS {
+        let (mut known, mut seen) = (Known::load(known), Known::load(seen));
+        for id in seen.iter() {
+            known.insert(id);
         }
+        seen.clear();
+        known.save()?;
+        seen.save()?;
     }
-    Ok(())
+    unbind_removed()?;
+    Ok(Pass {
+        is_asked: retry.is_of_all(),
+        ..Pass::default()
+    })
 }
 
-/// Reads what people changed in the shop since the last pass.
-fn read_edits() -> Result<(), Fault> {
+/// Cards that people removed from the shop are made again, or found.
+fn unbind_removed() -> Result<(), Fault> {
     let mut cursor: Option<String> = state::load(SHOP);
     loop {
         let page = catalog::changed(cursor.as_deref(), CARDS)?;
-        let changed: Vec<(Key, String)> = page
-            .products
-            .into_iter()
-            .filter_map(|card| Some((card.key?, card.version?)))
-            .collect();
-        importer::doubt(&changed);
         if !page.removed.is_empty() {
             bindings::unbind(PRODUCT, &page.removed);
         }
@@ -154,4 +172,39 @@ fn read_edits() -> Result<(), Fault> {
             return state::save(SHOP, &cursor);
         }
     }
+}
+
+/// What the shop has of a list and the pass has not met, and what is really not there any more. An
+/// empty list is doubted: the few that it had are asked for one by one.
+fn missing(context: &Context, kind: Kind, known: &Known, seen: &Known) -> Result<Vec<Uuid>, Fault> {
+    let missed: Vec<Uuid> = known.iter().filter(|id| !seen.contains(*id)).collect();
+    let alive = context.api.alive(kind, &missed)?;
+    let mut gone = Vec::new();
+    let is_doubted = seen.iter().next().is_none() && missed.len() <= FEW;
+    for id in missed.into_iter().filter(|id| !alive.contains(id)) {
+        if !is_doubted || context.api.is_gone(kind, id)? {
+            gone.push(id);
+        } else {
+            warn!(reason!("products.hidden").credential(TOKEN));
+        }
+    }
+    Ok(gone)
+}
+
+/// Knows products no longer whose cards went into the archive.
+///
+/// # Errors
+/// `configuration` when storage is full.
+pub fn forget(
+    origins: impl Iterator<Item = String>,
+    importer: &mut Importer<'_>,
+) -> Result<(), Fault> {
+    let mut all = LISTS.map(|(_, known, _)| Known::load(known));
+    for origin in origins {
+        let Some(id) = id_of(&origin) else { continue };
+        let place = usize::from(item_of(&origin).is_some_and(|(kind, _)| kind == Kind::Bundle));
+        all[place].remove(id);
+        importer.rejected.settle(&id.to_string());
+    }
+    all.iter_mut().try_for_each(Known::save)
 }

@@ -8,22 +8,22 @@
 //! never had become zero once, when a price list is given the store; where those are more than a few,
 //! people are asked first.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use tenon_sdk::erp::{catalog, directories, stock};
 use tenon_sdk::import::{Tally, bound, saved};
 use tenon_sdk::model::{
-    self, Cause, Directive, Directory, Fault, Instant, Key, Outcome, ProductLookup, Reason,
-    StockLevel, Subject,
+    self, Cause, Directive, Directory, Fault, Instant, Key, Outcome, ProductKind, ProductLookup,
+    Reason, StockLevel, Subject,
 };
 use tenon_sdk::rejected::Retry;
 use tenon_sdk::time::{self, MINUTE, SECOND};
 use tenon_sdk::{brake, info, reason, state, warn};
 use uuid::Uuid;
 
-use super::{Context, PRODUCT, importer};
+use super::{Context, PRODUCT, VARIANT, importer};
 use crate::api::TOKEN;
 use crate::api::meta::origin;
 use crate::api::moscow::{self, OVERLAP};
@@ -367,23 +367,30 @@ fn write(
     own.sort_unstable_by_key(|(product, _)| *product);
     let (mut written, mut unknown) = (0_u64, 0_u64);
     let mut done = Levelled::default();
+    let mut levels = Levelling::default();
     for some in own.chunks(BATCH) {
-        let origins: Vec<String> = some.iter().map(|(id, _)| origin(PRODUCT, *id)).collect();
-        let known = bound(PRODUCT, &origins);
-        let mut levels = Vec::with_capacity(some.len());
-        for ((_, level), origin) in some.iter().zip(&origins) {
-            let Some(binding) = known.get(origin) else {
-                unknown += 1;
-                continue;
-            };
-            done.products.insert(binding.key.clone());
-            match stock_level(&list.price_list, &binding.key, *level) {
-                Some(Ok(level)) => levels.push(level),
-                Some(Err(reason)) => reject(&binding.key, reason, tally),
-                None => done.open += u64::from(level.is_open),
-            }
+        unknown += levels.add(some)?;
+    }
+    let mut given = Vec::with_capacity(levels.own.len());
+    for (product, level) in &levels.own {
+        done.products.insert(product.clone());
+        given.push((product, None, *level));
+    }
+    for ((product, variant), level) in &levels.variants {
+        done.products.insert(product.clone());
+        given.push((product, Some(variant), *level));
+    }
+    let mut new = Vec::with_capacity(given.len());
+    for (product, variant, level) in given {
+        match stock_level(&list.price_list, product, variant, level) {
+            Some(Ok(level)) => new.push(level),
+            Some(Err(reason)) => reject(product, reason, tally),
+            None => done.open += u64::from(level.is_open),
         }
-        for (level, outcome) in levels.iter().zip(stock::set(&levels)?) {
+    }
+    let new = added_up(&list.price_list, new)?;
+    for some in new.chunks(BATCH) {
+        for (level, outcome) in some.iter().zip(stock::set(some)?) {
             match saved(outcome)? {
                 Ok(saved) => {
                     written += 1;
@@ -424,13 +431,119 @@ fn write(
     Ok(done)
 }
 
+/// Rows of the report, as the shop knows them.
+#[derive(Default)]
+struct Levelling {
+    own: BTreeMap<Key, Level>,
+    variants: BTreeMap<(Key, Key), Level>,
+}
+
+impl Levelling {
+    /// Finds products and modifications in the shop; the report does not tell which of them a row is
+    /// of. Answers with how many the shop does not know.
+    fn add(&mut self, rows: &[(Uuid, Level)]) -> Result<u64, Fault> {
+        let origins =
+            |word: &str| -> Vec<String> { rows.iter().map(|(id, _)| origin(word, *id)).collect() };
+        let mut products = bound(PRODUCT, &origins(PRODUCT));
+        let mut variants = bound(VARIANT, &origins(VARIANT));
+        let mut unknown = 0;
+        for (id, level) in rows {
+            let variant = variants.remove(&origin(VARIANT, *id));
+            if let Some(binding) = products.remove(&origin(PRODUCT, *id)) {
+                self.own.insert(binding.key, *level);
+            } else if let Some((product, variant)) =
+                variant.as_ref().and_then(|one| one.key.rsplit_once('/'))
+            {
+                let key = (product.to_owned(), variant.to_owned());
+                self.variants.insert(key, *level);
+            } else {
+                unknown += 1;
+            }
+        }
+        Ok(unknown)
+    }
+}
+
+/// The levels, with those of cards that have modifications: what a card has is its own and theirs.
+fn added_up(list: &Key, new: Vec<StockLevel>) -> Result<Vec<StockLevel>, Fault> {
+    let varied = importer::varied();
+    let (of_varied, mut levels): (Vec<StockLevel>, Vec<StockLevel>) =
+        (new.into_iter()).partition(|level| varied.contains(&level.product));
+    let mut cards: BTreeMap<Key, Vec<StockLevel>> = BTreeMap::new();
+    for level in of_varied {
+        cards.entry(level.product.clone()).or_default().push(level);
+    }
+    let keys: Vec<Key> = cards.keys().cloned().collect();
+    for some in keys.chunks(BATCH) {
+        let before = stock::levels(some, Some(list))?;
+        for (key, before) in some.iter().zip(before) {
+            let new = cards.remove(key).unwrap_or_default();
+            let sum = sum(list, key, &before, &new);
+            levels.extend(
+                new.into_iter()
+                    .filter(|level| level.product_variant.is_some()),
+            );
+            levels.extend(sum);
+        }
+    }
+    Ok(levels)
+}
+
+/// The level of a card with modifications, from what was there before and what is new.
+fn sum(list: &Key, product: &Key, before: &[StockLevel], new: &[StockLevel]) -> Option<StockLevel> {
+    let figures = |level: &StockLevel| -> Option<[Decimal; 3]> {
+        let read = |wire: model::Decimal| Decimal::try_from(wire).ok();
+        Some([
+            read(level.on_hand)?,
+            read(level.reserved)?,
+            read(level.available)?,
+        ])
+    };
+    let (mut own, mut variants) = ([Decimal::ZERO; 3], BTreeMap::new());
+    for level in before {
+        match &level.product_variant {
+            Some(variant) => drop(variants.insert(variant, figures(level)?)),
+            None => own = figures(level)?,
+        }
+    }
+    let all = |variants: &BTreeMap<&Key, [Decimal; 3]>, place: usize| -> Decimal {
+        variants.values().map(|figures| figures[place]).sum()
+    };
+    for (place, own) in own.iter_mut().enumerate() {
+        *own -= all(&variants, place);
+    }
+    for level in new {
+        match &level.product_variant {
+            Some(variant) => drop(variants.insert(variant, figures(level)?)),
+            None => own = figures(level)?,
+        }
+    }
+    let total = |place: usize| {
+        let total = own[place].max(Decimal::ZERO) + all(&variants, place);
+        model::Decimal::try_from(total.normalize()).ok()
+    };
+    Some(StockLevel {
+        product: product.clone(),
+        product_variant: None,
+        warehouse: list.clone(),
+        on_hand: total(0)?,
+        reserved: total(1)?,
+        available: total(2)?,
+    })
+}
+
 fn reject(product: &Key, reason: Reason, tally: &mut Tally) {
     tally.reject("stock", Subject::Key(product.clone()), product, reason);
 }
 
 /// The level of a product; none while MoySklad does not know it. What lies there is shown as it is,
 /// also below zero; what is for sale is never less than nothing.
-fn stock_level(warehouse: &Key, product: &Key, level: Level) -> Option<Result<StockLevel, Reason>> {
+fn stock_level(
+    warehouse: &Key,
+    product: &Key,
+    variant: Option<&Key>,
+    level: Level,
+) -> Option<Result<StockLevel, Reason>> {
     let stock = level.stock.filter(|_| !level.is_open)?;
     let reserve = level.reserve.unwrap_or_default();
     let free = (stock - reserve).max(Decimal::ZERO);
@@ -438,7 +551,7 @@ fn stock_level(warehouse: &Key, product: &Key, level: Level) -> Option<Result<St
     let figures = || Ok((wire(stock)?, wire(reserve)?, wire(free)?));
     Some(figures().map(|(on_hand, reserved, available)| StockLevel {
         product: product.clone(),
-        product_variant: None,
+        product_variant: variant.cloned(),
         warehouse: warehouse.clone(),
         on_hand,
         reserved,
@@ -481,6 +594,8 @@ fn zero(
             break;
         }
     }
+    let (stale, mut products): (Vec<StockLevel>, Vec<(String, String)>) =
+        cards(&list.price_list, stale)?.into_iter().unzip();
     let name = names.get(&list.price_list).unwrap_or(&list.price_list);
     let reason = reason!(
         "stock.gone",
@@ -489,7 +604,6 @@ fn zero(
         price_list = name
     )
     .credential(TOKEN);
-    let mut products = cards(&list.price_list, &stale)?;
     if !brake::confirmed("stock", reason, &mut products, of) {
         return Ok(None);
     }
@@ -501,18 +615,26 @@ fn zero(
     Ok(Some(stale.len() as u64))
 }
 
-/// What people know levels of a price list by: what tells them from all others, and their names.
-fn cards(list: &str, levels: &[StockLevel]) -> Result<Vec<(String, String)>, Fault> {
+/// Levels of a price list with what people know them by: what tells them from all others, and their
+/// names. Sets and services are left out: they have no level that MoySklad could know.
+fn cards(
+    list: &str,
+    levels: Vec<StockLevel>,
+) -> Result<Vec<(StockLevel, (String, String))>, Fault> {
     let mut cards = Vec::with_capacity(levels.len());
     for some in levels.chunks(NAMED) {
         let lookups: Vec<ProductLookup> = (some.iter())
             .map(|level| ProductLookup::Key(level.product.clone()))
             .collect();
         for (level, card) in some.iter().zip(catalog::find(&lookups)?) {
+            let kind = card.as_ref().map(|card| card.kind);
+            if matches!(kind, Some(ProductKind::Bundle | ProductKind::Service)) {
+                continue;
+            }
             let variant = level.product_variant.as_deref().unwrap_or_default();
             let id = format!("{list}/{}/{variant}", level.product);
             let name = card.map_or_else(|| level.product.clone(), |card| card.name);
-            cards.push((id, name));
+            cards.push((level.clone(), (id, name)));
         }
     }
     Ok(cards)
@@ -532,7 +654,7 @@ mod tests {
                 reserve: Some(Decimal::from(reserve)),
                 is_open,
             };
-            stock_level(&"w".to_owned(), &"p".to_owned(), level)
+            stock_level(&"w".to_owned(), &"p".to_owned(), None, level)
         };
         let level = figures(Some(Decimal::new(125, 1)), 2, false);
         let level = level.expect("known").expect("a level");

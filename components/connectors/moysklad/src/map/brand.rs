@@ -6,7 +6,7 @@ use tenon_sdk::model::Reason;
 use tenon_sdk::reason;
 
 /// The maker and the number of a part.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Part {
     /// Brand; it may be of several words.
     pub brand: String,

@@ -1,7 +1,6 @@
 //! Every rule about one record, without any I/O.
 
 pub mod brand;
-pub mod contact;
 pub mod order;
 pub mod partner;
 pub mod picture;

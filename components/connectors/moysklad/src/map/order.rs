@@ -90,8 +90,10 @@ pub struct Places<'p> {
     pub base: &'p str,
     /// The partner.
     pub agent: Uuid,
-    /// Products by their keys in the shop.
-    pub products: &'p HashMap<Key, Uuid>,
+    /// Products and sets by their keys in the shop.
+    pub products: &'p HashMap<Key, (Kind, Uuid)>,
+    /// Modifications by their keys in the shop.
+    pub variants: &'p HashMap<Key, Uuid>,
     /// Whether goods are reserved.
     pub reserve: bool,
     /// The service under which delivery and other charges are booked.
@@ -218,14 +220,18 @@ fn charges(service: Uuid, amount: Decimal, wanted: bool, places: &Places<'_>) ->
 }
 
 fn line(given: &OrderLine, off: Decimal, flow: Flow, places: &Places<'_>) -> Result<Line, Reason> {
-    let product = given
-        .product
-        .as_ref()
-        .and_then(|key| places.products.get(key).copied());
+    let item = match &given.product_variant {
+        Some(variant) => {
+            let product = given.product.as_deref().unwrap_or_default();
+            let id = places.variants.get(&format!("{product}/{variant}"));
+            id.map(|id| (Kind::Variant, *id))
+        }
+        None => (given.product.as_ref()).and_then(|key| places.products.get(key).copied()),
+    };
     let mut line = Line {
         id: given.id.clone(),
         refused: given.refused,
-        product,
+        product: item.map(|(_, id)| id),
         fields: Fields::default(),
     };
     if given.refused {
@@ -236,7 +242,7 @@ fn line(given: &OrderLine, off: Decimal, flow: Flow, places: &Places<'_>) -> Res
         return Ok(line);
     }
     let name = called(given);
-    let product = product.ok_or_else(|| {
+    let (kind, id) = item.ok_or_else(|| {
         let reason = reason!("order.line-product", line = name);
         match &given.product {
             Some(key) => reason.record(RecordKind::Product, key),
@@ -259,10 +265,7 @@ fn line(given: &OrderLine, off: Decimal, flow: Flow, places: &Places<'_>) -> Res
     };
     let vat = given.vat.map(exact).transpose()?;
     line.fields = Fields::default()
-        .with_raw(
-            "assortment",
-            meta::meta(places.base, Kind::Product, product),
-        )
+        .with_raw("assortment", meta::meta(places.base, kind, id))
         .with_number("quantity", quantity)
         .with_number("price", to_minor(price))
         .with_number("discount", percent)

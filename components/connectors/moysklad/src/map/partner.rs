@@ -2,16 +2,16 @@
 //!
 //! A partner is looked for by ИНН, then by e-mail, then by phone. A counterparty with another ИНН
 //! is another firm, whatever else they share; one of the other role is never taken, because in the
-//! shop a supplier is no customer.
+//! shop a supplier is no customer. One in the archive is taken where no other fits.
 
 use std::collections::HashMap;
 
+use tenon_sdk::identity::{self, phone_key};
 use tenon_sdk::lenient::Text;
 use tenon_sdk::model::{Partner, PartnerRole, Reason};
 use tenon_sdk::reason;
 use uuid::Uuid;
 
-use super::contact;
 use crate::api::fields::Fields;
 use crate::api::records;
 
@@ -53,7 +53,69 @@ pub struct Candidate {
     pub name: String,
     /// Its groups.
     pub tags: Vec<String>,
+    /// Whether it lies in the archive.
+    pub archived: bool,
+    /// The id that it was made with, while nobody changed it since.
+    own: Option<Uuid>,
     tax_id: Option<String>,
+}
+
+/// What identifies a counterparty, in the form in which it is compared.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Word {
+    /// The ИНН.
+    TaxId(String),
+    /// An e-mail address.
+    Email(String),
+    /// What all writings of a phone have in common.
+    Phone(String),
+    /// The id that we made it with.
+    SyncId(Uuid),
+}
+
+/// What identifies a partner of the shop.
+pub fn words(partner: &Partner) -> Vec<Word> {
+    let tax_id = partner.tax_id.as_deref().and_then(tax_id);
+    let emails = partner
+        .emails
+        .iter()
+        .filter_map(|text| identity::email(text));
+    let phones = partner.phones.iter().flat_map(|text| phones(text));
+    (tax_id.map(Word::TaxId).into_iter())
+        .chain(emails.map(Word::Email))
+        .chain(phones.map(Word::Phone))
+        .collect()
+}
+
+/// An ИНН or another tax number. One figure over and over fills a field.
+fn tax_id(text: &str) -> Option<String> {
+    let number: String = text
+        .chars()
+        .filter(|letter| !letter.is_whitespace())
+        .collect();
+    let first = number.chars().next()?;
+    number
+        .chars()
+        .any(|letter| letter != first)
+        .then_some(number)
+}
+
+fn phones(text: &str) -> impl Iterator<Item = String> {
+    let phones = identity::phones(text).into_iter();
+    phones.map(|phone| phone_key(&phone))
+}
+
+impl records::Counterparty<'_> {
+    /// What identifies it.
+    pub fn words(&self) -> Vec<Word> {
+        let tax_id = self.inn.get().and_then(tax_id);
+        let email = self.email.get().and_then(identity::email);
+        (tax_id.map(Word::TaxId).into_iter())
+            .chain(email.map(Word::Email))
+            .chain(phones(self.phone.get().unwrap_or_default()).map(Word::Phone))
+            .chain(self.sync_id.map(Word::SyncId))
+            .collect()
+    }
 }
 
 impl Candidate {
@@ -64,13 +126,11 @@ impl Candidate {
     }
 }
 
-/// All counterparties, by what identifies them.
+/// Counterparties by what identifies them.
 #[derive(Debug, Default)]
 pub struct Index {
     candidates: Vec<Candidate>,
-    by_tax_id: HashMap<String, Vec<usize>>,
-    by_email: HashMap<String, Vec<usize>>,
-    by_phone: HashMap<String, Vec<usize>>,
+    by_word: HashMap<Word, Vec<usize>>,
 }
 
 /// What a partner is at MoySklad.
@@ -78,6 +138,8 @@ pub struct Index {
 pub enum Decision<'i> {
     /// This counterparty, by this rule.
     Is(&'i Candidate, Rule),
+    /// This counterparty, which was made for the partner in a try whose outcome was lost.
+    Own(&'i Candidate),
     /// Nobody there yet.
     New,
     /// It cannot be decided, for this reason.
@@ -96,6 +158,15 @@ pub enum Rule {
 }
 
 impl Rule {
+    fn is_of(self, word: &Word) -> bool {
+        matches!(
+            (self, word),
+            (Rule::TaxId, Word::TaxId(_))
+                | (Rule::Email, Word::Email(_))
+                | (Rule::Phone, Word::Phone(_))
+        )
+    }
+
     /// What people are told of a match.
     pub fn matched(self, partner: &Partner, found: &Candidate) -> Reason {
         let (partner, found) = (&partner.name, &found.name);
@@ -119,72 +190,40 @@ impl Rule {
 impl Index {
     /// Adds a counterparty.
     pub fn add(&mut self, id: Uuid, read: &records::Counterparty<'_>) {
-        let candidate = Candidate {
-            id,
-            name: read.name.owned().unwrap_or_default(),
-            tags: read.tags.iter().filter_map(Text::owned).collect(),
-            tax_id: read.inn.get().and_then(contact::tax_id),
-        };
-        let email = read.email.get().and_then(contact::email);
-        let phones = contact::phones(read.phone.get().unwrap_or_default());
-        self.put(candidate, email, phones);
-    }
-
-    /// Adds a counterparty that was just made for a partner.
-    pub fn add_partner(&mut self, id: Uuid, partner: &Partner, tags: &Tags) {
-        let candidate = Candidate {
-            id,
-            name: partner.name.clone(),
-            tags: vec![tags.of(partner.role).to_owned()],
-            tax_id: contact::tax_id_of(partner),
-        };
-        self.put(
-            candidate,
-            contact::emails_of(partner),
-            contact::phones_of(partner),
-        );
-    }
-
-    fn put(
-        &mut self,
-        candidate: Candidate,
-        emails: impl IntoIterator<Item = String>,
-        phones: impl IntoIterator<Item = String>,
-    ) {
         let place = self.candidates.len();
-        let file = |index: &mut HashMap<String, Vec<usize>>, value: String| {
-            let known = index.entry(value).or_default();
+        for word in read.words() {
+            let known = self.by_word.entry(word).or_default();
             if known.last() != Some(&place) {
                 known.push(place);
             }
-        };
-        if let Some(tax_id) = &candidate.tax_id {
-            file(&mut self.by_tax_id, tax_id.clone());
         }
-        for email in emails {
-            file(&mut self.by_email, email);
-        }
-        for phone in phones {
-            file(&mut self.by_phone, phone);
-        }
-        self.candidates.push(candidate);
+        self.candidates.push(Candidate {
+            id,
+            name: read.name.owned().unwrap_or_default(),
+            tags: read.tags.iter().filter_map(Text::owned).collect(),
+            archived: read.archived.is_set(),
+            own: read.sync_id.filter(|_| read.is_untouched()),
+            tax_id: read.inn.get().and_then(tax_id),
+        });
     }
 
-    /// Decides what a partner is.
-    pub fn decide(&self, partner: &Partner, tags: &Tags) -> Decision<'_> {
-        let tax_id = contact::tax_id_of(partner);
-        let rules: [(Rule, Vec<usize>); 3] = [
-            (Rule::TaxId, hits(&self.by_tax_id, tax_id.iter().cloned())),
-            (
-                Rule::Email,
-                hits(&self.by_email, contact::emails_of(partner)),
-            ),
-            (
-                Rule::Phone,
-                hits(&self.by_phone, contact::phones_of(partner)),
-            ),
-        ];
-        for (rule, hits) in rules {
+    /// Decides what a partner is, whose counterparty would be made with this `syncId`.
+    pub fn decide(&self, partner: &Partner, sync_id: Uuid, tags: &Tags) -> Decision<'_> {
+        let mut all = self.candidates.iter();
+        if let Some(own) = all.find(|candidate| candidate.own == Some(sync_id)) {
+            return Decision::Own(own);
+        }
+        let tax_id = partner.tax_id.as_deref().and_then(tax_id);
+        let words = words(partner);
+        for rule in [Rule::TaxId, Rule::Email, Rule::Phone] {
+            let own = words.iter().filter(|word| rule.is_of(word));
+            let mut hits: Vec<usize> = own
+                .filter_map(|word| self.by_word.get(word))
+                .flatten()
+                .copied()
+                .collect();
+            hits.sort_unstable();
+            hits.dedup();
             let others = |candidate: &&Candidate| match (&candidate.tax_id, &tax_id) {
                 (Some(theirs), Some(ours)) => theirs == ours,
                 _ => true,
@@ -197,17 +236,6 @@ impl Index {
         }
         Decision::New
     }
-}
-
-fn hits(index: &HashMap<String, Vec<usize>>, values: impl Iterator<Item = String>) -> Vec<usize> {
-    let mut places: Vec<usize> = values
-        .filter_map(|value| index.get(&value))
-        .flatten()
-        .copied()
-        .collect();
-    places.sort_unstable();
-    places.dedup();
-    places
 }
 
 /// None when a rule finds nobody.
@@ -228,6 +256,8 @@ fn choose<'i>(
             PartnerRole::Supplier => reason!("partner.is-customer", name = name, group = own),
         }));
     }
+    let live: Vec<&Candidate> = fit.iter().copied().filter(|one| !one.archived).collect();
+    let fit = if live.is_empty() { fit } else { live };
     let marked: Vec<&Candidate> = fit.iter().copied().filter(|one| one.has(own)).collect();
     match (&fit[..], &marked[..]) {
         ([only], _) | (_, [only]) => Some(Decision::Is(only, rule)),
@@ -241,7 +271,7 @@ fn choose<'i>(
 /// What of a partner's card is kept up in MoySklad.
 pub fn card(partner: &Partner) -> Fields {
     let mut card = Fields::default().with("name", short(&partner.name));
-    let tax_id = contact::tax_id_of(partner);
+    let tax_id = partner.tax_id.as_deref().and_then(tax_id);
     card.set("inn", tax_id.unwrap_or_default());
     let emails = partner.emails.iter().map(|email| email.trim());
     let email = emails.filter(|email| email.contains('@')).map(short).next();
@@ -264,8 +294,7 @@ pub fn birth(partner: &Partner, sync_id: Uuid, tags: &Tags) -> Fields {
 
 /// A firm's ИНН has ten digits, a person's twelve; who trades under one's own name has one, too.
 fn company_type(partner: &Partner) -> &'static str {
-    let tax_id = contact::tax_id_of(partner);
-    match tax_id {
+    match partner.tax_id.as_deref().and_then(tax_id) {
         None => "individual",
         Some(number) if number.len() == 12 => "entrepreneur",
         Some(_) => "legal",
@@ -313,10 +342,11 @@ mod tests {
 
     /// Number of the counterparty, 0 for a new one, and what people are told of it.
     fn decided(index: &Index, partner: &Partner) -> (u128, String) {
-        match index.decide(partner, &tags()) {
+        match index.decide(partner, Uuid::nil(), &tags()) {
             Decision::Is(found, rule) => {
                 (found.id.as_u128(), rule.matched(partner, found).to_string())
             }
+            Decision::Own(found) => (found.id.as_u128(), "own".to_owned()),
             Decision::New => (0, "new".to_owned()),
             Decision::Open(reason) => (u128::MAX, reason.to_string()),
         }
@@ -382,6 +412,24 @@ mod tests {
             reason.starts_with("partner.several-phone names: “A”, “B”"),
             "{reason}"
         );
+    }
+
+    #[test]
+    fn one_in_the_archive_is_taken_only_where_no_other_fits() {
+        let archived = r#"{"name":"A","inn":"7701234567","archived":true}"#;
+        let firm = partner("7701234567", "", "");
+        assert_eq!(decided(&index(&[archived]), &firm).0, 1);
+        let both = index(&[archived, r#"{"name":"B","inn":"7701234567"}"#]);
+        assert_eq!(decided(&both, &firm).0, 2);
+    }
+
+    #[test]
+    fn what_only_fills_a_field_is_nobody() {
+        let index = index(&[
+            r#"{"name":"A","inn":"0000000000","email":"no@mail.ru","phone":"+7 000 000-00-00"}"#,
+        ]);
+        let nobody = partner("0000000000", "no@mail.ru", "+70000000000");
+        assert_eq!(decided(&index, &nobody).0, 0);
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! Pictures: which of them a card shows, and by what a changed one is known.
 
 use tenon_sdk::import::fingerprint;
-use tenon_sdk::model::Image;
+use tenon_sdk::model::{Image, Reason};
+use tenon_sdk::reason;
 
 use crate::api::records;
 
@@ -18,6 +19,32 @@ pub struct Wanted {
     pub image: Image,
     /// Address.
     pub href: String,
+    /// Bytes of its file, where MoySklad tells.
+    pub size: Option<usize>,
+}
+
+/// How files begin that are pictures.
+const SIGNATURES: [&[u8]; 7] = [
+    b"\x89PNG\r\n\x1a\n",
+    b"\xff\xd8\xff",
+    b"GIF8",
+    b"RIFF",
+    b"BM",
+    b"II*\0",
+    b"MM\0*",
+];
+
+impl Wanted {
+    /// Why what came instead of the picture is none: storages answer with a page about an error, with
+    /// nothing, or with a part, and say that all is well.
+    pub fn problem(&self, content: &[u8]) -> Option<Reason> {
+        if self.size.is_some_and(|size| size != content.len()) {
+            let size = self.size.unwrap_or_default();
+            return Some(reason!("image.cut", bytes = content.len(), size = size));
+        }
+        let is_one = SIGNATURES.iter().any(|start| content.starts_with(start));
+        (!is_one).then(|| reason!("image.none"))
+    }
 }
 
 /// The pictures of a product, each under a name of its own.
@@ -43,6 +70,7 @@ pub fn wanted(images: &[records::Image<'_>]) -> Vec<Wanted> {
                 digest: format!("{OURS}{digest}"),
             },
             href: href.to_owned(),
+            size: image.size.get().and_then(|size| size.try_into().ok()),
         });
     }
     wanted

@@ -1,10 +1,12 @@
 //! A product of MoySklad as a card of the shop.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use rust_decimal::Decimal;
-use tenon_sdk::lenient::Text;
-use tenon_sdk::model::{self, Key, Money, Price, ProductFields, Reason};
+use tenon_sdk::lenient::{List as Many, Text};
+use tenon_sdk::model::{
+    self, Attribute, Key, Money, Price, ProductFields, ProductKind, ProductVariant, Reason,
+};
 use tenon_sdk::reason;
 use uuid::Uuid;
 
@@ -12,10 +14,12 @@ use super::brand::Part;
 use crate::api::records;
 
 /// Counts up with every change of the mapping; all cards are then written anew.
-pub const MAPPING_VERSION: u8 = 1;
+pub const MAPPING_VERSION: u8 = 2;
 
 /// The fields that MoySklad speaks for. The category is among them where categories are taken over.
-pub const OWNED: ProductFields = ProductFields::NAME
+pub const OWNED: ProductFields = ProductFields::KIND
+    .union(ProductFields::NAME)
+    .union(ProductFields::VARIANTS)
     .union(ProductFields::CODE)
     .union(ProductFields::SKU)
     .union(ProductFields::BRAND)
@@ -39,38 +43,72 @@ pub struct Places {
     pub categories: HashMap<Uuid, Key>,
 }
 
-/// Maps a product.
+/// Maps a product or a set.
 ///
 /// # Errors
 /// Why it cannot be a card.
 pub fn product(
     read: &records::Product<'_>,
+    kind: ProductKind,
     part: Part,
+    variants: Vec<ProductVariant>,
     places: &Places,
 ) -> Result<model::Product, Reason> {
     let folder = read.product_folder.get().and_then(records::Ref::id);
     let unit = read.uom.get().and_then(records::Ref::id);
     Ok(model::Product {
+        kind,
+        variants,
         name: (read.name.owned()).ok_or_else(|| reason!("product.no-name"))?,
         code: read.code.owned(),
         sku: Some(part.sku),
         brand: Some(part.brand),
-        barcodes: barcodes(read),
+        barcodes: barcodes(&read.barcodes),
         unit: unit.and_then(|id| places.units.get(&id).cloned()),
         description: read.description.owned(),
         category: folder.and_then(|id| places.categories.get(&id).cloned()),
         vat: vat(read)
             .map(|rate| rate.normalize().try_into())
             .transpose()?,
-        prices: prices(read, places)?,
+        prices: prices(&read.sale_prices, places)?,
         archived: read.archived.is_set(),
         ..model::Product::default()
     })
 }
 
-fn barcodes(read: &records::Product<'_>) -> Vec<String> {
+/// Maps a modification, which has this origin.
+///
+/// # Errors
+/// Why its product cannot be a card.
+pub fn variant(
+    read: &records::Variant<'_>,
+    origin: String,
+    places: &Places,
+) -> Result<ProductVariant, Reason> {
+    let characteristics = read.characteristics.iter().filter_map(|one| {
+        Some(Attribute {
+            origin: None,
+            name: one.name.owned()?,
+            value: one.value.owned()?,
+        })
+    });
+    Ok(ProductVariant {
+        key: None,
+        origin: Some(origin),
+        name: read
+            .name
+            .owned()
+            .ok_or_else(|| reason!("product.no-name"))?,
+        sku: read.article.owned(),
+        barcodes: barcodes(&read.barcodes),
+        characteristics: characteristics.collect(),
+        prices: prices(&read.sale_prices, places)?,
+    })
+}
+
+fn barcodes(read: &Many<BTreeMap<&str, Text<'_>>>) -> Vec<String> {
     let mut all: Vec<String> = Vec::new();
-    for code in read.barcodes.iter().flat_map(|codes| codes.values()) {
+    for code in read.iter().flat_map(|codes| codes.values()) {
         if let Some(code) = code.owned()
             && !all.contains(&code)
         {
@@ -90,9 +128,9 @@ fn vat(read: &records::Product<'_>) -> Option<Decimal> {
 }
 
 /// Prices of those types that have one: MoySklad lists every type, with 0 where none is set.
-fn prices(read: &records::Product<'_>, places: &Places) -> Result<Vec<Price>, Reason> {
+fn prices(read: &Many<records::SalePrice<'_>>, places: &Places) -> Result<Vec<Price>, Reason> {
     let mut prices = Vec::new();
-    for price in read.sale_prices.iter() {
+    for price in read.iter() {
         let Some((id, value)) = set(price) else {
             continue;
         };
@@ -122,11 +160,11 @@ fn set(price: &records::SalePrice<'_>) -> Option<(Uuid, Decimal)> {
     Some((id, value))
 }
 
-/// The price types that a product's prices are of, with their names.
+/// The price types that prices are of, with their names.
 pub fn price_types<'p>(
-    read: &'p records::Product<'_>,
+    prices: &'p Many<records::SalePrice<'_>>,
 ) -> impl Iterator<Item = (Uuid, &'p Text<'p>)> {
-    read.sale_prices.iter().filter_map(|price| {
+    prices.iter().filter_map(|price| {
         let (id, _) = set(price)?;
         Some((id, &price.price_type.get()?.name))
     })
@@ -148,7 +186,7 @@ mod tests {
     use crate::api::records::Product;
     use crate::map::brand::part;
     use tenon_sdk::decimal;
-    use tenon_sdk::model::{self, Decimal, Reason};
+    use tenon_sdk::model::{self, Decimal, ProductKind, Reason};
 
     const RETAIL: &str = "7d6f8c02-1f4c-4a4b-9d0e-000000000001";
     const RUB: &str = "7d6f8c02-1f4c-4a4b-9d0e-000000000002";
@@ -164,7 +202,7 @@ mod tests {
             categories: [].into(),
         };
         let part = part(read.code.get(), read.article.get())?;
-        product(&read, part, &places)
+        product(&read, ProductKind::Good, part, Vec::new(), &places)
     }
 
     #[test]

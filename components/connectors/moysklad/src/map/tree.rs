@@ -46,6 +46,16 @@ pub fn branches(folders: &[Folder], root: Option<Uuid>) -> Vec<Branch<'_>> {
     branches
 }
 
+/// A folder and all that lie below it.
+pub fn branch(folders: &[Folder], root: Uuid) -> HashSet<Uuid> {
+    let below = branches(folders, Some(root));
+    below
+        .iter()
+        .map(|one| one.folder.id)
+        .chain([root])
+        .collect()
+}
+
 /// Folders by their whole path: `Engine / Filters`.
 pub fn paths(folders: &[Folder]) -> Vec<(Uuid, String)> {
     let mut paths: HashMap<Uuid, String> = HashMap::new();

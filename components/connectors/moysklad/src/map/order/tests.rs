@@ -1,4 +1,5 @@
 use std::collections::HashMap;
+use std::sync::LazyLock;
 
 use rust_decimal::Decimal;
 use tenon_sdk::decimal::{self, round_money};
@@ -7,7 +8,10 @@ use tenon_sdk::reason;
 use uuid::Uuid;
 
 use super::{Agreed, Draft, Flow, Found, Given, Outcome, Places, birth, draft, lines_differ, pair};
+use crate::api::meta::Kind;
 use crate::api::records::{List, Position};
+
+static NO_VARIANTS: LazyLock<HashMap<String, Uuid>> = LazyLock::new(HashMap::new);
 
 const BASE: &str = "https://x/api/remap/1.2";
 
@@ -38,10 +42,10 @@ fn order(lines: Vec<OrderLine>, discount: &str) -> Order {
     }
 }
 
-fn products() -> HashMap<String, Uuid> {
+fn products() -> HashMap<String, (Kind, Uuid)> {
     [
-        ("filter".to_owned(), Uuid::from_u128(1)),
-        ("belt".to_owned(), Uuid::from_u128(2)),
+        ("filter".to_owned(), (Kind::Product, Uuid::from_u128(1))),
+        ("belt".to_owned(), (Kind::Product, Uuid::from_u128(2))),
     ]
     .into()
 }
@@ -51,6 +55,7 @@ fn drafted(order: &Order, flow: Flow, reserve: bool) -> Result<Draft, Reason> {
         base: BASE,
         agent: Uuid::from_u128(9),
         products: &products(),
+        variants: &NO_VARIANTS,
         reserve,
         delivery: None,
         currency: None,
@@ -362,6 +367,7 @@ fn delivery_and_other_charges_are_a_position_of_their_own_while_goods_are_wanted
         base: BASE,
         agent: Uuid::from_u128(9),
         products: &products,
+        variants: &NO_VARIANTS,
         reserve: true,
         delivery,
         currency: None,
@@ -394,6 +400,7 @@ fn a_document_names_its_currency_when_it_is_not_that_of_the_books() {
             base: BASE,
             agent: Uuid::from_u128(9),
             products: &products,
+            variants: &NO_VARIANTS,
             reserve: false,
             delivery: None,
             currency,
