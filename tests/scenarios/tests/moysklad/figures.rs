@@ -105,7 +105,7 @@ fn one_new_customer_beside_20_000_counterparties_takes_a_page_for_each_thousand_
         account.wait(SignedDuration::from_hours(1));
         account.add_counterparty(Default::default());
     });
-    let world = world.in_memory(8 << 20);
+    let world = world.in_memory(16 << 20);
     world.load(
         "partners",
         json!([{ "key": "k1", "name": "Иванов", "phones": ["+79990001122"] }]),

@@ -122,8 +122,7 @@ fn look(
         let rows = rows.filter(|(_, digest)| !looked.met.contains(digest));
         let rows: Vec<Row<'_>> = rows.map(|(row, _)| row).collect();
         met.extend(digests);
-        let more = &page.newest;
-        looked.seen = looked.seen.take().max(more.clone());
+        looked.seen = looked.seen.take().max(page.newest.clone());
         next = page.next;
         looked.under_way.clone_from(&next);
         if next.is_none() {
@@ -140,7 +139,9 @@ fn look(
         // What is put aside is settled at the end of the run.
         cursor.aside.clone_from(&importer.archived);
         state::save(CURSOR, &*cursor)?;
-        if tally.checkpoint() == Directive::Stop {
+        // The last page of a list goes along with what follows: a run that is stopped after each
+        // checkpoint would look at the first list for ever.
+        if next.is_some() && tally.checkpoint() == Directive::Stop {
             return Ok(Directive::Stop);
         }
     }

@@ -594,7 +594,7 @@ fn zero(
             break;
         }
     }
-    let (stale, mut products): (Vec<StockLevel>, Vec<(String, String)>) =
+    let (stale, mut products): (Vec<StockLevel>, Vec<Sample>) =
         cards(&list.price_list, stale)?.into_iter().unzip();
     let name = names.get(&list.price_list).unwrap_or(&list.price_list);
     let reason = reason!(
@@ -615,12 +615,12 @@ fn zero(
     Ok(Some(stale.len() as u64))
 }
 
+/// What tells a level from all others, and its name for people.
+type Sample = (String, String);
+
 /// Levels of a price list with what people know them by: what tells them from all others, and their
 /// names. Sets and services are left out: they have no level that MoySklad could know.
-fn cards(
-    list: &str,
-    levels: Vec<StockLevel>,
-) -> Result<Vec<(StockLevel, (String, String))>, Fault> {
+fn cards(list: &str, levels: Vec<StockLevel>) -> Result<Vec<(StockLevel, Sample)>, Fault> {
     let mut cards = Vec::with_capacity(levels.len());
     for some in levels.chunks(NAMED) {
         let lookups: Vec<ProductLookup> = (some.iter())
