@@ -222,6 +222,12 @@ impl EmbeddedErp {
         self.folder.expect_files();
     }
 
+    /// Keeps no more than so many connections open for the next unit, over all tenants; 64 by default,
+    /// and never more. Each holds three file descriptors.
+    pub fn keep_open(&self, connections: usize) {
+        self.folder.keep_open(connections);
+    }
+
     /// Makes the file of a tenant; one that is there stays as it is.
     pub fn create(&self, tenant: &TenantId) -> Result<(), Error> {
         self.folder.create(tenant)

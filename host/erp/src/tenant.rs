@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::fs::DirBuilder;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -17,8 +17,9 @@ use crate::{Error, sql};
 
 const ENDING: &str = ".sqlite";
 
-/// Open connections kept for the next unit, over all tenants: opening costs about a hundred times
-/// more than taking one from here, and each holds three file descriptors.
+/// Open connections kept for the next unit, over all tenants, unless [`Folder::keep_open`] says less:
+/// opening costs about a hundred times more than taking one from here, and each holds three file
+/// descriptors.
 const IDLE: usize = 64;
 
 /// The folder of all tenants' files.
@@ -33,6 +34,8 @@ pub(crate) struct Folder {
     /// Least recently used first. A connection is closed before its tenant is let go, by which
     /// [`Folder::remove`] knows that nobody uses the file.
     idle: Mutex<VecDeque<(Connection, Arc<Tenant>)>>,
+    /// How many of them.
+    most_idle: AtomicUsize,
 }
 
 /// One tenant's file.
@@ -71,12 +74,19 @@ impl Folder {
             expects_files: AtomicBool::new(false),
             tenants: Mutex::default(),
             idle: Mutex::default(),
+            most_idle: AtomicUsize::new(IDLE),
         }
     }
 
     /// From now on a file is made by [`Folder::create`] alone.
     pub(crate) fn expect_files(&self) {
         self.expects_files.store(true, Ordering::Relaxed);
+    }
+
+    /// Keeps fewer connections for the next unit.
+    pub(crate) fn keep_open(&self, connections: usize) {
+        self.most_idle
+            .store(connections.min(IDLE), Ordering::Relaxed);
     }
 
     /// The tenants that have a file, by name.
@@ -229,7 +239,7 @@ impl Folder {
         let surplus = {
             let mut idle = locked(&self.idle);
             idle.push_back((connection, tenant));
-            if idle.len() > IDLE {
+            if idle.len() > self.most_idle.load(Ordering::Relaxed) {
                 idle.pop_front()
             } else {
                 None

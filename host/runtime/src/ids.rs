@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 #[error(
     "`{0}` is not a name: use 1 to 63 characters of a-z 0-9 . _ - and begin with a letter or digit"
 )]
-pub struct BadName(String);
+pub struct BadName(pub String);
 
 fn checked(name: &str) -> Result<String, BadName> {
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();

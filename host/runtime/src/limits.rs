@@ -96,17 +96,69 @@ impl Default for Limits {
 /// A limit that cannot be.
 #[derive(Debug, thiserror::Error)]
 #[error("{}", self.reason())]
-pub struct BadLimit(usize);
+pub enum BadLimit {
+    /// More memory than the engine has.
+    TooMuchMemory(usize),
+    /// There is none of this name.
+    Unknown(String),
+}
 
 impl BadLimit {
     /// Why, for people.
     pub fn reason(&self) -> Reason {
-        let reason = Reason::new("host.limit.too-much-memory").arg("bytes", self.0);
-        reason.arg("most", engine::MAX_MEMORY)
+        match self {
+            BadLimit::TooMuchMemory(bytes) => Reason::new("host.limit.too-much-memory")
+                .arg("bytes", bytes)
+                .arg("most", engine::MAX_MEMORY),
+            BadLimit::Unknown(name) => Reason::new("host.limit.unknown")
+                .arg("name", name)
+                .arg("known", NAMES.join(", ")),
+        }
     }
 }
 
+/// As they are written in JSON.
+const NAMES: [&str; 20] = [
+    "memory",
+    "compute_ms",
+    "elapsed_ms",
+    "storage",
+    "timers",
+    "log_lines",
+    "log_bytes",
+    "log_line",
+    "requests",
+    "answer_ms",
+    "request",
+    "response",
+    "bodies",
+    "records",
+    "record",
+    "call",
+    "handles",
+    "listed_rejects",
+    "brake_records",
+    "brake_percent",
+];
+
 impl Limits {
+    /// These limits, by their names in JSON, and the defaults of the others.
+    ///
+    /// # Errors
+    /// There is none of such a name.
+    pub fn with<'a>(
+        given: impl IntoIterator<Item = (&'a String, &'a u64)>,
+    ) -> Result<Limits, BadLimit> {
+        let mut all = serde_json::Map::new();
+        for (name, number) in given {
+            if !NAMES.contains(&name.as_str()) {
+                return Err(BadLimit::Unknown(name.clone()));
+            }
+            all.insert(name.clone(), (*number).into());
+        }
+        Ok(serde_json::from_value(all.into()).expect("names of limits, with numbers"))
+    }
+
     /// What a component gets while it only says what it is: nobody waits longer for that.
     pub(crate) fn to_describe() -> Limits {
         Limits {
@@ -132,7 +184,7 @@ impl Limits {
     /// Passes limits that the engine can keep.
     pub fn check(&self) -> Result<(), BadLimit> {
         if self.memory > engine::MAX_MEMORY {
-            return Err(BadLimit(self.memory));
+            return Err(BadLimit::TooMuchMemory(self.memory));
         }
         Ok(())
     }
@@ -207,6 +259,22 @@ mod tests {
         assert_eq!(Limits::default().memory, limits.memory);
         let error = serde_json::from_str::<Limits>(r#"{"memmory": 1}"#).unwrap_err();
         assert!(error.to_string().contains("memmory"), "{error}");
+    }
+
+    #[test]
+    fn limits_are_known_by_their_names() {
+        let all = serde_json::to_value(Limits::default()).unwrap();
+        let mut all: Vec<_> = all.as_object().unwrap().keys().cloned().collect();
+        let mut names = NAMES.map(str::to_owned);
+        (all.sort(), names.sort());
+        assert_eq!(all, names);
+        let of = |name: &str, number| Limits::with([(&name.to_owned(), &number)]);
+        assert_eq!(Duration::from_millis(7), of("answer_ms", 7).unwrap().answer);
+        let error = of("memmory", 1).unwrap_err().to_string();
+        assert!(
+            error.contains("`memmory`") && error.contains("memory, compute_ms"),
+            "{error}"
+        );
     }
 
     #[test]

@@ -17,7 +17,7 @@ pub struct Origin(url::Origin);
 /// A text is no origin.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is not an origin; write it as https://api.example.com")]
-pub struct NotAnOrigin(String);
+pub struct NotAnOrigin(pub String);
 
 impl FromStr for Origin {
     type Err = NotAnOrigin;

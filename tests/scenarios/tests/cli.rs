@@ -225,6 +225,63 @@ fn a_limit_of_the_command_line_is_kept_and_an_unknown_one_is_refused() {
 }
 
 #[test]
+fn what_is_wrong_with_a_command_is_told_in_one_line_of_the_readers_language() {
+    let site = Site::new(5);
+    assert_eq!(Some(0), site.run().status.code());
+    let data = site.path("data");
+    let nowhere = site.path("nowhere.json");
+    let here = ["--data", data.as_str(), "--tenant", "shop"];
+    let absent = ["--data", data.as_str(), "--tenant", "shpo"];
+    for (line, en, uk, ru) in [
+        (
+            vec!["rnu"],
+            "no command `rnu`",
+            "немає команди `rnu`",
+            "нет команды `rnu`",
+        ),
+        (
+            [&["log"], &absent[..]].concat(),
+            "there is no tenant `shpo`",
+            "Не знайдено: клієнт `shpo`",
+            "Не найдено: клиент `shpo`",
+        ),
+        (
+            [&["changes"], &absent[..]].concat(),
+            "there is no tenant `shpo`",
+            "Не знайдено: клієнт `shpo`",
+            "Не найдено: клиент `shpo`",
+        ),
+        (
+            [&["load", "products", nowhere.as_str()], &here[..]].concat(),
+            "No such file or directory",
+            "немає такого файлу чи теки",
+            "нет такого файла или папки",
+        ),
+        (
+            [
+                &["run", "keycrm", "orders", "--limit", "memmory=1"],
+                &here[..],
+            ]
+            .concat(),
+            "there is no limit `memmory`",
+            "обмеження `memmory` не існує",
+            "ограничения `memmory` не существует",
+        ),
+        (
+            vec!["serve", "--data", data.as_str(), "--require-signature"],
+            "missing: --trusted-key",
+            "бракує: --trusted-key",
+            "не хватает: --trusted-key",
+        ),
+    ] {
+        for (language, text) in [("en", en), ("uk", uk), ("ru", ru)] {
+            let error = refusal(&tenon(&line, &["--lang", language]));
+            assert!(error.contains(text), "{error}");
+        }
+    }
+}
+
+#[test]
 fn a_place_that_means_nothing_ends_with_2_and_one_line_that_names_the_flag() {
     let site = Site::new(5);
     let run = |flag: &str, value: &str| {

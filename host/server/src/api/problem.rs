@@ -367,7 +367,7 @@ mod tests {
                     what: What::Tenant,
                     name: "x".to_owned(),
                 },
-                Error::invalid("/a", Reason::new("server.bad-limits")),
+                Error::invalid("/a", Reason::new("host.limit.unknown")),
                 Error::Changed { revision: 7 },
                 Error::ConnectionOn,
                 Error::ConnectionNotOn,

@@ -152,6 +152,10 @@ pub async fn create_token(
         let reason = Reason::new("server.platform-token-of-tenant");
         return Err(Error::invalid("/scopes", reason).into());
     }
+    if body.expires_at.is_some_and(|at| at <= Timestamp::now()) {
+        let reason = Reason::new("server.expired-already");
+        return Err(Error::invalid("/expires_at", reason).into());
+    }
     body.scopes.sort_unstable();
     body.scopes.dedup();
     let new = NewToken {

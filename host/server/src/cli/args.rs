@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -13,7 +14,7 @@ use tenon_host::{HostPattern, Secret};
 
 use crate::control::tokens::Scope;
 use crate::origin::Origin;
-use crate::told::refusal;
+use crate::told::{Refusal, refusal};
 use crate::vault::is_placeholder;
 use crate::versions::signature::TrustedKey;
 
@@ -181,7 +182,7 @@ pub struct Serve {
     pub console_origin: Option<Origin>,
     /// Most runs at the same time; 128 by default. One that waits for its counterpart takes memory and
     /// no core.
-    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    #[arg(long, value_name = "NUMBER", value_parser = |text: &str| within(text, 1..=1000))]
     pub runs: Option<u32>,
     /// Seconds after which a run gives way when others wait; 10 by default.
     #[arg(long, value_name = "SECONDS")]
@@ -190,7 +191,7 @@ pub struct Serve {
     #[arg(long = "trusted-key", value_name = "KEY")]
     pub trusted_keys: Vec<TrustedKey>,
     /// Accept only components that are signed by one of the trusted keys.
-    #[arg(long)]
+    #[arg(long, requires = "trusted_keys")]
     pub require_signature: bool,
     /// Registry to ask over plain http, as host:port, for local testing; may be given several times.
     #[arg(long = "plain-registry", value_name = "HOST")]
@@ -469,7 +470,7 @@ pub struct CreateToken {
     #[arg(long, value_name = "NAME")]
     pub tenant: Option<TenantId>,
     /// Days after which it ends; never by default.
-    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=36_500))]
+    #[arg(long, value_name = "NUMBER", value_parser = |text: &str| within(text, 1..=36_500))]
     pub days: Option<u32>,
     /// Print one JSON object.
     #[arg(long)]
@@ -563,10 +564,10 @@ pub struct CredentialSource {
 }
 
 impl FromStr for CredentialSource {
-    type Err = String;
+    type Err = Refusal;
 
-    fn from_str(text: &str) -> Result<Self, String> {
-        let usage = || "write NAME=env:VARIABLE or NAME=file:PATH".to_owned();
+    fn from_str(text: &str) -> Result<Self, Refusal> {
+        let usage = || refusal("server.usage.not-a-credential");
         let (name, source) = text.split_once('=').ok_or_else(usage)?;
         Ok(CredentialSource {
             name: name.to_owned(),
@@ -592,13 +593,13 @@ pub enum SecretSource {
 }
 
 impl FromStr for SecretSource {
-    type Err = String;
+    type Err = Refusal;
 
-    fn from_str(text: &str) -> Result<Self, String> {
+    fn from_str(text: &str) -> Result<Self, Refusal> {
         match text.split_once(':') {
             Some(("env", variable)) => Ok(SecretSource::Variable(variable.to_owned())),
             Some(("file", path)) => Ok(SecretSource::File(path.into())),
-            _ => Err("write env:VARIABLE or file:PATH".to_owned()),
+            _ => Err(refusal("server.usage.not-a-secret-source")),
         }
     }
 }
@@ -649,14 +650,24 @@ impl SecretSource {
     }
 }
 
-fn parse_scope(text: &str) -> Result<Scope, String> {
-    let all = [Scope::Read, Scope::Operate, Scope::Manage, Scope::Platform];
-    let known = all.into_iter().find(|scope| scope.name() == text);
-    known.ok_or_else(|| "write read, operate, manage or platform".to_owned())
+/// A whole number of a range.
+fn within(text: &str, range: RangeInclusive<u32>) -> Result<u32, Refusal> {
+    let number = text.parse().ok().filter(|number| range.contains(number));
+    number.ok_or_else(|| {
+        (refusal("server.usage.out-of-range").arg("text", text))
+            .arg("least", range.start())
+            .arg("most", range.end())
+    })
 }
 
-fn parse_limit(text: &str) -> Result<(String, u64), String> {
-    let usage = || "write NAME=NUMBER, e.g. memory=134217728".to_owned();
+fn parse_scope(text: &str) -> Result<Scope, Refusal> {
+    let all = [Scope::Read, Scope::Operate, Scope::Manage, Scope::Platform];
+    let known = all.into_iter().find(|scope| scope.name() == text);
+    known.ok_or_else(|| refusal("server.usage.not-a-scope"))
+}
+
+fn parse_limit(text: &str) -> Result<(String, u64), Refusal> {
+    let usage = || refusal("server.usage.not-a-limit");
     let (name, number) = text.split_once('=').ok_or_else(usage)?;
     Ok((name.to_owned(), number.parse().map_err(|_| usage())?))
 }

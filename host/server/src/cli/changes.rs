@@ -4,7 +4,7 @@ use std::io::Write as _;
 
 use tenon_host::observe::{Change, Side, Written};
 
-use super::{Exit, args, harmless};
+use super::{Exit, args, harmless, site};
 use crate::control::Control;
 use crate::control::runs::{self, History};
 
@@ -20,6 +20,7 @@ pub fn changes(args: &args::Changes) -> anyhow::Result<Exit> {
         Some(mut control) => control.alone(|db| Ok(runs::history(db, wanted)?))?,
         None => Vec::new(),
     };
+    site::expect_tenant(&args.place)?;
     let mut out = std::io::stdout().lock();
     if args.json {
         writeln!(out, "{}", serde_json::to_string(&told)?)?;

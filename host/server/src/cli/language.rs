@@ -1,12 +1,18 @@
 //! The language of what connectors, the platform and the host tell on the command line.
 
+use std::io::{self, ErrorKind};
+use std::net::AddrParseError;
+use std::num::ParseIntError;
+
 use tenon_erp::sqlite_file::Unsound;
+use tenon_host::ids::BadName;
 use tenon_host::model::Fault;
 use tenon_host::reason::{LANGUAGES, Reason};
-use tenon_host::{BadPlace, CallError, ConnectError, InstallError};
+use tenon_host::{BadLimit, BadPlace, CallError, ConnectError, InstallError};
 
 use crate::backup;
 use crate::key::KeyTrouble;
+use crate::origin::NotAnOrigin;
 use crate::service::Error;
 use crate::told::{self, Refusal, TEXTS};
 
@@ -65,7 +71,8 @@ pub fn error(error: &anyhow::Error, language: Language) -> String {
     parts.join(": ")
 }
 
-fn reason(cause: &(dyn std::error::Error + 'static)) -> Option<Reason> {
+/// Why, where an error tells.
+pub fn reason(cause: &(dyn std::error::Error + 'static)) -> Option<Reason> {
     if let Some(refusal) = cause.downcast_ref::<Refusal>() {
         return Some(refusal.why.clone());
     }
@@ -93,7 +100,48 @@ fn reason(cause: &(dyn std::error::Error + 'static)) -> Option<Reason> {
     if let Some(error) = cause.downcast_ref::<BadPlace>() {
         return Some(error.reason());
     }
+    if let Some(BadName(name)) = cause.downcast_ref::<BadName>() {
+        return Some(Reason::new("server.not-a-name").arg("text", name));
+    }
+    if let Some(NotAnOrigin(text)) = cause.downcast_ref::<NotAnOrigin>() {
+        return Some(Reason::new("server.not-an-origin").arg("text", text));
+    }
+    if let Some(error) = cause.downcast_ref::<BadLimit>() {
+        return Some(error.reason());
+    }
+    if cause.is::<ParseIntError>() {
+        return Some(Reason::new("server.usage.not-a-number"));
+    }
+    if cause.is::<AddrParseError>() {
+        return Some(Reason::new("server.usage.not-an-address"));
+    }
+    if cause.is::<url::ParseError>() {
+        return Some(Reason::new("server.usage.not-a-url"));
+    }
+    if let Some(error) = cause.downcast_ref::<io::Error>() {
+        return system(error.kind());
+    }
     cause.downcast_ref::<Fault>().map(Fault::reason)
+}
+
+/// What the system says.
+fn system(kind: ErrorKind) -> Option<Reason> {
+    Some(Reason::new(match kind {
+        ErrorKind::NotFound => "server.system.not-found",
+        ErrorKind::PermissionDenied => "server.system.not-permitted",
+        ErrorKind::AlreadyExists => "server.system.exists",
+        ErrorKind::IsADirectory => "server.system.is-a-folder",
+        ErrorKind::NotADirectory => "server.system.not-a-folder",
+        ErrorKind::DirectoryNotEmpty => "server.system.not-empty",
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "server.system.full",
+        ErrorKind::ReadOnlyFilesystem => "server.system.read-only",
+        ErrorKind::InvalidData => "server.system.not-text",
+        ErrorKind::AddrInUse => "server.system.address-in-use",
+        ErrorKind::AddrNotAvailable => "server.system.no-such-address",
+        ErrorKind::ConnectionRefused => "server.system.nobody-listens",
+        ErrorKind::TimedOut => "server.system.timed-out",
+        _ => return None,
+    }))
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use comfy_table::{Table, presets};
 use tenon_host::reason::Catalogue;
 
 use super::language::Language;
-use super::{Exit, args};
+use super::{Exit, args, site};
 use crate::control::Control;
 use crate::control::log::{self, Wanted};
 use crate::control::{connections, versions};
@@ -28,6 +28,7 @@ pub fn log(args: &args::Log, language: Language) -> anyhow::Result<Exit> {
         }
         None => Default::default(),
     };
+    site::expect_tenant(&args.place)?;
     let mut out = std::io::stdout().lock();
     if args.json {
         writeln!(out, "{}", serde_json::to_string(&lines)?)?;

@@ -15,6 +15,7 @@ mod run;
 mod serve;
 mod site;
 mod token;
+mod usage;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -53,7 +54,16 @@ pub fn main() -> ExitCode {
     // What this program keeps is its user's alone, whatever file or folder it makes.
     #[cfg(unix)]
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
-    let Args { command, lang } = Args::parse();
+    let Args { command, lang } = match Args::try_parse() {
+        Ok(args) => args,
+        Err(error) if !error.use_stderr() => error.exit(),
+        Err(error) => {
+            let asked = usage::language_asked(std::env::args_os());
+            let language = language::choose(asked.as_deref());
+            complain(format_args!("tenon: {}", usage::text(&error, language)));
+            return Exit::CouldNotRun.into();
+        }
+    };
     let language = language::choose(lang.as_deref());
     if let Command::CompileComponent { limits } = command {
         return tenon_host::compile_stdin(limits);

@@ -255,11 +255,8 @@ fn home(data: &Path, tenant: &TenantId, given: &args::Home) -> anyhow::Result<te
 
 /// The defaults, but for what was given.
 fn limits(given: &[(String, u64)]) -> anyhow::Result<Limits> {
-    let given = given
-        .iter()
-        .map(|(name, number)| (name.clone(), (*number).into()));
-    let given = serde_json::Value::Object(given.collect());
-    serde_json::from_value(given).context("--limit")
+    let given = given.iter().map(|(name, number)| (name, number));
+    Limits::with(given).context("--limit")
 }
 
 /// Tells in one language what a connector, the platform and the host have to say.

@@ -26,7 +26,8 @@ pub async fn run(args: args::Serve) -> anyhow::Result<Exit> {
         (refusal("server.cannot-listen").arg("address", args.listen)).because(error)
     })?;
     let address = socket.local_addr()?;
-    let service = open(&args, address).await?;
+    let files = Files::of_this_process();
+    let service = open(&args, address, files).await?;
     let _sign = door::put_up(&args.data, address, service.open_door())?;
     let mut greeting = format!("console  http://{address}/console/\n");
     if let Some(token) = first_token(&service, args.first_token.as_ref()).await? {
@@ -52,7 +53,7 @@ pub async fn run(args: args::Serve) -> anyhow::Result<Exit> {
         stopping.stop();
     });
     let stopped = service.clone();
-    let limits = limits(&args);
+    let limits = limits(&args, files);
     let answering = listener::open(socket, app, limits, async move {
         stopped.stopped().await;
     });
@@ -129,26 +130,55 @@ async fn first_token(
     Ok(None)
 }
 
-/// How many connections there may be. Runs need open files, too: their databases and counterparts.
-fn limits(args: &args::Serve) -> listener::Limits {
-    let files = rlimit::increase_nofile_limit(u64::MAX).unwrap_or(FEW_FILES);
-    let all = usize::try_from(files / 4).unwrap_or(usize::MAX);
-    let all = args.connections.min(all).max(1);
-    listener::Limits {
-        all,
-        of_address: args.connections_per_address.clamp(1, all),
+/// Files that this process may have open at one time, and who gets how many: a quarter each for those
+/// who ask, for runs, for the databases of tenants that wait for their next run, and for all else.
+#[derive(Clone, Copy)]
+struct Files(u64);
+
+impl Files {
+    /// Raises the limit as far as it goes.
+    fn of_this_process() -> Files {
+        Files(rlimit::increase_nofile_limit(u64::MAX).unwrap_or(FEW_FILES))
+    }
+
+    /// How many things of so many files each fit in a quarter.
+    fn quarter(self, each: u64) -> usize {
+        usize::try_from((self.0 / 4 / each).max(1)).unwrap_or(usize::MAX)
+    }
+
+    fn connections(self) -> usize {
+        self.quarter(1)
+    }
+
+    /// A run has the three files of a tenant's database, and a connection to its counterpart.
+    fn runs(self) -> u32 {
+        u32::try_from(self.quarter(4)).unwrap_or(u32::MAX)
+    }
+
+    fn idle_databases(self) -> usize {
+        self.quarter(3)
     }
 }
 
 /// Where the system does not say.
 const FEW_FILES: u64 = 256;
 
-async fn open(args: &args::Serve, address: SocketAddr) -> anyhow::Result<Service> {
+/// How many connections there may be.
+fn limits(args: &args::Serve, files: Files) -> listener::Limits {
+    let all = args.connections.min(files.connections()).max(1);
+    listener::Limits {
+        all,
+        of_address: args.connections_per_address.clamp(1, all),
+    }
+}
+
+async fn open(args: &args::Serve, address: SocketAddr, files: Files) -> anyhow::Result<Service> {
     let public_url = match &args.public_url {
         Some(url) => url.clone(),
         None => format!("http://{address}/").parse()?,
     };
     let erp = site::erp(&args.data)?;
+    erp.keep_open(files.idle_databases());
     let mut options = ServiceOptions::new(&args.data, site::compiler()?, public_url);
     options.signatures = SignaturePolicy {
         trusted_keys: args.trusted_keys.clone(),
@@ -166,6 +196,16 @@ async fn open(args: &args::Serve, address: SocketAddr) -> anyhow::Result<Service
     }
     if let Some(runs) = args.runs {
         options.runs = runs;
+    }
+    if options.runs > files.runs() {
+        tracing::warn!(
+            "{} files may be open at one time, which is enough for {} runs, not {}; raise the limit \
+             (`ulimit -n`, `LimitNOFILE=`)",
+            files.0,
+            files.runs(),
+            options.runs
+        );
+        options.runs = files.runs();
     }
     if let Some(seconds) = args.slice {
         options.slice = std::time::Duration::from_secs(seconds);

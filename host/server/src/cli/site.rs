@@ -8,8 +8,9 @@ use tenon_erp::EmbeddedErp;
 use tenon_host::ids::TenantId;
 use tenon_host::{Compiler, CompilerProcess, Connector, Host, HostOptions, HostPattern};
 
-use super::args::COMPILE_COMPONENT;
+use super::args::{COMPILE_COMPONENT, Place};
 use crate::control::{Control, tenants, versions};
+use crate::service::{Error, What};
 use crate::spending::Spending;
 use crate::told::refusal;
 
@@ -44,6 +45,14 @@ pub fn knows(data: &Path, tenant: &TenantId) -> anyhow::Result<bool> {
         Some(mut control) => control.alone(|db| Ok(tenants::get(db, tenant)?))?.is_some(),
         None => false,
     })
+}
+
+/// Refuses a tenant of which there is nothing here: a name that was mistyped has no empty history.
+pub fn expect_tenant(place: &Place) -> anyhow::Result<()> {
+    let Place { data, tenant } = place;
+    let is_here = EmbeddedErp::open_to_read(data).has_file(tenant) || knows(data, tenant)?;
+    anyhow::ensure!(is_here, Error::not_found(What::Tenant, tenant));
+    Ok(())
 }
 
 /// The hosts that a platform has fixed for the connections of a connector, if it has.

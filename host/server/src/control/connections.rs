@@ -11,9 +11,9 @@ use jiff::Timestamp;
 use jiff::civil::Time;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use serde_json::Value;
-use tenon_host::Limits;
 use tenon_host::ids::{ConnectionId, TenantId};
 use tenon_host::reason::Reason;
+use tenon_host::{BadLimit, Limits};
 
 use super::columns;
 use super::search::Sought;
@@ -176,14 +176,9 @@ impl fmt::Display for State {
 
 impl Stored {
     /// Its limits, the defaults included; an error names one that does not exist.
-    pub fn all_limits(&self) -> Result<Limits, serde_json::Error> {
-        all_limits(&self.limits)
+    pub fn all_limits(&self) -> Result<Limits, BadLimit> {
+        Limits::with(&self.limits)
     }
-}
-
-/// These limits and the defaults of the others; an error names one that does not exist.
-pub fn all_limits(limits: &BTreeMap<String, u64>) -> Result<Limits, serde_json::Error> {
-    serde_json::to_value(limits).and_then(serde_json::from_value)
 }
 
 /// Which connections are wanted.

@@ -8,14 +8,14 @@ use tenon_host::ids::{ConnectionId, TenantId};
 use tenon_host::manifest::{Manifest, check_settings};
 use tenon_host::platform::Binding;
 use tenon_host::reason::Reason;
-use tenon_host::{BudgetUse, CredentialPlace, FoundAccount, HostPattern, Secret};
+use tenon_host::{BudgetUse, CredentialPlace, FoundAccount, HostPattern, Limits, Secret};
 
-use super::opening::{Completeness, bad_limits, origin};
+use super::opening::{Completeness, origin};
 use super::switching::pointer;
 use super::{Error, Service, Violation, What, note, nothing};
 use crate::belonging::Belongs;
 use crate::control::connections::{self, State, Stored, Window};
-use crate::control::{audit, credentials, tenants, versions};
+use crate::control::{Failure, audit, credentials, tenants, versions};
 use crate::vault;
 
 /// A connection that is to be made.
@@ -518,13 +518,18 @@ fn changed_names(before: &Value, after: &Value) -> Vec<String> {
 }
 
 fn check_grants(grants: &[String]) -> Result<(), Error> {
-    grants.iter().try_for_each(|grant| origin(grant).map(drop))
+    grants.iter().try_for_each(|grant| {
+        let address: url::Url = (origin(grant)?.ascii_serialization().parse())
+            .map_err(|error| Error::Failure(Failure::new(error)))?;
+        tenon_host::check_literal(&address, true)
+            .map_err(|forbidden| Error::invalid("/grants", forbidden.reason(grant)))
+    })
 }
 
 /// What the host cannot keep is said now and does not pause the connection later.
 fn check_limits(limits: &BTreeMap<String, u64>) -> Result<(), Error> {
-    let limits = connections::all_limits(limits);
-    let limits = limits.map_err(|error| Error::invalid("/limits", bad_limits(error)))?;
+    let limits = Limits::with(limits);
+    let limits = limits.map_err(|error| Error::invalid("/limits", error.reason()))?;
     (limits.check()).map_err(|error| Error::invalid("/limits/memory", error.reason()))
 }
 

@@ -490,6 +490,6 @@ mod tests {
         // Who installs a component is told that it is too large to compile.
         assert!(Error::from(slow()).is_of_version());
         assert!(Error::loading(InstallError::NotAConnector).is_of_version());
-        assert!(Error::invalid("/days", Reason::new("server.bad-limits")).is_of_version());
+        assert!(Error::invalid("/days", Reason::new("host.limit.unknown")).is_of_version());
     }
 }

@@ -32,6 +32,12 @@ pub enum NotReady {
     /// The disk takes no more, or does not give back what it took.
     #[error("the data folder cannot be written: {0}; make room on its disk, or make it writable")]
     Disk(String),
+    /// As many files are open as may be.
+    #[error(
+        "as many files are open as this server may have; raise the limit (`ulimit -n`, \
+         `LimitNOFILE=`), or lower `--runs` and `--connections`"
+    )]
+    Files,
     /// The control database does not do what it is asked to.
     #[error("the control database cannot be written and read; see the log")]
     Control,
@@ -39,7 +45,11 @@ pub enum NotReady {
     #[error("the control database is damaged; stop the server, restore a backup, and see the log")]
     Damaged,
     /// It takes too long.
-    #[error("the disk of the data folder does not answer within {} s", PATIENCE.as_secs())]
+    #[error(
+        "the data folder does not answer within {} s: its disk is too slow, or another program \
+         holds a lock on its `control.sqlite`",
+        PATIENCE.as_secs()
+    )]
     Slow,
     /// Stored credentials do not open.
     #[error(
@@ -136,7 +146,7 @@ impl Service {
         let data = self.options().data.clone();
         let written = tokio::task::spawn_blocking(move || write_and_read(&data)).await;
         let written = written.unwrap_or_else(|error| Err(std::io::Error::other(error)));
-        written.map_err(|error| NotReady::Disk(error.to_string()))?;
+        written.map_err(unwritten)?;
         let now = self.now();
         let kept = async {
             (self.control())
@@ -172,6 +182,28 @@ impl Service {
             _ => Ok(()),
         }
     }
+}
+
+fn unwritten(error: std::io::Error) -> NotReady {
+    if is_lack_of_files(&error) {
+        return NotReady::Files;
+    }
+    NotReady::Disk(error.to_string())
+}
+
+/// Whether no further file can be opened.
+#[cfg(unix)]
+fn is_lack_of_files(error: &std::io::Error) -> bool {
+    use rustix::io::Errno;
+    matches!(
+        Errno::from_io_error(error),
+        Some(Errno::MFILE | Errno::NFILE)
+    )
+}
+
+#[cfg(not(unix))]
+fn is_lack_of_files(_: &std::io::Error) -> bool {
+    false
 }
 
 /// Writes as much as has to fit into a file of the folder and reads it back. A small change of the

@@ -183,7 +183,7 @@ impl Service {
                 ..EgressSettings::default()
             },
             limits: (stored.all_limits())
-                .map_err(|error| Error::invalid("/limits", bad_limits(error)))?,
+                .map_err(|error| Error::invalid("/limits", error.reason()))?,
         };
         Ok(match completeness {
             Completeness::Whole => self.host().connect(connector, spec)?,
@@ -220,11 +220,6 @@ fn stored_in(
         Some(_) => Error::not_found(What::Connection, connection),
         None => Error::not_found(What::Tenant, tenant),
     })
-}
-
-/// Limits that cannot be read.
-pub(super) fn bad_limits(detail: impl std::fmt::Display) -> Reason {
-    Reason::new("server.bad-limits").detail(detail)
 }
 
 /// An origin that an admin wrote.

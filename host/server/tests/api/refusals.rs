@@ -94,6 +94,34 @@ fn a_bad_body_is_refused_with_every_place() {
 }
 
 #[test]
+fn a_token_that_has_expired_already_and_a_grant_that_opens_nothing_are_refused() {
+    let server = Server::new();
+    server.make_tenant("shop");
+    server.install("keycrm");
+    let path = |problem: Value| problem["errors"][0]["path"].clone();
+    let token = json!({ "name": "old", "scopes": ["read"], "expires_at": "2020-01-01T00:00:00Z" });
+    let problem = server.post("/v1/tokens", &token).problem(422, "invalid");
+    assert_eq!("/expires_at", path(problem));
+    for metadata in [
+        "http://169.254.169.254",
+        "http://[fd00:ec2::254]",
+        "https://168.63.129.16",
+    ] {
+        let connection = json!({ "id": "crm", "connector": "keycrm", "grants": [metadata] });
+        let made = server.post("/v1/tenants/shop/connections", &connection);
+        assert_eq!("/grants", path(made.problem(422, "invalid")), "{metadata}");
+    }
+    let limits = json!({ "id": "crm", "connector": "keycrm", "limits": { "memmory": 1 } });
+    let made = server.post("/v1/tenants/shop/connections", &limits);
+    let problem = made.problem(422, "invalid");
+    let why = problem["errors"][0]["reason"].as_str().unwrap_or_default();
+    assert!(
+        why.contains("memmory") && why.contains("compute_ms"),
+        "{problem}"
+    );
+}
+
+#[test]
 fn a_bad_parameter_is_refused_by_its_name() {
     let server = Server::new();
     for (query, name, code) in [

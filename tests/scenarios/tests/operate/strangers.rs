@@ -9,7 +9,7 @@ use serde_json::Value;
 use tenon_scenarios::server::Server;
 use tokio::net::TcpSocket;
 
-use crate::ledger::{LEDGER, add, connect, entries, server};
+use crate::ledger::{LEDGER, add, connect, entries, idle, server};
 
 fn address(server: &Server) -> SocketAddr {
     let address = server.url().strip_prefix("http://").expect("an address");
@@ -55,6 +55,41 @@ async fn three_thousand_half_open_connections_and_few_open_files_stop_neither_ap
     entries.sort();
     assert_eq!(vec!["a", "b", "c"], entries);
     drop(held);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn more_tenants_than_open_files_take_their_turns() {
+    let mut server = Server::start(&[]);
+    server.install(tenon_scenarios::ledger("1_0")).await;
+    let shops: Vec<String> = (0..90).map(|number| format!("shop-{number}")).collect();
+    for shop in &shops {
+        server.tenant(shop).await;
+        connect(&server, shop, "ledger").await;
+    }
+    server.terminate();
+    server.resume_with_files(256);
+    let paths = shops
+        .iter()
+        .map(|shop| format!("/tenants/{shop}/connections/ledger"));
+    let paths: Vec<String> = paths.collect();
+    for path in &paths {
+        assert_eq!(202, add(&server, path, "a").await.status);
+    }
+    for path in &paths {
+        idle(&server, path).await;
+    }
+    // By now as many files are open as ever will be.
+    let ready = reqwest::get(format!("{}/readyz", server.url())).await;
+    let ready = ready.expect("an answer");
+    assert_eq!(200, ready.status().as_u16(), "{:?}", ready.text().await);
+    for path in &paths {
+        let (_, entries) = entries(&server, path).await;
+        assert_eq!(vec!["a"], entries, "{path}");
+        let runs = server.get(&format!("{path}/runs")).await;
+        let ended = |run: &Value| run["outcome"] == "done";
+        let runs = runs["items"].as_array().expect("runs");
+        assert!(runs.iter().all(ended), "{runs:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
