@@ -85,14 +85,14 @@ fn put_off(
     Some(opens_at(window, zone, now)? + shift(cron, seed))
 }
 
-/// The same for a connection's job each time: up to a tenth of the time between two runs.
+/// The same for a connection's job each time: up to a twentieth of the time between two runs.
 fn shift(cron: &Cron, seed: u64) -> SignedDuration {
     let first = cron.next_after(Timestamp::UNIX_EPOCH, &TimeZone::UTC);
     let second = first.and_then(|first| cron.next_after(first, &TimeZone::UTC));
     let (Some(first), Some(second)) = (first, second) else {
         return SignedDuration::ZERO;
     };
-    let most = JITTER.min(first.duration_until(second) / 10).as_millis();
+    let most = JITTER.min(first.duration_until(second) / 20).as_millis();
     let most = u64::try_from(most).unwrap_or(0).max(1);
     SignedDuration::from_millis(i64::try_from(seed % most).unwrap_or(0))
 }
@@ -344,6 +344,6 @@ mod tests {
         }
         assert!(starts.len() > 100);
         let (first, last) = (starts.first().unwrap(), starts.last().unwrap());
-        assert!(first.duration_until(*last) <= SignedDuration::from_secs(30));
+        assert!(first.duration_until(*last) <= SignedDuration::from_secs(15));
     }
 }
