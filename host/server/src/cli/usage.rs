@@ -118,10 +118,10 @@ mod tests {
     fn a_wrong_command_line_is_told_in_one_line_of_each_language() {
         for (line, en, uk, ru) in [
             (
-                "tenon rnu",
-                "there is no command `rnu`; did you mean `run`? `tenon --help` lists them",
-                "немає команди `rnu`; можливо, `run`? Усі команди показує `tenon --help`",
-                "нет команды `rnu`; возможно, `run`? Все команды показывает `tenon --help`",
+                "tenon recrods",
+                "there is no command `recrods`; did you mean `records`? `tenon --help` lists them",
+                "немає команди `recrods`; можливо, `records`? Усі команди показує `tenon --help`",
+                "нет команды `recrods`; возможно, `records`? Все команды показывает `tenon --help`",
             ),
             (
                 "tenon token list --data d --tenatn x",
@@ -152,9 +152,9 @@ mod tests {
             ),
             (
                 "tenon run crm orders --data d --tenant t --preview --compare",
-                "--compare cannot be given together with --preview",
-                "--compare не можна вказати разом із --preview",
-                "--compare нельзя указать вместе с --preview",
+                "--preview cannot be given together with --compare",
+                "--preview не можна вказати разом із --compare",
+                "--preview нельзя указать вместе с --compare",
             ),
         ] {
             assert_eq!(
