@@ -167,6 +167,8 @@ pub struct Endpoint {
     pub costs: Vec<(String, u32)>,
     /// What may be sent in a preview, beside GET and HEAD.
     pub reads: Vec<Read>,
+    /// Whether what its answers redirect to may be read: files that lie on other hosts.
+    pub redirects: bool,
 }
 
 /// So many units in any window of this length.
@@ -938,6 +940,7 @@ impl TryFrom<sync::ConnectorManifest> for Manifest {
                             path: read.path,
                         })
                         .collect(),
+                    redirects: endpoint.redirects,
                 })
                 .collect(),
             webhooks: raw.webhooks.map(|webhooks| Webhooks {
@@ -1120,6 +1123,7 @@ mod tests {
             parallel: 1,
             costs: Vec::new(),
             reads: Vec::new(),
+            redirects: false,
         }
     }
 
@@ -1181,6 +1185,7 @@ mod tests {
                     method: "POST".to_owned(),
                     path: "/orders/*/search".to_owned(),
                 }],
+                redirects: false,
             }],
             options: vec!["statuses".to_owned()],
             webhooks: Some(wire::Webhooks { signature: None }),

@@ -176,7 +176,7 @@ fn main() -> anyhow::Result<()> {
             );
             let sim = moysklad::start(config).with_context(|| refused(listen))?;
             println!("MoySklad  {}", sim.url());
-            println!("files     {}", sim.storage_url());
+            println!("files     {}", sim.storage_urls().join(" "));
             println!("token     {token}");
             println!("login     {login}  {password}");
             serve()

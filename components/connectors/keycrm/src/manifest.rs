@@ -39,6 +39,7 @@ pub fn manifest() -> ConnectorManifest {
             parallel: 2,
             costs: Vec::new(),
             reads: Vec::new(),
+            redirects: false,
         }],
         webhooks: None,
         jobs: vec![Job {

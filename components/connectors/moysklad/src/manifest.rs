@@ -56,39 +56,31 @@ pub fn manifest() -> ConnectorManifest {
                 }),
             },
         ],
-        endpoints: vec![
-            Endpoint {
-                origin: "{settings.base_url}".to_owned(),
-                credentials: vec![TOKEN.to_owned(), LOGIN.to_owned()],
-                // 45 units in 3 seconds, of which a login or a user's token pays 4 for a request
-                // from December 2026 on; one request is left for the exchange of a login. An
-                // application may do more; its answers do not say so.
-                budgets: vec![budget(10, 3_100)],
-                // Of the 5 at once, one is left to people.
-                parallel: 4,
-                costs: vec![
-                    ("/api/remap/1.2/report/stock/all".to_owned(), REPORT_COST),
-                    (
-                        "/api/remap/1.2/report/stock/bystore".to_owned(),
-                        REPORT_COST,
-                    ),
-                    ("/api/remap/1.2/report/stock/all/current".to_owned(), 1),
-                    ("/api/remap/1.2/report/stock/bystore/current".to_owned(), 1),
-                ],
-                reads: vec![Read {
-                    method: "POST".to_owned(),
-                    path: "/api/remap/1.2/report/counterparty".to_owned(),
-                }],
-            },
-            Endpoint {
-                origin: "{settings.files_url}".to_owned(),
-                credentials: Vec::new(),
-                budgets: vec![budget(20, 1_000)],
-                parallel: 4,
-                costs: Vec::new(),
-                reads: Vec::new(),
-            },
-        ],
+        endpoints: vec![Endpoint {
+            origin: "{settings.base_url}".to_owned(),
+            credentials: vec![TOKEN.to_owned(), LOGIN.to_owned()],
+            // 45 units in 3 seconds, of which a login or a user's token pays 4 for a request
+            // from December 2026 on; one request is left for the exchange of a login. An
+            // application may do more; its answers do not say so.
+            budgets: vec![budget(10, 3_100)],
+            // Of the 5 at once, one is left to people.
+            parallel: 4,
+            costs: vec![
+                ("/api/remap/1.2/report/stock/all".to_owned(), REPORT_COST),
+                (
+                    "/api/remap/1.2/report/stock/bystore".to_owned(),
+                    REPORT_COST,
+                ),
+                ("/api/remap/1.2/report/stock/all/current".to_owned(), 1),
+                ("/api/remap/1.2/report/stock/bystore/current".to_owned(), 1),
+            ],
+            reads: vec![Read {
+                method: "POST".to_owned(),
+                path: "/api/remap/1.2/report/counterparty".to_owned(),
+            }],
+            // Pictures lie on several hosts, one of them at port 8080.
+            redirects: true,
+        }],
         webhooks: Some(Webhooks { signature: None }),
         jobs: manifest_jobs(),
         actions: vec![
@@ -293,7 +285,7 @@ fn states(api: &MoySklad, documents: Kind) -> Result<Vec<Named>, Fault> {
 #[cfg(test)]
 mod tests {
     use super::manifest;
-    use crate::settings::{BASE_URL, CUSTOMER_TAG, FILES_URL, MINUTES, SUPPLIER_TAG, Settings};
+    use crate::settings::{BASE_URL, CUSTOMER_TAG, MINUTES, SUPPLIER_TAG, Settings};
 
     fn schema() -> serde_json::Value {
         serde_json::from_str(&manifest().settings_schema).expect("the schema is JSON")
@@ -304,7 +296,6 @@ mod tests {
         let schema = schema();
         let default = |name: &str| schema["properties"][name]["default"].clone();
         assert_eq!(default("base_url"), BASE_URL);
-        assert_eq!(default("files_url"), FILES_URL);
         assert_eq!(default("customer_tag"), CUSTOMER_TAG);
         assert_eq!(default("supplier_tag"), SUPPLIER_TAG);
         let lists = &schema["properties"]["price_lists"]["items"]["properties"];

@@ -10,8 +10,6 @@ use uuid::Uuid;
 
 /// The API of all accounts.
 pub const BASE_URL: &str = "https://api.moysklad.ru/api/remap/1.2";
-/// Where pictures lie. No document of the vendor names the place; integrations have met this one.
-pub const FILES_URL: &str = "https://storage.files.mow1.cloud.servers.ru";
 /// Group of the counterparties that are customers.
 pub const CUSTOMER_TAG: &str = "покупатели";
 /// Group of the counterparties that are suppliers.
@@ -95,9 +93,6 @@ pub struct Settings {
     /// Where the API is.
     #[serde(default = "base_url", deserialize_with = "address")]
     pub base_url: String,
-    /// Where pictures lie.
-    #[serde(default = "files_url", deserialize_with = "address")]
-    pub files_url: String,
 }
 
 /// What becomes of an order whose lines are all refused.
@@ -163,10 +158,6 @@ impl Settings {
 
 fn base_url() -> String {
     BASE_URL.to_owned()
-}
-
-fn files_url() -> String {
-    FILES_URL.to_owned()
 }
 
 fn customer_tag() -> String {

@@ -89,6 +89,15 @@ fn name(tenant: &TenantId, origin: &str, digest: Option<[u8; 32]>) -> String {
 }
 
 impl Account {
+    /// One that nothing is shared of.
+    pub(super) fn alone(allowance: Allowance) -> Account {
+        Account {
+            budget: Arc::new(Budget::new(allowance, None)),
+            breaker: Breaker::default(),
+            token: tokio::sync::Mutex::default(),
+        }
+    }
+
     fn is_at_rest(&self) -> bool {
         // A token would be got again.
         self.budget.is_at_rest() && self.breaker.is_at_rest()

@@ -14,8 +14,9 @@ use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
 use super::breaker::{Open, Trouble};
 use super::budget::Patience;
+use super::redirects::Named;
 use super::signature::{Signature, Signer, token};
-use super::{Egress, Endpoint, Forbidden, Refusal, hints, policy, reads, retry};
+use super::{Egress, Endpoint, Forbidden, Refusal, hints, reads, retry};
 use crate::limits::Limits;
 use crate::observe::{self, Ending, Level, Observer, RunLog, method_name};
 use crate::reason::Reason;
@@ -44,6 +45,8 @@ struct RunShare {
     reads_only: bool,
     /// and why the first request that could have was refused.
     overstepped: OnceLock<Reason>,
+    /// Where answers have led to.
+    named: Named,
     pulse: Arc<Pulse>,
 }
 
@@ -66,6 +69,7 @@ impl RunEgress {
             limits: limits.clone(),
             reads_only,
             overstepped: OnceLock::new(),
+            named: Named::default(),
             pulse,
         });
         RunEgress { egress, run }
@@ -216,8 +220,8 @@ impl Exchange {
         let (parts, body) = request.into_parts();
         let url = Url::parse(&parts.uri.to_string()).map_err(|_| Error::HttpRequestUriInvalid)?;
         let refused = |refusal| self.run.refuse(refusal);
-        let endpoint = policy::admit(&self.egress.allowed, &url, &parts.headers)
-            .map(|index| &self.egress.endpoints[index])
+        let endpoint = (self.egress)
+            .way(&parts.method, &url, &parts.headers, &self.run.named)
             .map_err(refused)?;
         if self.run.reads_only {
             reads::admit(&endpoint.reads, &parts.method, &url, &parts.headers).map_err(refused)?;
@@ -253,7 +257,11 @@ impl Exchange {
                 .and_then(|options| options.first_byte_timeout)
                 .map_or(most, |asked| asked.min(most)),
         };
-        let answer = self.send_signed(endpoint, outgoing).await?;
+        let asked = endpoint.redirects.then(|| outgoing.url.clone());
+        let answer = self.send_signed(&endpoint, outgoing).await?;
+        if let Some(asked) = asked {
+            self.run.named.hear(&asked, answer.status, &answer.headers);
+        }
         drop(held);
         Ok(answer.deliver())
     }

@@ -1,7 +1,7 @@
 //! Outgoing HTTP: what stands behind `wasi:http` for a guest.
 //!
 //! The guest names a URL; the host decides whether it may ([`policy`], [`address`], and [`reads`] while
-//! nothing is to be changed), when ([`budget`], [`breaker`]), signs it ([`signature`]), sends it over sockets that only this connection
+//! nothing is to be changed, and [`redirects`]), when ([`budget`], [`breaker`]), signs it ([`signature`]), sends it over sockets that only this connection
 //! uses ([`network`]), repeats it where that is safe ([`retry`], [`hints`]), decodes the body and
 //! hands over the whole answer ([`exchange`]). Redirects go to the guest as they are: following one
 //! with a credential would give the credential away.
@@ -17,6 +17,7 @@ mod ledger;
 mod network;
 mod policy;
 mod reads;
+mod redirects;
 mod retry;
 mod signature;
 #[cfg(test)]
@@ -133,6 +134,8 @@ struct Endpoint {
     turnstile: budget::Turnstile,
     costs: Vec<(String, u32)>,
     reads: Vec<reads::Declared>,
+    /// Whether its answers name other hosts that may be read from.
+    redirects: bool,
 }
 
 /// How much is spent of what a counterpart allows within a window.
@@ -156,10 +159,31 @@ pub struct BudgetUse {
     pub free_at: Option<Timestamp>,
 }
 
+/// Where a request goes.
+enum Way<'e> {
+    /// An endpoint of the manifest.
+    Declared(&'e Endpoint),
+    /// A host that an answer named.
+    Named(Arc<Endpoint>),
+}
+
+impl std::ops::Deref for Way<'_> {
+    type Target = Endpoint;
+
+    fn deref(&self) -> &Endpoint {
+        match self {
+            Way::Declared(endpoint) => endpoint,
+            Way::Named(endpoint) => endpoint,
+        }
+    }
+}
+
 /// The way out of one connection.
 pub(crate) struct Egress {
     allowed: Vec<policy::AllowedOrigin>,
     endpoints: Vec<Endpoint>,
+    /// Where answers of an endpoint lead that says so.
+    onward: Option<redirects::Onward>,
     no_budget: bool,
     retry: RetryPolicy,
     breaker: BreakerPolicy,
@@ -237,15 +261,47 @@ impl Egress {
                 reads: (endpoint.reads.iter())
                     .filter_map(reads::Declared::new)
                     .collect(),
+                redirects: endpoint.redirects,
             });
         }
+        let onward = if endpoints.iter().any(|endpoint| endpoint.redirects) {
+            let hosts = egress.hosts.as_deref();
+            Some(redirects::Onward::new(network, &egress.grants, hosts)?)
+        } else {
+            None
+        };
         Ok(Egress {
             allowed,
             endpoints,
+            onward,
             no_budget: egress.no_budget,
             retry: egress.retry,
             breaker: egress.breaker,
         })
+    }
+
+    /// The endpoint that a request goes to, or the rule that it breaks. `named` is where answers have led
+    /// to.
+    fn way(
+        &self,
+        method: &http::Method,
+        url: &Url,
+        headers: &http::HeaderMap,
+        named: &redirects::Named,
+    ) -> Result<Way<'_>, Refusal> {
+        match (policy::admit(&self.allowed, url, headers), &self.onward) {
+            (Ok(index), _) => Ok(Way::Declared(&self.endpoints[index])),
+            (Err(Refusal::NotAnEndpoint(name)), Some(onward)) => {
+                let from = self.endpoints.iter().find(|endpoint| endpoint.redirects);
+                match from {
+                    Some(from) if named.admits(method, url) => {
+                        onward.to(from, url, headers).map(Way::Named)
+                    }
+                    _ => Err(Refusal::NotAnEndpoint(name)),
+                }
+            }
+            (Err(refusal), _) => Err(refusal),
+        }
     }
 
     /// The addresses of its endpoints, in the order of the manifest.

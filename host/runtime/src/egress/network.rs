@@ -61,6 +61,11 @@ impl Network {
         hosts::admits(self.hosts.as_deref(), origin)
     }
 
+    /// The hosts that any connection of this host may go to; none for all.
+    pub fn hosts(&self) -> Option<&[HostPattern]> {
+        self.hosts.as_deref()
+    }
+
     /// A client with an empty pool, for one endpoint.
     pub fn client(&self, granted: bool) -> Result<reqwest::Client, reqwest::Error> {
         let resolver = CheckedResolver {

@@ -31,6 +31,8 @@ pub(super) struct AllowedOrigin {
 pub enum Refusal {
     /// Not an endpoint of the manifest.
     NotAnEndpoint(String),
+    /// A host that an answer named is not among those that the connection may go to.
+    HostNotAllowed(String),
     /// Plain http without a grant.
     NotHttps(String),
     /// An address that is not dialled.
@@ -69,6 +71,9 @@ impl Refusal {
         match self {
             Refusal::NotAnEndpoint(origin) => {
                 Reason::new("host.request.not-an-endpoint").arg("origin", origin)
+            }
+            Refusal::HostNotAllowed(origin) => {
+                Reason::new("host.endpoint.host-not-allowed").arg("origin", origin)
             }
             Refusal::NotHttps(origin) => {
                 Reason::new("host.request.not-https").arg("origin", origin)

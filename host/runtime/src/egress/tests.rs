@@ -112,6 +112,7 @@ struct Plan<'a> {
     settings: EgressSettings,
     network: &'a NetworkOptions,
     budgets: Vec<manifest::Budget>,
+    redirects: bool,
 }
 
 /// So many units in so many milliseconds.
@@ -149,6 +150,7 @@ impl Plan<'_> {
             },
             network: &PLAIN,
             budgets: vec![budget(100, 1000)],
+            redirects: false,
         }
     }
 
@@ -173,6 +175,7 @@ impl Plan<'_> {
                     method: "POST".to_owned(),
                     path: "/search".to_owned(),
                 }],
+                redirects: self.redirects,
             }],
             options: Vec::new(),
             webhooks: None,
@@ -330,6 +333,110 @@ async fn a_redirect_goes_to_the_guest_and_is_not_followed() {
     let (status, _) = Way::to(&server).get("/").await.unwrap();
     assert_eq!(StatusCode::TEMPORARY_REDIRECT, status);
     assert_eq!(0, server.hits());
+}
+
+/// A storage of files, and an API whose answers lead to its `/file`.
+async fn files_elsewhere() -> (Counterpart, Counterpart) {
+    let files = Counterpart::start(|_| {
+        Router::new()
+            .route("/file", get(|| async { "a picture" }))
+            .route("/other", get(|| async { "another picture" }))
+    })
+    .await;
+    let file = format!("{}/file?signed=1", files.origin);
+    let api = Counterpart::start(move |_| {
+        let to = move || async move { axum::response::Redirect::temporary(&file) };
+        Router::new().route("/download", get(to))
+    })
+    .await;
+    (api, files)
+}
+
+fn origin(server: &Counterpart) -> url::Origin {
+    Url::parse(&server.origin).unwrap().origin()
+}
+
+#[tokio::test]
+async fn what_an_answer_leads_to_can_be_read_without_the_credential_and_nothing_else_there() {
+    let (api, files) = files_elsewhere().await;
+    let mut plan = Plan {
+        redirects: true,
+        ..Plan::to(&api.origin)
+    };
+    plan.settings.grants.push(origin(&files));
+    let way = plan.open(&Accounts::default());
+    let (download, file) = (
+        format!("{}/download", api.origin),
+        format!("{}/file?signed=1", files.origin),
+    );
+    let mut run = way.run();
+    let early = send(&mut run, Method::GET, &file, &[]).await;
+    assert!(matches!(early, Err(Error::HttpRequestDenied)), "{early:?}");
+    send(&mut run, Method::GET, &download, &[]).await.unwrap();
+    let (status, body) = send(&mut run, Method::GET, &file, &[]).await.unwrap();
+    assert_eq!((StatusCode::OK, &b"a picture"[..]), (status, &body[..]));
+    let seen = files.seen();
+    assert_eq!(1, seen.len());
+    assert!(seen[0].headers.get(AUTHORIZATION).is_none());
+
+    for (method, uri) in [
+        (Method::POST, file.clone()),
+        (Method::GET, format!("{}/other", files.origin)),
+        (Method::GET, format!("{file}&carried=off")),
+    ] {
+        let refused = send(&mut run, method, &uri, &[]).await;
+        assert!(matches!(refused, Err(Error::HttpRequestDenied)), "{uri}");
+    }
+    let own = [("authorization", "mine")];
+    assert!(send(&mut run, Method::GET, &file, &own).await.is_err());
+    // What one run was told is nothing to the next one.
+    let later = send(&mut way.run(), Method::GET, &file, &[]).await;
+    assert!(matches!(later, Err(Error::HttpRequestDenied)), "{later:?}");
+    assert_eq!(1, files.seen().len());
+}
+
+#[tokio::test]
+async fn where_an_answer_leads_to_the_rules_for_addresses_hold() {
+    let (api, files) = files_elsewhere().await;
+    let hosts = |server: &Counterpart| server.origin.replace("http://", "").parse().unwrap();
+    let only_api = NetworkOptions {
+        hosts: Some(vec![hosts(&api)]),
+        ..NetworkOptions::default()
+    };
+    let open_network = NetworkOptions::default();
+    let to = |network, redirects| Plan {
+        redirects,
+        network,
+        ..Plan::to(&api.origin)
+    };
+    // No grant for plain http there; a host that this machine goes to no more; no word of redirects.
+    let not_granted = to(&open_network, true);
+    let mut not_of_network = to(&only_api, true);
+    not_of_network.settings.grants.push(origin(&files));
+    let mut not_of_connection = to(&open_network, true);
+    not_of_connection.settings.grants.push(origin(&files));
+    not_of_connection.settings.hosts = Some(vec![hosts(&api)]);
+    let mut not_declared = to(&open_network, false);
+    not_declared.settings.grants.push(origin(&files));
+    for (plan, words) in [
+        (not_granted, "is not https"),
+        (not_of_network, "not among the hosts"),
+        (not_of_connection, "not among the hosts"),
+        (not_declared, "is not an endpoint"),
+    ] {
+        let way = plan.open(&Accounts::default());
+        let mut run = way.run();
+        let download = format!("{}/download", api.origin);
+        send(&mut run, Method::GET, &download, &[]).await.unwrap();
+        let file = format!("{}/file?signed=1", files.origin);
+        assert!(
+            send(&mut run, Method::GET, &file, &[]).await.is_err(),
+            "{words}"
+        );
+        assert!(way.heard(words), "{words}: {:?}", way.heard.log);
+        assert!(!way.heard("signed"), "the address is signed");
+    }
+    assert!(files.seen().is_empty());
 }
 
 /// Fails the first `n` times, whatever the method.

@@ -198,6 +198,7 @@ fn endpoint(endpoint: &Endpoint) -> Vec<String> {
     lines.extend(costs.map(|(prefix, cost)| format!("  {prefix}… costs {cost}")));
     let reads = endpoint.reads.iter();
     lines.extend(reads.map(|read| format!("  {} {} only reads", read.method, read.path)));
+    lines.extend((endpoint.redirects).then(|| "  what it redirects to may be read".to_owned()));
     lines
 }
 

@@ -180,6 +180,7 @@ pub fn manifest(name: &str) -> ConnectorManifest {
             credentials: vec!["api_key".to_owned()],
             budgets: Vec::new(),
             reads: Vec::new(),
+            redirects: false,
             parallel: 10_000,
             costs: Vec::new(),
         }],

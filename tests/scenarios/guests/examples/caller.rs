@@ -46,6 +46,7 @@ impl tenon_sdk::Connector for Caller {
                 parallel: 10,
                 costs: Vec::new(),
                 reads: Vec::new(),
+                redirects: false,
             }],
             jobs: vec![Job {
                 id: "call".to_owned(),

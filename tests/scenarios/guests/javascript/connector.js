@@ -265,6 +265,7 @@ export const sync = {
                 parallel: 1,
                 costs: [],
                 reads: [],
+                redirects: false,
             },
         ],
         webhooks: undefined,

@@ -6,7 +6,7 @@ use tenon_host::report::Outcome;
 use tenon_simulators::faults::{Fault, Rule};
 use tenon_simulators::moysklad::{Account, Files, Id, NewProduct};
 
-use crate::world::{Ask, World, setting};
+use crate::world::{Ask, World};
 
 fn photos() -> Value {
     json!({ "photos": true })
@@ -143,14 +143,30 @@ fn a_picture_that_can_be_fetched_again_is_shown_when_people_ask() {
 }
 
 #[test]
-fn a_storage_at_another_address_is_named_and_not_asked() {
-    let (world, _) = with_pictures(&[("a.png", b"one")]);
-    let elsewhere = json!({ "photos": true, "files_url": "https://files.example" });
-    let run = world.run("images", elsewhere);
-    assert_eq!(1, run.report.failed, "{run:#?}");
-    let why = &run.report.records[0].why;
-    assert_eq!(Some("files_url"), setting(why));
-    assert!(!format!("{why:?}").contains('?'), "the address is signed");
+fn pictures_are_had_from_every_host_that_is_named_and_one_that_is_closed_keeps_no_other() {
+    let pictures: [(&str, &[u8]); 4] = [
+        ("a.png", b"one"),
+        ("b.png", b"two"),
+        ("c.png", b"three"),
+        ("d.png", b"four"),
+    ];
+    let (world, _) = with_pictures(&pictures);
+    world.sim.reset_counts();
+    world.run("images", photos()).clean();
+    assert_eq!(vec!["a.png", "b.png", "c.png", "d.png"], shown(&world));
+    assert_eq!(4, fetched(&world));
+
+    let (mut world, _) = with_pictures(&pictures);
+    let [open, closed] = world.sim.storage_urls();
+    world.files = vec![open];
+    let run = world.run("images", photos());
+    assert_eq!(2, run.report.failed, "{run:#?}");
+    assert_eq!(2, shown(&world).len());
+    for record in &run.report.records {
+        let why = format!("{:?}", record.why);
+        assert!(why.contains(&closed), "{why}");
+        assert!(!why.contains('?'), "the address is signed: {why}");
+    }
 }
 
 #[test]

@@ -26,7 +26,7 @@ impl Site {
         let organization = site.sim.account(|account| account.home.organization);
         let settings = json!({
             "active": true, "organization": organization.to_string(),
-            "base_url": site.sim.url(), "files_url": site.sim.storage_url(),
+            "base_url": site.sim.url(),
         });
         std::fs::write(site.path("settings.json"), settings.to_string()).expect("a file");
         site

@@ -34,6 +34,8 @@ pub struct World {
     credential: (String, String),
     budget: bool,
     limits: Limits,
+    /// Where pictures may be fetched from.
+    pub files: Vec<String>,
 }
 
 /// A finished run.
@@ -170,6 +172,7 @@ impl World {
         runtime
             .block_on(erp.set_country(&tenant, "RU"))
             .expect("a country");
+        let sim = sim.expect("a simulator");
         World {
             runtime,
             folder,
@@ -177,7 +180,8 @@ impl World {
             erp,
             host,
             connector,
-            sim: sim.expect("a simulator"),
+            files: sim.storage_urls().into(),
+            sim,
             credential,
             budget: false,
             limits: Limits::default(),
@@ -209,7 +213,6 @@ impl World {
             "organization": organization.to_string(),
             "active": true,
             "base_url": self.sim.url(),
-            "files_url": self.sim.storage_url(),
         });
         for (name, value) in more.as_object().expect("an object") {
             settings[name] = value.clone();
@@ -227,7 +230,10 @@ impl World {
             credentials: HashMap::from([(name.clone(), Secret::new(secret.clone()))]),
             place: tenon_host::Place::default(),
             egress: EgressSettings {
-                grants: vec![origin(self.sim.url()), origin(&self.sim.storage_url())],
+                grants: std::iter::once(self.sim.url())
+                    .chain(self.files.iter().map(String::as_str))
+                    .map(origin)
+                    .collect(),
                 no_budget: !self.budget,
                 retry: RetryPolicy {
                     first_wait: Duration::from_millis(2),

@@ -92,8 +92,8 @@ pub struct Account {
     pub(super) id: Id,
     /// Address of the API.
     pub(super) base: String,
-    /// Address of the file storage.
-    pub(super) storage: String,
+    /// Addresses of the file storage: pictures of one account lie on several hosts.
+    pub(super) storage: [String; 2],
     pub(super) stock: Stock,
     pub(super) figures: HashMap<Id, Figures>,
     pub(super) audit: Vec<Entry>,
@@ -164,7 +164,7 @@ impl Account {
             },
             id: nobody,
             base: "http://localhost/api/remap/1.2".to_owned(),
-            storage: "http://localhost".to_owned(),
+            storage: ["http://localhost", "http://localhost:8080"].map(str::to_owned),
             stock: Stock::default(),
             figures: HashMap::new(),
             audit: Vec::new(),

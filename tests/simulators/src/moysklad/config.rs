@@ -11,7 +11,7 @@ use crate::limit::Windows;
 /// Set-up of a simulator. The default is like the real API with a small seeded account.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// Where to listen; port 0 takes a free one. The file storage takes a free one beside it.
+    /// Where to listen; port 0 takes a free one. The file storage takes two free ones beside it.
     pub listen: SocketAddr,
     /// Login of the account's administrator.
     pub login: String,

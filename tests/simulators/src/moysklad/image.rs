@@ -170,7 +170,7 @@ pub fn download(account: &mut Account, call: &Call<'_>) -> Answer {
         .unwrap_or_else(|_| account.now());
     let signature = account.allot_code();
     account.links.insert(signature.clone(), (id, expires));
-    let storage = &account.storage;
+    let storage = &account.storage[account.links.len() % 2];
     let href = format!("{storage}/file/{id}?X-Amz-Expires={seconds}&X-Amz-Signature={signature}");
     Ok(Reply::redirect(StatusCode::FOUND, href))
 }

@@ -5,7 +5,7 @@
 //!
 //! # fn main() -> std::io::Result<()> {
 //! let sim = moysklad::start(Config { products: 10_000, ..Config::default() })?;
-//! println!("{} and its files at {}", sim.url(), sim.storage_url());
+//! println!("{} and its files at {:?}", sim.url(), sim.storage_urls());
 //! # Ok(())
 //! # }
 //! ```
@@ -119,8 +119,8 @@ impl Account {
 }
 
 impl Simulator {
-    /// The address of the file storage, another origin than the API's.
-    pub fn storage_url(&self) -> String {
+    /// The addresses of the file storage, other origins than the API's.
+    pub fn storage_urls(&self) -> [String; 2] {
         self.account(|account| account.storage.clone())
     }
 
@@ -179,8 +179,9 @@ pub fn start_with(config: Config, mut account: Account) -> io::Result<Simulator>
         account.run_clock();
     }
     account.changed();
-    let storage = bind(SocketAddr::new(config.listen.ip(), 0))?;
-    account.storage = format!("http://{}", storage.address());
+    let anywhere = SocketAddr::new(config.listen.ip(), 0);
+    let storage = [bind(anywhere)?, bind(anywhere)?];
+    account.storage = [&storage[0], &storage[1]].map(|one| format!("http://{}", one.address()));
     let shared = Shared::new(account);
     let mut sim = Simulator::start(config.listen, shared.clone(), |url| {
         lock(&shared.account).base = url.to_owned();
@@ -189,6 +190,8 @@ pub fn start_with(config: Config, mut account: Account) -> io::Result<Simulator>
             .webhooks_at_once(config.webhooks_at_once);
         api.router(config.compression)
     })?;
-    sim.serve_beside(storage, image::storage(shared))?;
+    for one in storage {
+        sim.serve_beside(one, image::storage(shared.clone()))?;
+    }
     Ok(sim)
 }

@@ -350,7 +350,7 @@ impl<'a> Wire<'a> {
     /// Writes a picture.
     pub fn image(&self, out: &mut Object<'_>, owner: Ref, image: &Image) {
         let base = &self.account.base;
-        let storage = &self.account.storage;
+        let storage = &self.account.storage[0];
         let download = format!("{base}/download/{}", image.id);
         out.object("meta", |meta| {
             let href = self.account.href(owner);

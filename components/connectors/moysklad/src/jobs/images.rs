@@ -290,14 +290,13 @@ fn fetch(context: &Context, href: &str) -> Result<Result<Vec<u8>, Reason>, Fault
             Err(Error::Fault(fault)) => return Err(fault),
         };
         let place = place(&location);
-        if place != self::place(&context.settings.files_url) {
-            let reason = reason!("image.elsewhere", address = place);
-            return Ok(Err(reason.setting("files_url")));
-        }
         let api = Api::new(place, None).accepting("*/*");
         match api.get(&location[place.len()..]).send() {
             Ok(answer) => return Ok(Ok(answer.bytes().to_vec())),
-            Err(Error::Fault(Fault::Transient(reason))) => return Ok(Err(reason)),
+            // Where one picture lies may be closed; the others do not lie there.
+            Err(Error::Fault(Fault::Transient(reason) | Fault::Configuration(reason))) => {
+                return Ok(Err(reason));
+            }
             Err(Error::Fault(fault)) => return Err(fault),
             Err(Error::Status(status)) if attempt == ATTEMPTS => return Ok(Err(status.reason())),
             Err(Error::Status(_)) => attempt += 1,

@@ -211,6 +211,7 @@ pub struct Endpoint {
     pub parallel: Option<u32>,
     pub costs: Vec<(LitStr, u32)>,
     pub reads: Vec<(Ident, LitStr)>,
+    pub redirects: Option<()>,
     pub errors: Vec<LitStr>,
 }
 
@@ -224,7 +225,8 @@ pub struct Budget {
 }
 
 const ENDPOINT_WORDS: &str = "an endpoint says `credentials(…)`, `budget(60 per 60 s)`, \
-    `parallel(2)`, `cost(\"/report\" = 5)`, `reads(POST \"/search\")` or `errors(\"error\")`";
+    `parallel(2)`, `cost(\"/report\" = 5)`, `reads(POST \"/search\")`, `redirects` or \
+    `errors(\"error\")`";
 
 impl Endpoint {
     /// The credentials that it names.
@@ -247,6 +249,7 @@ impl Parse for Endpoint {
             parallel: None,
             costs: Vec::new(),
             reads: Vec::new(),
+            redirects: None,
             errors: Vec::new(),
         };
         clauses(input, |word, written, input| {
@@ -274,6 +277,7 @@ impl Parse for Endpoint {
                     let read = inside(input, |input| Ok((input.parse()?, input.parse()?)))?;
                     endpoint.reads.push(read);
                 }
+                "redirects" => once(&mut endpoint.redirects, (), written, word.span())?,
                 "errors" => {
                     let named = inside(input, Punctuated::<LitStr, Token![,]>::parse_terminated)?;
                     endpoint.errors.extend(named);

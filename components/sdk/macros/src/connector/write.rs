@@ -225,6 +225,7 @@ fn endpoint(endpoint: &Endpoint) -> TokenStream {
             }
         }
     });
+    let redirects = endpoint.redirects.is_some();
     quote! {
         ::tenon_sdk::model::Endpoint {
             origin: #origin.to_owned(),
@@ -233,6 +234,7 @@ fn endpoint(endpoint: &Endpoint) -> TokenStream {
             parallel: #parallel,
             costs: ::std::vec![#(#costs),*],
             reads: ::std::vec![#(#reads),*],
+            redirects: #redirects,
         }
     }
 }

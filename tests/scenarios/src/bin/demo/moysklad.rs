@@ -160,7 +160,6 @@ fn settings(sim: &Simulator) -> Value {
         sim.account(|account| (account.home.organization, account.home.store));
     json!({
         "base_url": sim.url(),
-        "files_url": sim.storage_url(),
         "organization": organization.to_string(),
         "active": true,
         "price_lists": [{ "price_list": "main", "store": store.to_string() }],
