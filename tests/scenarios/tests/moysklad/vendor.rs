@@ -327,11 +327,14 @@ fn exchange() -> Vec<Entry> {
     ] {
         order(number, partner, two.clone());
     }
-    let long: Vec<Value> = (0..1_001)
+    let mut long: Vec<Value> = (0..1_001)
         .map(|number| line(&number.to_string(), &key(number % 3), "1", "10"))
         .collect();
     order("5", "k2", json!(long));
     run("orders");
+    // More positions than an answer shows within their document.
+    long[0] = line("0", &key(0), "2", "10");
+    order("5", "k2", json!(long));
     let refused = |mut lines: Value| {
         for line in lines.as_array_mut().expect("lines") {
             line["refused"] = json!(true);
