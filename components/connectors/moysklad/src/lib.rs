@@ -7,7 +7,6 @@
 
 mod api;
 mod jobs;
-mod known;
 mod manifest;
 mod map;
 mod settings;

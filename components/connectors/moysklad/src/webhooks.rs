@@ -77,8 +77,8 @@ fn wanted(api: &MoySklad, existing: &[Existing], url: &str) -> Vec<Fields> {
         .filter_map(|action| match there(action) {
             Some(one) if one.enabled => None,
             Some(one) => {
-                let meta = api.meta(Kind::Webhook, one.id);
-                Some(Fields::default().with("enabled", true).of(&meta))
+                let fields = Fields::default().with("enabled", true);
+                Some(api.of(Kind::Webhook, one.id, fields))
             }
             None => Some(
                 Fields::default()

@@ -3,5 +3,6 @@
 
 pub mod follow;
 pub mod levels;
+pub mod moving;
 pub mod needs;
 pub mod pull;

@@ -17,7 +17,7 @@ use serde_json::value::RawValue;
 use tenon_sdk::http::{Answer, Api, Call, Error, Method, Status};
 use tenon_sdk::lenient::Text;
 use tenon_sdk::model::{Fault, Mend, Reason, RunMode};
-use tenon_sdk::push::bisected;
+use tenon_sdk::push::{again, bisected, portions};
 use tenon_sdk::reason;
 use tenon_sdk::runtime::run;
 use uuid::Uuid;
@@ -170,6 +170,14 @@ impl MoySklad {
     /// `{"meta":…}` of an object.
     pub fn meta(&self, kind: Kind, id: Uuid) -> Box<RawValue> {
         meta::meta(self.api.base(), kind, id)
+    }
+
+    /// An object that is changed, instead of one that is made.
+    pub fn of(&self, kind: Kind, id: Uuid, fields: Fields) -> Fields {
+        match fields::inner(&self.meta(kind, id)) {
+            Some(meta) => fields.with_raw("meta", meta.to_owned()),
+            None => fields,
+        }
     }
 
     /// The part of an address behind this API's own; none when it leads elsewhere.
@@ -348,7 +356,7 @@ impl MoySklad {
         place: &Place,
         answer: &'a Answer,
     ) -> Result<Walked<'a>, Fault> {
-        Walked::read(answer.text()?, place, list.limit).map_err(|error| answer.misread(&error))
+        walk::read(answer.text()?, place, list.limit).map_err(|error| answer.misread(&error))
     }
 
     /// Those of the given objects that are still there.
@@ -522,22 +530,13 @@ impl MoySklad {
         }
         let mut send = |some: &[Fields]| self.write_some(path, expand, some);
         let mut outcomes = Vec::with_capacity(objects.len());
-        for some in portions(objects) {
+        for some in portions(objects, PAGE, HEAVIEST, Fields::size) {
             outcomes.extend(bisected(some, &mut send)?);
         }
-        for _ in 1..ATTEMPTS {
-            let hasty: Vec<usize> = (0..outcomes.len())
-                .filter(|place| matches!(&outcomes[*place], Err(refusal) if refusal.is_haste()))
-                .collect();
-            if hasty.is_empty() {
-                break;
-            }
-            let again: Vec<Fields> = hasty.iter().map(|place| objects[*place].clone()).collect();
-            let answered = bisected(&again, &mut send)?;
-            for (place, outcome) in hasty.into_iter().zip(answered) {
-                outcomes[place] = outcome;
-            }
-        }
+        let haste = Refusal::is_haste;
+        again(objects, &mut outcomes, ATTEMPTS - 1, haste, |some| {
+            bisected(some, &mut send)
+        })?;
         Ok(outcomes)
     }
 
@@ -608,24 +607,6 @@ fn taken(sent: Result<Answer, Error>) -> Result<Result<Answer, Refusal>, Fault> 
     }
 }
 
-/// Objects in as few portions as requests can hold.
-fn portions(objects: &[Fields]) -> Vec<&[Fields]> {
-    let mut portions = Vec::new();
-    let (mut begin, mut bytes) = (0, 0);
-    for (place, object) in objects.iter().enumerate() {
-        let own = object.size();
-        if place > begin && (place - begin == PAGE || bytes + own > HEAVIEST) {
-            portions.push(&objects[begin..place]);
-            (begin, bytes) = (place, 0);
-        }
-        bytes += own;
-    }
-    if begin < objects.len() {
-        portions.push(&objects[begin..]);
-    }
-    portions
-}
-
 /// A filter that any of these values of a field passes.
 pub fn any_of(field: &str, values: &[Uuid]) -> String {
     let conditions: Vec<String> = values
@@ -658,8 +639,7 @@ fn read_outcomes<T: DeserializeOwned>(
 
 #[cfg(test)]
 mod tests {
-    use super::fields::Fields;
-    use super::{HEAVIEST, PAGE, Refusal, Written, any_of, portions, read_outcomes};
+    use super::{Refusal, Written, any_of, read_outcomes};
     use tenon_sdk::reason;
     use uuid::Uuid;
 
@@ -680,21 +660,6 @@ mod tests {
         );
         assert!(read(text, 3).is_err());
         assert!(read(r#"{"errors":[]}"#, 1).is_err());
-    }
-
-    #[test]
-    fn objects_go_in_as_many_requests_as_their_number_and_weight_ask_for() {
-        let lengths = |objects: &[Fields]| -> Vec<usize> {
-            portions(objects).iter().map(|some| some.len()).collect()
-        };
-        let light = Fields::default().with("name", "x");
-        assert!(lengths(&[]).is_empty());
-        assert_eq!(lengths(&vec![light.clone(); PAGE]), [PAGE]);
-        assert_eq!(lengths(&vec![light.clone(); PAGE + 1]), [PAGE, 1]);
-        let heavy = Fields::default().with("name", "x".repeat(HEAVIEST / 2));
-        assert_eq!(lengths(&[heavy.clone(), light, heavy.clone()]), [2, 1]);
-        let huge = Fields::default().with("name", "x".repeat(HEAVIEST + 1));
-        assert_eq!(lengths(&[huge.clone(), huge]), [1, 1]);
     }
 
     #[test]

@@ -10,6 +10,7 @@ use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 use tenon_sdk::decimal;
 use tenon_sdk::lenient::{Flag, List as Many, Number, Object, Text};
+use tenon_sdk::push::lines;
 use uuid::Uuid;
 
 use super::fields::Fields;
@@ -466,21 +467,27 @@ pub struct Position {
     shipped: Number,
 }
 
-impl Position {
-    /// How much of it was shipped.
-    pub fn shipped(&self) -> Decimal {
-        self.shipped.get().unwrap_or_default()
+impl lines::Position for Position {
+    type Id = Uuid;
+
+    const QUANTITY: &'static str = "quantity";
+    const RESERVE: &'static str = "reserve";
+
+    fn id(&self) -> Uuid {
+        self.id
     }
 
-    /// The id of what is ordered: a product, or anything else that can be sold.
-    pub fn product(&self) -> Option<Uuid> {
+    fn item(&self) -> Option<Uuid> {
         meta::id_in(&self.assortment.as_ref()?.meta.href)
     }
 
-    /// Whether it has the figures of a position that was sent. MoySklad keeps prices in whole
-    /// hundredths, and no document says how many digits of a percentage it keeps. The reserve does
-    /// not count: shipments use it up.
-    pub fn is_like(&self, sent: &Fields) -> bool {
+    fn delivered(&self) -> Decimal {
+        self.shipped.or_zero()
+    }
+
+    /// MoySklad keeps prices in whole hundredths, and no document says how many digits of a percentage
+    /// it keeps. The reserve does not count: shipments use it up.
+    fn is_like(&self, sent: &Fields) -> bool {
         let number = |raw: &RawValue| decimal::parse(raw.get());
         let near = |name: &str, own: &Option<Box<RawValue>>, most: Decimal| {
             let own = own.as_deref().map_or(Some(Decimal::ZERO), number);

@@ -19,6 +19,7 @@ use tenon_sdk::model::{
     Binding, Cause, Change, Directive, DocumentKind, Effect, Fault, FieldChange, Key,
     LinkedDocument, Order, OrderLookup, Outcome, Reason, RecordKind, Subject, Written,
 };
+use tenon_sdk::push::lines;
 use tenon_sdk::rejected::{Rejected, Retry};
 use tenon_sdk::runtime::{bindings, run, storage};
 use tenon_sdk::{info, reason, state, warn};
@@ -29,11 +30,11 @@ use moves::Moves;
 use super::currency::Currencies;
 use super::importer::variant_key;
 use super::{Context, PARTNER, PRODUCT, VARIANT, partners};
-use crate::api::fields::Fields;
+use crate::api::fields::{Fields, changes};
 use crate::api::meta::{self, Kind, origin};
 use crate::api::records::Doc;
 use crate::api::{EXPANDED_PAGE, NAMED, PAGE as ROWS, Refusal};
-use crate::map::order::{self, Agreed, Draft, Flow, Given, ON_TOP, Places};
+use crate::map::order::{self, Draft, Flow, Given, ON_TOP, Places};
 use crate::settings::{AllRefused, Settings};
 
 /// Orders in a page of changes.
@@ -449,7 +450,7 @@ impl<'c> Sender<'c> {
             .collect();
         let print = document.and_then(|document| document.fingerprint);
         let differs = draft.kept().since(print.as_deref());
-        let lines = order::lines_differ(&draft, &agreed, settings.delete_refused);
+        let lines = lines::differ(&draft.lines, &agreed, settings.delete_refused);
         if id.is_some() && differs.is_empty() && !lines && !goes {
             tally.count(Effect::Unchanged);
             return Ok(None);
@@ -504,7 +505,7 @@ impl<'c> Sender<'c> {
                 continue;
             };
             if parcel.id.is_some() && !parcel.positions && !parcel.goes {
-                parcel.changes = parcel.fields.changes(parcel.print.as_deref());
+                parcel.changes = changes(&parcel.fields, parcel.print.as_deref());
                 met.push(parcel);
                 continue;
             }
@@ -571,7 +572,7 @@ impl<'c> Sender<'c> {
             &given,
         ));
         fields.set("positions", &positions);
-        parcel.changes = fields.changes(None);
+        parcel.changes = changes(&fields, None);
         fields.set("positions", &positions[..positions.len().min(ROWS)]);
         parcel.fields = fields;
         parcel.positions = true;
@@ -599,10 +600,10 @@ impl<'c> Sender<'c> {
                 });
             }
         }
-        parcel.changes = parcel.fields.changes(parcel.print.as_deref());
+        parcel.changes = changes(&parcel.fields, parcel.print.as_deref());
         parcel.document = Some(document);
-        let changes = self.plan(parcel);
-        parcel.changes.extend(changes);
+        let moved = self.plan(parcel);
+        parcel.changes.extend(moved);
         for remark in &parcel.moves.remarks {
             warn!(record = parcel.key, remark);
         }
@@ -645,9 +646,9 @@ impl<'c> Sender<'c> {
             // The account of one partner is not another's.
             Some(id) if parcel.fields.has("agent") => {
                 let fields = parcel.fields.clone().with("agentAccount", ());
-                fields.of(&api.meta(self.flow.kind(), id))
+                api.of(self.flow.kind(), id, fields)
             }
-            Some(id) => (parcel.fields.clone()).of(&api.meta(self.flow.kind(), id)),
+            Some(id) => api.of(self.flow.kind(), id, parcel.fields.clone()),
             None => parcel.fields.clone(),
         };
         let fields: Vec<Fields> = parcels.iter().map(fields).collect();
@@ -931,6 +932,9 @@ fn is_number_taken(refusal: &Refusal, parcel: &Parcel) -> bool {
     let about_name = refusal.field.as_deref().is_none_or(|field| field == "name");
     refusal.code == Some(NOT_UNIQUE) && about_name && parcel.fields.has("name")
 }
+
+/// A line as a document was last given it.
+type Agreed = lines::Agreed<Uuid>;
 
 /// The key that a line is bound by.
 fn line_key(order: &str, line: &str) -> Key {
