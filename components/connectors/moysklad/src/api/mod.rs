@@ -14,6 +14,7 @@ pub mod walk;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
+use tenon_sdk::flow::tree::Folder;
 use tenon_sdk::http::{Answer, Api, Call, Error, Method, Status};
 use tenon_sdk::lenient::Text;
 use tenon_sdk::model::{Fault, Mend, Reason, RunMode};
@@ -29,10 +30,6 @@ use walk::{Place, Walked};
 
 /// Credential: the token of an application or a user.
 pub const TOKEN: &str = "token";
-/// Credential: login and password, for which the host gets a token.
-pub const LOGIN: &str = "login";
-/// Where it gets it, below the origin.
-pub const TOKEN_PATH: &str = "/api/remap/1.2/security/token";
 
 /// The largest page.
 pub const PAGE: usize = 1_000;
@@ -154,12 +151,20 @@ pub struct Written {
 }
 
 impl MoySklad {
-    /// The account behind the credential, at this address.
-    pub fn new(base_url: &str) -> MoySklad {
-        MoySklad {
-            api: Api::new(base_url, TOKEN).accepting(ACCEPT),
+    /// The account behind the credential.
+    ///
+    /// # Errors
+    /// `configuration` when the settings hold no address.
+    pub fn open() -> Result<MoySklad, Fault> {
+        Ok(MoySklad {
+            api: crate::MoySklad::remap()?.accepting(ACCEPT),
             preview: run::mode() != RunMode::Live,
-        }
+        })
+    }
+
+    /// What all paths are put behind.
+    pub fn base(&self) -> &str {
+        self.api.base()
     }
 
     /// Whether nothing may be written.
@@ -285,6 +290,15 @@ impl MoySklad {
                 return Ok(all);
             }
         }
+    }
+
+    /// The folders of products that pass a filter.
+    ///
+    /// # Errors
+    /// The fault that an answer came to.
+    pub fn folders(&self, filter: &str) -> Result<Vec<Folder<Uuid>>, Fault> {
+        let folders: Vec<records::Folder> = self.all(Kind::ProductFolder.path(), filter)?;
+        Ok(folders.into_iter().map(Folder::from).collect())
     }
 
     /// A page of a list, oldest change first, archived objects included.

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 use tenon_sdk::decimal;
+use tenon_sdk::flow::tree;
 use tenon_sdk::lenient::{Flag, List as Many, Number, Object, Text};
 use tenon_sdk::push::lines;
 use uuid::Uuid;
@@ -305,14 +306,11 @@ pub struct Currency {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Folder {
-    /// Its id.
-    pub id: Uuid,
-    /// Its name.
+    id: Uuid,
     #[serde(default)]
-    pub name: String,
-    /// Whether it is out of use.
+    name: String,
     #[serde(default)]
-    pub archived: bool,
+    archived: bool,
     #[serde(default)]
     product_folder: Option<Above>,
 }
@@ -327,10 +325,15 @@ struct AboveMeta {
     href: String,
 }
 
-impl Folder {
-    /// The folder above it.
-    pub fn parent(&self) -> Option<Uuid> {
-        meta::id_in(&self.product_folder.as_ref()?.meta.href)
+impl From<Folder> for tree::Folder<Uuid> {
+    fn from(folder: Folder) -> tree::Folder<Uuid> {
+        let above = folder.product_folder.as_ref();
+        tree::Folder {
+            id: folder.id,
+            parent: above.and_then(|above| meta::id_in(&above.meta.href)),
+            name: folder.name,
+            archived: folder.archived,
+        }
     }
 }
 

@@ -14,6 +14,7 @@ mod moves;
 use std::collections::{HashMap, HashSet};
 
 use tenon_sdk::erp::orders;
+use tenon_sdk::flow::cards::variant_key;
 use tenon_sdk::import::{Tally, fingerprint, pair};
 use tenon_sdk::model::{
     Binding, Cause, Change, Directive, DocumentKind, Effect, Fault, FieldChange, Key,
@@ -22,13 +23,12 @@ use tenon_sdk::model::{
 use tenon_sdk::push::lines;
 use tenon_sdk::rejected::{Rejected, Retry};
 use tenon_sdk::runtime::{bindings, run, storage};
-use tenon_sdk::{info, reason, state, warn};
+use tenon_sdk::{Call, info, reason, state, warn};
 use uuid::Uuid;
 
 use moves::Moves;
 
 use super::currency::Currencies;
-use super::importer::variant_key;
 use super::{Context, PARTNER, PRODUCT, VARIANT, partners};
 use crate::api::fields::{Fields, changes};
 use crate::api::meta::{self, Kind, origin};
@@ -81,21 +81,16 @@ pub fn run(context: &Context, retry: &Retry) -> Result<Outcome, Fault> {
 ///
 /// # Errors
 /// `rejected` where the document is still there; else the fault that keeps it from being made.
-pub fn again(
-    context: &Context,
-    argument: Option<&str>,
-    cause: &Cause,
-    retry: &Retry,
-) -> Result<Outcome, Fault> {
+pub fn again(context: &Context, call: &Call<'_, Settings>) -> Result<Outcome, Fault> {
     let organization = context.settings.organization()?;
-    let key = match (argument, cause) {
+    let key = match (call.argument, call.cause) {
         (Some(key), _) => key,
-        (None, Cause::Action(call)) => &call.target.key,
+        (None, Cause::Action(action)) => &action.target.key,
         _ => return Ok(Outcome::Done),
     };
     let mut tally = Tally::default();
     for flow in flows(context) {
-        let mut sender = Sender::open(context, retry, flow, organization);
+        let mut sender = Sender::open(context, &call.retry, flow, organization);
         sender.make_again(key, &mut tally)?;
     }
     tally.checkpoint();
@@ -278,7 +273,7 @@ impl<'c> Sender<'c> {
     /// Whether an order was placed in our time.
     fn is_in_time(&self, order: &Order) -> bool {
         let placed = order.created_at.or(order.changed_at);
-        match (self.context.settings.orders_from, placed) {
+        match (self.context.orders_from, placed) {
             (Some(from), Some(placed)) => placed >= from,
             _ => true,
         }
@@ -398,7 +393,7 @@ impl<'c> Sender<'c> {
         };
         let settings = &self.context.settings;
         let places = Places {
-            base: &settings.base_url,
+            base: self.context.api.base(),
             agent,
             products: &known.products,
             variants: &known.variants,
@@ -566,7 +561,7 @@ impl<'c> Sender<'c> {
         fields.extend(order::birth(
             &parcel.order,
             self.flow,
-            &settings.base_url,
+            self.context.api.base(),
             self.organization,
             parcel.sync_id,
             &given,
@@ -955,7 +950,7 @@ fn digest(settings: &Settings) -> Vec<u8> {
         settings.refused_state,
         settings.delivery_service,
     ];
-    let which = (&settings.region, settings.orders_from);
+    let which = (&settings.region, &settings.orders_from);
     fingerprint(0, &(refused, settings.reserve, chosen, which))
 }
 

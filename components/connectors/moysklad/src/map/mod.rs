@@ -5,4 +5,3 @@ pub mod order;
 pub mod partner;
 pub mod picture;
 pub mod product;
-pub mod tree;
