@@ -99,9 +99,6 @@ fn ask(api: &MoySklad, wanted: &[Fields]) -> Result<(), Fault> {
 
 /// Looks after our webhooks: MoySklad switches those off whose receiver failed for days, and people
 /// take some away. Those are switched on and asked for again, and people are told.
-///
-/// # Errors
-/// A fault that has nothing to do with webhooks.
 pub fn tend(api: &MoySklad) -> Result<(), Fault> {
     let Some(own) = state::load::<Vec<u8>>(CALLBACK) else {
         return Ok(());
@@ -125,9 +122,6 @@ pub fn tend(api: &MoySklad) -> Result<(), Fault> {
 }
 
 /// Takes our webhooks away.
-///
-/// # Errors
-/// A fault that has nothing to do with webhooks.
 pub fn disable() -> Result<(), Fault> {
     let Some(own) = state::load::<Vec<u8>>(CALLBACK) else {
         return Ok(());

@@ -6,6 +6,7 @@ pub mod follow;
 pub mod levels;
 pub mod moving;
 pub mod needs;
+pub mod pictures;
 pub mod pull;
 pub mod stocktake;
 pub mod tree;

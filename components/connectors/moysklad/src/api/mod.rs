@@ -152,9 +152,6 @@ pub struct Written {
 
 impl MoySklad {
     /// The account behind the credential.
-    ///
-    /// # Errors
-    /// `configuration` when the settings hold no address.
     pub fn open() -> Result<MoySklad, Fault> {
         Ok(MoySklad {
             api: crate::MoySklad::remap()?.accepting(ACCEPT),
@@ -222,9 +219,6 @@ impl MoySklad {
     }
 
     /// Reads.
-    ///
-    /// # Errors
-    /// The fault that the answer came to.
     pub fn get(&self, path: &str, query: &[(&str, &str)]) -> Result<Answer, Fault> {
         self.try_get(path, query).map_err(fault)
     }
@@ -266,9 +260,6 @@ impl MoySklad {
     }
 
     /// All entries of a short list.
-    ///
-    /// # Errors
-    /// The fault that an answer came to.
     pub fn all<T: DeserializeOwned>(&self, path: &str, filter: &str) -> Result<Vec<T>, Fault> {
         #[derive(Deserialize)]
         struct List<T> {
@@ -293,18 +284,12 @@ impl MoySklad {
     }
 
     /// The folders of products that pass a filter.
-    ///
-    /// # Errors
-    /// The fault that an answer came to.
     pub fn folders(&self, filter: &str) -> Result<Vec<Folder<Uuid>>, Fault> {
         let folders: Vec<records::Folder> = self.all(Kind::ProductFolder.path(), filter)?;
         Ok(folders.into_iter().map(Folder::from).collect())
     }
 
     /// A page of a list, oldest change first, archived objects included.
-    ///
-    /// # Errors
-    /// The fault that the answer came to.
     pub fn page(&self, list: &Listed<'_>, place: &Place) -> Result<Answer, Fault> {
         self.try_page(list, place).map_err(fault)
     }
@@ -347,9 +332,6 @@ impl MoySklad {
     }
 
     /// Those objects of a list that have these ids, [`NAMED`] at most.
-    ///
-    /// # Errors
-    /// The fault that the answer came to.
     pub fn named(&self, list: &Listed<'_>, ids: &[Uuid]) -> Result<Answer, Fault> {
         let limit = list.limit.to_string();
         let filter = format!("{};{}", any_of("id", ids), list.filter);
@@ -374,9 +356,6 @@ impl MoySklad {
     }
 
     /// Those of the given objects that are still there.
-    ///
-    /// # Errors
-    /// The fault that an answer came to.
     pub fn alive(&self, kind: Kind, ids: &[Uuid]) -> Result<Vec<Uuid>, Fault> {
         let mut alive = Vec::new();
         for some in ids.chunks(NAMED) {
@@ -389,9 +368,6 @@ impl MoySklad {
     }
 
     /// The objects that have one of these values in a field.
-    ///
-    /// # Errors
-    /// The fault that an answer came to.
     pub fn named_by<T: DeserializeOwned>(
         &self,
         kind: Kind,
@@ -407,9 +383,6 @@ impl MoySklad {
 
     /// Whether an object is really gone: it is asked for by itself, because a list leaves out, too,
     /// what the credential may not see.
-    ///
-    /// # Errors
-    /// A fault that has nothing to do with the object.
     pub fn is_gone(&self, kind: Kind, id: Uuid) -> Result<bool, Fault> {
         match self.try_get(&format!("{}/{id}", kind.path()), &[]) {
             Ok(_) => Ok(false),
@@ -419,9 +392,6 @@ impl MoySklad {
     }
 
     /// Documents with all of their positions, those in the bin included.
-    ///
-    /// # Errors
-    /// The fault that an answer came to.
     pub fn documents(&self, kind: Kind, ids: &[Uuid]) -> Result<Vec<Doc>, Fault> {
         let mut documents: Vec<Doc> = Vec::new();
         let limit = EXPANDED_PAGE.to_string();
@@ -446,9 +416,6 @@ impl MoySklad {
     }
 
     /// All positions of a document.
-    ///
-    /// # Errors
-    /// The fault that an answer came to.
     pub fn positions(&self, kind: Kind, document: Uuid) -> Result<Vec<Position>, Fault> {
         self.all(&format!("{}/{document}/positions", kind.path()), "")
     }
@@ -530,9 +497,6 @@ impl MoySklad {
     /// Makes or changes objects: those that carry a `meta` are changed. Each has its outcome, at
     /// its place: the object as it is now, with the references that `expand` names. In a preview
     /// nothing is sent, and there are no objects.
-    ///
-    /// # Errors
-    /// A fault that is not that of an object.
     pub fn write<T: DeserializeOwned>(
         &self,
         path: &str,

@@ -12,9 +12,6 @@ use crate::api::TOKEN;
 use crate::api::meta::{Kind, origin};
 
 /// Runs the job.
-///
-/// # Errors
-/// The fault that keeps it from going on.
 pub fn run(context: &Context) -> Result<Outcome, Fault> {
     let settings = &context.settings;
     if !settings.categories {

@@ -49,9 +49,6 @@ struct Looked {
 
 /// Takes note that a full pass has read products and sets up to a change, and their modifications with
 /// them. Changes that were read beyond it count further on.
-///
-/// # Errors
-/// `configuration` when storage is full.
 pub fn read_up_to(newest: [Option<String>; 2]) -> Result<(), Fault> {
     let kept: Option<Cursor> = state::load(CURSOR);
     let is_first = kept.is_none();
@@ -66,9 +63,6 @@ pub fn read_up_to(newest: [Option<String>; 2]) -> Result<(), Fault> {
 }
 
 /// Runs the job, or goes on with it. An argument names products that are said to be gone.
-///
-/// # Errors
-/// The fault that keeps it from going on.
 pub fn run(context: &Context, argument: Option<&str>, retry: &Retry) -> Result<Outcome, Fault> {
     if let Some(ids) = argument {
         return confirm(context, ids, retry);

@@ -119,9 +119,6 @@ impl<'c> Importer<'c> {
     }
 
     /// Imports rows of a list; answers with the ids of those that belong into the shop.
-    ///
-    /// # Errors
-    /// The fault of a call as a whole.
     pub fn import(
         &mut self,
         list: &Listed<'_>,
@@ -486,9 +483,6 @@ impl<'c> Importer<'c> {
     /// Archives the cards that are to go: those of products that are gone, of those that lie outside
     /// the chosen folder, and of those that MoySklad has archived. Answers with what stays until
     /// people agree.
-    ///
-    /// # Errors
-    /// The fault of a call as a whole.
     pub fn archive(
         &mut self,
         gone: Vec<String>,

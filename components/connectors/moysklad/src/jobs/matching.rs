@@ -44,9 +44,6 @@ struct Counts {
 }
 
 /// Runs the job, or goes on with it.
-///
-/// # Errors
-/// The fault that keeps it from going on.
 pub fn run(context: &Context) -> Result<Outcome, Fault> {
     let mut progress: Progress = state::load(PROGRESS).unwrap_or_else(|| Progress {
         products: Some(Place::default()),

@@ -50,9 +50,6 @@ const BATCH: usize = 5_000;
 const NOT_UNIQUE: u32 = 3006;
 
 /// Runs the job.
-///
-/// # Errors
-/// The fault that keeps it from going on.
 pub fn run(context: &Context, retry: &Retry) -> Result<Outcome, Fault> {
     let organization = context.settings.organization()?;
     let mut tally = Tally::default();

@@ -38,9 +38,6 @@ const TOGETHER: usize = 300;
 const AGAIN: usize = 100;
 
 /// Runs the job.
-///
-/// # Errors
-/// The fault that keeps it from going on.
 pub fn run(context: &Context, retry: &Retry) -> Result<Outcome, Fault> {
     let mut tally = Tally::default();
     if send(context, retry, &mut tally)? == Directive::Stop {
@@ -66,9 +63,6 @@ pub fn tags(context: &Context) -> Tags {
 }
 
 /// Sends what changed in the shop, and what could not be sent before.
-///
-/// # Errors
-/// The fault that keeps it from going on.
 pub fn send(context: &Context, retry: &Retry, tally: &mut Tally) -> Result<Directive, Fault> {
     let mut sender = Sender {
         context,

@@ -61,9 +61,6 @@ pub fn is_outdated(context: &Context) -> bool {
 
 /// Runs the job, or goes on with it: from the beginning, when people ask for it who want products
 /// tried again that the pass under way has rejected already.
-///
-/// # Errors
-/// The fault that keeps it from going on.
 pub fn run(context: &Context, retry: &Retry) -> Result<Outcome, Fault> {
     let cut: Option<Pass> = state::load(PASS);
     let mut pass = match cut.filter(|pass| pass.is_asked || !retry.is_of_all()) {
@@ -192,9 +189,6 @@ fn missing(context: &Context, kind: Kind, known: &Ids, seen: &Ids) -> Result<Vec
 }
 
 /// Knows products no longer whose cards went into the archive.
-///
-/// # Errors
-/// `configuration` when storage is full.
 pub fn forget(
     origins: impl Iterator<Item = String>,
     importer: &mut Importer<'_>,

@@ -84,9 +84,6 @@ const AGAIN: Instant = 0;
 type Levels = HashMap<(Uuid, Uuid), Level>;
 
 /// Runs the job. An argument or an action names one price list, which is done at once.
-///
-/// # Errors
-/// The fault that keeps it from going on.
 pub fn run(context: &Context, call: &Call<'_, Settings>) -> Result<Outcome, Fault> {
     let retry = &call.retry;
     let only = match (call.argument, call.cause) {

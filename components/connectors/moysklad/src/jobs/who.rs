@@ -12,9 +12,6 @@ use crate::api::walk::{Place, Row};
 use crate::api::{NAMED, moscow};
 
 /// Brings the index up to date.
-///
-/// # Errors
-/// The fault of a request; `configuration` when storage is full.
 pub fn refresh(context: &Context, tally: &Tally) -> Result<Directive, Fault> {
     index::refresh(tally, moscow::before, |place| {
         let answer = context.api.page(&COUNTERPARTIES, place)?;
@@ -29,9 +26,6 @@ pub fn refresh(context: &Context, tally: &Tally) -> Result<Directive, Fault> {
 }
 
 /// The counterparties that have one of these, as they are now; those in the archive included.
-///
-/// # Errors
-/// The fault of a request.
 pub fn find(context: &Context, words: impl IntoIterator<Item = Word>) -> Result<Index, Fault> {
     let mut index = Index::default();
     for some in index::hints(words).chunks(NAMED) {

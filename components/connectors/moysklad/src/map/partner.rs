@@ -17,7 +17,7 @@ impl records::Counterparty<'_> {
     /// What identifies it.
     pub fn words(&self) -> Vec<Word> {
         let mut words = words_of(self.inn.get(), self.email.get(), self.phone.get());
-        words.extend(self.sync_id.map(Word::SyncId));
+        words.extend(self.sync_id.get().map(Word::SyncId));
         words
     }
 
@@ -28,7 +28,7 @@ impl records::Counterparty<'_> {
             name: self.name.owned().unwrap_or_default(),
             tags: self.tags.iter().filter_map(Text::owned).collect(),
             archived: self.archived.is_set(),
-            own: self.sync_id.filter(|_| self.is_untouched()),
+            own: self.sync_id.get().filter(|_| self.is_untouched()),
             tax_id: self.inn.get().and_then(tax_id),
         }
     }
