@@ -5,7 +5,9 @@
 //! what is no phone and no address but stands in for one, and whether an article forbids that two
 //! goods of one name are one. All of it is pure.
 
+pub mod index;
 mod name;
+pub mod who;
 
 use phonelib::extract_phone_numbers_from_text as numbers_in;
 

@@ -15,6 +15,7 @@ use serde::de::value::{BorrowedStrDeserializer, MapAccessDeserializer, StrDeseri
 use serde::de::{Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
+use uuid::Uuid;
 
 use crate::decimal;
 use crate::text::one_line;
@@ -417,6 +418,25 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for ListVisitor<T> {
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for List<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(ListVisitor(PhantomData))
+    }
+}
+
+/// An id of the shape that RFC 9562 gives, such as `7d6f8c02-1f4c-4a4b-9d0e-000000000001`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Uid(Option<Uuid>);
+
+impl Uid {
+    /// The id, unless it is absent.
+    pub fn get(self) -> Option<Uuid> {
+        self.0
+    }
+}
+
+impl<'de> Deserialize<'de> for Uid {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let read = Text::deserialize(deserializer)?;
+        let id = read.get().map(str::parse).transpose();
+        id.map(Uid).map_err(D::Error::custom)
     }
 }
 

@@ -30,6 +30,7 @@ pub mod declare;
 pub mod flow;
 pub mod http;
 pub mod identity;
+pub mod ids;
 pub mod import;
 pub mod lenient;
 #[doc(hidden)]

@@ -1,148 +1,269 @@
-//! What an admin has chosen, checked and with the defaults filled in.
+//! What an admin chooses.
 
 use std::collections::HashSet;
 
-use serde::{Deserialize, Deserializer};
 use tenon_sdk::model::{Fault, Instant, Key};
-use tenon_sdk::runtime::run;
-use tenon_sdk::{reason, time};
+use tenon_sdk::reason;
+use tenon_sdk::time::Zone;
 use uuid::Uuid;
 
-/// The API of all accounts.
-pub const BASE_URL: &str = "https://api.moysklad.ru/api/remap/1.2";
-/// Group of the counterparties that are customers.
-pub const CUSTOMER_TAG: &str = "покупатели";
-/// Group of the counterparties that are suppliers.
-pub const SUPPLIER_TAG: &str = "поставщики";
-/// Minutes between two synchronisations of a price list.
-pub const MINUTES: u32 = 15;
-
 /// All settings of a connection.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, tenon_sdk::Settings)]
 pub struct Settings {
-    /// The organization whose books this region is in.
-    #[serde(default, deserialize_with = "chosen")]
+    #[setting(
+        title(en: "Organization", uk: "Організація", ru: "Организация"),
+        hint(
+            en: "The organization in MoySklad whose books this region is in",
+            uk: "Організація в МойСклад, за якою ведеться облік цього регіону",
+            ru: "Организация в МойСклад, по которой ведётся учёт в этом регионе",
+        ),
+        options = organizations,
+    )]
     pub organization: Option<Uuid>,
-    /// The shop's region: only its orders are sent. None means all.
-    #[serde(default, deserialize_with = "chosen")]
+    #[setting(
+        title(en: "Region", uk: "Регіон", ru: "Регион"),
+        hint(
+            en: "Only orders of this region are sent; all when none is chosen. Every branch has a connection of its own, possibly with one login",
+            uk: "Надсилаються лише замовлення цього регіону; якщо не обрано, усі. Кожна філія має власне підключення, можливо з одним логіном",
+            ru: "Отправляются только заказы этого региона; если не выбран, все. У каждого филиала своё подключение, возможно с одним логином",
+        ),
+        directory = Organizations,
+    )]
     pub region: Option<Key>,
-    /// Whether jobs do anything.
-    #[serde(default)]
+    #[setting(title(en: "Active", uk: "Активна", ru: "Активна"))]
     pub active: bool,
-    /// Whether orders to suppliers are sent.
-    #[serde(default)]
+    #[setting(
+        title(
+            en: "Send orders to suppliers",
+            uk: "Надсилати замовлення постачальникам",
+            ru: "Отправлять заказы поставщикам",
+        ),
+    )]
     pub supplier_orders: bool,
-    /// Whether refused lines are deleted from orders.
-    #[serde(default)]
+    #[setting(
+        title(
+            en: "Delete refused lines",
+            uk: "Видаляти позиції з відмовою",
+            ru: "Удалять позиции, по которым пришёл отказ или снятие",
+        ),
+    )]
     pub delete_refused: bool,
-    /// What becomes of an order whose lines are all refused.
-    #[serde(default)]
+    #[setting(
+        title(
+            en: "When all lines of an order are refused",
+            uk: "Якщо відмовлено за всіма позиціями",
+            ru: "Если отказано по всем позициям",
+        ),
+    )]
     pub all_refused: AllRefused,
-    /// The state of such orders, where one is set.
-    #[serde(default, deserialize_with = "chosen")]
+    #[setting(
+        title(
+            en: "State of refused orders",
+            uk: "Статус замовлень з відмовою",
+            ru: "Статус заказов с отказом",
+        ),
+        options = states, needed_when(all_refused = "state"),
+    )]
     pub refused_state: Option<Uuid>,
-    /// Whether pictures are fetched.
-    #[serde(default)]
+    #[setting(title(en: "Receive photos", uk: "Отримувати фотографії", ru: "Получать фотографии"))]
     pub photos: bool,
-    /// The folder below which categories are taken from; none means all.
-    #[serde(default, deserialize_with = "chosen")]
+    #[setting(
+        title(
+            en: "Category to synchronise from",
+            uk: "З якої категорії синхронізувати категорії",
+            ru: "Из какой категории синхронизировать категории",
+        ),
+        hint(
+            en: "All categories when none is chosen",
+            uk: "Якщо не обрано, синхронізуються всі категорії",
+            ru: "Если не выбрать, будут синхронизированы все категории",
+        ),
+        options = "product-folders",
+    )]
     pub root_category: Option<Uuid>,
-    /// The shop's category that they are put under.
-    #[serde(default, deserialize_with = "chosen")]
+    #[setting(
+        title(en: "Category on the site", uk: "Категорія на сайті", ru: "Категория на сайте"),
+        hint(
+            en: "The categories of MoySklad are put under it",
+            uk: "До неї додаються категорії, отримані з МойСклад",
+            ru: "В неё добавляются категории, полученные из МойСклад",
+        ),
+        record = Category,
+    )]
     pub site_category: Option<Key>,
-    /// Whether categories are synchronised.
-    #[serde(default)]
+    #[setting(
+        title(
+            en: "Synchronise categories",
+            uk: "Увімкнути синхронізацію категорій",
+            ru: "Включить синхронизацию категорий",
+        ),
+    )]
     pub categories: bool,
-    /// Whether balances are shown to customers.
-    #[serde(default)]
+    #[setting(
+        title(
+            en: "Synchronise the balance",
+            uk: "Синхронізувати баланс",
+            ru: "Синхронизировать баланс",
+        ),
+        hint(
+            en: "Needs a paid tariff with the CRM option",
+            uk: "Потрібен платний тариф з опцією CRM",
+            ru: "Нужен платный тариф с опцией CRM",
+        ),
+    )]
     pub balance: bool,
-    /// Whether a positive balance in MoySklad is what a customer owes.
-    #[serde(default)]
+    #[setting(
+        title(
+            en: "A positive balance is a debt of the customer",
+            uk: "Додатний баланс – борг клієнта",
+            ru: "Положительный баланс – долг клиента",
+        ),
+    )]
     pub balance_is_debt: bool,
-    /// Price lists, with the stores whose stock they show.
-    #[serde(default)]
+    #[setting(
+        title(
+            en: "Price lists and stores",
+            uk: "Прайс-листи та склади",
+            ru: "Прайс-листы и склады",
+        ),
+        hint(
+            en: "The stock levels of a price list are replaced by those of its store",
+            uk: "Залишки прайс-листа замінюються залишками його складу",
+            ru: "Остатки прайс-листа заменяются остатками его склада",
+        ),
+    )]
     pub price_lists: Vec<PriceList>,
-    /// Store of orders.
-    #[serde(default, deserialize_with = "chosen")]
+    #[setting(
+        title(en: "Store of orders", uk: "Склад замовлень", ru: "Склад заказов"),
+        options = stores,
+    )]
     pub store: Option<Uuid>,
-    /// Employee who answers for orders.
-    #[serde(default, deserialize_with = "chosen")]
+    #[setting(
+        title(en: "Owner of orders", uk: "Відповідальний за замовлення", ru: "Владелец заказов"),
+        options = employees,
+    )]
     pub owner: Option<Uuid>,
-    /// State of new orders of customers.
-    #[serde(default, deserialize_with = "chosen")]
+    #[setting(
+        title(
+            en: "State of new orders of customers",
+            uk: "Статус нових замовлень клієнтів",
+            ru: "Статус новых заказов клиентов",
+        ),
+        options = states,
+    )]
     pub state: Option<Uuid>,
-    /// State of new orders to suppliers.
-    #[serde(default, deserialize_with = "chosen")]
+    #[setting(
+        title(
+            en: "State of new orders to suppliers",
+            uk: "Статус нових замовлень постачальникам",
+            ru: "Статус новых заказов поставщикам",
+        ),
+        options = "supplier-states",
+    )]
     pub supplier_state: Option<Uuid>,
-    /// Whether the goods of customers' orders are reserved.
-    #[serde(default)]
+    #[setting(
+        title(
+            en: "Reserve ordered goods",
+            uk: "Резервувати замовлені товари",
+            ru: "Резервировать заказанные товары",
+        ),
+    )]
     pub reserve: bool,
-    /// The service under which delivery and other charges of orders are booked.
-    #[serde(default, deserialize_with = "chosen")]
+    #[setting(
+        title(en: "Service for delivery", uk: "Послуга для доставки", ru: "Услуга для доставки"),
+        hint(
+            en: "Delivery and other charges of an order become a position with this service; when none is chosen they are not sent",
+            uk: "Доставка та інші доплати замовлення стають позицією з цією послугою; якщо не обрано, не надсилаються",
+            ru: "Доставка и другие доплаты заказа становятся позицией с этой услугой; если не выбрана, не отправляются",
+        ),
+        options = services,
+    )]
     pub delivery_service: Option<Uuid>,
-    /// Orders placed earlier are not sent.
-    #[serde(default, deserialize_with = "moment")]
-    pub orders_from: Option<Instant>,
-    /// Group of customers.
-    #[serde(default = "customer_tag")]
+    #[setting(
+        title(en: "Orders since", uk: "Замовлення з", ru: "Заказы с"),
+        hint(
+            en: "Orders placed earlier are not sent",
+            uk: "Раніші замовлення не надсилаються",
+            ru: "Более ранние заказы не отправляются",
+        ),
+        pattern = "^\\d{4}-\\d{2}-\\d{2}$",
+    )]
+    pub orders_from: Option<String>,
+    #[setting(
+        title(en: "Group of customers", uk: "Група покупців", ru: "Группа покупателей"),
+        default = "покупатели",
+    )]
     pub customer_tag: String,
-    /// Group of suppliers.
-    #[serde(default = "supplier_tag")]
+    #[setting(
+        title(en: "Group of suppliers", uk: "Група постачальників", ru: "Группа поставщиков"),
+        default = "поставщики",
+    )]
     pub supplier_tag: String,
-    /// Where the API is.
-    #[serde(default = "base_url", deserialize_with = "address")]
+    #[setting(
+        title(en: "API address", uk: "Адреса API", ru: "Адрес API"),
+        address, default = "https://api.moysklad.ru/api/remap/1.2",
+    )]
     pub base_url: String,
 }
 
 /// What becomes of an order whose lines are all refused.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, tenon_sdk::Settings)]
 pub enum AllRefused {
-    /// It stays, without lines.
-    #[default]
+    #[setting(
+        title(
+            en: "The order stays, empty",
+            uk: "Замовлення лишається порожнім",
+            ru: "Заказ остаётся пустым",
+        ),
+        default,
+    )]
     Keep,
-    /// It is deleted.
+    #[setting(title(
+        en: "The order is deleted",
+        uk: "Замовлення видаляється",
+        ru: "Заказ удаляется",
+    ))]
     Delete,
-    /// It stays, without lines, and gets a state.
+    #[setting(title(
+        en: "The order stays, empty, and gets the state below",
+        uk: "Замовлення лишається порожнім і отримує статус нижче",
+        ru: "Заказ остаётся пустым и получает статус ниже",
+    ))]
     State,
 }
 
 /// A price list and the store whose stock it shows.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, tenon_sdk::Settings)]
 pub struct PriceList {
-    /// The shop's price list: a key of its warehouses.
+    #[setting(title(en: "Price list", uk: "Прайс-лист", ru: "Прайс-лист"), directory = Warehouses)]
     pub price_list: Key,
-    /// The store in MoySklad.
+    #[setting(title(en: "Store", uk: "Склад", ru: "Склад"), options = stores)]
     pub store: Uuid,
-    /// Minutes between two synchronisations.
-    #[serde(default = "minutes")]
+    #[setting(
+        title(
+            en: "Minutes between synchronisations",
+            uk: "Хвилин між синхронізаціями",
+            ru: "Минут между синхронизациями",
+        ),
+        min = 5, max = 1440, default = 15,
+    )]
     pub minutes: u32,
 }
 
 impl Settings {
-    /// Of the run under way.
+    /// Fails where no two price lists may be the same.
     ///
     /// # Errors
-    /// `configuration`, naming the setting that does not fit.
-    pub fn load() -> Result<Settings, Fault> {
-        Settings::parse(&run::settings())
-    }
-
-    /// Reads settings from their JSON.
-    ///
-    /// # Errors
-    /// `configuration`, naming the setting that does not fit.
-    pub fn parse(json: &str) -> Result<Settings, Fault> {
-        let settings: Settings = tenon_sdk::settings::parse(json)?;
+    /// `configuration`, naming the setting.
+    pub fn judge(&self) -> Result<(), Fault> {
         let mut seen = HashSet::new();
-        let mut lists = settings.price_lists.iter();
-        if lists.any(|list| !seen.insert(&list.price_list)) {
-            let reason = reason!("settings.price-list-twice").setting("price_lists");
-            return Err(Fault::Configuration(reason));
+        let mut lists = self.price_lists.iter();
+        match lists.all(|list| seen.insert(&list.price_list)) {
+            true => Ok(()),
+            false => Err(Fault::Configuration(
+                reason!("settings.price-list-twice").setting("price_lists"),
+            )),
         }
-        Ok(settings)
     }
 
     /// The organization, where a job cannot do without.
@@ -154,104 +275,16 @@ impl Settings {
             Fault::Configuration(reason!("settings.no-organization").setting("organization"))
         })
     }
-}
 
-fn base_url() -> String {
-    BASE_URL.to_owned()
-}
-
-fn customer_tag() -> String {
-    CUSTOMER_TAG.to_owned()
-}
-
-fn supplier_tag() -> String {
-    SUPPLIER_TAG.to_owned()
-}
-
-fn minutes() -> u32 {
-    MINUTES
-}
-
-/// An address that paths are put behind.
-fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
-    let address = String::deserialize(deserializer)?;
-    Ok(address.trim_end_matches('/').to_owned())
-}
-
-/// A form may send a field that was left open as an empty text.
-fn chosen<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
-where
-    D: Deserializer<'de>,
-    T: std::str::FromStr<Err: std::fmt::Display>,
-{
-    match Option::<String>::deserialize(deserializer)? {
-        Some(text) if !text.is_empty() => text.parse().map(Some).map_err(serde::de::Error::custom),
-        _ => Ok(None),
-    }
-}
-
-fn moment<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Instant>, D::Error> {
-    match Option::<String>::deserialize(deserializer)? {
-        Some(text) if !text.is_empty() => time::parse(&text)
-            .map(Some)
-            .map_err(serde::de::Error::custom),
-        _ => Ok(None),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{AllRefused, Settings};
-    use tenon_sdk::model::{Fault, Mend};
-
-    #[test]
-    fn a_field_that_was_left_open_is_not_chosen() {
-        let settings = Settings::parse(
-            r#"{"organization":"","site_category":"","orders_from":"",
-                "store":"7d6f8c02-1f4c-4a4b-9d0e-000000000001",
-                "base_url":"https://api.example/api/remap/1.2/"}"#,
-        )
-        .expect("good settings");
-        assert_eq!(settings.base_url, "https://api.example/api/remap/1.2");
-        assert_eq!(settings.organization, None);
-        assert_eq!(settings.site_category, None);
-        assert_eq!(settings.orders_from, None);
-        assert!(settings.store.is_some());
-        assert!(!settings.active);
-        assert_eq!(settings.all_refused, AllRefused::Keep);
-    }
-
-    #[test]
-    fn a_wrong_setting_is_named_by_its_path() {
-        for (json, code, setting, words) in [
-            (
-                r#"{"organization":"ours"}"#,
-                "sdk.setting",
-                "organization",
-                "invalid",
-            ),
-            (
-                r#"{"price_lists":[
-                    {"price_list":"w","store":"7d6f8c02-1f4c-4a4b-9d0e-000000000001"},
-                    {"price_list":"w","store":"7d6f8c02-1f4c-4a4b-9d0e-000000000002"}]}"#,
-                "settings.price-list-twice",
-                "price_lists",
-                "",
-            ),
-            (
-                r#"{"orders_from":"soon"}"#,
-                "sdk.setting",
-                "orders_from",
-                "`soon`",
-            ),
-        ] {
-            let Err(Fault::Configuration(reason)) = Settings::parse(json) else {
-                panic!("{json} is no good");
-            };
-            assert_eq!(reason.code, code);
-            assert_eq!(reason.mend, Some(Mend::Setting(setting.to_owned())));
-            let detail = reason.detail.unwrap_or_default();
-            assert!(detail.contains(words), "{detail}");
-        }
+    /// The moment before which no order is sent: the first of a day of the shop.
+    ///
+    /// # Errors
+    /// `configuration` for what is no day.
+    pub fn orders_from(&self, zone: &Zone) -> Result<Option<Instant>, Fault> {
+        let first = self.orders_from.as_deref().map(|day| zone.first(day));
+        first.transpose().map_err(|error| {
+            let reason = reason!("sdk.setting", setting = "orders_from").detail(error);
+            Fault::Configuration(reason.setting("orders_from"))
+        })
     }
 }

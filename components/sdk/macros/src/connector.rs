@@ -96,11 +96,11 @@ impl Declared {
             self.know_credential(&signature.credential)?;
         }
         for action in &self.actions {
-            self.know_job(&action.name)?;
+            self.know_job(&action.name.value(), action.name.span())?;
         }
         for hook in &self.hooks {
             if let line::Asks::Job(job) = &hook.asks {
-                self.know_job(job)?;
+                self.know_job(&job.to_string(), job.span())?;
             }
         }
         if let (None, Some(hook)) = (&self.webhooks, self.hooks.first()) {
@@ -134,12 +134,12 @@ impl Declared {
         Err(Error::new(name.span(), told))
     }
 
-    fn know_job(&self, name: &Ident) -> Result<()> {
-        if self.jobs.iter().any(|job| job.name == *name) {
+    fn know_job(&self, name: &str, span: Span) -> Result<()> {
+        if self.jobs.iter().any(|job| job.name.value() == name) {
             return Ok(());
         }
         let told = format!("there is no `job {name} = …;`");
-        Err(Error::new(name.span(), told))
+        Err(Error::new(span, told))
     }
 }
 

@@ -73,7 +73,8 @@ pub fn settings(input: TokenStream) -> TokenStream {
 /// | `enable`, `disable` | | `fn(&str) -> Result<(), Fault>` with the callback, `fn() -> Result<(), Fault>` |
 ///
 /// A job begins with its settings read and the records that they name checked. `errors` are the members
-/// of a refusal that hold the counterpart's own words. The texts of reasons are `texts/en.json`,
+/// of a refusal that hold the counterpart's own words. A name with dashes, or that is a word of Rust, stands in quotes.
+/// The texts of reasons are `texts/en.json`,
 /// `texts/uk.json` and `texts/ru.json` of the crate.
 #[proc_macro]
 pub fn connector(input: TokenStream) -> TokenStream {

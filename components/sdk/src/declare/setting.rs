@@ -113,6 +113,13 @@ impl Setting for Id {
     }
 }
 
+/// An id of the counterpart.
+impl Setting for uuid::Uuid {
+    fn schema(words: &Words) -> Schema {
+        schema(json!({ "type": "string" }), words)
+    }
+}
+
 impl<T: Setting> Setting for Option<T> {
     fn schema(words: &Words) -> Schema {
         T::schema(words)

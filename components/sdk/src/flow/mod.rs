@@ -1,7 +1,12 @@
 //! Flows: how records go from one side to the other. A connector says what its counterpart is like;
 //! what every flow needs is here once.
 
+pub mod cards;
 pub mod follow;
 pub mod levels;
+pub mod moving;
 pub mod needs;
+pub mod pictures;
 pub mod pull;
+pub mod stocktake;
+pub mod tree;

@@ -80,7 +80,6 @@ fn the_settings_form_offers_what_the_account_has() {
     };
     assert!(labels("organizations").contains(&"ИП Орлов П. А.".to_owned()));
     assert!(labels("stores").contains(&"Магазин на Ленина".to_owned()));
-    assert!(labels("price-types").contains(&"Оптовая".to_owned()));
     assert!(labels("states").contains(&"Отменен".to_owned()));
     assert!(labels("supplier-states").contains(&"Черновик".to_owned()));
     assert_eq!(3, labels("employees").len());

@@ -257,7 +257,6 @@ fn exchange() -> Vec<Entry> {
         "organizations",
         "stores",
         "employees",
-        "price-types",
         "states",
         "supplier-states",
         "services",

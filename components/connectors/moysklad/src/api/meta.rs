@@ -5,7 +5,8 @@ use serde_json::value::RawValue;
 use tenon_sdk::import::fingerprint;
 use uuid::Uuid;
 
-const SYSTEM: &str = "moysklad";
+/// The first part of all origins.
+pub const SYSTEM: &str = <crate::MoySklad as tenon_sdk::declare::Declared>::NAME;
 
 /// The path that every address of the API begins with.
 pub const ROOT: &str = "/api/remap/1.2";

@@ -14,10 +14,11 @@ pub mod walk;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
+use tenon_sdk::flow::tree::Folder;
 use tenon_sdk::http::{Answer, Api, Call, Error, Method, Status};
 use tenon_sdk::lenient::Text;
 use tenon_sdk::model::{Fault, Mend, Reason, RunMode};
-use tenon_sdk::push::bisected;
+use tenon_sdk::push::{again, bisected, portions};
 use tenon_sdk::reason;
 use tenon_sdk::runtime::run;
 use uuid::Uuid;
@@ -29,10 +30,6 @@ use walk::{Place, Walked};
 
 /// Credential: the token of an application or a user.
 pub const TOKEN: &str = "token";
-/// Credential: login and password, for which the host gets a token.
-pub const LOGIN: &str = "login";
-/// Where it gets it, below the origin.
-pub const TOKEN_PATH: &str = "/api/remap/1.2/security/token";
 
 /// The largest page.
 pub const PAGE: usize = 1_000;
@@ -154,12 +151,17 @@ pub struct Written {
 }
 
 impl MoySklad {
-    /// The account behind the credential, at this address.
-    pub fn new(base_url: &str) -> MoySklad {
-        MoySklad {
-            api: Api::new(base_url, TOKEN).accepting(ACCEPT),
+    /// The account behind the credential.
+    pub fn open() -> Result<MoySklad, Fault> {
+        Ok(MoySklad {
+            api: crate::MoySklad::remap()?.accepting(ACCEPT),
             preview: run::mode() != RunMode::Live,
-        }
+        })
+    }
+
+    /// What all paths are put behind.
+    pub fn base(&self) -> &str {
+        self.api.base()
     }
 
     /// Whether nothing may be written.
@@ -170,6 +172,14 @@ impl MoySklad {
     /// `{"meta":…}` of an object.
     pub fn meta(&self, kind: Kind, id: Uuid) -> Box<RawValue> {
         meta::meta(self.api.base(), kind, id)
+    }
+
+    /// An object that is changed, instead of one that is made.
+    pub fn of(&self, kind: Kind, id: Uuid, fields: Fields) -> Fields {
+        match fields::inner(&self.meta(kind, id)) {
+            Some(meta) => fields.with_raw("meta", meta.to_owned()),
+            None => fields,
+        }
     }
 
     /// The part of an address behind this API's own; none when it leads elsewhere.
@@ -209,9 +219,6 @@ impl MoySklad {
     }
 
     /// Reads.
-    ///
-    /// # Errors
-    /// The fault that the answer came to.
     pub fn get(&self, path: &str, query: &[(&str, &str)]) -> Result<Answer, Fault> {
         self.try_get(path, query).map_err(fault)
     }
@@ -253,9 +260,6 @@ impl MoySklad {
     }
 
     /// All entries of a short list.
-    ///
-    /// # Errors
-    /// The fault that an answer came to.
     pub fn all<T: DeserializeOwned>(&self, path: &str, filter: &str) -> Result<Vec<T>, Fault> {
         #[derive(Deserialize)]
         struct List<T> {
@@ -279,10 +283,13 @@ impl MoySklad {
         }
     }
 
+    /// The folders of products that pass a filter.
+    pub fn folders(&self, filter: &str) -> Result<Vec<Folder<Uuid>>, Fault> {
+        let folders: Vec<records::Folder> = self.all(Kind::ProductFolder.path(), filter)?;
+        Ok(folders.into_iter().map(Folder::from).collect())
+    }
+
     /// A page of a list, oldest change first, archived objects included.
-    ///
-    /// # Errors
-    /// The fault that the answer came to.
     pub fn page(&self, list: &Listed<'_>, place: &Place) -> Result<Answer, Fault> {
         self.try_page(list, place).map_err(fault)
     }
@@ -325,9 +332,6 @@ impl MoySklad {
     }
 
     /// Those objects of a list that have these ids, [`NAMED`] at most.
-    ///
-    /// # Errors
-    /// The fault that the answer came to.
     pub fn named(&self, list: &Listed<'_>, ids: &[Uuid]) -> Result<Answer, Fault> {
         let limit = list.limit.to_string();
         let filter = format!("{};{}", any_of("id", ids), list.filter);
@@ -348,13 +352,10 @@ impl MoySklad {
         place: &Place,
         answer: &'a Answer,
     ) -> Result<Walked<'a>, Fault> {
-        Walked::read(answer.text()?, place, list.limit).map_err(|error| answer.misread(&error))
+        walk::read(answer.text()?, place, list.limit).map_err(|error| answer.misread(&error))
     }
 
     /// Those of the given objects that are still there.
-    ///
-    /// # Errors
-    /// The fault that an answer came to.
     pub fn alive(&self, kind: Kind, ids: &[Uuid]) -> Result<Vec<Uuid>, Fault> {
         let mut alive = Vec::new();
         for some in ids.chunks(NAMED) {
@@ -367,9 +368,6 @@ impl MoySklad {
     }
 
     /// The objects that have one of these values in a field.
-    ///
-    /// # Errors
-    /// The fault that an answer came to.
     pub fn named_by<T: DeserializeOwned>(
         &self,
         kind: Kind,
@@ -385,9 +383,6 @@ impl MoySklad {
 
     /// Whether an object is really gone: it is asked for by itself, because a list leaves out, too,
     /// what the credential may not see.
-    ///
-    /// # Errors
-    /// A fault that has nothing to do with the object.
     pub fn is_gone(&self, kind: Kind, id: Uuid) -> Result<bool, Fault> {
         match self.try_get(&format!("{}/{id}", kind.path()), &[]) {
             Ok(_) => Ok(false),
@@ -397,9 +392,6 @@ impl MoySklad {
     }
 
     /// Documents with all of their positions, those in the bin included.
-    ///
-    /// # Errors
-    /// The fault that an answer came to.
     pub fn documents(&self, kind: Kind, ids: &[Uuid]) -> Result<Vec<Doc>, Fault> {
         let mut documents: Vec<Doc> = Vec::new();
         let limit = EXPANDED_PAGE.to_string();
@@ -424,9 +416,6 @@ impl MoySklad {
     }
 
     /// All positions of a document.
-    ///
-    /// # Errors
-    /// The fault that an answer came to.
     pub fn positions(&self, kind: Kind, document: Uuid) -> Result<Vec<Position>, Fault> {
         self.all(&format!("{}/{document}/positions", kind.path()), "")
     }
@@ -508,9 +497,6 @@ impl MoySklad {
     /// Makes or changes objects: those that carry a `meta` are changed. Each has its outcome, at
     /// its place: the object as it is now, with the references that `expand` names. In a preview
     /// nothing is sent, and there are no objects.
-    ///
-    /// # Errors
-    /// A fault that is not that of an object.
     pub fn write<T: DeserializeOwned>(
         &self,
         path: &str,
@@ -522,22 +508,13 @@ impl MoySklad {
         }
         let mut send = |some: &[Fields]| self.write_some(path, expand, some);
         let mut outcomes = Vec::with_capacity(objects.len());
-        for some in portions(objects) {
+        for some in portions(objects, PAGE, HEAVIEST, Fields::size) {
             outcomes.extend(bisected(some, &mut send)?);
         }
-        for _ in 1..ATTEMPTS {
-            let hasty: Vec<usize> = (0..outcomes.len())
-                .filter(|place| matches!(&outcomes[*place], Err(refusal) if refusal.is_haste()))
-                .collect();
-            if hasty.is_empty() {
-                break;
-            }
-            let again: Vec<Fields> = hasty.iter().map(|place| objects[*place].clone()).collect();
-            let answered = bisected(&again, &mut send)?;
-            for (place, outcome) in hasty.into_iter().zip(answered) {
-                outcomes[place] = outcome;
-            }
-        }
+        let haste = Refusal::is_haste;
+        again(objects, &mut outcomes, ATTEMPTS - 1, haste, |some| {
+            bisected(some, &mut send)
+        })?;
         Ok(outcomes)
     }
 
@@ -608,24 +585,6 @@ fn taken(sent: Result<Answer, Error>) -> Result<Result<Answer, Refusal>, Fault> 
     }
 }
 
-/// Objects in as few portions as requests can hold.
-fn portions(objects: &[Fields]) -> Vec<&[Fields]> {
-    let mut portions = Vec::new();
-    let (mut begin, mut bytes) = (0, 0);
-    for (place, object) in objects.iter().enumerate() {
-        let own = object.size();
-        if place > begin && (place - begin == PAGE || bytes + own > HEAVIEST) {
-            portions.push(&objects[begin..place]);
-            (begin, bytes) = (place, 0);
-        }
-        bytes += own;
-    }
-    if begin < objects.len() {
-        portions.push(&objects[begin..]);
-    }
-    portions
-}
-
 /// A filter that any of these values of a field passes.
 pub fn any_of(field: &str, values: &[Uuid]) -> String {
     let conditions: Vec<String> = values
@@ -658,8 +617,7 @@ fn read_outcomes<T: DeserializeOwned>(
 
 #[cfg(test)]
 mod tests {
-    use super::fields::Fields;
-    use super::{HEAVIEST, PAGE, Refusal, Written, any_of, portions, read_outcomes};
+    use super::{Refusal, Written, any_of, read_outcomes};
     use tenon_sdk::reason;
     use uuid::Uuid;
 
@@ -680,21 +638,6 @@ mod tests {
         );
         assert!(read(text, 3).is_err());
         assert!(read(r#"{"errors":[]}"#, 1).is_err());
-    }
-
-    #[test]
-    fn objects_go_in_as_many_requests_as_their_number_and_weight_ask_for() {
-        let lengths = |objects: &[Fields]| -> Vec<usize> {
-            portions(objects).iter().map(|some| some.len()).collect()
-        };
-        let light = Fields::default().with("name", "x");
-        assert!(lengths(&[]).is_empty());
-        assert_eq!(lengths(&vec![light.clone(); PAGE]), [PAGE]);
-        assert_eq!(lengths(&vec![light.clone(); PAGE + 1]), [PAGE, 1]);
-        let heavy = Fields::default().with("name", "x".repeat(HEAVIEST / 2));
-        assert_eq!(lengths(&[heavy.clone(), light, heavy.clone()]), [2, 1]);
-        let huge = Fields::default().with("name", "x".repeat(HEAVIEST + 1));
-        assert_eq!(lengths(&[huge.clone(), huge]), [1, 1]);
     }
 
     #[test]

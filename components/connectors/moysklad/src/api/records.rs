@@ -9,7 +9,10 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 use tenon_sdk::decimal;
-use tenon_sdk::lenient::{Flag, List as Many, Number, Object, Text};
+use tenon_sdk::flow::tree;
+use tenon_sdk::lenient::{Flag, Id, List as Many, Number, Object, Text, Uid};
+use tenon_sdk::push::lines;
+use tenon_sdk::record;
 use uuid::Uuid;
 
 use super::fields::Fields;
@@ -72,17 +75,15 @@ pub struct List<T> {
 }
 
 /// A reference to another object.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(default)]
 pub struct Ref<'a> {
     #[serde(borrow)]
     meta: Object<Href<'a>>,
 }
 
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
+#[record]
 struct Href<'a> {
-    #[serde(borrow)]
     href: Text<'a>,
 }
 
@@ -100,20 +101,12 @@ impl Hash for Ref<'_> {
 }
 
 /// A product or a set.
-#[derive(Debug, Default, Deserialize, Hash)]
-#[serde(default, rename_all = "camelCase")]
+#[record]
+#[serde(rename_all = "camelCase")]
 pub struct Product<'a> {
-    /// Name.
-    #[serde(borrow)]
     pub name: Text<'a>,
-    /// Brand and article.
-    #[serde(borrow)]
     pub code: Text<'a>,
-    /// Article.
-    #[serde(borrow)]
     pub article: Text<'a>,
-    /// Description.
-    #[serde(borrow)]
     pub description: Text<'a>,
     /// Whether it is out of sale.
     pub archived: Flag,
@@ -125,141 +118,104 @@ pub struct Product<'a> {
     pub vat: Number,
     /// Whether it has VAT at all by itself.
     pub vat_enabled: Flag,
-    /// Its folder.
-    #[serde(borrow)]
     pub product_folder: Object<Ref<'a>>,
-    /// Its unit.
-    #[serde(borrow)]
     pub uom: Object<Ref<'a>>,
-    /// Its prices.
-    #[serde(borrow)]
     pub sale_prices: Many<SalePrice<'a>>,
     /// Its barcodes, each under the name of its kind.
-    #[serde(borrow)]
     pub barcodes: Many<BTreeMap<&'a str, Text<'a>>>,
     /// How many modifications it has.
     pub variants_count: Number,
 }
 
 /// A modification of a product.
-#[derive(Debug, Default, Deserialize, Hash)]
-#[serde(default, rename_all = "camelCase")]
+#[record]
+#[serde(rename_all = "camelCase")]
 pub struct Variant<'a> {
-    /// Its id.
     pub id: Uuid,
     /// The product's name and what tells it from its siblings.
-    #[serde(borrow)]
     pub name: Text<'a>,
-    /// Article.
-    #[serde(borrow)]
     pub article: Text<'a>,
-    /// Its product.
-    #[serde(borrow)]
     pub product: Object<Ref<'a>>,
     /// What tells it from its siblings.
-    #[serde(borrow)]
     pub characteristics: Many<Characteristic<'a>>,
     /// Its prices; those of the product where it has none of its own.
-    #[serde(borrow)]
     pub sale_prices: Many<SalePrice<'a>>,
     /// Its barcodes, each under the name of its kind.
-    #[serde(borrow)]
     pub barcodes: Many<BTreeMap<&'a str, Text<'a>>>,
 }
 
 /// A size, a colour.
-#[derive(Debug, Default, Deserialize, Hash)]
-#[serde(default)]
+#[record]
 pub struct Characteristic<'a> {
-    /// Its name.
-    #[serde(borrow)]
     pub name: Text<'a>,
-    /// Its value.
-    #[serde(borrow)]
     pub value: Text<'a>,
 }
 
 /// A price of a product.
-#[derive(Debug, Default, Deserialize, Hash)]
-#[serde(default, rename_all = "camelCase")]
+#[record]
+#[serde(rename_all = "camelCase")]
 pub struct SalePrice<'a> {
-    /// In hundredths.
     pub value: Number,
-    /// Its currency.
-    #[serde(borrow)]
     pub currency: Object<Ref<'a>>,
-    /// Its type.
-    #[serde(borrow)]
     pub price_type: Object<PriceType<'a>>,
 }
 
 /// A type of price.
-#[derive(Debug, Default, Deserialize, Hash)]
-#[serde(default)]
+#[record]
 pub struct PriceType<'a> {
-    /// Its id.
-    pub id: Option<Uuid>,
-    /// Its name.
-    #[serde(borrow)]
+    pub id: Uid,
     pub name: Text<'a>,
 }
 
 /// The pictures of a product.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[record]
 pub struct Pictured<'a> {
-    /// Its pictures.
-    #[serde(borrow)]
     pub images: Object<Images<'a>>,
 }
 
 /// A list of pictures.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[record]
 pub struct Images<'a> {
     meta: Size,
     /// The pictures, where they were read with the product.
-    #[serde(borrow)]
     pub rows: Many<Image<'a>>,
 }
 
 /// How long a list is.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[record]
 struct Size {
-    size: Option<usize>,
+    size: Id,
+}
+
+impl Size {
+    /// Whether so many rows are all.
+    fn is_of(&self, rows: usize) -> bool {
+        let size = self.size.get().and_then(|size| usize::try_from(size).ok());
+        size.is_none_or(|size| size <= rows)
+    }
 }
 
 impl Images<'_> {
     /// Whether all are there.
     pub fn is_whole(&self) -> bool {
-        self.meta.size.unwrap_or(self.rows.len()) <= self.rows.len()
+        self.meta.is_of(self.rows.len())
     }
 }
 
 /// A picture.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[record]
 pub struct Image<'a> {
-    /// Name of its file.
-    #[serde(borrow)]
     pub filename: Text<'a>,
     /// Bytes of its file.
     pub size: Number,
-    /// When it was put there.
-    #[serde(borrow)]
     pub updated: Text<'a>,
-    /// Where it is.
-    #[serde(borrow)]
     pub meta: Object<Download<'a>>,
 }
 
 /// Where a file can be fetched.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
+#[record]
+#[serde(rename_all = "camelCase")]
 pub struct Download<'a> {
-    /// Address.
-    #[serde(borrow)]
     pub download_href: Text<'a>,
 }
 
@@ -304,14 +260,11 @@ pub struct Currency {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Folder {
-    /// Its id.
-    pub id: Uuid,
-    /// Its name.
+    id: Uuid,
     #[serde(default)]
-    pub name: String,
-    /// Whether it is out of use.
+    name: String,
     #[serde(default)]
-    pub archived: bool,
+    archived: bool,
     #[serde(default)]
     product_folder: Option<Above>,
 }
@@ -326,39 +279,33 @@ struct AboveMeta {
     href: String,
 }
 
-impl Folder {
-    /// The folder above it.
-    pub fn parent(&self) -> Option<Uuid> {
-        meta::id_in(&self.product_folder.as_ref()?.meta.href)
+impl From<Folder> for tree::Folder<Uuid> {
+    fn from(folder: Folder) -> tree::Folder<Uuid> {
+        let above = folder.product_folder.as_ref();
+        tree::Folder {
+            id: folder.id,
+            parent: above.and_then(|above| meta::id_in(&above.meta.href)),
+            name: folder.name,
+            archived: folder.archived,
+        }
     }
 }
 
 /// A customer or supplier.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
+#[record]
+#[serde(rename_all = "camelCase")]
 pub struct Counterparty<'a> {
     /// The id that it was made with.
-    pub sync_id: Option<Uuid>,
+    pub sync_id: Uid,
     /// Whether it is out of use.
     pub archived: Flag,
-    #[serde(borrow)]
     created: Text<'a>,
-    #[serde(borrow)]
     updated: Text<'a>,
-    /// Name.
-    #[serde(borrow)]
     pub name: Text<'a>,
-    /// ИНН.
-    #[serde(borrow)]
     pub inn: Text<'a>,
-    /// E-mail.
-    #[serde(borrow)]
     pub email: Text<'a>,
     /// Phone, as somebody wrote it.
-    #[serde(borrow)]
     pub phone: Text<'a>,
-    /// Groups.
-    #[serde(borrow)]
     pub tags: Many<Text<'a>>,
 }
 
@@ -447,7 +394,7 @@ pub struct Positions {
 impl Positions {
     /// Whether all are there.
     pub fn is_whole(&self) -> bool {
-        self.meta.size.unwrap_or(self.rows.len()) <= self.rows.len()
+        self.meta.is_of(self.rows.len())
     }
 }
 
@@ -466,21 +413,27 @@ pub struct Position {
     shipped: Number,
 }
 
-impl Position {
-    /// How much of it was shipped.
-    pub fn shipped(&self) -> Decimal {
-        self.shipped.get().unwrap_or_default()
+impl lines::Position for Position {
+    type Id = Uuid;
+
+    const QUANTITY: &'static str = "quantity";
+    const RESERVE: &'static str = "reserve";
+
+    fn id(&self) -> Uuid {
+        self.id
     }
 
-    /// The id of what is ordered: a product, or anything else that can be sold.
-    pub fn product(&self) -> Option<Uuid> {
+    fn item(&self) -> Option<Uuid> {
         meta::id_in(&self.assortment.as_ref()?.meta.href)
     }
 
-    /// Whether it has the figures of a position that was sent. MoySklad keeps prices in whole
-    /// hundredths, and no document says how many digits of a percentage it keeps. The reserve does
-    /// not count: shipments use it up.
-    pub fn is_like(&self, sent: &Fields) -> bool {
+    fn delivered(&self) -> Decimal {
+        self.shipped.or_zero()
+    }
+
+    /// MoySklad keeps prices in whole hundredths, and no document says how many digits of a percentage
+    /// it keeps. The reserve does not count: shipments use it up.
+    fn is_like(&self, sent: &Fields) -> bool {
         let number = |raw: &RawValue| decimal::parse(raw.get());
         let near = |name: &str, own: &Option<Box<RawValue>>, most: Decimal| {
             let own = own.as_deref().map_or(Some(Decimal::ZERO), number);
@@ -513,13 +466,9 @@ pub struct StockRow {
 }
 
 /// A row of the report on counterparties.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[record]
 pub struct BalanceRow<'a> {
-    /// Whose it is.
-    #[serde(borrow)]
     pub counterparty: Ref<'a>,
-    /// In hundredths.
     pub balance: Number,
 }
 

@@ -32,9 +32,6 @@ const LOOKED: &str = "balance/";
 const PAGE: u32 = 100;
 
 /// Runs the job: for the customer who looks or is named by the argument, else for all.
-///
-/// # Errors
-/// The fault that keeps it from going on.
 pub fn run(context: &Context, argument: Option<&str>, cause: &Cause) -> Result<Outcome, Fault> {
     if !context.settings.balance {
         info!(reason!("balance.off").setting("balance"));

@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
+use tenon_sdk::ids::Ids;
 use tenon_sdk::import::{Tally, fingerprint};
 use tenon_sdk::model::{Directive, Fault, Outcome};
 use tenon_sdk::rejected::Retry;
@@ -18,7 +19,6 @@ use crate::api::meta::{Kind, origin};
 use crate::api::moscow;
 use crate::api::records::{self, Listed, PRODUCTS, SETS, VARIANTS};
 use crate::api::walk::{Place, Row};
-use crate::known::Known;
 
 /// Up to where changes were read, and how far a run under way has come.
 const CURSOR: &str = "changes";
@@ -49,9 +49,6 @@ struct Looked {
 
 /// Takes note that a full pass has read products and sets up to a change, and their modifications with
 /// them. Changes that were read beyond it count further on.
-///
-/// # Errors
-/// `configuration` when storage is full.
 pub fn read_up_to(newest: [Option<String>; 2]) -> Result<(), Fault> {
     let kept: Option<Cursor> = state::load(CURSOR);
     let is_first = kept.is_none();
@@ -66,9 +63,6 @@ pub fn read_up_to(newest: [Option<String>; 2]) -> Result<(), Fault> {
 }
 
 /// Runs the job, or goes on with it. An argument names products that are said to be gone.
-///
-/// # Errors
-/// The fault that keeps it from going on.
 pub fn run(context: &Context, argument: Option<&str>, retry: &Retry) -> Result<Outcome, Fault> {
     if let Some(ids) = argument {
         return confirm(context, ids, retry);
@@ -89,7 +83,7 @@ pub fn run(context: &Context, argument: Option<&str>, retry: &Retry) -> Result<O
             return Ok(Outcome::Suspended);
         }
     }
-    let of = products::LISTS.map(|(_, known, _)| Known::load(known).iter().count());
+    let of = products::LISTS.map(|(_, known, _)| Ids::load(known).iter().count());
     cursor.aside = importer.archive(Vec::new(), of.iter().sum(), &mut tally)?;
     state::save(CURSOR, &cursor)?;
     importer.rejected.name_untried();
@@ -167,7 +161,7 @@ fn take(
     }
     let met = importer.import(list, rows, tally)?;
     let place = usize::from(list.kind == Kind::Bundle);
-    let mut known = Known::load(products::LISTS[place].1);
+    let mut known = Ids::load(products::LISTS[place].1);
     for id in met {
         known.insert(id);
     }
@@ -230,7 +224,7 @@ fn try_again(
 
 /// Archives those of the named products that are really gone: anybody could send a webhook.
 fn confirm(context: &Context, ids: &str, retry: &Retry) -> Result<Outcome, Fault> {
-    let known = Known::load(products::LISTS[0].1);
+    let known = Ids::load(products::LISTS[0].1);
     let named: Vec<Uuid> = ids
         .split(',')
         .filter_map(|id| id.parse().ok())

@@ -37,9 +37,6 @@ pub struct Currencies {
 
 impl Currencies {
     /// Learns of these currencies as much as is needed.
-    ///
-    /// # Errors
-    /// The fault of a request.
     pub fn learn<'o>(
         context: &Context,
         mut codes: impl Iterator<Item = &'o str>,

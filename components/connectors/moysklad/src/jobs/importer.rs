@@ -3,10 +3,11 @@
 //! come with their product. What lies outside the chosen folder has no card; cards that should go into
 //! the archive are gathered, so that people can be asked about many.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 
 use rust_decimal::Decimal;
 use tenon_sdk::erp::{catalog, directories};
+use tenon_sdk::flow::{cards, tree};
 use tenon_sdk::import::{
     Tally, Verdict, always, bound, fingerprint, match_by, pair, split_rivals, verdict,
 };
@@ -17,24 +18,17 @@ use tenon_sdk::model::{
 };
 use tenon_sdk::rejected::{Rejected, Retry};
 use tenon_sdk::runtime::bindings;
-use tenon_sdk::{brake, info, reason, state, warn};
+use tenon_sdk::{info, reason, warn};
 use uuid::Uuid;
 
-use super::{CATEGORY, Context, MOST_REJECTED, PRODUCT, VARIANT};
+use super::{Context, MOST_REJECTED, PRODUCT, categories};
 use crate::api::TOKEN;
 use crate::api::meta::{self, Kind, origin};
-use crate::api::records::{self, Currency, Folder, Listed, Named, VARIANTS};
+use crate::api::records::{self, Currency, Listed, Named, VARIANTS};
 use crate::api::walk::{Place, Row};
 use crate::api::{NAMED, any_of};
 use crate::map::brand::{self, Part};
 use crate::map::product::{self, MAPPING_VERSION, OWNED, Places};
-use crate::map::tree;
-
-/// How many cards were ever bound.
-const CARDS: &str = "cards";
-
-/// Cards that have modifications.
-const VARIED: &str = "varied";
 
 /// Products that could not be taken.
 const REJECTED: &str = "failed/product/";
@@ -50,7 +44,7 @@ pub struct Importer<'c> {
     /// Whether the dictionaries were read.
     is_informed: bool,
     /// The chosen folder and those below it, once they were read.
-    branch: Option<HashSet<Uuid>>,
+    branch: Option<Option<HashSet<Uuid>>>,
     /// Products that could not be taken.
     pub rejected: Rejected,
     /// Origins of cards that MoySklad has put into the archive.
@@ -100,20 +94,10 @@ impl<'c> Importer<'c> {
 
     /// The chosen folder and those below it; none where all are taken.
     fn branch(&mut self) -> Result<Option<&HashSet<Uuid>>, Fault> {
-        let Some(root) = self.context.settings.root_category else {
-            return Ok(None);
-        };
         if self.branch.is_none() {
-            let filter = "archived=true;archived=false";
-            let folders: Vec<Folder> =
-                (self.context.api).all(Kind::ProductFolder.path(), filter)?;
-            if !folders.iter().any(|folder| folder.id == root) {
-                let reason = reason!("categories.no-root").setting("root_category");
-                return Err(Fault::Configuration(reason));
-            }
-            self.branch = Some(tree::branch(&folders, root));
+            self.branch = Some(categories::branch(self.context)?);
         }
-        Ok(self.branch.as_ref())
+        Ok(self.branch.as_ref().and_then(Option::as_ref))
     }
 
     /// Reads the dictionaries, once.
@@ -135,9 +119,6 @@ impl<'c> Importer<'c> {
     }
 
     /// Imports rows of a list; answers with the ids of those that belong into the shop.
-    ///
-    /// # Errors
-    /// The fault of a call as a whole.
     pub fn import(
         &mut self,
         list: &Listed<'_>,
@@ -382,7 +363,7 @@ impl<'c> Importer<'c> {
             .iter()
             .map(|id| origin(Kind::ProductFolder.word(), *id))
             .collect();
-        for binding in bound(CATEGORY, &origins).into_values() {
+        for binding in bound(tree::CATEGORY, &origins).into_values() {
             if let Some(id) = meta::id_of(&binding.origin) {
                 self.places.categories.insert(id, binding.key);
             }
@@ -448,7 +429,7 @@ impl<'c> Importer<'c> {
             Kind::Bundle => ProductKind::Bundle,
             _ => ProductKind::Good,
         };
-        let mut cards = Vec::with_capacity(drafts.len());
+        let mut written = Vec::with_capacity(drafts.len());
         let mut given = Vec::with_capacity(drafts.len());
         for mut draft in drafts {
             let (part, variants) = (draft.part.clone(), std::mem::take(&mut draft.variants));
@@ -456,22 +437,22 @@ impl<'c> Importer<'c> {
                 Ok(mut card) => {
                     card.key.clone_from(&draft.key);
                     card.origin = Some(draft.origin.clone());
-                    cards.push(card);
+                    written.push(card);
                     given.push(draft);
                 }
                 Err(reason) => self.reject(&draft, reason, tally),
             }
         }
-        if cards.is_empty() {
+        if written.is_empty() {
             return Ok(());
         }
-        let mut pairs = Vec::with_capacity(cards.len());
+        let mut pairs = Vec::with_capacity(written.len());
         let mut with_variants = Vec::new();
         let mut new = 0;
         for ((draft, card), outcome) in given
             .into_iter()
-            .zip(&cards)
-            .zip(catalog::save(&cards, self.owned)?)
+            .zip(&written)
+            .zip(catalog::save(&written, self.owned)?)
         {
             match verdict(outcome)? {
                 Verdict::Saved(saved) => {
@@ -494,20 +475,14 @@ impl<'c> Importer<'c> {
                 }
             }
         }
-        new += bind_variants(&with_variants, &mut pairs)?;
+        new += cards::bind_variants(&with_variants, &mut pairs)?;
         bindings::bind(&pairs);
-        if new > 0 {
-            state::save(CARDS, &(cards_bound() + new))?;
-        }
-        Ok(())
+        cards::count_bound(new)
     }
 
     /// Archives the cards that are to go: those of products that are gone, of those that lie outside
     /// the chosen folder, and of those that MoySklad has archived. Answers with what stays until
     /// people agree.
-    ///
-    /// # Errors
-    /// The fault of a call as a whole.
     pub fn archive(
         &mut self,
         gone: Vec<String>,
@@ -530,7 +505,7 @@ impl<'c> Importer<'c> {
             }),
         ];
         for (origins, why) in ways {
-            if !archive(&origins, |number| why(number, of), of, tally)? {
+            if !cards::archive(&origins, |number| why(number, of), of, tally)? {
                 stays.extend(origins);
             }
         }
@@ -540,48 +515,6 @@ impl<'c> Importer<'c> {
 
 /// A modification with its digest; the inner error is why its product cannot be a card.
 type Modified = (Uuid, Vec<u8>, Result<ProductVariant, Reason>);
-
-/// Learns the keys of modifications, which a save does not tell; answers with how many are new.
-fn bind_variants(cards: &[ProductLookup], pairs: &mut Vec<Binding>) -> Result<u64, Fault> {
-    if cards.is_empty() {
-        return Ok(0);
-    }
-    let mut new = 0;
-    let mut varied = varied();
-    for some in cards.chunks(NAMED) {
-        let found = catalog::find(some)?.into_iter().flatten();
-        let mut variants: Vec<(Key, String)> = Vec::new();
-        for card in found {
-            let Some(product) = card.key else { continue };
-            for variant in card.variants {
-                if let (Some(key), Some(origin)) = (variant.key, variant.origin) {
-                    variants.push((variant_key(&product, &key), origin));
-                }
-            }
-            varied.insert(product);
-        }
-        let origins: Vec<String> = variants.iter().map(|(_, origin)| origin.clone()).collect();
-        let known = bound(VARIANT, &origins);
-        for (key, origin) in variants {
-            if known.get(&origin).is_none_or(|known| known.key != key) {
-                new += 1;
-                pairs.push(pair(VARIANT, &key, &origin));
-            }
-        }
-    }
-    state::save(VARIED, &varied)?;
-    Ok(new)
-}
-
-/// Cards that have modifications.
-pub fn varied() -> BTreeSet<Key> {
-    state::load(VARIED).unwrap_or_default()
-}
-
-/// The key that a modification is bound by.
-pub fn variant_key(product: &str, variant: &str) -> Key {
-    format!("{product}/{variant}")
-}
 
 /// What people know a product by.
 pub fn label(read: &records::Product<'_>, id: Uuid) -> String {
@@ -594,11 +527,6 @@ pub fn twin(part: &Part, other: Uuid) -> Reason {
     reason!("product.twin", brand = part.brand, article = part.sku).detail(other)
 }
 
-/// How many cards were ever bound: when there are more, their stock has not been read yet.
-pub fn cards_bound() -> u64 {
-    state::load(CARDS).unwrap_or(0)
-}
-
 /// How a card is looked for.
 pub fn lookup(part: &Part) -> ProductLookup {
     ProductLookup::BrandAndSku((part.brand.clone(), part.sku.clone()))
@@ -607,69 +535,4 @@ pub fn lookup(part: &Part) -> ProductLookup {
 /// What two products must not share to be certainly two.
 pub fn claim(part: &Part) -> (String, String) {
     (part.brand.to_lowercase(), part.sku.clone())
-}
-
-/// Archives cards, of so many that the shop has from MoySklad; tells whether it could: beyond a few,
-/// people are asked first. They are not deleted: orders know them.
-fn archive(
-    origins: &[String],
-    why: impl FnOnce(usize) -> Reason,
-    of: usize,
-    tally: &mut Tally,
-) -> Result<bool, Fault> {
-    let known: Vec<Binding> = bound(PRODUCT, origins).into_values().collect();
-    let mut live = live(&known)?;
-    if live.is_empty() {
-        return Ok(true);
-    }
-    let reason = why(live.len());
-    if !brake::confirmed(PRODUCT, reason, &mut live, of as u64) {
-        return Ok(false);
-    }
-    let names: HashSet<&String> = live.iter().map(|(origin, _)| origin).collect();
-    let known: Vec<Binding> = (known.into_iter())
-        .filter(|binding| names.contains(&binding.origin))
-        .collect();
-    let cards: Vec<Product> = known
-        .iter()
-        .map(|binding| Product {
-            key: Some(binding.key.clone()),
-            origin: Some(binding.origin.clone()),
-            archived: true,
-            ..Product::default()
-        })
-        .collect();
-    let saved = catalog::save(&cards, ProductFields::ARCHIVED)?;
-    let mut pairs = Vec::new();
-    for (binding, outcome) in known.into_iter().zip(saved) {
-        match verdict(outcome)? {
-            Verdict::Saved(saved) => {
-                info!(record = binding.key, "product.archived");
-                tally.count(saved.effect);
-                pairs.push(Binding {
-                    fingerprint: None,
-                    ..binding
-                });
-            }
-            Verdict::Refused(_) | Verdict::Changed => tally.passed(),
-        }
-    }
-    bindings::bind(&pairs);
-    Ok(true)
-}
-
-/// The cards that are not archived yet: their origins and names.
-fn live(known: &[Binding]) -> Result<Vec<(String, String)>, Fault> {
-    let mut live = Vec::new();
-    for some in known.chunks(NAMED) {
-        let lookups: Vec<ProductLookup> = (some.iter())
-            .map(|binding| ProductLookup::Key(binding.key.clone()))
-            .collect();
-        let cards = some.iter().zip(catalog::find(&lookups)?);
-        live.extend(cards.filter_map(|(binding, card)| {
-            let card = card.filter(|card| !card.archived)?;
-            Some((binding.origin.clone(), card.name))
-        }));
-    }
-    Ok(live)
 }

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 use tenon_sdk::erp::{catalog, partners};
+use tenon_sdk::identity::who::{Decision, words};
 use tenon_sdk::import::{Tally, bound};
 use tenon_sdk::model::{Directive, Fault, Key, Outcome, Reason, Subject};
 use tenon_sdk::runtime::bindings;
@@ -18,7 +19,7 @@ use crate::api::meta::origin;
 use crate::api::records::{self, PRODUCTS};
 use crate::api::walk::{Place, Row};
 use crate::map::brand;
-use crate::map::partner::{Decision, words};
+use crate::map::partner::{matched, other_role, several};
 
 /// How far a run that was cut has come.
 const PROGRESS: &str = "match";
@@ -43,9 +44,6 @@ struct Counts {
 }
 
 /// Runs the job, or goes on with it.
-///
-/// # Errors
-/// The fault that keeps it from going on.
 pub fn run(context: &Context) -> Result<Outcome, Fault> {
     let mut progress: Progress = state::load(PROGRESS).unwrap_or_else(|| Progress {
         products: Some(Place::default()),
@@ -98,15 +96,21 @@ pub fn run(context: &Context) -> Result<Outcome, Fault> {
                 Decision::Is(found, rule) => {
                     counts.matched += 1;
                     tally.passed();
-                    info!(record = key, rule.matched(partner, found));
+                    info!(record = key, matched(rule, partner, found));
                 }
                 Decision::New => {
                     counts.new += 1;
                     tally.passed();
                     info!(record = key, "partner.new", name = partner.name);
                 }
-                Decision::Open(reason) => {
+                Decision::OtherRole(found) => {
                     counts.open += 1;
+                    let reason = other_role(partner, found, &tags);
+                    tally.reject(PARTNER, Subject::Key(key), &partner.name, reason);
+                }
+                Decision::Several(rule, found) => {
+                    counts.open += 1;
+                    let reason = several(rule, &found);
                     tally.reject(PARTNER, Subject::Key(key), &partner.name, reason);
                 }
             }

@@ -13,40 +13,15 @@ mod products;
 mod stock;
 mod who;
 
-use tenon_sdk::model::{Cause, Fault, Instant, Outcome};
-use tenon_sdk::rejected::Retry;
-use tenon_sdk::runtime::run;
-use tenon_sdk::time::MINUTE;
-use tenon_sdk::{info, reason, unknown_job};
+use tenon_sdk::flow::cards::{PRODUCT, VARIANT};
+use tenon_sdk::model::{Fault, Instant, Outcome};
+use tenon_sdk::time::{MINUTE, Zone};
+use tenon_sdk::{Call, info, reason};
 
 use crate::api::MoySklad;
 use crate::settings::Settings;
 
-/// Cards of all products.
-pub const PRODUCTS: &str = "products";
-/// Cards of products that changed or are gone.
-pub const CHANGES: &str = "changes";
-/// Pictures.
-pub const IMAGES: &str = "images";
-/// The tree of categories.
-pub const CATEGORIES: &str = "categories";
-/// Levels of stock.
-pub const STOCK: &str = "stock";
-/// Counterparties.
-pub const PARTNERS: &str = "partners";
-/// Orders of customers and to suppliers.
-pub const ORDERS: &str = "orders";
-/// The document of an order that was deleted in MoySklad, made again.
-pub const AGAIN: &str = "order-again";
-/// Balances of customers.
-pub const BALANCE: &str = "balance";
-/// What would be matched with what.
-pub const MATCH: &str = "match";
-
-/// Kinds of bindings and reports.
-const PRODUCT: &str = "product";
-const VARIANT: &str = "variant";
-const CATEGORY: &str = "category";
+/// Kind of bindings and reports.
 const PARTNER: &str = "partner";
 
 /// As many rejected products are kept to be tried again between two full passes, which meet all.
@@ -62,40 +37,85 @@ struct Context {
     api: MoySklad,
     /// Identity of the shop's books: what is made for a record of others is another thing.
     books: String,
+    /// Orders placed earlier are not sent.
+    orders_from: Option<Instant>,
 }
 
-/// Does a job.
-///
-/// # Errors
-/// The fault that keeps it from going on.
-pub fn run(job: &str, argument: Option<&str>, cause: &Cause) -> Result<Outcome, Fault> {
-    let settings = Settings::load()?;
-    let api = MoySklad::new(&settings.base_url);
-    // A look before anything is switched on is what this one is for.
-    let context = Context {
-        settings,
-        api,
-        books: run::context().books,
-    };
-    if job == MATCH {
-        return matching::run(&context);
+impl Context {
+    fn of(call: &Call<'_, Settings>) -> Result<Context, Fault> {
+        call.settings.judge()?;
+        let zone = Zone::named(&call.context.time_zone);
+        Ok(Context {
+            settings: call.settings.clone(),
+            api: MoySklad::open()?,
+            books: call.context.books.clone(),
+            orders_from: call.settings.orders_from(&zone)?,
+        })
     }
+}
+
+type Done = Result<Outcome, Fault>;
+
+/// Does nothing while the connection is switched off, which people are told.
+fn active(call: &Call<'_, Settings>, work: impl FnOnce(&Context) -> Done) -> Done {
+    let context = Context::of(call)?;
     if !context.settings.active {
         info!(reason!("inactive").setting("active"));
         return Ok(Outcome::Done);
     }
-    let retry = Retry::of(job, argument, cause);
-    let outcome = match job {
-        PRODUCTS => products::run(&context, &retry),
-        CHANGES => changes::run(&context, argument, &retry),
-        IMAGES => images::run(&context, &retry),
-        CATEGORIES => categories::run(&context),
-        STOCK => stock::run(&context, argument, cause, &retry),
-        PARTNERS => partners::run(&context, &retry),
-        ORDERS => orders::run(&context, &retry),
-        AGAIN => orders::again(&context, argument, cause, &retry),
-        BALANCE => balance::run(&context, argument, cause),
-        other => Err(unknown_job(other)),
-    };
-    retry.end(outcome?)
+    work(&context)
+}
+
+/// The tree of categories.
+pub fn categories(call: &Call<'_, Settings>) -> Done {
+    active(call, categories::run)
+}
+
+/// Cards of all products.
+pub fn products(call: &Call<'_, Settings>) -> Done {
+    active(call, |context| products::run(context, &call.retry))
+}
+
+/// Cards of products that changed or are gone.
+pub fn changes(call: &Call<'_, Settings>) -> Done {
+    active(call, |context| {
+        changes::run(context, call.argument, &call.retry)
+    })
+}
+
+/// Pictures.
+pub fn images(call: &Call<'_, Settings>) -> Done {
+    active(call, |context| images::run(context, &call.retry))
+}
+
+/// Levels of stock.
+pub fn stock(call: &Call<'_, Settings>) -> Done {
+    active(call, |context| stock::run(context, call))
+}
+
+/// Counterparties.
+pub fn partners(call: &Call<'_, Settings>) -> Done {
+    active(call, |context| partners::run(context, &call.retry))
+}
+
+/// Orders of customers and to suppliers.
+pub fn orders(call: &Call<'_, Settings>) -> Done {
+    active(call, |context| orders::run(context, &call.retry))
+}
+
+/// The document of an order that was deleted in MoySklad, made again.
+pub fn order_again(call: &Call<'_, Settings>) -> Done {
+    active(call, |context| orders::again(context, call))
+}
+
+/// Balances of customers.
+pub fn balance(call: &Call<'_, Settings>) -> Done {
+    active(call, |context| {
+        balance::run(context, call.argument, call.cause)
+    })
+}
+
+/// What would be matched with what: a look before anything is switched on.
+pub fn compare(call: &Call<'_, Settings>) -> Done {
+    matching::run(&Context::of(call)?)
 }

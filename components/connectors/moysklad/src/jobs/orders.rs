@@ -14,26 +14,27 @@ mod moves;
 use std::collections::{HashMap, HashSet};
 
 use tenon_sdk::erp::orders;
+use tenon_sdk::flow::cards::variant_key;
 use tenon_sdk::import::{Tally, fingerprint, pair};
 use tenon_sdk::model::{
     Binding, Cause, Change, Directive, DocumentKind, Effect, Fault, FieldChange, Key,
     LinkedDocument, Order, OrderLookup, Outcome, Reason, RecordKind, Subject, Written,
 };
+use tenon_sdk::push::lines;
 use tenon_sdk::rejected::{Rejected, Retry};
 use tenon_sdk::runtime::{bindings, run, storage};
-use tenon_sdk::{info, reason, state, warn};
+use tenon_sdk::{Call, info, reason, state, warn};
 use uuid::Uuid;
 
 use moves::Moves;
 
 use super::currency::Currencies;
-use super::importer::variant_key;
 use super::{Context, PARTNER, PRODUCT, VARIANT, partners};
-use crate::api::fields::Fields;
+use crate::api::fields::{Fields, changes};
 use crate::api::meta::{self, Kind, origin};
 use crate::api::records::Doc;
 use crate::api::{EXPANDED_PAGE, NAMED, PAGE as ROWS, Refusal};
-use crate::map::order::{self, Agreed, Draft, Flow, Given, ON_TOP, Places};
+use crate::map::order::{self, Draft, Flow, Given, ON_TOP, Places};
 use crate::settings::{AllRefused, Settings};
 
 /// Orders in a page of changes.
@@ -49,9 +50,6 @@ const BATCH: usize = 5_000;
 const NOT_UNIQUE: u32 = 3006;
 
 /// Runs the job.
-///
-/// # Errors
-/// The fault that keeps it from going on.
 pub fn run(context: &Context, retry: &Retry) -> Result<Outcome, Fault> {
     let organization = context.settings.organization()?;
     let mut tally = Tally::default();
@@ -80,21 +78,16 @@ pub fn run(context: &Context, retry: &Retry) -> Result<Outcome, Fault> {
 ///
 /// # Errors
 /// `rejected` where the document is still there; else the fault that keeps it from being made.
-pub fn again(
-    context: &Context,
-    argument: Option<&str>,
-    cause: &Cause,
-    retry: &Retry,
-) -> Result<Outcome, Fault> {
+pub fn again(context: &Context, call: &Call<'_, Settings>) -> Result<Outcome, Fault> {
     let organization = context.settings.organization()?;
-    let key = match (argument, cause) {
+    let key = match (call.argument, call.cause) {
         (Some(key), _) => key,
-        (None, Cause::Action(call)) => &call.target.key,
+        (None, Cause::Action(action)) => &action.target.key,
         _ => return Ok(Outcome::Done),
     };
     let mut tally = Tally::default();
     for flow in flows(context) {
-        let mut sender = Sender::open(context, retry, flow, organization);
+        let mut sender = Sender::open(context, &call.retry, flow, organization);
         sender.make_again(key, &mut tally)?;
     }
     tally.checkpoint();
@@ -277,7 +270,7 @@ impl<'c> Sender<'c> {
     /// Whether an order was placed in our time.
     fn is_in_time(&self, order: &Order) -> bool {
         let placed = order.created_at.or(order.changed_at);
-        match (self.context.settings.orders_from, placed) {
+        match (self.context.orders_from, placed) {
             (Some(from), Some(placed)) => placed >= from,
             _ => true,
         }
@@ -397,7 +390,7 @@ impl<'c> Sender<'c> {
         };
         let settings = &self.context.settings;
         let places = Places {
-            base: &settings.base_url,
+            base: self.context.api.base(),
             agent,
             products: &known.products,
             variants: &known.variants,
@@ -449,7 +442,7 @@ impl<'c> Sender<'c> {
             .collect();
         let print = document.and_then(|document| document.fingerprint);
         let differs = draft.kept().since(print.as_deref());
-        let lines = order::lines_differ(&draft, &agreed, settings.delete_refused);
+        let lines = lines::differ(&draft.lines, &agreed, settings.delete_refused);
         if id.is_some() && differs.is_empty() && !lines && !goes {
             tally.count(Effect::Unchanged);
             return Ok(None);
@@ -504,7 +497,7 @@ impl<'c> Sender<'c> {
                 continue;
             };
             if parcel.id.is_some() && !parcel.positions && !parcel.goes {
-                parcel.changes = parcel.fields.changes(parcel.print.as_deref());
+                parcel.changes = changes(&parcel.fields, parcel.print.as_deref());
                 met.push(parcel);
                 continue;
             }
@@ -565,13 +558,13 @@ impl<'c> Sender<'c> {
         fields.extend(order::birth(
             &parcel.order,
             self.flow,
-            &settings.base_url,
+            self.context.api.base(),
             self.organization,
             parcel.sync_id,
             &given,
         ));
         fields.set("positions", &positions);
-        parcel.changes = fields.changes(None);
+        parcel.changes = changes(&fields, None);
         fields.set("positions", &positions[..positions.len().min(ROWS)]);
         parcel.fields = fields;
         parcel.positions = true;
@@ -599,10 +592,10 @@ impl<'c> Sender<'c> {
                 });
             }
         }
-        parcel.changes = parcel.fields.changes(parcel.print.as_deref());
+        parcel.changes = changes(&parcel.fields, parcel.print.as_deref());
         parcel.document = Some(document);
-        let changes = self.plan(parcel);
-        parcel.changes.extend(changes);
+        let moved = self.plan(parcel);
+        parcel.changes.extend(moved);
         for remark in &parcel.moves.remarks {
             warn!(record = parcel.key, remark);
         }
@@ -645,9 +638,9 @@ impl<'c> Sender<'c> {
             // The account of one partner is not another's.
             Some(id) if parcel.fields.has("agent") => {
                 let fields = parcel.fields.clone().with("agentAccount", ());
-                fields.of(&api.meta(self.flow.kind(), id))
+                api.of(self.flow.kind(), id, fields)
             }
-            Some(id) => (parcel.fields.clone()).of(&api.meta(self.flow.kind(), id)),
+            Some(id) => api.of(self.flow.kind(), id, parcel.fields.clone()),
             None => parcel.fields.clone(),
         };
         let fields: Vec<Fields> = parcels.iter().map(fields).collect();
@@ -932,6 +925,9 @@ fn is_number_taken(refusal: &Refusal, parcel: &Parcel) -> bool {
     refusal.code == Some(NOT_UNIQUE) && about_name && parcel.fields.has("name")
 }
 
+/// A line as a document was last given it.
+type Agreed = lines::Agreed<Uuid>;
+
 /// The key that a line is bound by.
 fn line_key(order: &str, line: &str) -> Key {
     format!("{order}/{line}")
@@ -951,7 +947,7 @@ fn digest(settings: &Settings) -> Vec<u8> {
         settings.refused_state,
         settings.delivery_service,
     ];
-    let which = (&settings.region, settings.orders_from);
+    let which = (&settings.region, &settings.orders_from);
     fingerprint(0, &(refused, settings.reserve, chosen, which))
 }
 

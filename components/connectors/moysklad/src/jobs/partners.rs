@@ -3,10 +3,12 @@
 //! born in MoySklad do not come into the shop.
 
 use tenon_sdk::erp::partners;
+use tenon_sdk::identity::index;
+use tenon_sdk::identity::who::{Candidate, Decision, Tags, Word, words};
 use tenon_sdk::import::{Tally, bound, pair, split_rivals};
 use tenon_sdk::model::{
     Binding, Change, Directive, Effect, Fault, Key, Outcome, Partner, PartnerLookup, PartnerRole,
-    Subject, Written,
+    Reason, Subject, Written,
 };
 use tenon_sdk::rejected::{Rejected, Retry};
 use tenon_sdk::runtime::{bindings, run};
@@ -15,9 +17,9 @@ use uuid::Uuid;
 
 use super::{Context, PARTNER, who};
 use crate::api::Written as Made;
-use crate::api::fields::Fields;
+use crate::api::fields::{Fields, changes};
 use crate::api::meta::{self, Kind, origin};
-use crate::map::partner::{Candidate, Decision, Tags, Word, birth, card, words};
+use crate::map::partner::{birth, card, matched, other_role, several};
 
 /// Up to where changes in the shop were read.
 const CURSOR: &str = "partners";
@@ -36,9 +38,6 @@ const TOGETHER: usize = 300;
 const AGAIN: usize = 100;
 
 /// Runs the job.
-///
-/// # Errors
-/// The fault that keeps it from going on.
 pub fn run(context: &Context, retry: &Retry) -> Result<Outcome, Fault> {
     let mut tally = Tally::default();
     if send(context, retry, &mut tally)? == Directive::Stop {
@@ -64,9 +63,6 @@ pub fn tags(context: &Context) -> Tags {
 }
 
 /// Sends what changed in the shop, and what could not be sent before.
-///
-/// # Errors
-/// The fault that keeps it from going on.
 pub fn send(context: &Context, retry: &Retry, tally: &mut Tally) -> Result<Directive, Fault> {
     let mut sender = Sender {
         context,
@@ -193,6 +189,11 @@ impl Sender<'_> {
         Ok(Directive::Proceed)
     }
 
+    fn reject(&mut self, partner: &Partner, key: &Key, reason: Reason, tally: &mut Tally) {
+        let subject = Subject::Key(key.clone());
+        (self.rejected).reject(key, subject, &partner.name, reason, tally);
+    }
+
     /// What differs on the card of a partner that is bound.
     fn changed(
         &self,
@@ -211,7 +212,7 @@ impl Sender<'_> {
             return None;
         }
         Some(Draft {
-            fields: fields.of(&self.context.api.meta(Kind::Counterparty, id)),
+            fields: self.context.api.of(Kind::Counterparty, id, fields),
             print: card.print(),
             origin: Some(binding.origin),
             sync_id: id,
@@ -258,7 +259,7 @@ impl Sender<'_> {
                         }
                         None => own,
                     };
-                    info!(record = key, rule.matched(&partner, found));
+                    info!(record = key, matched(rule, &partner, found));
                     if found.archived {
                         warn!(record = key, "partner.archived", name = found.name);
                     }
@@ -274,9 +275,12 @@ impl Sender<'_> {
                     }
                 }
                 Decision::New => drafts.push(newcomer(partner, key, sync_id, &self.tags)),
-                Decision::Open(reason) => {
-                    let subject = Subject::Key(key.clone());
-                    (self.rejected).reject(&key, subject, &partner.name, reason, tally);
+                Decision::OtherRole(found) => {
+                    let reason = other_role(&partner, found, &self.tags);
+                    self.reject(&partner, &key, reason, tally);
+                }
+                Decision::Several(rule, found) => {
+                    self.reject(&partner, &key, several(rule, &found), tally);
                 }
             }
         }
@@ -298,7 +302,7 @@ impl Sender<'_> {
         let before = Fields::default().with("tags", &found.tags).print();
         let fields = Fields::default().with("tags", groups);
         Draft {
-            fields: fields.of(&self.context.api.meta(Kind::Counterparty, found.id)),
+            fields: self.context.api.of(Kind::Counterparty, found.id, fields),
             origin: Some(origin),
             before: Some(before),
             sync_id: found.id,
@@ -313,7 +317,7 @@ impl Sender<'_> {
         let card = card(&partner);
         Draft {
             print: card.print(),
-            fields: card.of(&self.context.api.meta(Kind::Counterparty, found.id)),
+            fields: self.context.api.of(Kind::Counterparty, found.id, card),
             origin: Some(origin(PARTNER_WORD, found.id)),
             before: None,
             sync_id: found.id,
@@ -360,7 +364,7 @@ impl Sender<'_> {
                         } else {
                             Change::Updated
                         },
-                        fields: draft.fields.changes(draft.before.as_deref()),
+                        fields: changes(&draft.fields, draft.before.as_deref()),
                     });
                     pairs.push(Binding {
                         fingerprint: Some(draft.print),
@@ -368,15 +372,13 @@ impl Sender<'_> {
                     });
                 }
                 Err(refusal) => {
-                    let subject = Subject::Key(draft.key.clone());
-                    let (key, name) = (&draft.key, &draft.partner.name);
-                    (self.rejected).reject(key, subject, name, *refusal.reason, tally);
+                    self.reject(&draft.partner, &draft.key, *refusal.reason, tally);
                 }
             }
         }
         run::wrote(&told);
         bindings::bind(&pairs);
-        who::remember(made)
+        index::remember(made)
     }
 }
 

@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 use tenon_sdk::erp::catalog;
+use tenon_sdk::ids::Ids;
 use tenon_sdk::import::Tally;
 use tenon_sdk::model::{Directive, Fault, Outcome};
 use tenon_sdk::rejected::Retry;
@@ -16,7 +17,6 @@ use crate::api::TOKEN;
 use crate::api::meta::{Kind, id_of, item_of, origin};
 use crate::api::records::{Listed, PRODUCTS, SETS};
 use crate::api::walk::Place;
-use crate::known::Known;
 use crate::webhooks;
 
 /// The lists of a pass, one after the other, and where is kept what the shop has of each.
@@ -61,9 +61,6 @@ pub fn is_outdated(context: &Context) -> bool {
 
 /// Runs the job, or goes on with it: from the beginning, when people ask for it who want products
 /// tried again that the pass under way has rejected already.
-///
-/// # Errors
-/// The fault that keeps it from going on.
 pub fn run(context: &Context, retry: &Retry) -> Result<Outcome, Fault> {
     let cut: Option<Pass> = state::load(PASS);
     let mut pass = match cut.filter(|pass| pass.is_asked || !retry.is_of_all()) {
@@ -77,7 +74,7 @@ pub fn run(context: &Context, retry: &Retry) -> Result<Outcome, Fault> {
     let mut importer = Importer::open(context, retry);
     [importer.outside, importer.archived] = std::mem::take(&mut pass.aside);
     while let Some((list, known, seen)) = LISTS.get(pass.list) {
-        let (mut known, mut seen) = (Known::load(known), Known::load(seen));
+        let (mut known, mut seen) = (Ids::load(known), Ids::load(seen));
         let mut next = Some(pass.place.clone());
         let mut is_shown = true;
         while let Some(place) = next {
@@ -123,7 +120,7 @@ pub fn run(context: &Context, retry: &Retry) -> Result<Outcome, Fault> {
     let gone = pass.gone.len();
     let aside = importer.outside.iter().cloned();
     let goes: Vec<String> = pass.gone.iter().cloned().chain(aside).collect();
-    let of = LISTS.map(|(_, known, _)| Known::load(known).iter().count());
+    let of = LISTS.map(|(_, known, _)| Ids::load(known).iter().count());
     let stays = importer.archive(pass.gone, of.iter().sum(), &mut tally)?;
     forget(
         goes.into_iter().filter(|origin| !stays.contains(origin)),
@@ -144,7 +141,7 @@ pub fn run(context: &Context, retry: &Retry) -> Result<Outcome, Fault> {
 /// A pass from the beginning. What one that never came to its end has met is in the shop nevertheless.
 fn begin(retry: &Retry) -> Result<Pass, Fault> {
     for (_, known, seen) in LISTS {
-        let (mut known, mut seen) = (Known::load(known), Known::load(seen));
+        let (mut known, mut seen) = (Ids::load(known), Ids::load(seen));
         for id in seen.iter() {
             known.insert(id);
         }
@@ -176,7 +173,7 @@ fn unbind_removed() -> Result<(), Fault> {
 
 /// What the shop has of a list and the pass has not met, and what is really not there any more. An
 /// empty list is doubted: the few that it had are asked for one by one.
-fn missing(context: &Context, kind: Kind, known: &Known, seen: &Known) -> Result<Vec<Uuid>, Fault> {
+fn missing(context: &Context, kind: Kind, known: &Ids, seen: &Ids) -> Result<Vec<Uuid>, Fault> {
     let missed: Vec<Uuid> = known.iter().filter(|id| !seen.contains(*id)).collect();
     let alive = context.api.alive(kind, &missed)?;
     let mut gone = Vec::new();
@@ -192,19 +189,16 @@ fn missing(context: &Context, kind: Kind, known: &Known, seen: &Known) -> Result
 }
 
 /// Knows products no longer whose cards went into the archive.
-///
-/// # Errors
-/// `configuration` when storage is full.
 pub fn forget(
     origins: impl Iterator<Item = String>,
     importer: &mut Importer<'_>,
 ) -> Result<(), Fault> {
-    let mut all = LISTS.map(|(_, known, _)| Known::load(known));
+    let mut all = LISTS.map(|(_, known, _)| Ids::load(known));
     for origin in origins {
         let Some(id) = id_of(&origin) else { continue };
         let place = usize::from(item_of(&origin).is_some_and(|(kind, _)| kind == Kind::Bundle));
         all[place].remove(id);
         importer.rejected.settle(&id.to_string());
     }
-    all.iter_mut().try_for_each(Known::save)
+    all.iter_mut().try_for_each(Ids::save)
 }

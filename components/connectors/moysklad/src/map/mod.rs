@@ -3,6 +3,4 @@
 pub mod brand;
 pub mod order;
 pub mod partner;
-pub mod picture;
 pub mod product;
-pub mod tree;

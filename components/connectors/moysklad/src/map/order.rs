@@ -1,18 +1,15 @@
 //! An order of the shop as a document of MoySklad.
 //!
-//! A position is known by its line, never by its product, so two lines with one product stay two.
-//! Positions are changed, added and deleted one by one: the whole list, written over, would take
-//! away what people at MoySklad have entered meanwhile.
-//!
 //! MoySklad takes discounts in percent of a position; so a line's own discount and its share of the
 //! order's become one percentage, exact enough that sums agree to the kopeck.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::HashMap;
 
 use rust_decimal::Decimal;
 use tenon_sdk::decimal::round_money;
 use tenon_sdk::import::fingerprint;
-use tenon_sdk::model::{FieldChange, Key, Order, OrderDirection, OrderLine, Reason, RecordKind};
+use tenon_sdk::model::{Key, Order, OrderDirection, OrderLine, Reason, RecordKind};
+use tenon_sdk::push::lines;
 use tenon_sdk::reason;
 use uuid::Uuid;
 
@@ -21,7 +18,6 @@ use super::product::to_minor;
 use crate::api::fields::Fields;
 use crate::api::meta::{self, Kind};
 use crate::api::moscow;
-use crate::api::records::Position;
 
 /// Longest comment that MoySklad takes, in characters.
 const LONGEST: usize = 4_096;
@@ -103,17 +99,7 @@ pub struct Places<'p> {
 }
 
 /// A line on its way.
-#[derive(Debug)]
-pub struct Line {
-    /// Its id within the order.
-    pub id: String,
-    /// Nobody wants it any more.
-    pub refused: bool,
-    /// What is ordered; none where it does not matter.
-    pub product: Option<Uuid>,
-    /// The position.
-    pub fields: Fields,
-}
+pub type Line = lines::Line<Uuid>;
 
 /// An order on its way.
 #[derive(Debug)]
@@ -367,267 +353,6 @@ pub struct Given {
     pub owner: Option<Uuid>,
     /// State.
     pub state: Option<Uuid>,
-}
-
-/// A line as a document was last given it.
-#[derive(Clone, Debug, Default)]
-pub struct Agreed {
-    /// Its position, as far as that is known.
-    pub position: Option<Uuid>,
-    /// What was sent.
-    pub print: Option<Vec<u8>>,
-}
-
-/// What has to be done to the positions of a document.
-#[derive(Debug, Default)]
-pub struct Outcome {
-    /// Positions that get other figures.
-    pub changed: Vec<Changed>,
-    /// Positions that are new.
-    pub added: Vec<Added>,
-    /// Positions that go.
-    pub removed: Vec<Uuid>,
-    /// What changes, in words: name of the field, before and after.
-    pub changes: Vec<FieldChange>,
-    /// Lines whose position is gone or goes.
-    pub gone: Vec<String>,
-    /// Lines with the positions that they have and keep.
-    pub placed: Vec<(String, Uuid)>,
-    /// What people should know.
-    pub remarks: Vec<Reason>,
-}
-
-/// A position that is new.
-#[derive(Debug)]
-pub struct Added {
-    /// Its line.
-    pub line: String,
-    /// All that it should have.
-    pub fields: Fields,
-}
-
-/// A position that gets other figures.
-#[derive(Debug)]
-pub struct Changed {
-    /// Its line.
-    pub line: String,
-    /// Its id.
-    pub position: Uuid,
-    /// All that it should have.
-    pub fields: Fields,
-}
-
-/// What is known of a document whose positions are looked at, and so how lines are paired with those
-/// that nobody has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Found {
-    /// It is bound: by product and figures alone. What is not known there is most probably somebody
-    /// else's, or ours from a try whose outcome was lost.
-    Bound,
-    /// It was found, and people may have changed it: by product and figures and then by product.
-    Strange,
-    /// It was found as we have made it in a try whose outcome was lost: all of its positions are ours.
-    Own,
-}
-
-/// Pairs lines with the positions of a document; those that are known by what is known. A line whose
-/// position is gone may have got another one in a try whose outcome was lost.
-pub fn pair(
-    lines: &[Line],
-    agreed: &HashMap<String, Agreed>,
-    rows: &[Position],
-    found: Found,
-) -> Vec<Option<usize>> {
-    let known = |line: &Line| agreed.get(&line.id).and_then(|agreed| agreed.position);
-    let taken: HashSet<Uuid> = agreed
-        .values()
-        .filter_map(|agreed| agreed.position)
-        .collect();
-    let by_id: HashMap<Uuid, usize> = (0..)
-        .zip(rows)
-        .map(|(place, row)| (row.id, place))
-        .collect();
-    let mut free: HashMap<Uuid, VecDeque<usize>> = HashMap::new();
-    for (place, row) in rows.iter().enumerate() {
-        if let Some(product) = row.product().filter(|_| !taken.contains(&row.id)) {
-            free.entry(product).or_default().push_back(place);
-        }
-    }
-    let mut places: Vec<Option<usize>> = lines
-        .iter()
-        .map(|line| by_id.get(&known(line)?).copied())
-        .collect();
-    let mut round = |wants: &dyn Fn(&Line) -> bool, fits: &dyn Fn(&Line, &Position) -> bool| {
-        for (line, place) in lines.iter().zip(&mut places) {
-            if place.is_none()
-                && wants(line)
-                && let Some(free) = line.product.and_then(|product| free.get_mut(&product))
-                && let Some(first) = free.iter().position(|place| fits(line, &rows[*place]))
-            {
-                *place = free.remove(first);
-            }
-        }
-    };
-    round(&|line| !line.refused, &|line, row| {
-        row.is_like(&line.fields)
-    });
-    if found != Found::Bound {
-        round(&|line| !line.refused && known(line).is_none(), &|_, _| true);
-        // What is refused was mostly never sent, so it comes last.
-        round(&|line| line.refused && known(line).is_none(), &|_, _| true);
-    }
-    places
-}
-
-/// Whether the lines ask for another set of positions than was agreed.
-pub fn lines_differ(draft: &Draft, agreed: &HashMap<String, Agreed>, delete_refused: bool) -> bool {
-    let lines: HashSet<&str> = draft.lines.iter().map(|line| line.id.as_str()).collect();
-    let gone = agreed.keys().any(|id| !lines.contains(id.as_str()));
-    gone || draft.lines.iter().any(|line| match agreed.get(&line.id) {
-        Some(_) if line.refused && delete_refused => true,
-        Some(agreed) => !line.fields.since(agreed.print.as_deref()).is_empty(),
-        None => !line.refused,
-    })
-}
-
-/// Decides what has to be done to the positions of a document. Those that people put there stay as
-/// they are; one that people took away comes back only when its line changes. What was shipped stays:
-/// no position goes below that.
-pub fn positions(
-    draft: &Draft,
-    agreed: &HashMap<String, Agreed>,
-    rows: &[Position],
-    found: Found,
-    delete_refused: bool,
-) -> Outcome {
-    let pairs = pair(&draft.lines, agreed, rows, found);
-    let mut outcome = Outcome::default();
-    for (line, place) in draft.lines.iter().zip(&pairs) {
-        let known = agreed.get(&line.id);
-        let kept = known.and_then(|agreed| agreed.print.as_deref());
-        match place.map(|place| &rows[place]) {
-            Some(row) if line.refused && delete_refused => {
-                outcome.remove(&line.id, row, kept);
-            }
-            Some(row) => {
-                let unchanged = match kept {
-                    None if !line.refused => row.is_like(&line.fields),
-                    _ => line.fields.since(kept).is_empty(),
-                };
-                if !unchanged {
-                    outcome.change(line, row, kept);
-                }
-                outcome.placed.push((line.id.clone(), row.id));
-            }
-            None if line.refused => {
-                if known.is_some() {
-                    outcome.say(&line.id, kept, None);
-                    outcome.gone.push(line.id.clone());
-                }
-            }
-            None => {
-                let unchanged = known.is_some() && line.fields.since(kept).is_empty();
-                if !unchanged {
-                    outcome.say(&line.id, kept, Some(&line.fields));
-                    outcome.added.push(Added {
-                        line: line.id.clone(),
-                        fields: line.fields.clone(),
-                    });
-                }
-            }
-        }
-    }
-    let lines: HashSet<&str> = draft.lines.iter().map(|line| line.id.as_str()).collect();
-    for (id, was) in agreed {
-        if lines.contains(id.as_str()) {
-            continue;
-        }
-        match rows.iter().find(|row| Some(row.id) == was.position) {
-            Some(row) => outcome.remove(id, row, was.print.as_deref()),
-            None => {
-                outcome.say(id, was.print.as_deref(), None);
-                outcome.gone.push(id.clone());
-            }
-        }
-    }
-    if found == Found::Own {
-        let claimed: HashSet<usize> = pairs.into_iter().flatten().collect();
-        for (_, row) in (0..)
-            .zip(rows)
-            .filter(|(place, _)| !claimed.contains(place))
-        {
-            outcome.say("?", None, None);
-            outcome.removed.push(row.id);
-        }
-    }
-    outcome
-}
-
-/// The lines whose positions were added, with their ids.
-pub fn place(added: &[Added], rows: &[Position]) -> Vec<(String, Uuid)> {
-    let mut free: Vec<&Position> = rows.iter().collect();
-    let placed = added.iter().filter_map(|added| {
-        let place = free.iter().position(|row| row.is_like(&added.fields))?;
-        Some((added.line.clone(), free.remove(place).id))
-    });
-    placed.collect()
-}
-
-impl Outcome {
-    fn say(&mut self, line: &str, kept: Option<&[u8]>, after: Option<&Fields>) {
-        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
-        self.changes.push(FieldChange {
-            field: format!("line {line}"),
-            before: kept.map(|kept| text(kept.to_owned())),
-            after: after.map(|fields| text(fields.print())),
-        });
-    }
-
-    /// A position gets the figures of its line.
-    fn change(&mut self, line: &Line, row: &Position, kept: Option<&[u8]>) {
-        let mut fields = line.fields.clone();
-        let shipped = row.shipped();
-        if !shipped.is_zero() {
-            let wanted = fields.number("quantity");
-            if wanted.is_some_and(|wanted| wanted < shipped) {
-                let remark = reason!("order.line-shipped", line = line.id, shipped = shipped);
-                self.remarks.push(remark);
-                fields = fields.with_number("quantity", shipped);
-            }
-            let left = fields.number("quantity").map(|quantity| quantity - shipped);
-            if let (Some(reserve), Some(left)) = (fields.number("reserve"), left) {
-                fields = fields.with_number("reserve", reserve.min(left));
-            }
-        }
-        self.say(&line.id, kept, Some(&fields));
-        self.changed.push(Changed {
-            line: line.id.clone(),
-            position: row.id,
-            fields,
-        });
-    }
-
-    /// A position goes, or stays with what was shipped of it.
-    fn remove(&mut self, line: &str, row: &Position, kept: Option<&[u8]>) {
-        self.gone.push(line.to_owned());
-        let shipped = row.shipped();
-        if shipped.is_zero() {
-            self.say(line, kept, None);
-            self.removed.push(row.id);
-            return;
-        }
-        let remark = reason!("order.line-shipped", line = line, shipped = shipped);
-        self.remarks.push(remark);
-        let fields = Fields::default()
-            .with_number("quantity", shipped)
-            .with("reserve", 0);
-        self.say(line, kept, Some(&fields));
-        self.changed.push(Changed {
-            line: line.to_owned(),
-            position: row.id,
-            fields,
-        });
-    }
 }
 
 #[cfg(test)]

@@ -1,12 +1,7 @@
 //! Partners of the shop and counterparties of MoySklad: who is who, and what a card looks like.
 //!
-//! A partner is looked for by ИНН, then by e-mail, then by phone. A counterparty with another ИНН
-//! is another firm, whatever else they share; one of the other role is never taken, because in the
-//! shop a supplier is no customer. One in the archive is taken where no other fits.
 
-use std::collections::HashMap;
-
-use tenon_sdk::identity::{self, phone_key};
+use tenon_sdk::identity::who::{Candidate, Rule, Tags, Word, tax_id, words_of};
 use tenon_sdk::lenient::Text;
 use tenon_sdk::model::{Partner, PartnerRole, Reason};
 use tenon_sdk::reason;
@@ -18,253 +13,54 @@ use crate::api::records;
 /// Longest name, phone or address that MoySklad takes, in characters.
 const LONGEST: usize = 255;
 
-/// The groups that tell customers and suppliers apart.
-#[derive(Clone, Debug)]
-pub struct Tags {
-    /// Of customers.
-    pub customer: String,
-    /// Of suppliers.
-    pub supplier: String,
-}
-
-impl Tags {
-    /// The group of a role.
-    pub fn of(&self, role: PartnerRole) -> &str {
-        match role {
-            PartnerRole::Customer => &self.customer,
-            PartnerRole::Supplier => &self.supplier,
-        }
-    }
-
-    fn of_the_other(&self, role: PartnerRole) -> &str {
-        match role {
-            PartnerRole::Customer => &self.supplier,
-            PartnerRole::Supplier => &self.customer,
-        }
-    }
-}
-
-/// A counterparty that partners are compared with.
-#[derive(Clone, Debug, Default)]
-pub struct Candidate {
-    /// Its id.
-    pub id: Uuid,
-    /// Its name.
-    pub name: String,
-    /// Its groups.
-    pub tags: Vec<String>,
-    /// Whether it lies in the archive.
-    pub archived: bool,
-    /// The id that it was made with, while nobody changed it since.
-    own: Option<Uuid>,
-    tax_id: Option<String>,
-}
-
-/// What identifies a counterparty, in the form in which it is compared.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Word {
-    /// The ИНН.
-    TaxId(String),
-    /// An e-mail address.
-    Email(String),
-    /// What all writings of a phone have in common.
-    Phone(String),
-    /// The id that we made it with.
-    SyncId(Uuid),
-}
-
-/// What identifies a partner of the shop.
-pub fn words(partner: &Partner) -> Vec<Word> {
-    let tax_id = partner.tax_id.as_deref().and_then(tax_id);
-    let emails = partner
-        .emails
-        .iter()
-        .filter_map(|text| identity::email(text));
-    let phones = partner.phones.iter().flat_map(|text| phones(text));
-    (tax_id.map(Word::TaxId).into_iter())
-        .chain(emails.map(Word::Email))
-        .chain(phones.map(Word::Phone))
-        .collect()
-}
-
-/// An ИНН or another tax number. One figure over and over fills a field.
-fn tax_id(text: &str) -> Option<String> {
-    let number: String = text
-        .chars()
-        .filter(|letter| !letter.is_whitespace())
-        .collect();
-    let first = number.chars().next()?;
-    number
-        .chars()
-        .any(|letter| letter != first)
-        .then_some(number)
-}
-
-fn phones(text: &str) -> impl Iterator<Item = String> {
-    let phones = identity::phones(text).into_iter();
-    phones.map(|phone| phone_key(&phone))
-}
-
 impl records::Counterparty<'_> {
     /// What identifies it.
     pub fn words(&self) -> Vec<Word> {
-        let tax_id = self.inn.get().and_then(tax_id);
-        let email = self.email.get().and_then(identity::email);
-        (tax_id.map(Word::TaxId).into_iter())
-            .chain(email.map(Word::Email))
-            .chain(phones(self.phone.get().unwrap_or_default()).map(Word::Phone))
-            .chain(self.sync_id.map(Word::SyncId))
-            .collect()
-    }
-}
-
-impl Candidate {
-    /// Whether it is in a group. MoySklad writes groups in small letters.
-    pub fn has(&self, tag: &str) -> bool {
-        let tag = tag.to_lowercase();
-        self.tags.iter().any(|own| own.to_lowercase() == tag)
-    }
-}
-
-/// Counterparties by what identifies them.
-#[derive(Debug, Default)]
-pub struct Index {
-    candidates: Vec<Candidate>,
-    by_word: HashMap<Word, Vec<usize>>,
-}
-
-/// What a partner is at MoySklad.
-#[derive(Debug)]
-pub enum Decision<'i> {
-    /// This counterparty, by this rule.
-    Is(&'i Candidate, Rule),
-    /// This counterparty, which was made for the partner in a try whose outcome was lost.
-    Own(&'i Candidate),
-    /// Nobody there yet.
-    New,
-    /// It cannot be decided, for this reason.
-    Open(Reason),
-}
-
-/// What a partner and a counterparty have in common.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Rule {
-    /// The ИНН.
-    TaxId,
-    /// An e-mail address.
-    Email,
-    /// A phone.
-    Phone,
-}
-
-impl Rule {
-    fn is_of(self, word: &Word) -> bool {
-        matches!(
-            (self, word),
-            (Rule::TaxId, Word::TaxId(_))
-                | (Rule::Email, Word::Email(_))
-                | (Rule::Phone, Word::Phone(_))
-        )
+        let mut words = words_of(self.inn.get(), self.email.get(), self.phone.get());
+        words.extend(self.sync_id.get().map(Word::SyncId));
+        words
     }
 
-    /// What people are told of a match.
-    pub fn matched(self, partner: &Partner, found: &Candidate) -> Reason {
-        let (partner, found) = (&partner.name, &found.name);
-        match self {
-            Rule::TaxId => reason!("partner.matched-tax-id", partner = partner, found = found),
-            Rule::Email => reason!("partner.matched-email", partner = partner, found = found),
-            Rule::Phone => reason!("partner.matched-phone", partner = partner, found = found),
-        }
-    }
-
-    /// What they are told where there are several.
-    fn several(self, names: &str) -> Reason {
-        match self {
-            Rule::TaxId => reason!("partner.several-tax-id", names = names),
-            Rule::Email => reason!("partner.several-email", names = names),
-            Rule::Phone => reason!("partner.several-phone", names = names),
-        }
-    }
-}
-
-impl Index {
-    /// Adds a counterparty.
-    pub fn add(&mut self, id: Uuid, read: &records::Counterparty<'_>) {
-        let place = self.candidates.len();
-        for word in read.words() {
-            let known = self.by_word.entry(word).or_default();
-            if known.last() != Some(&place) {
-                known.push(place);
-            }
-        }
-        self.candidates.push(Candidate {
+    /// What partners are compared with.
+    pub fn candidate(&self, id: Uuid) -> Candidate {
+        Candidate {
             id,
-            name: read.name.owned().unwrap_or_default(),
-            tags: read.tags.iter().filter_map(Text::owned).collect(),
-            archived: read.archived.is_set(),
-            own: read.sync_id.filter(|_| read.is_untouched()),
-            tax_id: read.inn.get().and_then(tax_id),
-        });
-    }
-
-    /// Decides what a partner is, whose counterparty would be made with this `syncId`.
-    pub fn decide(&self, partner: &Partner, sync_id: Uuid, tags: &Tags) -> Decision<'_> {
-        let mut all = self.candidates.iter();
-        if let Some(own) = all.find(|candidate| candidate.own == Some(sync_id)) {
-            return Decision::Own(own);
+            name: self.name.owned().unwrap_or_default(),
+            tags: self.tags.iter().filter_map(Text::owned).collect(),
+            archived: self.archived.is_set(),
+            own: self.sync_id.get().filter(|_| self.is_untouched()),
+            tax_id: self.inn.get().and_then(tax_id),
         }
-        let tax_id = partner.tax_id.as_deref().and_then(tax_id);
-        let words = words(partner);
-        for rule in [Rule::TaxId, Rule::Email, Rule::Phone] {
-            let own = words.iter().filter(|word| rule.is_of(word));
-            let mut hits: Vec<usize> = own
-                .filter_map(|word| self.by_word.get(word))
-                .flatten()
-                .copied()
-                .collect();
-            hits.sort_unstable();
-            hits.dedup();
-            let others = |candidate: &&Candidate| match (&candidate.tax_id, &tax_id) {
-                (Some(theirs), Some(ours)) => theirs == ours,
-                _ => true,
-            };
-            let found = hits.iter().map(|place| &self.candidates[*place]);
-            let found: Vec<&Candidate> = found.filter(others).collect();
-            if let Some(decision) = choose(rule, found, partner.role, tags) {
-                return decision;
-            }
-        }
-        Decision::New
     }
 }
 
-/// None when a rule finds nobody.
-fn choose<'i>(
-    rule: Rule,
-    found: Vec<&'i Candidate>,
-    role: PartnerRole,
-    tags: &Tags,
-) -> Option<Decision<'i>> {
-    let (own, other) = (tags.of(role), tags.of_the_other(role));
-    let (fit, foreign): (Vec<&Candidate>, Vec<&Candidate>) = found
-        .into_iter()
-        .partition(|candidate| candidate.has(own) || !candidate.has(other));
-    if fit.is_empty() {
-        let name = &foreign.first()?.name;
-        return Some(Decision::Open(match role {
-            PartnerRole::Customer => reason!("partner.is-supplier", name = name, group = own),
-            PartnerRole::Supplier => reason!("partner.is-customer", name = name, group = own),
-        }));
+/// What people are told of a match.
+pub fn matched(rule: Rule, partner: &Partner, found: &Candidate) -> Reason {
+    let (partner, found) = (&partner.name, &found.name);
+    match rule {
+        Rule::TaxId => reason!("partner.matched-tax-id", partner = partner, found = found),
+        Rule::Email => reason!("partner.matched-email", partner = partner, found = found),
+        Rule::Phone => reason!("partner.matched-phone", partner = partner, found = found),
     }
-    let live: Vec<&Candidate> = fit.iter().copied().filter(|one| !one.archived).collect();
-    let fit = if live.is_empty() { fit } else { live };
-    let marked: Vec<&Candidate> = fit.iter().copied().filter(|one| one.has(own)).collect();
-    match (&fit[..], &marked[..]) {
-        ([only], _) | (_, [only]) => Some(Decision::Is(only, rule)),
-        _ => {
-            let names: Vec<String> = fit.iter().map(|one| format!("“{}”", one.name)).collect();
-            Some(Decision::Open(rule.several(&names.join(", "))))
-        }
+}
+
+/// What they are told where all who fit are of the other role.
+pub fn other_role(partner: &Partner, found: &Candidate, tags: &Tags) -> Reason {
+    let (name, group) = (&found.name, tags.of(partner.role));
+    match partner.role {
+        PartnerRole::Customer => reason!("partner.is-supplier", name = name, group = group),
+        PartnerRole::Supplier => reason!("partner.is-customer", name = name, group = group),
+    }
+}
+
+/// What they are told where several fit.
+pub fn several(rule: Rule, found: &[&Candidate]) -> Reason {
+    let names: Vec<String> = found.iter().map(|one| format!("“{}”", one.name)).collect();
+    let names = names.join(", ");
+    match rule {
+        Rule::TaxId => reason!("partner.several-tax-id", names = names),
+        Rule::Email => reason!("partner.several-email", names = names),
+        Rule::Phone => reason!("partner.several-phone", names = names),
     }
 }
 
@@ -308,8 +104,9 @@ pub fn short(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Decision, Index, Tags, card};
+    use super::{card, matched, other_role, several};
     use crate::api::records::Counterparty;
+    use tenon_sdk::identity::who::{Decision, Index, Tags};
     use tenon_sdk::model::{Partner, PartnerRole};
     use uuid::Uuid;
 
@@ -324,7 +121,7 @@ mod tests {
         let mut index = Index::default();
         for (number, json) in (1..).zip(counterparties) {
             let read: Counterparty = serde_json::from_str(json).expect("a counterparty");
-            index.add(Uuid::from_u128(number), &read);
+            index.add(read.candidate(Uuid::from_u128(number)), read.words());
         }
         index
     }
@@ -343,12 +140,17 @@ mod tests {
     /// Number of the counterparty, 0 for a new one, and what people are told of it.
     fn decided(index: &Index, partner: &Partner) -> (u128, String) {
         match index.decide(partner, Uuid::nil(), &tags()) {
-            Decision::Is(found, rule) => {
-                (found.id.as_u128(), rule.matched(partner, found).to_string())
-            }
+            Decision::Is(found, rule) => (
+                found.id.as_u128(),
+                matched(rule, partner, found).to_string(),
+            ),
             Decision::Own(found) => (found.id.as_u128(), "own".to_owned()),
             Decision::New => (0, "new".to_owned()),
-            Decision::Open(reason) => (u128::MAX, reason.to_string()),
+            Decision::OtherRole(found) => {
+                let reason = other_role(partner, found, &tags());
+                (u128::MAX, reason.to_string())
+            }
+            Decision::Several(rule, found) => (u128::MAX, several(rule, &found).to_string()),
         }
     }
 
@@ -359,15 +161,15 @@ mod tests {
             r#"{"name":"B","email":"Ivan@example.ru"}"#,
             r#"{"name":"C","phone":"8 (912) 345-67-89"}"#,
         ]);
-        let matched = |rule: &str, name: &str| {
+        let told = |rule: &str, name: &str| {
             format!("partner.matched-{rule} partner: Иванов found: {name}")
         };
         let all = partner("7701234567", "ivan@example.ru", "+79123456789");
-        assert_eq!(decided(&index, &all), (1, matched("tax-id", "A")));
+        assert_eq!(decided(&index, &all), (1, told("tax-id", "A")));
         let two = partner("", "ivan@example.ru", "+79123456789");
-        assert_eq!(decided(&index, &two), (2, matched("email", "B")));
+        assert_eq!(decided(&index, &two), (2, told("email", "B")));
         let one = partner("", "", "+79123456789");
-        assert_eq!(decided(&index, &one), (3, matched("phone", "C")));
+        assert_eq!(decided(&index, &one), (3, told("phone", "C")));
         assert_eq!(decided(&index, &partner("", "", "+79000000000")).0, 0);
     }
 

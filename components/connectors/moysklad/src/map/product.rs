@@ -155,7 +155,7 @@ fn prices(read: &Many<records::SalePrice<'_>>, places: &Places) -> Result<Vec<Pr
 
 /// Type and value of a price that is set.
 fn set(price: &records::SalePrice<'_>) -> Option<(Uuid, Decimal)> {
-    let id = price.price_type.get()?.id?;
+    let id = price.price_type.get()?.id.get()?;
     let value = price.value.get().filter(|value| !value.is_zero())?;
     Some((id, value))
 }

@@ -45,7 +45,7 @@ impl Parse for Line {
             "credential" => Line::Credential(input.parse()?),
             "endpoint" => Line::Endpoint(input.parse()?),
             "check" => Line::Check(function(input)?),
-            "choice" => Line::Choice(listed(input)?, function(input)?),
+            "choice" => Line::Choice(listed(input)?.value(), function(input)?),
             "job" => Line::Job(input.parse()?),
             "action" => Line::Action(input.parse()?),
             "webhooks" => Line::Webhooks(signature(input)?),
@@ -70,12 +70,13 @@ fn function(input: ParseStream<'_>) -> Result<Path> {
     path(input)
 }
 
-/// A name that may have dashes in it, which then stands in quotes.
-fn listed(input: ParseStream<'_>) -> Result<String> {
+/// A name that may have dashes in it, or be a word of Rust, and then stands in quotes.
+fn listed(input: ParseStream<'_>) -> Result<LitStr> {
     if input.peek(LitStr) {
-        return Ok(input.parse::<LitStr>()?.value());
+        return input.parse();
     }
-    Ok(input.parse::<Ident>()?.to_string())
+    let name: Ident = input.parse()?;
+    Ok(LitStr::new(&name.to_string(), name.span()))
 }
 
 /// What stands in parentheses.
@@ -106,7 +107,12 @@ fn clauses(
 }
 
 fn need<T>(value: Option<T>, name: &Ident, missing: &str) -> Result<T> {
-    value.ok_or_else(|| Error::new(name.span(), format!("`{name}` has no `{missing}`")))
+    need_of(value, &LitStr::new(&name.to_string(), name.span()), missing)
+}
+
+fn need_of<T>(value: Option<T>, name: &LitStr, missing: &str) -> Result<T> {
+    let told = || format!("`{}` has no `{missing}`", name.value());
+    value.ok_or_else(|| Error::new(name.span(), told()))
 }
 
 const TITLE: &str = "title(en: \"…\", uk: \"…\", ru: \"…\")";
@@ -337,7 +343,7 @@ impl Parse for Budget {
 
 /// Work on a schedule, or when something happens.
 pub struct Job {
-    pub name: Ident,
+    pub name: LitStr,
     pub title: Text,
     pub schedule: Option<LitStr>,
     pub listens: Vec<TokenStream>,
@@ -346,7 +352,7 @@ pub struct Job {
 
 impl Parse for Job {
     fn parse(input: ParseStream<'_>) -> Result<Self> {
-        let name: Ident = input.parse()?;
+        let name = listed(input)?;
         // Nothing need be said of when it runs, so the title may be the first.
         let _: Token![=] = input.parse()?;
         let (mut title, mut schedule, mut listens) = (None, None, Vec::new());
@@ -384,7 +390,7 @@ impl Parse for Job {
         let first = input.call(Ident::parse_any)?;
         clause(&first, &first.to_string(), input)?;
         clauses(input, clause)?;
-        let title = need(title, &name, TITLE)?;
+        let title = need_of(title, &name, TITLE)?;
         Ok(Job {
             title,
             schedule,
@@ -397,14 +403,14 @@ impl Parse for Job {
 
 /// A button on a record, which asks for the job of its name.
 pub struct Action {
-    pub name: Ident,
+    pub name: LitStr,
     pub kind: Ident,
     pub title: Text,
 }
 
 impl Parse for Action {
     fn parse(input: ParseStream<'_>) -> Result<Self> {
-        let name: Ident = input.parse()?;
+        let name = listed(input)?;
         input.parse::<Token![=]>()?;
         let on: Ident = input.parse()?;
         if on != "on" {
@@ -420,7 +426,7 @@ impl Parse for Action {
                 "an action says `on(…)` and `title(…)`",
             )),
         })?;
-        let title = need(title, &name, TITLE)?;
+        let title = need_of(title, &name, TITLE)?;
         Ok(Action { name, kind, title })
     }
 }
@@ -481,7 +487,9 @@ pub enum Asks {
 impl Parse for Hook {
     fn parse(input: ParseStream<'_>) -> Result<Self> {
         let topic = input.parse()?;
-        if input.peek(Token![=>]) && input.peek3(Ident) {
+        let ahead = input.fork();
+        let is_job = ahead.parse::<Token![=>]>().is_ok() && ahead.peek(Ident) && ahead.peek2(Ident);
+        if is_job {
             input.parse::<Token![=>]>()?;
             let word: Ident = input.parse()?;
             if word != "job" {

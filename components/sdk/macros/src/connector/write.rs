@@ -112,7 +112,7 @@ pub fn write(declared: &Declared) -> Result<TokenStream> {
 }
 
 fn dispatch(job: &Job, settings: &syn::Path) -> TokenStream {
-    let name = job.name.to_string();
+    let name = &job.name;
     let function = &job.function;
     quote! {
         #name => ::tenon_sdk::declare::private::call::<#settings>(job, argument, cause, #function),
@@ -240,7 +240,7 @@ fn endpoint(endpoint: &Endpoint) -> TokenStream {
 }
 
 fn job(job: &Job) -> TokenStream {
-    let id = job.name.to_string();
+    let id = &job.name;
     let title = job.title.pairs();
     let schedule = match &job.schedule {
         Some(cron) => quote!(::core::option::Option::Some(#cron.to_owned())),
@@ -258,7 +258,7 @@ fn job(job: &Job) -> TokenStream {
 }
 
 fn action(action: &line::Action) -> TokenStream {
-    let id = action.name.to_string();
+    let id = &action.name;
     let title = action.title.pairs();
     let kind = &action.kind;
     quote! {

@@ -6,12 +6,13 @@
 use std::collections::HashSet;
 
 use tenon_sdk::model::{Fault, FieldChange, Reason};
+use tenon_sdk::push::lines::{self, Added, Found};
+use tenon_sdk::reason;
 use uuid::Uuid;
 
 use super::{Parcel, Sender};
 use crate::api::Refusal;
 use crate::api::fields::Fields;
-use crate::map::order::{self, Added, Changed, Found};
 
 /// Positions of one order that a run changes: MoySklad bans who changes one object more than a
 /// hundred times a minute.
@@ -24,7 +25,7 @@ const ATTEMPTS: usize = 3;
 #[derive(Default)]
 pub struct Moves {
     /// Positions that get other figures.
-    pub changed: Vec<Changed>,
+    pub changed: Vec<lines::Changed<Uuid>>,
     /// Positions that are new.
     pub added: Vec<Added>,
     /// Positions that go.
@@ -54,8 +55,13 @@ impl Sender<'_> {
         // Of a document that stays although it should go, the reserve alone is freed.
         let delete_refused = self.context.settings.delete_refused && !parcel.goes;
         let rows = &document.positions.rows;
-        let mut outcome =
-            order::positions(&parcel.draft, &parcel.agreed, rows, found, delete_refused);
+        let mut outcome = lines::positions(
+            &parcel.draft.lines,
+            &parcel.agreed,
+            rows,
+            found,
+            delete_refused,
+        );
         let left = outcome.changed.len().min(CHANGES);
         let left = outcome.changed.split_off(left).into_iter();
         parcel.moves = Moves {
@@ -65,7 +71,11 @@ impl Sender<'_> {
             gone: outcome.gone,
             left: left.map(|changed| changed.line).collect(),
             placed: outcome.placed,
-            remarks: outcome.remarks,
+            remarks: (outcome.delivered.into_iter())
+                .map(|(line, shipped)| {
+                    reason!("order.line-shipped", line = line, shipped = shipped)
+                })
+                .collect(),
         };
         outcome.changes
     }
@@ -122,7 +132,7 @@ impl Sender<'_> {
             .collect();
         match api.add_positions(kind, id, &added)? {
             Ok(rows) => {
-                moves.placed.extend(order::place(&moves.added, &rows));
+                moves.placed.extend(lines::place(&moves.added, &rows));
                 Ok(Ok(()))
             }
             Err(refusal) => Ok(Err(refusal)),

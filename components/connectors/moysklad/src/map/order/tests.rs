@@ -4,12 +4,16 @@ use std::sync::LazyLock;
 use rust_decimal::Decimal;
 use tenon_sdk::decimal::{self, round_money};
 use tenon_sdk::model::{self, Order, OrderLine, Reason, RecordKind};
+use tenon_sdk::push::lines::{self, Found, differ, pair};
 use tenon_sdk::reason;
 use uuid::Uuid;
 
-use super::{Agreed, Draft, Flow, Found, Given, Outcome, Places, birth, draft, lines_differ, pair};
+use super::{Draft, Flow, Given, Places, birth, draft};
 use crate::api::meta::Kind;
 use crate::api::records::{List, Position};
+
+type Agreed = lines::Agreed<Uuid>;
+type Outcome = lines::Outcome<Uuid>;
 
 static NO_VARIANTS: LazyLock<HashMap<String, Uuid>> = LazyLock::new(HashMap::new);
 
@@ -199,7 +203,7 @@ fn positions(
     rows: &[Position],
     delete_refused: bool,
 ) -> Outcome {
-    super::positions(draft, agreed, rows, Found::Bound, delete_refused)
+    lines::positions(&draft.lines, agreed, rows, Found::Bound, delete_refused)
 }
 
 /// What is agreed once a draft was sent and its positions got these ids.
@@ -262,13 +266,13 @@ fn only_what_changed_is_written_and_what_people_put_there_stays() {
     );
     let sent = drafted(&before, Flow::Sale, false).expect("a draft");
     let known = agreed(&sent, &[11, 12]);
-    assert!(!lines_differ(&sent, &known, true));
+    assert!(!differ(&sent.lines, &known, true));
 
     let mut after = before;
     after.lines[1].quantity = money("6");
     after.lines.push(line("c", "belt", "1", "1", "0"));
     let draft = drafted(&after, Flow::Sale, false).expect("a draft");
-    assert!(lines_differ(&draft, &known, true));
+    assert!(differ(&draft.lines, &known, true));
     let present = rows(&[(11, 1, "1"), (12, 2, "5"), (99, 2, "7")]);
     let outcome = positions(&draft, &known, &present, true);
     assert_eq!(moves(&outcome), (vec![12], vec![], 1));
@@ -303,11 +307,11 @@ fn a_refused_line_goes_only_when_that_is_wanted() {
     let draft = drafted(&given, Flow::Sale, false).expect("a draft");
     let present = rows(&[(11, 1, "1"), (12, 2, "5"), (99, 1, "3")]);
 
-    assert!(!lines_differ(&draft, &known, false));
+    assert!(!differ(&draft.lines, &known, false));
     let kept = positions(&draft, &known, &present, false);
     assert_eq!(moves(&kept), (vec![], vec![], 0));
 
-    assert!(lines_differ(&draft, &known, true));
+    assert!(differ(&draft.lines, &known, true));
     let deleted = positions(&draft, &known, &present, true);
     assert_eq!(
         moves(&deleted),
@@ -427,7 +431,7 @@ fn a_line_that_is_gone_in_the_shop_goes_in_moysklad() {
     );
     given.lines.remove(0);
     let draft = drafted(&given, Flow::Sale, false).expect("a draft");
-    assert!(lines_differ(&draft, &known, false));
+    assert!(differ(&draft.lines, &known, false));
     let outcome = positions(&draft, &known, &rows(&[(11, 1, "1"), (12, 2, "5")]), false);
     assert_eq!(moves(&outcome), (vec![], vec![11], 0));
     assert_eq!(outcome.gone, ["a"]);

@@ -1,27 +1,28 @@
-//! Sets of MoySklad's ids in storage, a few hundred kilobytes at most: the products that the shop
-//! has from there, and those that a full pass under way has met.
+//! Sets of a counterpart's ids in storage, a few hundred kilobytes at most: the records that the
+//! platform has from there, and those that a full pass under way has met.
 //!
 //! A set lies in blocks by the first byte of its ids, and only blocks that changed are written.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use tenon_sdk::model::Fault;
-use tenon_sdk::runtime::storage;
-use tenon_sdk::state;
 use uuid::Uuid;
+
+use crate::model::Fault;
+use crate::runtime::storage;
+use crate::state;
 
 /// A set of ids under a prefix.
 #[derive(Debug)]
-pub struct Known {
+pub struct Ids {
     prefix: &'static str,
     blocks: BTreeMap<u8, BTreeSet<Uuid>>,
     changed: BTreeSet<u8>,
 }
 
-impl Known {
+impl Ids {
     /// Reads a set.
-    pub fn load(prefix: &'static str) -> Known {
-        let mut known = Known {
+    pub fn load(prefix: &'static str) -> Ids {
+        let mut known = Ids {
             prefix,
             blocks: BTreeMap::new(),
             changed: BTreeSet::new(),
