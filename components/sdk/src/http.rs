@@ -83,6 +83,9 @@ pub enum Unsent {
     /// The host does not let this connector reach that place.
     #[error("the host refused the request")]
     Refused,
+    /// The run has sent as many requests as it may.
+    #[error("the run has sent as many requests as it may")]
+    TooMany,
     /// The connection failed, or broke before the answer was complete.
     #[error("{0}")]
     Failed(String),
@@ -403,6 +406,7 @@ fn judge(place: &str, api: &Api, outcome: Result<Response, Unsent>) -> Result<Re
     let address = address(place);
     let response = outcome.map_err(|unsent| match unsent {
         Unsent::Refused => Fault::Configuration(reason!("sdk.http.not-granted", address = address)),
+        Unsent::TooMany => Fault::Configuration(reason!("sdk.http.too-many")),
         Unsent::Failed(words) => Fault::Transient(
             reason!("sdk.http.silent", address = address).detail(format_args!("{place}: {words}")),
         ),
@@ -508,6 +512,7 @@ mod wasm {
                     Some(ErrorCode::HttpRequestDenied | ErrorCode::DestinationIpProhibited) => {
                         Unsent::Refused
                     }
+                    Some(ErrorCode::ConnectionLimitReached) => Unsent::TooMany,
                     Some(code) => Unsent::Failed(format!("{code:?}")),
                     None => Unsent::Failed(error.to_string()),
                 })?;
@@ -675,6 +680,15 @@ mod tests {
             .get("/a?sig=secret")
             .place();
         assert_eq!(place, "GET https://files.example/a");
+    }
+
+    #[test]
+    fn a_run_without_requests_left_is_not_told_that_the_address_is_closed() {
+        let refused = judge("GET https://crm.example/v1", &api(), Err(Unsent::TooMany));
+        assert_eq!(
+            refused.err().map(Fault::from),
+            Some(Fault::Configuration(reason!("sdk.http.too-many")))
+        );
     }
 
     #[test]

@@ -425,7 +425,7 @@ impl Exchange {
                 let most = self.run.limits.requests;
                 self.run
                     .warn(Reason::new("host.limit.requests").arg("most", most));
-                return Err(Error::HttpRequestDenied);
+                return Err(Error::ConnectionLimitReached);
             }
             self.run.observer.requesting();
             let mut under_way = UnderWay {
