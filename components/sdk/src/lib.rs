@@ -28,6 +28,7 @@ pub mod contract;
 pub mod decimal;
 pub mod declare;
 pub mod flow;
+pub mod hooks;
 pub mod http;
 pub mod identity;
 pub mod ids;

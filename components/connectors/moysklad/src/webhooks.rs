@@ -1,27 +1,17 @@
 //! Webhooks make changes of products come sooner. They carry no signature, so they are no more than
 //! a hint: what changed is read, and what is said to be gone is looked for, before anything is done.
-//! Where the tariff or the rights allow none, everything still works, later.
 
 use serde::Deserialize;
+use tenon_sdk::hooks::{self, Hook, Hooks, Missing};
 use tenon_sdk::http::Error;
-use tenon_sdk::import::fingerprint;
-use tenon_sdk::lenient::Text;
-use tenon_sdk::model::{Fault, Request, Webhook};
-use tenon_sdk::{info, reason, state, warn};
+use tenon_sdk::lenient::{List, Text};
+use tenon_sdk::model::{Fault, Reason, Request, Webhook};
+use tenon_sdk::{reason, record, warn};
 use uuid::Uuid;
 
 use crate::api::fields::Fields;
 use crate::api::meta::{self, Kind};
-use crate::api::{MoySklad, Refusal, Written};
-
-/// What is put behind the callback.
-const TOPIC: &str = "products";
-
-/// A digest of the address that webhooks were asked for at. The address itself has a secret in it: who
-/// reads what is stored must not be able to send webhooks.
-const CALLBACK: &str = "callback";
-
-const ACTIONS: [&str; 3] = ["CREATE", "UPDATE", "DELETE"];
+use crate::api::{MoySklad, Refusal, Written, records};
 
 /// Products in one request; more make another.
 const NAMED: usize = 100;
@@ -43,146 +33,89 @@ fn yes() -> bool {
     true
 }
 
-/// Asks for webhooks, unless they are there from before. Those that MoySklad has switched off are
-/// switched on again; those that an earlier callback got are taken away.
-///
-/// # Errors
-/// A fault that has nothing to do with webhooks, such as a wrong credential.
-pub fn enable(callback: &str) -> Result<(), Fault> {
-    let api = MoySklad::open()?;
-    let url = format!("{callback}{TOPIC}");
-    let existing = match read(&api)? {
-        Some(existing) => existing,
-        None => return Ok(()),
-    };
-    let own = digest(&url);
-    if let Some(earlier) = state::load::<Vec<u8>>(CALLBACK).filter(|earlier| *earlier != own) {
-        remove(&api, &existing, &earlier)?;
-    }
-    ask(&api, &wanted(&api, &existing, &url))?;
-    state::save(CALLBACK, &own)
-}
+/// Those for products. MoySklad takes five addresses for one kind of change, and none without a tariff.
+struct OfProducts<'a>(&'a MoySklad);
 
-/// What is to be written so that all webhooks that go to an address are there and switched on.
-fn wanted(api: &MoySklad, existing: &[Existing], url: &str) -> Vec<Fields> {
-    let there = |action: &str| {
-        let mut ours = existing.iter().filter(|one| one.url == url);
-        ours.find(|one| one.entity == "product" && one.action == action)
-    };
-    let wanted = ACTIONS
-        .into_iter()
-        .filter_map(|action| match there(action) {
-            Some(one) if one.enabled => None,
-            Some(one) => {
+impl Hooks for OfProducts<'_> {
+    const EVENTS: &'static [&'static str] = &["CREATE", "UPDATE", "DELETE"];
+    const TOPIC: &'static str = "products";
+
+    fn list(&self) -> Result<Result<Vec<Hook>, Reason>, Fault> {
+        let existing = match self.0.try_get(Kind::Webhook.path(), &[("limit", "1000")]) {
+            Ok(answer) => answer.json::<records::List<Existing>>()?.rows,
+            Err(Error::Status(status)) => return Ok(Err(*Refusal::of(&status).reason)),
+            Err(Error::Fault(fault)) => return Err(fault),
+        };
+        let ours = existing.into_iter().filter(|one| one.entity == "product");
+        let hook = |one: Existing| Hook {
+            id: one.id.to_string(),
+            url: one.url,
+            event: one.action,
+            enabled: one.enabled,
+        };
+        Ok(Ok(ours.map(hook).collect()))
+    }
+
+    fn ask(&self, missing: &[Missing<'_>], url: &str) -> Result<(), Fault> {
+        let wanted = missing.iter().map(|one| match one {
+            Missing::Off(hook) => {
+                let id = hook.id.parse().unwrap_or_default();
                 let fields = Fields::default().with("enabled", true);
-                Some(api.of(Kind::Webhook, one.id, fields))
+                self.0.of(Kind::Webhook, id, fields)
             }
-            None => Some(
-                Fields::default()
-                    .with("url", url)
-                    .with("action", action)
-                    .with("entityType", "product"),
-            ),
+            Missing::New(action) => Fields::default()
+                .with("url", url)
+                .with("action", action)
+                .with("entityType", "product"),
         });
-    wanted.collect()
-}
-
-/// Asks for webhooks. MoySklad takes five addresses for one kind of change, and none without a tariff.
-fn ask(api: &MoySklad, wanted: &[Fields]) -> Result<(), Fault> {
-    for outcome in api.write::<Written>(Kind::Webhook.path(), None, wanted)? {
-        if let Err(refusal) = outcome {
-            warn!(reason!("webhooks.none").because(&refusal.reason));
+        let wanted: Vec<Fields> = wanted.collect();
+        for outcome in (self.0).write::<Written>(Kind::Webhook.path(), None, &wanted)? {
+            if let Err(refusal) = outcome {
+                warn!(reason!("sdk.hooks.none").because(&refusal.reason));
+            }
         }
+        Ok(())
     }
-    Ok(())
+
+    fn remove(&self, hook: &Hook) -> Result<(), Fault> {
+        let path = format!("{}/{}", Kind::Webhook.path(), hook.id);
+        if let Err(refusal) = self.0.delete(&path)? {
+            warn!(reason!("sdk.hooks.left").because(&refusal.reason));
+        }
+        Ok(())
+    }
 }
 
-/// Looks after our webhooks: MoySklad switches those off whose receiver failed for days, and people
-/// take some away. Those are switched on and asked for again, and people are told.
-pub fn tend(api: &MoySklad) -> Result<(), Fault> {
-    let Some(own) = state::load::<Vec<u8>>(CALLBACK) else {
-        return Ok(());
-    };
-    let existing = read(api)?.unwrap_or_default();
-    // The address has a secret in it and is not kept; the others of ours have it.
-    let Some(url) = existing
-        .iter()
-        .map(|one| &one.url)
-        .find(|url| digest(url) == own)
-    else {
-        warn!("webhooks.lost");
-        return Ok(());
-    };
-    let wanted = wanted(api, &existing, url);
-    if !wanted.is_empty() {
-        warn!("webhooks.off", number = wanted.len());
-        ask(api, &wanted)?;
-    }
-    Ok(())
+/// Asks for webhooks.
+pub fn enable(callback: &str) -> Result<(), Fault> {
+    hooks::enable(&OfProducts(&MoySklad::open()?), callback)
 }
 
-/// Takes our webhooks away.
+/// Takes them away.
 pub fn disable() -> Result<(), Fault> {
-    let Some(own) = state::load::<Vec<u8>>(CALLBACK) else {
-        return Ok(());
-    };
-    let api = MoySklad::open()?;
-    let existing = read(&api)?.unwrap_or_default();
-    remove(&api, &existing, &own)?;
-    state::forget(CALLBACK);
-    Ok(())
+    hooks::disable(&OfProducts(&MoySklad::open()?))
 }
 
-fn digest(url: &str) -> Vec<u8> {
-    fingerprint(1, &url)
+/// Looks after them.
+pub fn tend(api: &MoySklad) -> Result<(), Fault> {
+    hooks::tend(&OfProducts(api))
 }
 
-/// Takes away the webhooks that go to the address with this digest.
-fn remove(api: &MoySklad, existing: &[Existing], own: &[u8]) -> Result<(), Fault> {
-    for ours in existing.iter().filter(|one| digest(&one.url) == own) {
-        if let Err(refusal) = api.delete(&format!("{}/{}", Kind::Webhook.path(), ours.id))? {
-            warn!(reason!("webhooks.left").because(&refusal.reason));
-        }
-    }
-    Ok(())
-}
-
-/// All webhooks; none when this account cannot have any.
-fn read(api: &MoySklad) -> Result<Option<Vec<Existing>>, Fault> {
-    #[derive(Deserialize)]
-    struct List {
-        rows: Vec<Existing>,
-    }
-
-    match api.try_get(Kind::Webhook.path(), &[("limit", "1000")]) {
-        Ok(answer) => Ok(Some(answer.json::<List>()?.rows)),
-        Err(Error::Status(status)) => {
-            info!(reason!("webhooks.none").because(&Refusal::of(&status).reason));
-            Ok(None)
-        }
-        Err(Error::Fault(fault)) => Err(fault),
-    }
-}
-
-#[derive(Deserialize)]
+#[record]
 struct Notice<'a> {
-    #[serde(borrow, default)]
-    events: Vec<Event<'a>>,
+    events: List<Event<'a>>,
 }
 
-#[derive(Deserialize)]
+#[record]
 struct Event<'a> {
-    #[serde(borrow)]
     meta: EventMeta<'a>,
-    #[serde(borrow, default)]
     action: Text<'a>,
 }
 
-#[derive(Deserialize)]
+#[record]
 struct EventMeta<'a> {
-    #[serde(borrow, default, rename = "type")]
+    #[serde(rename = "type")]
     kind: Text<'a>,
-    #[serde(borrow, default)]
     href: Text<'a>,
 }
 

@@ -1,6 +1,7 @@
 //! Flows: how records go from one side to the other. A connector says what its counterpart is like;
 //! what every flow needs is here once.
 
+pub mod balances;
 pub mod cards;
 pub mod follow;
 pub mod levels;

@@ -242,7 +242,10 @@ fn what_the_full_pass_does_not_see_is_archived_in_the_shop_and_never_deleted() {
     world.run("products", json!({})).clean();
     world.sim.account(|account| account.delete(gone));
     let run = world.run("products", json!({})).clean();
-    assert!(run.logged(&["archived", "gone in MoySklad"]), "{run:#?}");
+    assert!(
+        run.logged(&["archived", "gone in the other system"]),
+        "{run:#?}"
+    );
     assert_eq!(true, world.record("products", "sku", "OC90")["archived"]);
     assert_eq!(false, world.record("products", "sku", "C110")["archived"]);
     assert_eq!(2, world.records("products").len());

@@ -376,7 +376,8 @@ fn a_price_list_that_is_not_there_is_a_matter_for_the_admin() {
     ]});
     let run = shop.world.run("stock", wrong);
     assert_eq!(Outcome::Configuration, run.report.outcome);
-    assert!(run.report.error.unwrap().contains("no price list “none”"));
+    assert_eq!(Some("price_lists.0.price_list"), run.setting());
+    assert!(run.report.error.unwrap().contains("does not have “none”"));
 }
 
 #[test]

@@ -196,18 +196,12 @@ fn names(context: &Context, only: Option<&str>) -> Result<HashMap<Key, String>, 
         .map(|entry| (entry.key, entry.name))
         .collect();
     let lists = &context.settings.price_lists;
-    if let Some(list) = lists
-        .iter()
-        .find(|list| !names.contains_key(&list.price_list))
-    {
-        let reason = reason!("stock.no-price-list", key = list.price_list);
-        return Err(Fault::Configuration(reason.setting("price_lists")));
-    }
     if let Some(only) = only
         && !lists.iter().any(|list| list.price_list == only)
     {
+        // The button stands on every warehouse; the others are none the worse for it.
         let reason = reason!("stock.no-store", key = only);
-        return Err(Fault::Configuration(reason.setting("price_lists")));
+        return Err(Fault::Rejected(reason.setting("price_lists")));
     }
     Ok(names)
 }
