@@ -39,6 +39,8 @@ pub struct Words {
     pub min: Option<i64>,
     /// The greatest number.
     pub max: Option<i64>,
+    /// The only numbers; none allows all.
+    pub among: &'static [i64],
 }
 
 /// What keys in settings are keys of, with its name in a schema.

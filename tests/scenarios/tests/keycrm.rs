@@ -1182,7 +1182,6 @@ fn the_last_exchange_is_kept_with_time_outcome_and_counters() {
 fn choices_come_from_the_crm() {
     let mut account = Account::empty();
     let packing = account.add_status("Пакування", 2);
-    let site = account.add_source("Сайт", "opencart");
     let olena = account.add_user("Олена", "Гнатюк");
     let services = account.add_category("Послуги", None);
     let fitting = account.add_category("Монтаж", Some(services));
@@ -1194,7 +1193,6 @@ fn choices_come_from_the_crm() {
         assert!(found.unwrap().1.contains(label), "{choices:?}");
     };
     has("statuses", packing, "Пакування");
-    has("sources", site, "Сайт");
     has("managers", olena, "Гнатюк");
     has("categories", fitting, "Послуги");
     has("categories", fitting, "Монтаж");

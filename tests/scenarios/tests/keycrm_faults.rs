@@ -367,7 +367,7 @@ fn a_component_that_breaks_a_limit_is_stopped_and_keeps_what_it_committed() {
         (no_time, Outcome::Crashed, "checkpoint"),
         (no_memory, Outcome::Crashed, "memory"),
         (small_answers, Outcome::Transient, "GET"),
-        (few_requests, Outcome::Configuration, "refused"),
+        (few_requests, Outcome::Configuration, "limit `requests`"),
     ] {
         let sim = keycrm::start(config(300)).unwrap();
         let shop = shop(&sim).limited(limits.clone());

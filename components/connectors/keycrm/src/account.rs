@@ -4,8 +4,7 @@
 use tenon_sdk::model::{Account, Fault};
 use tenon_sdk::{reason, time};
 
-use crate::api::Named;
-use crate::settings;
+use crate::api::{Crm, Named};
 
 /// So many of the oldest entries of a list are facts. Some may be removed one day.
 const OLDEST: usize = 3;
@@ -15,7 +14,7 @@ const OLDEST: usize = 3;
 /// # Errors
 /// `configuration` when KeyCRM does not accept it, or nothing at the address tells whose it is.
 pub fn check() -> Result<Account, Fault> {
-    let crm = settings::crm()?;
+    let crm = Crm::open()?;
     let told = crm.first_page("/order/source")?;
     let mut is_told = told.is_some();
     let sources = oldest(told.unwrap_or_default());

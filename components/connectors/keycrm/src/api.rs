@@ -12,10 +12,9 @@ use tenon_sdk::http::{Answer, Api, Error};
 use tenon_sdk::lenient::{Aside, Flag, Id, List, Object, Rounded, Text};
 use tenon_sdk::model::{Fault, Instant};
 use tenon_sdk::paging::{self, Facts, Step};
-use tenon_sdk::{reason, time};
+use tenon_sdk::{reason, record, time};
 
-/// Name of the credential in the manifest.
-pub const CREDENTIAL: &str = "api_key";
+use crate::KeyCrm;
 
 /// Relations of an order. There is none for its source.
 const INCLUDE: &str = "buyer,products.offer,manager,status,payments,shipping.deliveryService";
@@ -31,9 +30,12 @@ const FIRST_FINAL_GROUP: i64 = 5;
 pub struct Crm(Api);
 
 impl Crm {
-    /// The account behind the credential, at this address.
-    pub fn new(base_url: &str) -> Crm {
-        Crm(Api::new(base_url, CREDENTIAL))
+    /// The account behind the credential.
+    ///
+    /// # Errors
+    /// `configuration` when the settings hold no address.
+    pub fn open() -> Result<Crm, Fault> {
+        KeyCrm::crm().map(Crm)
     }
 
     /// A page of the orders in a window, by ascending id, so that new orders do not shift pages.
@@ -322,15 +324,13 @@ impl Placed {
 }
 
 /// An order.
-#[derive(Debug, Default, Deserialize, Hash)]
-#[serde(default)]
+#[record]
 pub struct Order<'a> {
     /// Id.
     pub id: Id,
     /// Where it came from.
     pub source_id: Id,
     /// Its number there.
-    #[serde(borrow)]
     pub source_uuid: Text<'a>,
     /// Status.
     pub status_id: Id,
@@ -347,43 +347,30 @@ pub struct Order<'a> {
     /// Taxes.
     pub taxes: Money,
     /// Promo code.
-    #[serde(borrow)]
     pub promocode: Text<'a>,
     /// Note of the manager.
-    #[serde(borrow)]
     pub manager_comment: Text<'a>,
     /// Note of the buyer.
-    #[serde(borrow)]
     pub buyer_comment: Text<'a>,
     /// When it was placed.
-    #[serde(borrow)]
     pub ordered_at: Text<'a>,
     /// When it came into the CRM.
-    #[serde(borrow)]
     pub created_at: Text<'a>,
     /// When it changed last.
-    #[serde(borrow)]
     pub updated_at: Aside<Text<'a>>,
     /// When it was deleted.
-    #[serde(borrow)]
     pub deleted_at: Aside<Text<'a>>,
     /// Who buys.
-    #[serde(borrow)]
     pub buyer: Object<Buyer<'a>>,
     /// Lines.
-    #[serde(borrow)]
     pub products: List<Line<'a>>,
     /// Who answers for it.
-    #[serde(borrow)]
     pub manager: Object<Manager<'a>>,
     /// Status in words.
-    #[serde(borrow)]
     pub status: Object<Status<'a>>,
     /// Delivery.
-    #[serde(borrow)]
     pub shipping: Object<Shipping<'a>>,
     /// Payments and expenses.
-    #[serde(borrow)]
     pub payments: List<Payment<'a>>,
 }
 
@@ -419,33 +406,26 @@ impl pull::Row for Order<'_> {
 }
 
 /// Who buys.
-#[derive(Debug, Default, Deserialize, Hash)]
-#[serde(default)]
+#[record]
 pub struct Buyer<'a> {
     /// Id.
     pub id: Id,
     /// Name.
-    #[serde(borrow)]
     pub full_name: Text<'a>,
     /// Phones: one string in orders, a list elsewhere.
-    #[serde(borrow)]
     pub phone: List<Text<'a>>,
     /// E-mails: one string in orders, a list elsewhere.
-    #[serde(borrow)]
     pub email: List<Text<'a>>,
 }
 
 /// A line of an order.
-#[derive(Debug, Default, Deserialize, Hash)]
-#[serde(default)]
+#[record]
 pub struct Line<'a> {
     /// Id.
     pub id: Id,
     /// SKU.
-    #[serde(borrow)]
     pub sku: Text<'a>,
     /// Name as ordered.
-    #[serde(borrow)]
     pub name: Text<'a>,
     /// For one unit, before discounts.
     pub price: UnitPrice,
@@ -456,179 +436,138 @@ pub struct Line<'a> {
     /// How many units.
     pub quantity: Quantity,
     /// Unit; none means the piece.
-    #[serde(borrow)]
     pub unit_type: Text<'a>,
     /// What tells the variant, and whatever the source has added.
-    #[serde(borrow)]
     pub properties: List<Property<'a>>,
     /// The catalogue's item; none for one-off lines.
-    #[serde(borrow)]
     pub offer: Object<Offer<'a>>,
 }
 
 /// A size, a colour…
-#[derive(Clone, Debug, Default, Deserialize, Hash)]
-#[serde(default)]
+#[record]
 pub struct Property<'a> {
     /// What it is.
-    #[serde(borrow)]
     pub name: Text<'a>,
     /// Its value.
-    #[serde(borrow)]
     pub value: Text<'a>,
 }
 
 /// An item of the catalogue: a product, or one variant of it.
-#[derive(Debug, Default, Deserialize, Hash)]
-#[serde(default)]
+#[record]
 pub struct Offer<'a> {
     /// Id.
     pub id: Id,
     /// The product it belongs to.
     pub product_id: Id,
     /// SKU.
-    #[serde(borrow)]
     pub sku: Text<'a>,
     /// Barcode.
-    #[serde(borrow)]
     pub barcode: Text<'a>,
     /// What tells it from its siblings.
-    #[serde(borrow)]
     pub properties: List<Property<'a>>,
     /// Whether it is the one offer of a product without variants.
     pub is_default: Flag,
     /// Not sold any more.
     pub is_archived: Aside<Flag>,
     /// Its product, where that was asked for.
-    #[serde(borrow)]
     pub product: Object<Product<'a>>,
 }
 
 /// A product of the catalogue.
-#[derive(Debug, Default, Deserialize, Hash)]
-#[serde(default)]
+#[record]
 pub struct Product<'a> {
     /// Id.
     pub id: Id,
     /// Name.
-    #[serde(borrow)]
     pub name: Text<'a>,
     /// SKU, of products without variants.
-    #[serde(borrow)]
     pub sku: Text<'a>,
     /// Unit; none means the piece.
-    #[serde(borrow)]
     pub unit_type: Text<'a>,
     /// Category.
     pub category_id: Id,
 }
 
 /// Who answers for an order.
-#[derive(Debug, Default, Deserialize, Hash)]
-#[serde(default)]
+#[record]
 pub struct Manager<'a> {
     /// Id.
     pub id: Id,
     /// Name.
-    #[serde(borrow)]
     pub full_name: Text<'a>,
 }
 
 /// A status of orders.
-#[derive(Debug, Default, Deserialize, Hash)]
-#[serde(default)]
+#[record]
 pub struct Status<'a> {
     /// Name.
-    #[serde(borrow)]
     pub name: Text<'a>,
     /// Group, 1 to 6.
     pub group_id: Id,
 }
 
 /// How an order reaches its buyer.
-#[derive(Debug, Default, Deserialize, Hash)]
-#[serde(default)]
+#[record]
 pub struct Shipping<'a> {
     /// Carrier.
     pub delivery_service_id: Id,
     /// Carrier in words.
-    #[serde(borrow)]
     pub delivery_service: Object<DeliveryService<'a>>,
     /// Tracking number.
-    #[serde(borrow)]
     pub tracking_code: Text<'a>,
     /// The address on one line.
-    #[serde(borrow)]
     pub full_address: Text<'a>,
     /// Country.
-    #[serde(borrow)]
     pub shipping_address_country: Text<'a>,
     /// Region.
-    #[serde(borrow)]
     pub shipping_address_region: Text<'a>,
     /// City.
-    #[serde(borrow)]
     pub shipping_address_city: Text<'a>,
     /// Post code.
-    #[serde(borrow)]
     pub shipping_address_zip: Text<'a>,
     /// Street and house.
-    #[serde(borrow)]
     pub shipping_address: Text<'a>,
     /// Flat, entrance…
-    #[serde(borrow)]
     pub shipping_secondary_line: Text<'a>,
     /// Branch of the carrier.
-    #[serde(borrow)]
     pub shipping_receive_point: Text<'a>,
     /// Who receives it, when that is not the buyer.
-    #[serde(borrow)]
     pub recipient_full_name: Text<'a>,
     /// Phone of the recipient.
-    #[serde(borrow)]
     pub recipient_phone: Text<'a>,
 }
 
 /// A carrier.
-#[derive(Debug, Default, Deserialize, Hash)]
-#[serde(default)]
+#[record]
 pub struct DeliveryService<'a> {
     /// Id.
     pub id: Id,
     /// Name.
-    #[serde(borrow)]
     pub name: Text<'a>,
 }
 
 /// A payment or an expense.
-#[derive(Debug, Default, Deserialize, Hash)]
-#[serde(default)]
+#[record]
 pub struct Payment<'a> {
     /// Id.
     pub id: Id,
     /// How much, in `source_currency`.
     pub amount: Money,
     /// ISO 4217 code.
-    #[serde(borrow)]
     pub source_currency: Text<'a>,
     /// How much, in `actual_currency`.
     pub actual_amount: Money,
     /// ISO 4217 code.
-    #[serde(borrow)]
     pub actual_currency: Text<'a>,
     /// Whether the money goes the other way.
     pub is_expense: Flag,
     /// `paid`, `not_paid`, `canceled` or nothing.
-    #[serde(borrow)]
     pub status: Text<'a>,
     /// When it was paid.
-    #[serde(borrow)]
     pub payment_date: Text<'a>,
     /// When it was entered.
-    #[serde(borrow)]
     pub created_at: Text<'a>,
     /// Note.
-    #[serde(borrow)]
     pub description: Text<'a>,
 }
 

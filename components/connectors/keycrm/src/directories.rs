@@ -12,7 +12,7 @@ use tenon_sdk::{reason, state, warn};
 
 use crate::api::{Crm, Named, Order};
 use crate::map::origin;
-use crate::settings::Booking;
+use crate::settings::Chosen;
 
 /// Where the currencies of sources are kept.
 const CURRENCIES: &str = "currencies";
@@ -33,7 +33,7 @@ pub struct Directories {
 
 impl Directories {
     /// Begins with the pairs of the settings, which win over everything.
-    pub fn new(booking: &Booking) -> Directories {
+    pub fn new(booking: &Chosen) -> Directories {
         let chosen = booking.stages.iter();
         let mut stages = Shelf::new(Directory::OrderStages, "stage", "status");
         stages.known = chosen.map(|(id, key)| (*id, Some(key.clone()))).collect();

@@ -7,44 +7,39 @@
 mod account;
 mod api;
 mod catalogue;
+mod choices;
 mod directories;
 mod goods;
 mod jobs;
-mod keys;
-mod manifest;
 mod map;
 mod partners;
 mod settings;
 
-use tenon_sdk::model::{Account, Cause, Choice, ConnectorManifest, Fault, Outcome};
-use tenon_sdk::rejected::Retry;
-use tenon_sdk::{Connector, unknown_job};
+use settings::Chosen;
+use tenon_sdk::connector;
 
-/// The connector.
-pub struct KeyCrm;
-
-impl Connector for KeyCrm {
-    fn describe() -> ConnectorManifest {
-        manifest::manifest()
-    }
-
-    fn choices(option: &str) -> Result<Vec<Choice>, Fault> {
-        manifest::choices(option)
-    }
-
-    fn check() -> Result<Account, Fault> {
-        account::check()
-    }
-
-    fn run(job: &str, argument: Option<&str>, cause: &Cause) -> Result<Outcome, Fault> {
-        match job {
-            jobs::ORDERS => {
-                let retry = Retry::of(job, argument, cause);
-                retry.end(jobs::orders::run(&retry)?)
-            }
-            other => Err(unknown_job(other)),
-        }
-    }
+connector! {
+    /// The connector.
+    pub struct KeyCrm = "keycrm", title(en: "KeyCRM orders", uk: "Замовлення KeyCRM", ru: "Заказы KeyCRM");
+    settings Chosen;
+    state 1;
+    credential api_key = bearer, title(en: "API key", uk: "Ключ API", ru: "Ключ API");
+    // The vendor counts requests in any minute; half a second covers the clocks.
+    endpoint crm = "{settings.base_url}", credentials(api_key),
+        budget(20 per 60_500 ms by requests_per_minute), parallel(2);
+    check => account::check;
+    choice statuses => choices::statuses;
+    choice managers => choices::managers;
+    choice categories => choices::categories;
+    job orders = every("*/10 * * * *"),
+        title(en: "Load orders", uk: "Отримати замовлення", ru: "Получить заказы") => jobs::orders::run;
 }
 
-tenon_sdk::export!(KeyCrm);
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn it_describes_itself_as_the_host_wants_it() {
+        let problems = tenon_sdk::testing::problems::<super::KeyCrm>(env!("CARGO_MANIFEST_DIR"));
+        assert_eq!(problems, [""; 0]);
+    }
+}

@@ -11,7 +11,7 @@ use tenon_sdk::{reason, time};
 
 use crate::api;
 use crate::catalogue::{Listed, ListedOffer};
-use crate::settings::Booking;
+use crate::settings::Chosen;
 
 /// Raised when orders come out otherwise than before, so that all of them are written again.
 pub const MAPPING_VERSION: u8 = 1;
@@ -124,7 +124,7 @@ pub struct Booked {
 pub fn order(
     read: &api::Order<'_>,
     places: &Places,
-    booking: &Booking,
+    booking: &Chosen,
     language: &str,
     present: Option<&model::Order>,
 ) -> Result<Booked, Reason> {
@@ -439,7 +439,7 @@ fn settle(sums: &Sums) -> Option<Settled> {
 fn delivery(
     read: &api::Order<'_>,
     places: &Places,
-    booking: &Booking,
+    booking: &Chosen,
     cost: Decimal,
 ) -> Result<Option<Delivery>, Reason> {
     let shipping = read.shipping.get();
@@ -498,7 +498,7 @@ fn address(shipping: &api::Shipping<'_>) -> Option<String> {
 fn payments(
     read: &api::Order<'_>,
     places: &Places,
-    booking: &Booking,
+    booking: &Chosen,
     grand_total: Decimal,
     present: Option<&model::Order>,
     remarks: &mut Vec<Reason>,
@@ -761,7 +761,6 @@ pub fn line_product(line: &api::Line<'_>, origin: String) -> model::Product {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::collections::BTreeMap;
     use tenon_sdk::decimal;
 
     fn d(text: &str) -> Decimal {
@@ -772,17 +771,9 @@ mod tests {
         serde_json::from_str(json).unwrap_or_else(|error| panic!("{json}: {error}"))
     }
 
-    fn booking() -> Booking {
-        Booking {
-            author: None,
-            default_partner: None,
-            delivery_product: Some("delivery".to_owned()),
-            write_source_number: false,
-            account: Some("cash".to_owned()),
-            stages: BTreeMap::new(),
-            users: BTreeMap::new(),
-            currency: "UAH".to_owned(),
-        }
+    fn booking() -> Chosen {
+        let json = r#"{"last_days":1,"delivery_product":"delivery","account":"cash"}"#;
+        tenon_sdk::settings::parse(json).expect("good settings")
     }
 
     fn places(lines: usize) -> Places {
@@ -1113,7 +1104,7 @@ mod tests {
                 "products":[{"id":7,"name":"Cup","price":10,"price_sold":10,"quantity":1}],
                 "payments":[{"id":1,"amount":10,"status":"paid"}]}"#,
         );
-        let booking = Booking {
+        let booking = Chosen {
             write_source_number: true,
             ..booking()
         };

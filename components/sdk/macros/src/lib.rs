@@ -25,6 +25,7 @@ use proc_macro::TokenStream;
 /// | `address` | it is the address of a counterpart |
 /// | `pattern = "^[A-Z]{3}$"` | its text looks like that |
 /// | `min = 1`, `max = 3650` | its limits |
+/// | `among(20, 60)` | it is one of these numbers |
 /// | `needed_when(all_refused = "state")` | an admin has to choose it when another setting has this value |
 ///
 /// In a list they say it of each of its values; in a map `options` and `pattern` speak of the names and

@@ -47,6 +47,7 @@ struct Said {
     pattern: Option<TokenStream>,
     min: Option<LitInt>,
     max: Option<LitInt>,
+    among: Option<Vec<LitInt>>,
     needed: Option<Needed>,
 }
 
@@ -66,8 +67,8 @@ impl Parse for Needed {
 }
 
 const FIELD_WORDS: &str = "a setting says `title(…)`, `hint(…)`, `default = …`, `options = …`, \
-    `directory = …`, `record = …`, `address`, `pattern = \"…\"`, `min = …`, `max = …` or \
-    `needed_when(other = …)`";
+    `directory = …`, `record = …`, `address`, `pattern = \"…\"`, `min = …`, `max = …`, \
+    `among(…)` or `needed_when(other = …)`";
 
 impl Said {
     fn of(field: &Ident, attributes: &[Attribute]) -> Result<Said> {
@@ -109,6 +110,13 @@ impl Said {
                 }
                 "min" => once(&mut self.min, value(input)?, &written, span)?,
                 "max" => once(&mut self.max, value(input)?, &written, span)?,
+                "among" => {
+                    let inside;
+                    parenthesized!(inside in input);
+                    let listed = Punctuated::<LitInt, Token![,]>::parse_terminated(&inside)?;
+                    let listed = listed.into_iter().collect();
+                    once(&mut self.among, listed, &written, span)?;
+                }
                 "needed_when" => {
                     let inside;
                     parenthesized!(inside in input);
@@ -144,6 +152,7 @@ impl Said {
         let pattern = option(self.pattern.clone());
         let min = option(self.min.as_ref().map(|min| quote!(#min)));
         let max = option(self.max.as_ref().map(|max| quote!(#max)));
+        let among = self.among.iter().flatten();
         quote! {
             ::tenon_sdk::declare::Words {
                 options: #options,
@@ -151,6 +160,7 @@ impl Said {
                 pattern: #pattern,
                 min: #min,
                 max: #max,
+                among: &[#(#among),*],
             }
         }
     }

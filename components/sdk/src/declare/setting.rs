@@ -47,6 +47,10 @@ fn schema(members: Value, words: &Words) -> Schema {
     add("pattern", words.pattern.map(Value::from));
     add("minimum", words.min.map(Value::from));
     add("maximum", words.max.map(Value::from));
+    add(
+        "enum",
+        (!words.among.is_empty()).then(|| words.among.into()),
+    );
     add("x-options", words.options.map(Value::from));
     match words.source {
         Some(Source::Directory(_, name)) => add("x-directory", Some(name.into())),

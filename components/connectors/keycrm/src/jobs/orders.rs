@@ -5,26 +5,24 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use tenon_sdk::erp::orders;
+use tenon_sdk::erp::{directories, orders};
 use tenon_sdk::flow::pull::{self, Facts, Fate, Feed, Page, Unreadable, Window};
 use tenon_sdk::http::Answer;
 use tenon_sdk::import::{self, Verdict, bound, fingerprint};
 use tenon_sdk::model::{
-    self, Binding, Effect, Entry, Fault, Instant, Key, OrderFields, OrderLookup, Origin, Outcome,
-    Reason,
+    self, Binding, Directory, Effect, Entry, Fault, Instant, Key, OrderFields, OrderLookup, Origin,
+    Outcome, Reason,
 };
-use tenon_sdk::rejected::Retry;
-use tenon_sdk::runtime::{bindings, run};
-use tenon_sdk::time::DAY;
-use tenon_sdk::{info, reason, warn};
+use tenon_sdk::runtime::bindings;
+use tenon_sdk::time::{DAY, Zone};
+use tenon_sdk::{Call, info, reason, warn};
 
 use crate::api::{self, Crm, Order};
 use crate::directories::Directories;
 use crate::goods::Goods;
-use crate::keys;
 use crate::map::{self, Booked, Places, origin};
 use crate::partners::Partners;
-use crate::settings::Settings;
+use crate::settings::Chosen;
 
 const ORDER: &str = "order";
 
@@ -35,21 +33,21 @@ const DELETED: &[u8] = b"deleted";
 ///
 /// # Errors
 /// The fault that keeps it from going on.
-pub fn run(retry: &Retry) -> Result<Outcome, Fault> {
-    let settings = Settings::load()?;
-    let users = keys::verify(&settings.booking)?;
-    let crm = Crm::new(&settings.base_url);
+pub fn run(call: &Call<'_, Chosen>) -> Result<Outcome, Fault> {
+    let settings = &call.settings;
+    let span = settings.span(&Zone::named(&call.context.time_zone))?;
+    let crm = Crm::open()?;
     pull::run(
-        Orders::new(&settings, &crm, users),
-        settings.span,
-        &settings.digest(map::MAPPING_VERSION),
-        retry,
+        Orders::new(call, &crm)?,
+        span,
+        &settings.digest(map::MAPPING_VERSION, span),
+        &call.retry,
     )
 }
 
 /// The orders of the account, and all that a run has learned about what they point at.
 struct Orders<'s> {
-    settings: &'s Settings,
+    settings: &'s Chosen,
     crm: &'s Crm,
     language: String,
     directories: Directories,
@@ -217,23 +215,25 @@ impl Feed for Orders<'_> {
 }
 
 impl<'s> Orders<'s> {
-    fn new(settings: &'s Settings, crm: &'s Crm, users: HashMap<Key, Entry>) -> Orders<'s> {
-        Orders {
-            users,
+    fn new(call: &'s Call<'_, Chosen>, crm: &'s Crm) -> Result<Orders<'s>, Fault> {
+        let settings = &call.settings;
+        let services = settings.service_categories.iter();
+        Ok(Orders {
+            users: users(settings)?,
             settings,
             crm,
-            language: run::context().language,
-            directories: Directories::new(&settings.booking),
+            language: call.context.language.clone(),
+            directories: Directories::new(settings),
             partners: Partners::default(),
-            goods: Goods::new(settings.service_categories.clone()),
+            goods: Goods::new(services.filter_map(|id| id.get()).collect()),
             unmapped_managers: HashSet::new(),
             fee_without_product: false,
-        }
+        })
     }
 
     fn is_chosen(&self, order: &Order<'_>) -> bool {
         let chosen = &self.settings.statuses;
-        chosen.is_empty() || order.status_id.get().is_some_and(|id| chosen.contains(&id))
+        chosen.is_empty() || chosen.contains(&order.status_id)
     }
 
     /// Recalls by their pairs what the orders point at, as far as it is there still.
@@ -266,7 +266,7 @@ impl<'s> Orders<'s> {
 
     /// What an order points at, once all of it is known.
     fn places(&self, order: &Order<'_>) -> Result<Places, Reason> {
-        let booking = &self.settings.booking;
+        let booking = self.settings;
         let lines = order.products.iter();
         // Who has a user of their own in the ERP is the author of their orders.
         let manager = self.manager(order);
@@ -295,14 +295,14 @@ impl<'s> Orders<'s> {
     /// makes it another one.
     fn print(&self, order: &Order<'_>) -> Option<Vec<u8>> {
         let places = self.places(order).ok()?;
-        let how = (&self.settings.booking, &self.language);
+        let how = (self.settings.booking(), &self.language);
         Some(fingerprint(map::MAPPING_VERSION, &(how, order, places)))
     }
 
     /// The user who answers for an order.
     fn manager(&self, order: &Order<'_>) -> Option<Key> {
         let id = order.manager.get()?.id.get()?;
-        self.settings.booking.users.get(&id).cloned()
+        self.settings.users.get(&id).cloned()
     }
 
     /// Maps an order, and tells what its settings lack.
@@ -312,7 +312,7 @@ impl<'s> Orders<'s> {
         present: Option<&model::Order>,
     ) -> Result<Booked, Reason> {
         let places = self.places(order)?;
-        let booking = &self.settings.booking;
+        let booking = self.settings;
         let booked = map::order(order, &places, booking, &self.language, present)?;
         let delivery = booked.order.delivery.as_ref();
         let fee = delivery.is_some_and(|delivery| delivery.cost.is_some());
@@ -401,6 +401,15 @@ impl<'s> Orders<'s> {
             None => Ok(Verdict::Changed),
         }
     }
+}
+
+/// The users of the ERP, where the settings name any.
+fn users(settings: &Chosen) -> Result<HashMap<Key, Entry>, Fault> {
+    if settings.author.is_none() && settings.users.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let entries = directories::list(Directory::Users)?.into_iter();
+    Ok(entries.map(|entry| (entry.key.clone(), entry)).collect())
 }
 
 fn order_origin(order: &Order<'_>) -> Origin {
