@@ -9,5 +9,6 @@ pub mod moving;
 pub mod needs;
 pub mod pictures;
 pub mod pull;
+pub mod send;
 pub mod stocktake;
 pub mod tree;
