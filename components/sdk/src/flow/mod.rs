@@ -4,6 +4,7 @@
 pub mod balances;
 pub mod cards;
 pub mod follow;
+pub mod keep;
 pub mod levels;
 pub mod moving;
 pub mod needs;
