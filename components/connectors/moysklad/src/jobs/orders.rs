@@ -589,6 +589,7 @@ impl<'c> Sender<'c> {
                 }
             }
         }
+        self.give_way(&mut done)?;
         Ok(done)
     }
 
