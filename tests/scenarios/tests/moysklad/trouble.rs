@@ -323,7 +323,8 @@ fn a_login_that_pays_as_little_as_an_application_works_as_well() {
     config.limits.user_cost = 1;
     let world =
         World::seeded(config).signed("login", "admin@autoparts:simulated-moysklad-password");
-    world.run("products", json!({})).clean();
+    let run = world.run("products", json!({}));
+    assert_eq!(Outcome::Done, run.report.outcome, "{run:#?}");
 }
 
 #[test]
@@ -343,7 +344,8 @@ fn an_account_whose_api_was_switched_off_for_abuse_pauses_the_connection_and_is_
     world
         .sim
         .account(|account| account.access.switched_off = false);
-    world.run("products", settings).clean();
+    let run = world.run("products", settings);
+    assert_eq!(Outcome::Done, run.report.outcome, "{run:#?}");
 }
 
 /// The fields of a struct in the source of the simulator.

@@ -126,14 +126,14 @@ impl Default for Ask {
     }
 }
 
-/// A MoySklad with the vendor's limits in a window of a tenth of a second, so that nobody waits long. All
-/// of them begin at the same moment.
+/// A MoySklad with the vendor's limits in a window of a few hundredths of a second, so that nobody waits
+/// long. All of them begin at the same moment.
 pub fn config() -> Config {
     static BEGIN: OnceLock<jiff::Timestamp> = OnceLock::new();
     let usual = Config::default();
     Config {
         limits: moysklad::Limits {
-            window: Duration::from_millis(100),
+            window: Duration::from_millis(40),
             failures: Some(200),
             ..moysklad::Limits::default()
         },

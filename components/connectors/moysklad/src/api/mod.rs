@@ -223,6 +223,18 @@ impl MoySklad {
         self.try_get(path, query).map_err(fault)
     }
 
+    /// Reads a list that may be very long, row by row.
+    pub fn each<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        query: &[(&str, &str)],
+        take: impl FnMut(T),
+    ) -> Result<Answer, Fault> {
+        let call = self.api.get(path);
+        let call = (query.iter()).fold(call, |call, (name, value)| call.query(name, value));
+        call.each(take).map_err(fault)
+    }
+
     /// Where a file really lies.
     ///
     /// # Errors

@@ -374,7 +374,7 @@ impl<'c> Importer<'c> {
         let mut found = Vec::new();
         let mut matched = match_by(
             drafts,
-            |draft| vec![lookup(&draft.part)],
+            |draft| lookups(&draft.part),
             catalog::find,
             always,
             |draft, card: Product| found.push((draft, card)),
@@ -488,12 +488,17 @@ pub fn twin(part: &Part, other: Uuid) -> Reason {
     reason!("product.twin", brand = part.brand, article = part.sku).detail(other)
 }
 
-/// How a card is looked for.
-pub fn lookup(part: &Part) -> ProductLookup {
-    ProductLookup::BrandAndSku((part.brand.clone(), part.sku.clone()))
+/// How a card is looked for: with the article as it is written, and without spaces in it.
+pub fn lookups(part: &Part) -> Vec<ProductLookup> {
+    let lookup = |sku: String| ProductLookup::BrandAndSku((part.brand.clone(), sku));
+    let glued = brand::glued(&part.sku);
+    let other = (glued != part.sku).then(|| lookup(glued));
+    std::iter::once(lookup(part.sku.clone()))
+        .chain(other)
+        .collect()
 }
 
 /// What two products must not share to be certainly two.
 pub fn claim(part: &Part) -> (String, String) {
-    (part.brand.to_lowercase(), part.sku.clone())
+    (part.brand.to_lowercase(), brand::glued(&part.sku))
 }

@@ -47,6 +47,11 @@ fn spaced(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
+/// An article without spaces: `OC 90` and `OC90` are one number.
+pub fn glued(article: &str) -> String {
+    article.split_whitespace().collect()
+}
+
 /// That they do not agree, and what probably went wrong.
 fn mismatch(code: &str, article: &str) -> Reason {
     let ends = |form: fn(&str) -> String| form(code).ends_with(&form(article));
