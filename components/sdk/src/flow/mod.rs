@@ -8,6 +8,7 @@ pub mod keep;
 pub mod levels;
 pub mod moving;
 pub mod needs;
+pub mod notes;
 pub mod pictures;
 pub mod pull;
 pub mod send;

@@ -201,7 +201,8 @@ fn three_hundred_thousand_levels_take_two_requests_and_little_memory() {
         orders: 0,
         ..config()
     })
-    .in_memory(32 << 20);
+    .in_memory(32 << 20)
+    .hearing(64 << 20);
     let stores = world.objects(Kind::Store, |_, store| store.id.to_string());
     let lists: Vec<_> = (stores.iter().enumerate())
         .map(|(number, store)| json!({ "price_list": format!("w{number}"), "store": store }))

@@ -211,6 +211,12 @@ impl World {
         self
     }
 
+    /// The same, with room for larger answers.
+    pub fn hearing(mut self, bytes: u64) -> World {
+        self.limits.response = bytes.try_into().expect("a size");
+        self
+    }
+
     /// Settings that let everything work, with more.
     pub fn settings(&self, more: Value) -> Value {
         let organization = self.sim.account(|account| account.home.organization);

@@ -228,11 +228,22 @@ impl MoySklad {
         &self,
         path: &str,
         query: &[(&str, &str)],
-        take: impl FnMut(T),
+        mut take: impl FnMut(T),
     ) -> Result<Answer, Fault> {
-        let call = self.api.get(path);
-        let call = (query.iter()).fold(call, |call, (name, value)| call.query(name, value));
-        call.each(take).map_err(fault)
+        let mut attempt = 1;
+        loop {
+            let call = self.api.get(path);
+            let call = (query.iter()).fold(call, |call, (name, value)| call.query(name, value));
+            match call.each(&mut take) {
+                // No row was given of what was refused.
+                Err(Error::Status(status))
+                    if attempt < ATTEMPTS && Refusal::of(&status).is_haste() =>
+                {
+                    attempt += 1;
+                }
+                outcome => return outcome.map_err(fault),
+            }
+        }
     }
 
     /// Where a file really lies.

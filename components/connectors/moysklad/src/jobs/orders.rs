@@ -15,8 +15,9 @@ use std::collections::{HashMap, HashSet};
 
 use tenon_sdk::erp::orders;
 use tenon_sdk::flow::cards::variant_key;
+use tenon_sdk::flow::notes;
 use tenon_sdk::flow::send::{self, Page};
-use tenon_sdk::import::{Tally, fingerprint, pair};
+use tenon_sdk::import::{Tally, bind_all, by_key, fingerprint, pair, unique};
 use tenon_sdk::model::{
     Binding, Cause, Change, Directive, DocumentKind, Effect, Fault, FieldChange, Key,
     LinkedDocument, Order, OrderLookup, Outcome, Reason, RecordKind, Subject, Written,
@@ -37,9 +38,6 @@ use crate::api::records::Doc;
 use crate::api::{EXPANDED_PAGE, NAMED, PAGE as ROWS, Refusal};
 use crate::map::order::{self, Draft, Flow, Given, ON_TOP, Places};
 use crate::settings::{AllRefused, Settings};
-
-/// Bindings in one call.
-const BATCH: usize = 5_000;
 
 /// A value that has to be unique is not (Remap 1.2, "Errors").
 const NOT_UNIQUE: u32 = 3006;
@@ -762,15 +760,13 @@ impl<'c> Sender<'c> {
             }
             match &parcel.document {
                 Some(document) => self.tell(&parcel.key, &parcel.order, Some(document))?,
-                None => annotate(&parcel.key, &parcel.order.documents, None)?,
+                None => notes::annotate(&parcel.key, &parcel.order.documents, None)?,
             }
         }
         if !gone.is_empty() {
             bindings::unbind(position, &gone);
         }
-        for some in pairs.chunks(BATCH) {
-            bindings::bind(some);
-        }
+        bind_all(&pairs);
         Ok(())
     }
 
@@ -851,15 +847,14 @@ impl<'c> Sender<'c> {
     /// Shows people the document of an order, beside those of other counterparts.
     fn tell(&self, key: &Key, order: &Order, document: Option<&Doc>) -> Result<(), Fault> {
         let word = self.flow.kind().word();
-        let mut documents: Vec<LinkedDocument> = order.documents.clone();
-        documents.retain(|document| !meta::is_ours(&document.origin, word));
-        documents.extend(document.map(|document| LinkedDocument {
+        let document = document.map(|document| LinkedDocument {
             kind: DocumentKind::Order,
             origin: origin(word, document.id),
             number: (!document.name.is_empty()).then(|| document.name.clone()),
             url: document.meta.uuid_href.clone(),
-        }));
-        annotate(key, &documents, None)
+        });
+        let is_ours = |origin: &str| meta::is_ours(origin, word);
+        notes::show(key, &order.documents, is_ours, document)
     }
 }
 
@@ -871,18 +866,10 @@ fn reject(
     reason: Reason,
     tally: &mut Tally,
 ) -> Result<(), Fault> {
-    annotate(key, &order.documents, Some(&reason))?;
+    notes::annotate(key, &order.documents, Some(&reason))?;
     let label = order.number.as_ref().unwrap_or(key);
     list.reject(key, Subject::Key(key.clone()), label, reason, tally);
     Ok(())
-}
-
-/// Puts documents and an error on an order, unless the platform has no place for them.
-fn annotate(key: &str, documents: &[LinkedDocument], error: Option<&Reason>) -> Result<(), Fault> {
-    match orders::annotate(key, documents, error) {
-        Err(fault @ (Fault::Transient(_) | Fault::Configuration(_))) => Err(fault),
-        _ => Ok(()),
-    }
 }
 
 /// Whether a document is refused for its number alone.
@@ -915,18 +902,4 @@ fn digest(settings: &Settings) -> Vec<u8> {
     ];
     let which = (&settings.region, &settings.orders_from);
     fingerprint(0, &(refused, settings.reserve, chosen, which))
-}
-
-fn unique(keys: impl Iterator<Item = Key>) -> Vec<Key> {
-    let keys: HashSet<Key> = keys.collect();
-    keys.into_iter().collect()
-}
-
-fn by_key(kind: &str, keys: Vec<Key>) -> HashMap<Key, Binding> {
-    let mut known = HashMap::new();
-    for some in keys.chunks(BATCH) {
-        let found = bindings::by_key(kind, some).into_iter().flatten();
-        known.extend(found.map(|binding| (binding.key.clone(), binding)));
-    }
-    known
 }
