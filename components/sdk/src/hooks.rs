@@ -4,7 +4,7 @@
 //! that runs anyway looks after them. Where an account can have none, everything still works, later.
 
 use crate::import::fingerprint;
-use crate::model::Fault;
+use crate::model::{Fault, Reason};
 use crate::{info, reason, state, warn};
 
 /// A digest of the address that webhooks were asked for at. The address itself has a secret in it: who
@@ -45,19 +45,19 @@ pub trait Hooks {
     ///
     /// # Errors
     /// A fault that has nothing to do with webhooks.
-    fn list(&self) -> Result<Result<Vec<Hook>, crate::model::Reason>, Fault>;
+    fn list(&self) -> Result<Result<Vec<Hook>, Reason>, Fault>;
 
-    /// Asks for what is missing at an address.
+    /// Asks for what is missing at an address; answers with why some cannot be had.
     ///
     /// # Errors
     /// A fault that has nothing to do with webhooks.
-    fn ask(&self, missing: &[Missing<'_>], url: &str) -> Result<(), Fault>;
+    fn ask(&self, missing: &[Missing<'_>], url: &str) -> Result<Vec<Reason>, Fault>;
 
-    /// Takes one away.
+    /// Takes one away; the inner error is why it stays.
     ///
     /// # Errors
     /// A fault that has nothing to do with webhooks.
-    fn remove(&self, hook: &Hook) -> Result<(), Fault>;
+    fn remove(&self, hook: &Hook) -> Result<Result<(), Reason>, Fault>;
 }
 
 /// Asks for webhooks, unless they are there from before. Those that are switched off are switched on
@@ -79,9 +79,7 @@ pub fn enable<H: Hooks>(hooks: &H, callback: &str) -> Result<(), Fault> {
         remove(hooks, &existing, &earlier)?;
     }
     let missing = missing::<H>(&existing, &url);
-    if !missing.is_empty() {
-        hooks.ask(&missing, &url)?;
-    }
+    ask(hooks, &missing, &url)?;
     state::save(CALLBACK, &own)
 }
 
@@ -103,7 +101,7 @@ pub fn tend<H: Hooks>(hooks: &H) -> Result<(), Fault> {
     let missing = missing::<H>(&existing, url);
     if !missing.is_empty() {
         warn!("sdk.hooks.off", number = missing.len());
-        hooks.ask(&missing, url)?;
+        ask(hooks, &missing, url)?;
     }
     Ok(())
 }
@@ -135,12 +133,26 @@ fn missing<'h, H: Hooks>(existing: &'h [Hook], url: &str) -> Vec<Missing<'h>> {
     missing.collect()
 }
 
+fn ask<H: Hooks>(hooks: &H, missing: &[Missing<'_>], url: &str) -> Result<(), Fault> {
+    if missing.is_empty() {
+        return Ok(());
+    }
+    for reason in hooks.ask(missing, url)? {
+        warn!(reason!("sdk.hooks.none").because(&reason));
+    }
+    Ok(())
+}
+
 fn digest(url: &str) -> Vec<u8> {
     fingerprint(1, &url)
 }
 
 /// Takes away the webhooks that go to the address with this digest.
 fn remove<H: Hooks>(hooks: &H, existing: &[Hook], own: &[u8]) -> Result<(), Fault> {
-    let mut ours = existing.iter().filter(|one| digest(&one.url) == own);
-    ours.try_for_each(|hook| hooks.remove(hook))
+    for ours in existing.iter().filter(|one| digest(&one.url) == own) {
+        if let Err(reason) = hooks.remove(ours)? {
+            warn!(reason!("sdk.hooks.left").because(&reason));
+        }
+    }
+    Ok(())
 }

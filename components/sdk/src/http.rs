@@ -9,8 +9,10 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
+use std::marker::PhantomData;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::de::{DeserializeOwned, Deserializer as _, Error as _, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -268,6 +270,35 @@ impl Call<'_> {
         Ok(Answer { place, response })
     }
 
+    /// Sends a request that is answered with a JSON list, and gives its elements one by one: however many
+    /// there are, no more than a piece of the answer is in memory. The answer that is left has no body.
+    ///
+    /// # Errors
+    /// As [`Call::send`]; `transient` when the answer breaks off, or an element has another shape.
+    pub fn each<T: DeserializeOwned>(self, take: impl FnMut(T)) -> Result<Answer, Error> {
+        let place = self.place();
+        let api = self.api;
+        let (head, body) = match open(self.request) {
+            Ok(opened) => opened,
+            Err(unsent) => {
+                let response = judge(&place, api, Err(unsent))?;
+                return Ok(Answer { place, response });
+            }
+        };
+        if !(200..300).contains(&head.status) {
+            let response = judge(&place, api, whole(head, body))?;
+            return Ok(Answer { place, response });
+        }
+        let response = judge(&place, api, Ok(head))?;
+        let answer = Answer { place, response };
+        let pieces = std::io::BufReader::with_capacity(PIECE, Pieces::of(body));
+        let mut json = serde_json::Deserializer::from_reader(pieces);
+        let read = json.deserialize_seq(Each(take, PhantomData));
+        read.and_then(|()| json.end())
+            .map_err(|error| answer.misread(&error))?;
+        Ok(answer)
+    }
+
     /// Sends a request about a thing that may be gone; none when it is.
     ///
     /// # Errors
@@ -352,6 +383,74 @@ impl Answer {
     /// What it means that the body could not be read.
     pub fn misread(&self, error: &serde_json::Error) -> Fault {
         Fault::Transient(unreadable(&self.place, error))
+    }
+}
+
+/// Bytes of an answer that are read at a time.
+const PIECE: usize = 64 * 1024;
+
+/// A body that comes in pieces: the next one, none behind the last.
+type Body = Box<dyn FnMut() -> Result<Option<Vec<u8>>, Unsent>>;
+
+/// All of an answer.
+fn whole(mut head: Response, mut body: Body) -> Result<Response, Unsent> {
+    // The first piece, often the only one, is not copied.
+    head.body = body()?.unwrap_or_default();
+    while let Some(piece) = body()? {
+        head.body.extend_from_slice(&piece);
+    }
+    Ok(head)
+}
+
+/// A body as something to read from.
+struct Pieces {
+    body: Body,
+    piece: Vec<u8>,
+    read: usize,
+}
+
+impl Pieces {
+    fn of(body: Body) -> Pieces {
+        Pieces {
+            body,
+            piece: Vec::new(),
+            read: 0,
+        }
+    }
+}
+
+impl std::io::Read for Pieces {
+    fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+        while self.read == self.piece.len() {
+            match (self.body)() {
+                Ok(Some(piece)) => (self.piece, self.read) = (piece, 0),
+                Ok(None) => return Ok(0),
+                Err(_) => return Err(std::io::Error::other("the answer broke off")),
+            }
+        }
+        let rest = &self.piece[self.read..];
+        let taken = rest.len().min(into.len());
+        into[..taken].copy_from_slice(&rest[..taken]);
+        self.read += taken;
+        Ok(taken)
+    }
+}
+
+/// Gives the elements of a list one by one.
+struct Each<T, F>(F, PhantomData<T>);
+
+impl<'de, T: DeserializeOwned, F: FnMut(T)> Visitor<'de> for Each<T, F> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(mut self, mut list: A) -> Result<(), A::Error> {
+        while let Some(element) = list.next_element::<Box<RawValue>>()? {
+            (self.0)(serde_json::from_str(element.get()).map_err(A::Error::custom)?);
+        }
+        Ok(())
     }
 }
 
@@ -472,26 +571,35 @@ fn origin(url: &str) -> &str {
         .map_or(url, |end| &url[..host + end])
 }
 
-#[cfg(not(target_family = "wasm"))]
 fn exchange(request: Request) -> Result<Response, Unsent> {
-    crate::native::world().http(request)
+    let (head, body) = open(request)?;
+    whole(head, body)
 }
 
+/// Sends a request; gives the answer without its body, and that.
+#[cfg(not(target_family = "wasm"))]
+fn open(request: Request) -> Result<(Response, Body), Unsent> {
+    let mut response = crate::native::world().http(request)?;
+    let mut body = Some(std::mem::take(&mut response.body));
+    Ok((response, Box::new(move || Ok(body.take()))))
+}
+
+/// Sends a request; gives the answer without its body, and that.
 #[cfg(target_family = "wasm")]
-fn exchange(request: Request) -> Result<Response, Unsent> {
-    wasm::exchange(request)
+fn open(request: Request) -> Result<(Response, Body), Unsent> {
+    wasm::open(request)
 }
 
 #[cfg(target_family = "wasm")]
 mod wasm {
-    use super::{Method, Request, Response, Unsent};
+    use super::{Body, Method, Request, Response, Unsent};
     use waki::ErrorCode;
     use waki::header::HeaderName;
 
     /// Asked for at a time; the host gives what it has.
     const CHUNK: u64 = 1024 * 1024;
 
-    pub fn exchange(request: Request) -> Result<Response, Unsent> {
+    pub fn open(request: Request) -> Result<(Response, Body), Unsent> {
         let method = match request.method {
             Method::Get => waki::Method::Get,
             Method::Post => waki::Method::Post,
@@ -525,20 +633,16 @@ mod wasm {
             })
             .collect();
         let status = response.status_code();
-        let next = || {
+        let head = Response {
+            status,
+            headers,
+            body: Vec::new(),
+        };
+        let next = move || {
             let broken = |_| Unsent::Failed("the answer broke off".to_owned());
             response.chunk(CHUNK).map_err(broken)
         };
-        // The first chunk, often the only one, is not copied.
-        let mut body = next()?.unwrap_or_default();
-        while let Some(chunk) = next()? {
-            body.extend_from_slice(&chunk);
-        }
-        Ok(Response {
-            status,
-            headers,
-            body,
-        })
+        Ok((head, Box::new(next)))
     }
 }
 

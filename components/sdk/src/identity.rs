@@ -6,6 +6,7 @@
 //! goods of one name are one. All of it is pure.
 
 pub mod index;
+pub mod letters;
 mod name;
 pub mod who;
 

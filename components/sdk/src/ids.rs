@@ -14,16 +14,16 @@ use crate::state;
 /// A set of ids under a prefix.
 #[derive(Debug)]
 pub struct Ids {
-    prefix: &'static str,
+    prefix: String,
     blocks: BTreeMap<u8, BTreeSet<Uuid>>,
     changed: BTreeSet<u8>,
 }
 
 impl Ids {
     /// Reads a set.
-    pub fn load(prefix: &'static str) -> Ids {
+    pub fn load(prefix: &str) -> Ids {
         let mut known = Ids {
-            prefix,
+            prefix: prefix.to_owned(),
             blocks: BTreeMap::new(),
             changed: BTreeSet::new(),
         };

@@ -130,6 +130,30 @@ pub fn bound_and_there<R>(
     Ok(known)
 }
 
+/// Bindings in one call.
+const BINDINGS: usize = 5_000;
+
+/// What is known about the given records of the platform, by key, however many there are.
+pub fn by_key(kind: &str, keys: Vec<Key>) -> HashMap<Key, Binding> {
+    let mut known = HashMap::new();
+    for some in keys.chunks(BINDINGS) {
+        let found = bindings::by_key(kind, some).into_iter().flatten();
+        known.extend(found.map(|binding| (binding.key.clone(), binding)));
+    }
+    known
+}
+
+/// Binds pairs, however many there are.
+pub fn bind_all(pairs: &[Binding]) {
+    pairs.chunks(BINDINGS).for_each(bindings::bind);
+}
+
+/// Each key once.
+pub fn unique(keys: impl Iterator<Item = Key>) -> Vec<Key> {
+    let keys: HashSet<Key> = keys.collect();
+    keys.into_iter().collect()
+}
+
 /// A pair without a fingerprint.
 pub fn pair(kind: &str, key: &str, origin: &str) -> Binding {
     Binding {

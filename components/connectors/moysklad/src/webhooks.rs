@@ -6,7 +6,7 @@ use tenon_sdk::hooks::{self, Hook, Hooks, Missing};
 use tenon_sdk::http::Error;
 use tenon_sdk::lenient::{List, Text};
 use tenon_sdk::model::{Fault, Reason, Request, Webhook};
-use tenon_sdk::{reason, record, warn};
+use tenon_sdk::{reason, record};
 use uuid::Uuid;
 
 use crate::api::fields::Fields;
@@ -56,7 +56,7 @@ impl Hooks for OfProducts<'_> {
         Ok(Ok(ours.map(hook).collect()))
     }
 
-    fn ask(&self, missing: &[Missing<'_>], url: &str) -> Result<(), Fault> {
+    fn ask(&self, missing: &[Missing<'_>], url: &str) -> Result<Vec<Reason>, Fault> {
         let wanted = missing.iter().map(|one| match one {
             Missing::Off(hook) => {
                 let id = hook.id.parse().unwrap_or_default();
@@ -69,20 +69,14 @@ impl Hooks for OfProducts<'_> {
                 .with("entityType", "product"),
         });
         let wanted: Vec<Fields> = wanted.collect();
-        for outcome in (self.0).write::<Written>(Kind::Webhook.path(), None, &wanted)? {
-            if let Err(refusal) = outcome {
-                warn!(reason!("sdk.hooks.none").because(&refusal.reason));
-            }
-        }
-        Ok(())
+        let outcomes = (self.0).write::<Written>(Kind::Webhook.path(), None, &wanted)?;
+        let refused = outcomes.into_iter().filter_map(Result::err);
+        Ok(refused.map(|refusal| *refusal.reason).collect())
     }
 
-    fn remove(&self, hook: &Hook) -> Result<(), Fault> {
+    fn remove(&self, hook: &Hook) -> Result<Result<(), Reason>, Fault> {
         let path = format!("{}/{}", Kind::Webhook.path(), hook.id);
-        if let Err(refusal) = self.0.delete(&path)? {
-            warn!(reason!("sdk.hooks.left").because(&refusal.reason));
-        }
-        Ok(())
+        Ok(self.0.delete(&path)?.map_err(|refusal| *refusal.reason))
     }
 }
 

@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::cards;
 use crate::brake;
 use crate::erp::{catalog, stock};
-use crate::import::{Tally, bound, saved};
+use crate::import::{Tally, bound, fingerprint, saved};
 use crate::model::{
     Decimal as Exact, Fault, Key, Origin, ProductKind, ProductLookup, Reason, StockLevel, Subject,
 };
@@ -27,22 +27,85 @@ const BATCH: usize = 1_000;
 /// Levels and cards that are read at a time.
 const PAGE: usize = 100;
 
-/// What a store has of a product.
+/// What a store has of a product: what lies there, what of it is reserved, and whether the counterpart is
+/// still working it out. There may be hundreds of thousands in memory, so it is small.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Level {
-    /// What lies there; none where nobody told it.
-    pub stock: Option<Decimal>,
-    /// What of it is reserved.
-    pub reserve: Option<Decimal>,
+    units: [i64; 2],
+    scales: [Option<u8>; 2],
     /// The counterpart is still working it out.
     pub is_open: bool,
+}
+
+impl Level {
+    /// Of figures as they were told.
+    pub fn of(stock: Option<Decimal>, reserve: Option<Decimal>, is_open: bool) -> Level {
+        let mut level = Level {
+            is_open,
+            ..Level::default()
+        };
+        stock.into_iter().for_each(|stock| level.set_stock(stock));
+        reserve.into_iter().for_each(|one| level.set_reserve(one));
+        level
+    }
+
+    /// What lies there; none where nobody told it.
+    pub fn stock(&self) -> Option<Decimal> {
+        self.get(0)
+    }
+
+    /// What of it is reserved; none where nobody told it.
+    pub fn reserve(&self) -> Option<Decimal> {
+        self.get(1)
+    }
+
+    /// Takes note of what lies there.
+    pub fn set_stock(&mut self, stock: Decimal) {
+        self.put(0, stock);
+    }
+
+    /// Takes note of what is reserved.
+    pub fn set_reserve(&mut self, reserve: Decimal) {
+        self.put(1, reserve);
+    }
+
+    fn get(&self, place: usize) -> Option<Decimal> {
+        let scale = self.scales[place]?;
+        Some(Decimal::new(self.units[place], scale.into()))
+    }
+
+    /// A figure that no stock has is none that was told.
+    fn put(&mut self, place: usize, figure: Decimal) {
+        if let Ok(exact) = Exact::try_from(figure.normalize()) {
+            (self.units[place], self.scales[place]) = (exact.units, Some(exact.scale));
+        }
+    }
+}
+
+/// Keys of which it is only asked whether they are there, by their digests.
+#[derive(Debug, Default)]
+pub struct Reported(HashSet<u64>);
+
+impl Reported {
+    fn digest(key: &str) -> u64 {
+        let print = fingerprint(0, &key);
+        u64::from_le_bytes(print.last_chunk().copied().unwrap_or_default())
+    }
+
+    fn insert(&mut self, key: &str) {
+        self.0.insert(Reported::digest(key));
+    }
+
+    fn contains(&self, key: &str) -> bool {
+        self.0.contains(&Reported::digest(key))
+    }
 }
 
 /// What became of the levels of a warehouse.
 #[derive(Debug, Default)]
 pub struct Levelled {
     /// The products that the report has.
-    pub products: HashSet<Key>,
+    pub products: Reported,
     /// Levels that were set.
     pub written: u64,
     /// Rows of what the platform does not know.
@@ -58,43 +121,51 @@ pub struct Levelled {
 /// The fault of a call as a whole.
 pub fn set(
     warehouse: &Key,
-    mut own: Vec<(Uuid, Level)>,
+    own: impl Iterator<Item = (Uuid, Level)>,
     origin: impl Fn(&str, Uuid) -> Origin,
     tally: &mut Tally,
 ) -> Result<Levelled, Fault> {
-    own.sort_unstable_by_key(|(product, _)| *product);
     let mut done = Levelled::default();
-    let mut levels = Levelling::default();
-    for some in own.chunks(BATCH) {
-        done.unknown += levels.add(some, &origin);
+    let mut own = own.peekable();
+    while own.peek().is_some() {
+        let some: Vec<(Uuid, Level)> = own.by_ref().take(BATCH).collect();
+        set_some(warehouse, &some, &origin, &mut done, tally)?;
     }
-    let own = levels
-        .own
-        .iter()
-        .map(|(product, level)| (product, None, level));
+    Ok(done)
+}
+
+fn set_some(
+    warehouse: &Key,
+    some: &[(Uuid, Level)],
+    origin: &impl Fn(&str, Uuid) -> Origin,
+    done: &mut Levelled,
+    tally: &mut Tally,
+) -> Result<(), Fault> {
+    let mut levels = Levelling::default();
+    done.unknown += levels.add(some, origin);
+    let own = (levels.own.iter()).map(|(product, level)| (product, None, level));
     let variants = levels.variants.iter();
     let variants = variants.map(|((product, variant), level)| (product, Some(variant), level));
     let mut new = Vec::with_capacity(levels.own.len() + levels.variants.len());
     for (product, variant, level) in own.chain(variants) {
-        done.products.insert(product.clone());
+        done.products.insert(product);
         match stock_level(warehouse, product, variant, *level) {
             Some(Ok(level)) => new.push(level),
             Some(Err(reason)) => reject(product, reason, tally),
             None => done.open += u64::from(level.is_open),
         }
     }
-    for some in added_up(warehouse, new)?.chunks(BATCH) {
-        for (level, outcome) in some.iter().zip(stock::set(some)?) {
-            match saved(outcome)? {
-                Ok(saved) => {
-                    done.written += 1;
-                    tally.count(saved.effect);
-                }
-                Err(reason) => reject(&level.product, reason, tally),
+    let new = added_up(warehouse, new)?;
+    for (level, outcome) in new.iter().zip(stock::set(&new)?) {
+        match saved(outcome)? {
+            Ok(saved) => {
+                done.written += 1;
+                tally.count(saved.effect);
             }
+            Err(reason) => reject(&level.product, reason, tally),
         }
     }
-    Ok(done)
+    Ok(())
 }
 
 /// Levels as they came, by what the platform knows them as.
@@ -210,8 +281,8 @@ fn stock_level(
     variant: Option<&Key>,
     level: Level,
 ) -> Option<Result<StockLevel, Reason>> {
-    let stock = level.stock.filter(|_| !level.is_open)?;
-    let reserve = level.reserve.unwrap_or_default();
+    let stock = level.stock().filter(|_| !level.is_open)?;
+    let reserve = level.reserve().unwrap_or_default();
     let free = (stock - reserve).max(Decimal::ZERO);
     let wire = |number: Decimal| Exact::try_from(number.normalize());
     let figures = || Ok((wire(stock)?, wire(reserve)?, wire(free)?));
@@ -233,7 +304,7 @@ fn stock_level(
 /// The fault of a call as a whole.
 pub fn zero(
     warehouse: &Key,
-    reported: &HashSet<Key>,
+    reported: &Reported,
     why: impl FnOnce(usize, u64) -> Reason,
     tally: &mut Tally,
 ) -> Result<Option<u64>, Fault> {
@@ -311,11 +382,7 @@ mod tests {
     #[test]
     fn what_is_free_is_what_lies_there_less_what_is_reserved() {
         let figures = |stock: Option<Decimal>, reserve: i64, is_open: bool| {
-            let level = Level {
-                stock,
-                reserve: Some(Decimal::from(reserve)),
-                is_open,
-            };
+            let level = Level::of(stock, Some(Decimal::from(reserve)), is_open);
             stock_level(&"w".to_owned(), &"p".to_owned(), None, level)
         };
         let level = figures(Some(Decimal::new(125, 1)), 2, false);

@@ -258,6 +258,54 @@ pub fn place<P: Position>(added: &[Added], rows: &[P]) -> Vec<(String, P::Id)> {
     placed.collect()
 }
 
+/// A position that was added for a line, and the same one that somebody else had added just before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Twin<I> {
+    /// The line.
+    pub line: String,
+    /// Ours, which goes.
+    pub ours: I,
+    /// Theirs, which the line has from then on.
+    pub theirs: I,
+}
+
+/// Of the positions that were just added, those that somebody else has added as well: another connection
+/// may send the same lines at the same moment. `before` are those that were there when it was decided
+/// what to add, `rows` those that are there now, in the order in which they came. Whoever came later
+/// gives way, and has seen both by then, so one of the two always stays.
+pub fn twins<P: Position>(
+    added: &[Added],
+    placed: &[(String, P::Id)],
+    before: &HashSet<P::Id>,
+    rows: &[P],
+) -> Vec<Twin<P::Id>> {
+    let mut taken: HashSet<P::Id> = placed.iter().map(|(_, id)| *id).collect();
+    let mut twins = Vec::new();
+    for one in added {
+        let placed = placed.iter().find(|(line, _)| *line == one.line);
+        let Some((place, ours)) = placed.and_then(|(_, id)| {
+            let place = rows.iter().position(|row| row.id() == *id)?;
+            Some((place, &rows[place]))
+        }) else {
+            continue;
+        };
+        let mut earlier = rows[..place].iter();
+        let theirs = earlier.find(|row| {
+            let is_new = !before.contains(&row.id()) && !taken.contains(&row.id());
+            is_new && row.item() == ours.item() && row.is_like(&one.fields)
+        });
+        if let Some(theirs) = theirs {
+            taken.insert(theirs.id());
+            twins.push(Twin {
+                line: one.line.clone(),
+                ours: ours.id(),
+                theirs: theirs.id(),
+            });
+        }
+    }
+    twins
+}
+
 impl<I> Default for Outcome<I> {
     fn default() -> Outcome<I> {
         Outcome {
@@ -326,5 +374,79 @@ impl<I> Outcome<I> {
             position: row.id(),
             fields,
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use rust_decimal::Decimal;
+
+    use super::{Added, Fields, Position, Twin, twins};
+
+    /// Its id, what is ordered, and how much of it.
+    #[derive(Debug)]
+    struct Row(u32, u32, &'static str);
+
+    impl Position for Row {
+        type Id = u32;
+
+        const QUANTITY: &'static str = "quantity";
+        const RESERVE: &'static str = "reserve";
+
+        fn id(&self) -> u32 {
+            self.0
+        }
+
+        fn item(&self) -> Option<u32> {
+            Some(self.1)
+        }
+
+        fn delivered(&self) -> Decimal {
+            Decimal::ZERO
+        }
+
+        fn is_like(&self, sent: &Fields) -> bool {
+            sent.get("quantity").map(|one| one.get()) == Some(self.2)
+        }
+    }
+
+    fn added(line: &str, quantity: u32) -> Added {
+        Added {
+            line: line.to_owned(),
+            fields: Fields::default().with("quantity", quantity),
+        }
+    }
+
+    #[test]
+    fn of_one_line_that_two_have_added_the_later_gives_way() {
+        let rows = [Row(7, 1, "1"), Row(9, 1, "1"), Row(8, 1, "1")];
+        let before = HashSet::from([7]);
+        let mine = |id: u32| twins(&[added("a", 1)], &[("a".to_owned(), id)], &before, &rows);
+        assert_eq!(mine(9), []);
+        let twin = Twin {
+            line: "a".to_owned(),
+            ours: 8,
+            theirs: 9,
+        };
+        assert_eq!(mine(8), [twin]);
+    }
+
+    #[test]
+    fn two_lines_of_one_order_and_other_goods_are_no_twins() {
+        let rows = [
+            Row(1, 1, "1"),
+            Row(2, 2, "1"),
+            Row(3, 1, "1"),
+            Row(4, 1, "2"),
+        ];
+        let placed = [
+            ("a".to_owned(), 1),
+            ("b".to_owned(), 3),
+            ("c".to_owned(), 4),
+        ];
+        let lines = [added("a", 1), added("b", 1), added("c", 2)];
+        assert_eq!(twins(&lines, &placed, &HashSet::new(), &rows), []);
     }
 }

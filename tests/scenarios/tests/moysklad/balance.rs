@@ -86,7 +86,7 @@ fn a_customer_whom_moysklad_does_not_know_yet_has_no_balance() {
     let world = World::of(Account::empty());
     world.load("partners", json!([{ "key": "ivanov", "name": "Иванов" }]));
     let run = visit(&world, on()).clean();
-    assert!(run.logged(&["not in MoySklad yet"]), "{run:#?}");
+    assert!(run.logged(&["not in the other system yet"]), "{run:#?}");
     assert_eq!(ACCOUNT, world.sim.total_requests());
 }
 

@@ -92,11 +92,11 @@ fn a_hundred_orders_of_a_hundred_new_customers_take_at_most_eight_writes() {
 }
 
 #[test]
-fn one_new_customer_beside_20_000_counterparties_takes_a_page_for_each_thousand_once_and_little_memory()
+fn one_new_customer_beside_150_000_counterparties_takes_a_page_for_each_thousand_once_and_little_memory()
  {
     let world = World::seeded(Config {
         products: 0,
-        counterparties: 20_000,
+        counterparties: 150_000,
         orders: 0,
         ..config()
     });
@@ -105,7 +105,7 @@ fn one_new_customer_beside_20_000_counterparties_takes_a_page_for_each_thousand_
         account.wait(SignedDuration::from_hours(1));
         account.add_counterparty(Default::default());
     });
-    let world = world.in_memory(16 << 20);
+    let world = world.in_memory(32 << 20);
     world.load(
         "partners",
         json!([{ "key": "k1", "name": "Иванов", "phones": ["+79990001122"] }]),
@@ -114,7 +114,7 @@ fn one_new_customer_beside_20_000_counterparties_takes_a_page_for_each_thousand_
     assert_eq!(1, run.report.created);
     // Some share a page with the last of the page before.
     let requests = world.sim.total_requests();
-    assert!(requests <= 23 + ACCOUNT, "{requests}");
+    assert!(requests <= 155 + ACCOUNT, "{requests}");
     world.sim.reset_counts();
     world.load(
         "partners",
@@ -191,4 +191,33 @@ fn products_of_1_082_take_six_requests_and_changes_with_nothing_new_three() {
         "{:?}",
         world.sim.requests()
     );
+}
+
+#[test]
+fn three_hundred_thousand_levels_take_two_requests_and_little_memory() {
+    let world = World::seeded(Config {
+        products: 140_000,
+        counterparties: 0,
+        orders: 0,
+        ..config()
+    })
+    .in_memory(32 << 20)
+    .hearing(64 << 20);
+    let stores = world.objects(Kind::Store, |_, store| store.id.to_string());
+    let lists: Vec<_> = (stores.iter().enumerate())
+        .map(|(number, store)| json!({ "price_list": format!("w{number}"), "store": store }))
+        .collect();
+    for number in 0..lists.len() {
+        let key = format!("w{number}");
+        world.load("warehouses", json!([{ "key": key, "name": key }]));
+    }
+    let run = world.run("stock", json!({ "price_lists": lists })).clean();
+    assert_eq!(2 + ACCOUNT, world.sim.total_requests());
+    // The shop knows none of the goods, so each row is counted as that.
+    let rows = run.log.iter().filter_map(|line| {
+        let words = line.message.strip_suffix(" products unknown in the shop")?;
+        words.rsplit(' ').next()?.parse::<u64>().ok()
+    });
+    let rows: u64 = rows.sum();
+    assert!(rows >= 300_000, "{rows}");
 }

@@ -738,3 +738,33 @@ fn an_order_that_is_deleted_in_the_shop_stays_in_moysklad_and_the_log_says_so() 
     assert_eq!(Some("42"), line.and_then(|line| line.record.as_deref()));
     assert_eq!(1, shop.positions().len());
 }
+
+#[test]
+fn a_line_that_two_connections_add_at_the_same_moment_stands_there_once() {
+    let shop = shop();
+    shop.order("42", json!([line("1", &shop.keys[0], "1", "100")]));
+    shop.world.run("orders", json!({})).clean();
+    shop.order(
+        "42",
+        json!([
+            line("1", &shop.keys[0], "1", "100"),
+            line("2", &shop.keys[1], "3", "60"),
+        ]),
+    );
+    let reports = shop
+        .world
+        .run_together(&["moysklad", "second"], "orders", json!({}));
+    for report in &reports {
+        assert_eq!(Outcome::Done, report.outcome, "{report:#?}");
+    }
+    let expected = vec![
+        position("1", "100", shop.parts[0]),
+        position("3", "60", shop.parts[1]),
+    ];
+    assert_eq!(expected, shop.positions());
+    // Both know the one that is left.
+    shop.order("42", json!([line("1", &shop.keys[0], "1", "100")]));
+    shop.world
+        .run_together(&["moysklad", "second"], "orders", json!({}));
+    assert_eq!(expected[..1], shop.positions()[..]);
+}

@@ -576,3 +576,18 @@ fn when_every_webhook_is_lost_the_next_poll_and_the_next_pass_repair_it() {
     world.run("products", json!({})).clean();
     assert_eq!(true, world.record("products", "sku", "C110")["archived"]);
 }
+
+#[test]
+fn an_article_with_a_space_is_the_card_whose_article_has_none() {
+    let mut account = Account::empty();
+    account.add_product(part("MAHLE OC 90", "OC 90"));
+    let world = World::of(account);
+    world.load(
+        "products",
+        json!([{ "key": "old", "name": "Фильтр", "brand": "MAHLE", "sku": "OC90" }]),
+    );
+    world.run("products", json!({})).clean();
+    let cards = world.records("products");
+    assert_eq!(1, cards.len(), "{cards:#?}");
+    assert_eq!("old", cards[0]["key"]);
+}

@@ -1,11 +1,15 @@
 //! When things go wrong nothing is lost, nothing is doubled, and nobody is banned.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use tenon_host::report::Outcome;
 use tenon_simulators::faults::{Fault, Rule};
-use tenon_simulators::moysklad::{Config, Kind};
+use tenon_simulators::limit::Windows;
+use tenon_simulators::moysklad::{
+    Archived, Config, Kind, KnownSyncId, LimitHeaders, LimitOverMax, UnknownFields,
+};
 
 use crate::orders::line;
 use crate::world::{Ask, World, config, timeless};
@@ -243,10 +247,8 @@ fn connections_on_one_login_stay_inside_its_budget_together() {
     assert_eq!(1, world.sim.requests_to("POST /security/token"));
 }
 
-#[test]
-fn where_the_vendors_answers_may_differ_both_are_taken() {
-    use tenon_simulators::moysklad::{Archived, KnownSyncId, UnknownFields};
-
+/// Exchanges everything with a MoySklad that behaves in another way, and expects the same in the end.
+fn comes_to_the_same(why: &str, other: impl FnOnce(&mut Config)) {
     let (usual, settings) = shop();
     exchange(&usual, &settings);
     let expected = state(&usual);
@@ -256,11 +258,7 @@ fn where_the_vendors_answers_may_differ_both_are_taken() {
         orders: 3,
         ..config()
     };
-    config.behaviour.archived = Archived::LeftOutOfAssortment;
-    config.behaviour.known_sync_id = KnownSyncId::Updated;
-    config.behaviour.unknown_fields = UnknownFields::RefusedOnUpdate;
-    config.behaviour.mixed_bulk_status = 200;
-    config.behaviour.sync_id_filled = true;
+    other(&mut config);
     let other = World::seeded(config);
     other.load(
         "warehouses",
@@ -273,9 +271,122 @@ fn where_the_vendors_answers_may_differ_both_are_taken() {
     let outcomes = exchange(&other, &settings);
     assert!(
         outcomes.iter().all(|one| *one == Outcome::Done),
-        "{outcomes:?}"
+        "{why}: {outcomes:?}"
     );
-    assert_same(&expected, &state(&other), "the other behaviour");
+    assert_same(&expected, &state(&other), why);
+}
+
+#[test]
+fn where_the_vendors_answers_may_differ_both_are_taken() {
+    comes_to_the_same("the other behaviour", |config| {
+        config.behaviour.archived = Archived::LeftOutOfAssortment;
+        config.behaviour.known_sync_id = KnownSyncId::Updated;
+        config.behaviour.unknown_fields = UnknownFields::RefusedOnUpdate;
+        config.behaviour.mixed_bulk_status = 200;
+        config.behaviour.sync_id_filled = true;
+    });
+}
+
+#[test]
+fn lists_numbers_prices_and_files_may_be_the_vendors_other_choice() {
+    comes_to_the_same("the other choices", |config| {
+        config.behaviour.limit_over_max = LimitOverMax::Refuse;
+        config.behaviour.positions_in_rows = false;
+        config.behaviour.unique_numbers = false;
+        config.behaviour.prices_rounded = false;
+        config.behaviour.archiving_updates = false;
+        config.behaviour.prices_update_variants = true;
+        config.behaviour.unknown_keys = false;
+        config.behaviour.storage_refuses_credentials = false;
+        config.compression = false;
+    });
+}
+
+#[test]
+fn tighter_limits_that_are_told_only_when_they_are_passed_are_kept_to() {
+    comes_to_the_same("the tighter limits", |config| {
+        config.behaviour.limit_headers = LimitHeaders::OnlyOver;
+        config.behaviour.limit_divided = true;
+        config.published = false;
+        config.limits.units = Some(24);
+        config.limits.window = Duration::from_millis(50);
+        config.limits.windows = Windows::Fixed;
+        config.limits.draft_cost = 6;
+        config.limits.stock_report_cost = 8;
+        config.limits.parallel = Some(2);
+    });
+}
+
+#[test]
+fn a_login_that_pays_as_little_as_an_application_works_as_well() {
+    let mut config = config();
+    config.limits.user_cost = 1;
+    let world =
+        World::seeded(config).signed("login", "admin@autoparts:simulated-moysklad-password");
+    let run = world.run("products", json!({}));
+    assert_eq!(Outcome::Done, run.report.outcome, "{run:#?}");
+}
+
+#[test]
+fn an_account_whose_api_was_switched_off_for_abuse_pauses_the_connection_and_is_told() {
+    let (world, settings) = shop();
+    world
+        .sim
+        .account(|account| account.access.switched_off = true);
+    let run = world.run("products", settings.clone());
+    assert_eq!(Outcome::Configuration, run.report.outcome, "{run:#?}");
+    // Nothing hammers a door that is closed.
+    assert!(
+        world.sim.total_requests() <= 3,
+        "{:?}",
+        world.sim.requests()
+    );
+    world
+        .sim
+        .account(|account| account.access.switched_off = false);
+    let run = world.run("products", settings);
+    assert_eq!(Outcome::Done, run.report.outcome, "{run:#?}");
+}
+
+/// The fields of a struct in the source of the simulator.
+fn fields(name: &str) -> Vec<String> {
+    let source = include_str!("../../../simulators/src/moysklad/config.rs");
+    let body = source.split(&format!("pub struct {name} {{")).nth(1);
+    let body = body.and_then(|rest| rest.split("\n}").next());
+    let fields = body.expect("a struct").lines();
+    let field = |line: &str| {
+        Some(
+            line.trim()
+                .strip_prefix("pub ")?
+                .split(':')
+                .next()?
+                .to_owned(),
+        )
+    };
+    fields.filter_map(field).collect()
+}
+
+#[test]
+fn every_switch_of_the_simulator_is_turned_by_a_scenario() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/moysklad");
+    let files = std::fs::read_dir(folder).expect("the scenarios");
+    let files = files.map(|file| std::fs::read_to_string(file.expect("a file").path()));
+    let scenarios: String = files.map(|text| text.expect("a text")).collect();
+    let is_turned = |owner: &str, field: &str| {
+        let assigned = format!("{owner}.{field} = ");
+        let given = format!(" {field}: ");
+        scenarios.contains(&assigned) || scenarios.contains(&given)
+    };
+    // Who receives a webhook late is seen by a receiver on the wire alone, as the simulator's own tests do.
+    let elsewhere = ["behaviour.late_webhooks_repeated"];
+    let left: Vec<String> = [("Behaviour", "behaviour"), ("Limits", "limits")]
+        .into_iter()
+        .flat_map(|(name, owner)| fields(name).into_iter().map(move |field| (owner, field)))
+        .filter(|(owner, field)| !is_turned(owner, field))
+        .map(|(owner, field)| format!("{owner}.{field}"))
+        .filter(|name| !elsewhere.contains(&name.as_str()))
+        .collect();
+    assert_eq!([""; 0], left[..], "no scenario turns these");
 }
 
 #[test]

@@ -126,12 +126,17 @@ impl Default for Ask {
     }
 }
 
-/// A MoySklad without limits of requests. All of them begin at the same moment.
+/// A MoySklad with the vendor's limits in a window of a few hundredths of a second, so that nobody waits
+/// long. All of them begin at the same moment.
 pub fn config() -> Config {
     static BEGIN: OnceLock<jiff::Timestamp> = OnceLock::new();
     let usual = Config::default();
     Config {
-        limits: moysklad::Limits::none(),
+        limits: moysklad::Limits {
+            window: Duration::from_millis(40),
+            failures: Some(200),
+            ..moysklad::Limits::default()
+        },
         now: *BEGIN.get_or_init(|| usual.now),
         ..usual
     }
@@ -203,6 +208,12 @@ impl World {
     /// The same, with so many bytes of memory for the connector.
     pub fn in_memory(mut self, bytes: usize) -> World {
         self.limits.memory = bytes;
+        self
+    }
+
+    /// The same, with room for larger answers.
+    pub fn hearing(mut self, bytes: u64) -> World {
+        self.limits.response = bytes.try_into().expect("a size");
         self
     }
 

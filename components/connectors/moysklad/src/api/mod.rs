@@ -223,6 +223,29 @@ impl MoySklad {
         self.try_get(path, query).map_err(fault)
     }
 
+    /// Reads a list that may be very long, row by row.
+    pub fn each<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        query: &[(&str, &str)],
+        mut take: impl FnMut(T),
+    ) -> Result<Answer, Fault> {
+        let mut attempt = 1;
+        loop {
+            let call = self.api.get(path);
+            let call = (query.iter()).fold(call, |call, (name, value)| call.query(name, value));
+            match call.each(&mut take) {
+                // No row was given of what was refused.
+                Err(Error::Status(status))
+                    if attempt < ATTEMPTS && Refusal::of(&status).is_haste() =>
+                {
+                    attempt += 1;
+                }
+                outcome => return outcome.map_err(fault),
+            }
+        }
+    }
+
     /// Where a file really lies.
     ///
     /// # Errors

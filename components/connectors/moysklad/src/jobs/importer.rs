@@ -7,6 +7,7 @@ use std::collections::{HashMap, HashSet};
 
 use rust_decimal::Decimal;
 use tenon_sdk::erp::{catalog, directories};
+use tenon_sdk::flow::keep::Aside;
 use tenon_sdk::flow::{cards, tree};
 use tenon_sdk::import::{
     Tally, Verdict, always, bound, fingerprint, match_by, pair, split_rivals, verdict,
@@ -16,13 +17,12 @@ use tenon_sdk::model::{
     Binding, Directory, Effect, Fault, Key, Product, ProductFields, ProductKind, ProductLookup,
     ProductVariant, Reason, Subject,
 };
-use tenon_sdk::rejected::{Rejected, Retry};
+use tenon_sdk::rejected::Retry;
 use tenon_sdk::runtime::bindings;
 use tenon_sdk::{info, reason, warn};
 use uuid::Uuid;
 
-use super::{Context, MOST_REJECTED, PRODUCT, categories};
-use crate::api::TOKEN;
+use super::{Context, PRODUCT, categories};
 use crate::api::meta::{self, Kind, origin};
 use crate::api::records::{self, Currency, Listed, Named, VARIANTS};
 use crate::api::walk::{Place, Row};
@@ -30,27 +30,20 @@ use crate::api::{NAMED, any_of};
 use crate::map::brand::{self, Part};
 use crate::map::product::{self, MAPPING_VERSION, OWNED, Places};
 
-/// Products that could not be taken.
-const REJECTED: &str = "failed/product/";
-
 /// A product that does not tell which one it is.
 const UNKNOWN: &str = "moysklad:product:?";
 
 /// What a run has learned about what products point at.
 pub struct Importer<'c> {
-    context: &'c Context,
+    pub context: &'c Context,
     owned: ProductFields,
     places: Places,
     /// Whether the dictionaries were read.
     is_informed: bool,
     /// The chosen folder and those below it, once they were read.
     branch: Option<Option<HashSet<Uuid>>>,
-    /// Products that could not be taken.
-    pub rejected: Rejected,
-    /// Origins of cards that MoySklad has put into the archive.
-    pub archived: Vec<String>,
-    /// Origins of what lies outside the chosen folder.
-    pub outside: Vec<String>,
+    /// What could not be taken, or goes.
+    pub aside: Aside,
 }
 
 /// A product on its way.
@@ -80,16 +73,14 @@ impl<'c> Importer<'c> {
             places: Places::default(),
             is_informed: false,
             branch: None,
-            archived: Vec::new(),
-            outside: Vec::new(),
-            rejected: Rejected::load(PRODUCT, REJECTED, retry).at_most(MOST_REJECTED),
+            aside: Aside::open(retry),
         }
     }
 
     fn reject(&mut self, draft: &Draft<'_>, reason: Reason, tally: &mut Tally) {
         let label = label(&draft.read, draft.id);
         let subject = Subject::Origin(draft.origin.clone());
-        (self.rejected).reject(&draft.id.to_string(), subject, &label, reason, tally);
+        (self.aside.rejected).reject(&draft.id.to_string(), subject, &label, reason, tally);
     }
 
     /// The chosen folder and those below it; none where all are taken.
@@ -126,7 +117,7 @@ impl<'c> Importer<'c> {
         tally: &mut Tally,
     ) -> Result<Vec<Uuid>, Fault> {
         for id in rows.iter().filter_map(|row| row.id) {
-            self.rejected.settle(&id.to_string());
+            self.aside.rejected.settle(&id.to_string());
         }
         let (drafts, met) = self.changed(list, rows, tally)?;
         let (known, open): (Vec<_>, Vec<_>) =
@@ -173,7 +164,7 @@ impl<'c> Importer<'c> {
         let (gone, stay): (Vec<_>, Vec<_>) = drafts.into_iter().partition(goes);
         for draft in gone {
             tally.passed();
-            self.archived.push(draft.origin);
+            self.aside.archived.push(draft.origin);
         }
         Ok(stay)
     }
@@ -202,7 +193,7 @@ impl<'c> Importer<'c> {
                             met.push(id);
                             let subject = Subject::Origin(origin(list.kind.word(), id));
                             let id = id.to_string();
-                            (self.rejected).reject(&id, subject, &id, reason, tally);
+                            (self.aside.rejected).reject(&id, subject, &id, reason, tally);
                         }
                         None => tally.reject(PRODUCT, Subject::Origin(UNKNOWN.into()), "?", reason),
                     }
@@ -243,7 +234,9 @@ impl<'c> Importer<'c> {
         // A card that was archived for that before is people's from then on.
         let known = bound(PRODUCT, &outside).into_values();
         let known = known.filter(|binding| binding.fingerprint.is_some());
-        self.outside.extend(known.map(|binding| binding.origin));
+        self.aside
+            .outside
+            .extend(known.map(|binding| binding.origin));
         if read.is_empty() {
             return Ok((Vec::new(), met));
         }
@@ -381,7 +374,7 @@ impl<'c> Importer<'c> {
         let mut found = Vec::new();
         let mut matched = match_by(
             drafts,
-            |draft| vec![lookup(&draft.part)],
+            |draft| lookups(&draft.part),
             catalog::find,
             always,
             |draft, card: Product| found.push((draft, card)),
@@ -470,7 +463,7 @@ impl<'c> Importer<'c> {
                 Verdict::Changed => {
                     let name = label(&draft.read, draft.id);
                     warn!("product.changed-meanwhile", name = name);
-                    self.rejected.wait(&draft.id.to_string());
+                    self.aside.rejected.wait(&draft.id.to_string());
                     tally.passed();
                 }
             }
@@ -478,38 +471,6 @@ impl<'c> Importer<'c> {
         new += cards::bind_variants(&with_variants, &mut pairs)?;
         bindings::bind(&pairs);
         cards::count_bound(new)
-    }
-
-    /// Archives the cards that are to go: those of products that are gone, of those that lie outside
-    /// the chosen folder, and of those that MoySklad has archived. Answers with what stays until
-    /// people agree.
-    pub fn archive(
-        &mut self,
-        gone: Vec<String>,
-        of: usize,
-        tally: &mut Tally,
-    ) -> Result<Vec<String>, Fault> {
-        let mut stays = Vec::new();
-        let outside = std::mem::take(&mut self.outside);
-        let archived = std::mem::take(&mut self.archived);
-        type Why = fn(usize, usize) -> Reason;
-        let ways: [(Vec<String>, Why); 3] = [
-            (gone, |number, total| {
-                reason!("products.gone", number = number, total = total).credential(TOKEN)
-            }),
-            (outside, |number, total| {
-                reason!("products.outside", number = number, total = total).setting("root_category")
-            }),
-            (archived, |number, total| {
-                reason!("products.archived", number = number, total = total)
-            }),
-        ];
-        for (origins, why) in ways {
-            if !cards::archive(&origins, |number| why(number, of), of, tally)? {
-                stays.extend(origins);
-            }
-        }
-        Ok(stays)
     }
 }
 
@@ -527,12 +488,17 @@ pub fn twin(part: &Part, other: Uuid) -> Reason {
     reason!("product.twin", brand = part.brand, article = part.sku).detail(other)
 }
 
-/// How a card is looked for.
-pub fn lookup(part: &Part) -> ProductLookup {
-    ProductLookup::BrandAndSku((part.brand.clone(), part.sku.clone()))
+/// How a card is looked for: with the article as it is written, and without spaces in it.
+pub fn lookups(part: &Part) -> Vec<ProductLookup> {
+    let lookup = |sku: String| ProductLookup::BrandAndSku((part.brand.clone(), sku));
+    let glued = brand::glued(&part.sku);
+    let other = (glued != part.sku).then(|| lookup(glued));
+    std::iter::once(lookup(part.sku.clone()))
+        .chain(other)
+        .collect()
 }
 
 /// What two products must not share to be certainly two.
 pub fn claim(part: &Part) -> (String, String) {
-    (part.brand.to_lowercase(), part.sku.clone())
+    (part.brand.to_lowercase(), brand::glued(&part.sku))
 }

@@ -6,19 +6,19 @@ use std::collections::HashMap;
 use serde::{Deserialize, Serialize};
 use tenon_sdk::erp::{catalog, partners};
 use tenon_sdk::identity::who::{Decision, words};
-use tenon_sdk::import::{Tally, bound};
-use tenon_sdk::model::{Directive, Fault, Key, Outcome, Reason, Subject};
+use tenon_sdk::import::{Tally, always, bound, match_by};
+use tenon_sdk::model::{Directive, Fault, Key, Outcome, Product, Reason, Subject};
 use tenon_sdk::runtime::bindings;
 use tenon_sdk::{info, reason, state};
 use uuid::Uuid;
 
-use super::importer::{claim, label, lookup, twin};
+use super::importer::{claim, label, lookups, twin};
 use super::partners::{sync_id, tags};
 use super::{Context, PARTNER, PRODUCT, who};
 use crate::api::meta::origin;
 use crate::api::records::{self, PRODUCTS};
 use crate::api::walk::{Place, Row};
-use crate::map::brand;
+use crate::map::brand::{self, Part};
 use crate::map::partner::{matched, other_role, several};
 
 /// How far a run that was cut has come.
@@ -182,38 +182,34 @@ fn products(
             },
         }
     }
-    let lookups: Vec<_> = open.iter().map(|(_, part)| lookup(part)).collect();
-    let cards = catalog::find(&lookups)?;
-    let keys: Vec<Key> = cards
-        .iter()
-        .flatten()
-        .filter_map(|card| card.key.clone())
-        .collect();
-    let owners: HashMap<Key, String> = bindings::by_key(PRODUCT, &keys)
-        .into_iter()
-        .flatten()
-        .map(|binding| (binding.key, binding.origin))
-        .collect();
-    for ((id, part), card) in open.iter().zip(cards) {
-        let name = format!("{} {}", part.brand, part.sku);
-        match card.and_then(|card| card.key) {
-            Some(key) => match owners.get(&key) {
-                Some(owner) => {
-                    let reason = reason!("match.taken", name = name).detail(owner);
-                    reject(*id, &name, reason, counts, tally);
-                }
-                None => {
-                    counts.matched += 1;
-                    tally.passed();
-                    info!(record = key, "match.found", name = name);
-                }
-            },
+    let mut found = Vec::new();
+    let new = match_by(
+        open,
+        |(_, part)| lookups(part),
+        catalog::find,
+        always,
+        |one, card: Product| found.push((one, card.key.unwrap_or_default())),
+    )?;
+    let keys: Vec<Key> = found.iter().map(|(_, key)| key.clone()).collect();
+    let name = |part: &Part| format!("{} {}", part.brand, part.sku);
+    for (((id, part), key), owner) in found.iter().zip(bindings::by_key(PRODUCT, &keys)) {
+        let name = name(part);
+        match owner {
+            Some(owner) => {
+                let reason = reason!("match.taken", name = name).detail(owner.origin);
+                reject(*id, &name, reason, counts, tally);
+            }
             None => {
-                counts.new += 1;
+                counts.matched += 1;
                 tally.passed();
-                info!("match.new", name = name);
+                info!(record = key, "match.found", name = name);
             }
         }
+    }
+    for (_, part) in &new {
+        counts.new += 1;
+        tally.passed();
+        info!("match.new", name = name(part));
     }
     Ok(())
 }

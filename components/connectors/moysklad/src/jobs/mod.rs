@@ -2,7 +2,6 @@
 
 mod balance;
 mod categories;
-mod changes;
 mod currency;
 mod images;
 mod importer;
@@ -79,7 +78,7 @@ pub fn products(call: &Call<'_, Settings>) -> Done {
 /// Cards of products that changed or are gone.
 pub fn changes(call: &Call<'_, Settings>) -> Done {
     active(call, |context| {
-        changes::run(context, call.argument, &call.retry)
+        products::changes(context, call.argument, &call.retry)
     })
 }
 

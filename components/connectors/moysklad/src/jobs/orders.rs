@@ -15,7 +15,9 @@ use std::collections::{HashMap, HashSet};
 
 use tenon_sdk::erp::orders;
 use tenon_sdk::flow::cards::variant_key;
-use tenon_sdk::import::{Tally, fingerprint, pair};
+use tenon_sdk::flow::notes;
+use tenon_sdk::flow::send::{self, Page};
+use tenon_sdk::import::{Tally, bind_all, by_key, fingerprint, pair, unique};
 use tenon_sdk::model::{
     Binding, Cause, Change, Directive, DocumentKind, Effect, Fault, FieldChange, Key,
     LinkedDocument, Order, OrderLookup, Outcome, Reason, RecordKind, Subject, Written,
@@ -37,15 +39,6 @@ use crate::api::{EXPANDED_PAGE, NAMED, PAGE as ROWS, Refusal};
 use crate::map::order::{self, Draft, Flow, Given, ON_TOP, Places};
 use crate::settings::{AllRefused, Settings};
 
-/// Orders in a page of changes.
-const PAGE: u32 = 100;
-
-/// Orders that are tried again with a run of the schedule.
-const AGAIN: usize = 100;
-
-/// Bindings in one call.
-const BATCH: usize = 5_000;
-
 /// A value that has to be unique is not (Remap 1.2, "Errors").
 const NOT_UNIQUE: u32 = 3006;
 
@@ -59,7 +52,8 @@ pub fn run(context: &Context, retry: &Retry) -> Result<Outcome, Fault> {
     let mut rejected = Vec::new();
     for flow in flows(context) {
         let mut sender = Sender::open(context, retry, flow, organization);
-        if sender.send_all(&mut tally)? == Directive::Stop {
+        sender.heed_settings()?;
+        if send::run(&mut sender, &mut tally)? == Directive::Stop {
             return Ok(Outcome::Suspended);
         }
         rejected.extend([sender.rejected, sender.deleted]);
@@ -98,6 +92,51 @@ fn flows(context: &Context) -> Vec<Flow> {
     match context.settings.supplier_orders {
         true => vec![Flow::Sale, Flow::Purchase],
         false => vec![Flow::Sale],
+    }
+}
+
+impl send::Sender for Sender<'_> {
+    type Record = Order;
+
+    /// As many as one request can ask for.
+    const TOGETHER: usize = NAMED;
+
+    fn cursor(&self) -> String {
+        format!("cursor/{}", self.flow.name())
+    }
+
+    fn changed(&self, after: Option<&str>, limit: u32) -> Result<Page<Order>, Fault> {
+        let page = orders::changed(self.flow.direction(), after, limit)?;
+        Ok(Page {
+            records: page.orders,
+            removed: page.removed,
+            next: page.next,
+            more: page.more,
+        })
+    }
+
+    fn find(&self, keys: &[Key]) -> Result<Vec<Order>, Fault> {
+        let lookups: Vec<OrderLookup> = keys.iter().cloned().map(OrderLookup::Key).collect();
+        Ok(orders::find(&lookups)?.into_iter().flatten().collect())
+    }
+
+    fn key(order: &Order) -> Option<&Key> {
+        order.key.as_ref()
+    }
+
+    fn rejected(&mut self) -> Vec<&mut Rejected> {
+        vec![&mut self.rejected, &mut self.deleted]
+    }
+
+    fn removed(&self, keys: Vec<Key>) {
+        for key in by_key(self.flow.name(), keys).into_keys() {
+            warn!(record = key, "order.gone-in-shop");
+        }
+    }
+
+    fn send(&mut self, orders: Vec<Order>, tally: &mut Tally) -> Result<Directive, Fault> {
+        self.send_some(orders, tally)?;
+        Ok(Directive::Proceed)
     }
 }
 
@@ -168,46 +207,8 @@ impl<'c> Sender<'c> {
         }
     }
 
-    /// Where changes were read up to.
-    fn cursor(&self) -> String {
-        format!("cursor/{}", self.flow.name())
-    }
-
     fn again(&self, key: &str) -> String {
         format!("again/{}/{key}", self.flow.name())
-    }
-
-    fn send_all(&mut self, tally: &mut Tally) -> Result<Directive, Fault> {
-        if self.try_again(tally)? == Directive::Stop {
-            return Ok(Directive::Stop);
-        }
-        self.heed_settings()?;
-        let mut cursor: Option<String> = state::load(&self.cursor());
-        loop {
-            let direction = self.flow.direction();
-            let mut page = orders::changed(direction, cursor.as_deref(), PAGE)?;
-            // As many as one request can ask for.
-            while page.more && page.orders.len() < NAMED {
-                let next = orders::changed(direction, Some(&page.next), PAGE)?;
-                page.orders.extend(next.orders);
-                page.removed.extend(next.removed);
-                (page.next, page.more) = (next.next, next.more);
-            }
-            if page.orders.is_empty() && page.removed.is_empty() && !page.more {
-                return Ok(Directive::Proceed);
-            }
-            for key in by_key(self.flow.name(), page.removed).into_keys() {
-                warn!(record = key, "order.gone-in-shop");
-            }
-            self.send(page.orders, tally)?;
-            self.save()?;
-            state::save(&self.cursor(), &page.next)?;
-            let directive = tally.checkpoint();
-            if directive == Directive::Stop || !page.more {
-                return Ok(directive);
-            }
-            cursor = Some(page.next);
-        }
     }
 
     /// After a change of what decides on documents, all orders are looked at again: those that are
@@ -219,46 +220,11 @@ impl<'c> Sender<'c> {
             Some(before) if before == now => return Ok(()),
             Some(_) => {
                 info!("order.settings-changed");
-                state::forget(&self.cursor());
+                state::forget(&send::Sender::cursor(self));
             }
             None => {}
         }
         state::save(&key, &now)
-    }
-
-    /// Tries orders again that could not be sent: some, or all when people asked for it.
-    fn try_again(&mut self, tally: &mut Tally) -> Result<Directive, Fault> {
-        let mut due = self.rejected.due(AGAIN, 0);
-        due.extend(self.deleted.due(0, 0));
-        for some in due.chunks(AGAIN) {
-            let lookups: Vec<OrderLookup> = some
-                .iter()
-                .map(|key| OrderLookup::Key(key.clone()))
-                .collect();
-            let found: Vec<Order> = orders::find(&lookups)?.into_iter().flatten().collect();
-            // Those that are not there any more are tried no more.
-            for key in some {
-                self.forget(key);
-            }
-            self.send(found, tally)?;
-            self.save()?;
-            // In a run of the schedule there is one such page, which goes along with the next.
-            if self.retry.is_of_all() && tally.checkpoint() == Directive::Stop {
-                return Ok(Directive::Stop);
-            }
-        }
-        Ok(Directive::Proceed)
-    }
-
-    /// Takes note that nothing keeps an order back, unless it turns out otherwise.
-    fn forget(&mut self, key: &str) {
-        self.rejected.settle(key);
-        self.deleted.settle(key);
-    }
-
-    fn save(&mut self) -> Result<(), Fault> {
-        self.rejected.save()?;
-        self.deleted.save()
     }
 
     /// Whether an order is one of this region.
@@ -276,10 +242,7 @@ impl<'c> Sender<'c> {
         }
     }
 
-    fn send(&mut self, orders: Vec<Order>, tally: &mut Tally) -> Result<(), Fault> {
-        for key in orders.iter().filter_map(|order| order.key.as_ref()) {
-            self.forget(key);
-        }
+    fn send_some(&mut self, orders: Vec<Order>, tally: &mut Tally) -> Result<(), Fault> {
         let keys = orders.iter().filter_map(|order| order.key.clone());
         let documents = by_key(self.flow.name(), keys.collect());
         let mut moved = HashSet::new();
@@ -624,6 +587,7 @@ impl<'c> Sender<'c> {
                 }
             }
         }
+        self.give_way(&mut done)?;
         Ok(done)
     }
 
@@ -796,15 +760,13 @@ impl<'c> Sender<'c> {
             }
             match &parcel.document {
                 Some(document) => self.tell(&parcel.key, &parcel.order, Some(document))?,
-                None => annotate(&parcel.key, &parcel.order.documents, None)?,
+                None => notes::annotate(&parcel.key, &parcel.order.documents, None)?,
             }
         }
         if !gone.is_empty() {
             bindings::unbind(position, &gone);
         }
-        for some in pairs.chunks(BATCH) {
-            bindings::bind(some);
-        }
+        bind_all(&pairs);
         Ok(())
     }
 
@@ -867,8 +829,8 @@ impl<'c> Sender<'c> {
             return Ok(());
         };
         self.begin_again(&key, &order)?;
-        self.send(vec![order], tally)?;
-        self.save()
+        send::send(self, vec![order], tally)?;
+        Ok(())
     }
 
     /// Lists an order that cannot be sent, tells people on it, and tries it again next time.
@@ -885,15 +847,14 @@ impl<'c> Sender<'c> {
     /// Shows people the document of an order, beside those of other counterparts.
     fn tell(&self, key: &Key, order: &Order, document: Option<&Doc>) -> Result<(), Fault> {
         let word = self.flow.kind().word();
-        let mut documents: Vec<LinkedDocument> = order.documents.clone();
-        documents.retain(|document| !meta::is_ours(&document.origin, word));
-        documents.extend(document.map(|document| LinkedDocument {
+        let document = document.map(|document| LinkedDocument {
             kind: DocumentKind::Order,
             origin: origin(word, document.id),
             number: (!document.name.is_empty()).then(|| document.name.clone()),
             url: document.meta.uuid_href.clone(),
-        }));
-        annotate(key, &documents, None)
+        });
+        let is_ours = |origin: &str| meta::is_ours(origin, word);
+        notes::show(key, &order.documents, is_ours, document)
     }
 }
 
@@ -905,18 +866,10 @@ fn reject(
     reason: Reason,
     tally: &mut Tally,
 ) -> Result<(), Fault> {
-    annotate(key, &order.documents, Some(&reason))?;
+    notes::annotate(key, &order.documents, Some(&reason))?;
     let label = order.number.as_ref().unwrap_or(key);
     list.reject(key, Subject::Key(key.clone()), label, reason, tally);
     Ok(())
-}
-
-/// Puts documents and an error on an order, unless the platform has no place for them.
-fn annotate(key: &str, documents: &[LinkedDocument], error: Option<&Reason>) -> Result<(), Fault> {
-    match orders::annotate(key, documents, error) {
-        Err(fault @ (Fault::Transient(_) | Fault::Configuration(_))) => Err(fault),
-        _ => Ok(()),
-    }
 }
 
 /// Whether a document is refused for its number alone.
@@ -949,18 +902,4 @@ fn digest(settings: &Settings) -> Vec<u8> {
     ];
     let which = (&settings.region, &settings.orders_from);
     fingerprint(0, &(refused, settings.reserve, chosen, which))
-}
-
-fn unique(keys: impl Iterator<Item = Key>) -> Vec<Key> {
-    let keys: HashSet<Key> = keys.collect();
-    keys.into_iter().collect()
-}
-
-fn by_key(kind: &str, keys: Vec<Key>) -> HashMap<Key, Binding> {
-    let mut known = HashMap::new();
-    for some in keys.chunks(BATCH) {
-        let found = bindings::by_key(kind, some).into_iter().flatten();
-        known.extend(found.map(|binding| (binding.key.clone(), binding)));
-    }
-    known
 }

@@ -3,6 +3,7 @@
 //! born in MoySklad do not come into the shop.
 
 use tenon_sdk::erp::partners;
+use tenon_sdk::flow::send::{self, Page};
 use tenon_sdk::identity::index;
 use tenon_sdk::identity::who::{Candidate, Decision, Tags, Word, words};
 use tenon_sdk::import::{Tally, bound, pair, split_rivals};
@@ -12,7 +13,7 @@ use tenon_sdk::model::{
 };
 use tenon_sdk::rejected::{Rejected, Retry};
 use tenon_sdk::runtime::{bindings, run};
-use tenon_sdk::{info, state, warn};
+use tenon_sdk::{info, warn};
 use uuid::Uuid;
 
 use super::{Context, PARTNER, who};
@@ -21,21 +22,11 @@ use crate::api::fields::{Fields, changes};
 use crate::api::meta::{self, Kind, origin};
 use crate::map::partner::{birth, card, matched, other_role, several};
 
-/// Up to where changes in the shop were read.
-const CURSOR: &str = "partners";
-
 /// Partners that could not be sent.
 const REJECTED: &str = "failed/partner/";
 
 /// Counterparties in origins.
 const PARTNER_WORD: &str = "counterparty";
-
-/// Partners in a page of changes, and so many at least that are sent together.
-const PAGE: u32 = 100;
-const TOGETHER: usize = 300;
-
-/// Partners that are tried again with a run of the schedule.
-const AGAIN: usize = 100;
 
 /// Runs the job.
 pub fn run(context: &Context, retry: &Retry) -> Result<Outcome, Fault> {
@@ -70,31 +61,7 @@ pub fn send(context: &Context, retry: &Retry, tally: &mut Tally) -> Result<Direc
         is_informed: false,
         rejected: rejected(retry),
     };
-    if sender.try_again(tally)? == Directive::Stop {
-        return Ok(Directive::Stop);
-    }
-    let mut cursor: Option<String> = state::load(CURSOR);
-    loop {
-        let mut page = partners::changed(cursor.as_deref(), PAGE)?;
-        while page.more && page.partners.len() < TOGETHER {
-            let next = partners::changed(Some(&page.next), PAGE)?;
-            page.partners.extend(next.partners);
-            (page.next, page.more) = (next.next, next.more);
-        }
-        if page.partners.is_empty() && !page.more {
-            return Ok(Directive::Proceed);
-        }
-        if sender.send(page.partners, tally)? == Directive::Stop {
-            return Ok(Directive::Stop);
-        }
-        sender.rejected.save()?;
-        state::save(CURSOR, &page.next)?;
-        let directive = tally.checkpoint();
-        if directive == Directive::Stop || !page.more {
-            return Ok(directive);
-        }
-        cursor = Some(page.next);
-    }
+    send::run(&mut sender, tally)
 }
 
 /// The `syncId` of the counterparty that is made for a partner.
@@ -128,30 +95,37 @@ struct Draft {
     sync_id: Uuid,
 }
 
-impl Sender<'_> {
-    /// Tries partners again that could not be sent: some, or all when people asked for it.
-    fn try_again(&mut self, tally: &mut Tally) -> Result<Directive, Fault> {
-        let due = self.rejected.due(AGAIN, 0);
-        for some in due.chunks(AGAIN) {
-            let lookups: Vec<PartnerLookup> = some
-                .iter()
-                .map(|key| PartnerLookup::Key(key.clone()))
-                .collect();
-            let found: Vec<Partner> = partners::find(&lookups)?.into_iter().flatten().collect();
-            // Those that are not there any more are tried no more.
-            for key in some {
-                self.rejected.settle(key);
-            }
-            if self.send(found, tally)? == Directive::Stop {
-                return Ok(Directive::Stop);
-            }
-            self.rejected.save()?;
-            // In a run of the schedule there is one such page, which goes along with the next.
-            if self.rejected.is_of_all() && tally.checkpoint() == Directive::Stop {
-                return Ok(Directive::Stop);
-            }
-        }
-        Ok(Directive::Proceed)
+impl send::Sender for Sender<'_> {
+    type Record = Partner;
+
+    const TOGETHER: usize = 300;
+
+    fn cursor(&self) -> String {
+        "partners".to_owned()
+    }
+
+    fn changed(&self, after: Option<&str>, limit: u32) -> Result<Page<Partner>, Fault> {
+        let page = partners::changed(after, limit)?;
+        Ok(Page {
+            records: page.partners,
+            // A counterparty has a life of its own.
+            removed: Vec::new(),
+            next: page.next,
+            more: page.more,
+        })
+    }
+
+    fn find(&self, keys: &[Key]) -> Result<Vec<Partner>, Fault> {
+        let lookups: Vec<PartnerLookup> = keys.iter().cloned().map(PartnerLookup::Key).collect();
+        Ok(partners::find(&lookups)?.into_iter().flatten().collect())
+    }
+
+    fn key(partner: &Partner) -> Option<&Key> {
+        partner.key.as_ref()
+    }
+
+    fn rejected(&mut self) -> Vec<&mut Rejected> {
+        vec![&mut self.rejected]
     }
 
     fn send(&mut self, partners: Vec<Partner>, tally: &mut Tally) -> Result<Directive, Fault> {
@@ -159,9 +133,6 @@ impl Sender<'_> {
             .iter()
             .filter_map(|partner| partner.key.clone())
             .collect();
-        for key in &keys {
-            self.rejected.settle(key);
-        }
         let known = bindings::by_key(PARTNER, &keys);
         let mut changed = Vec::new();
         let mut open = Vec::new();
@@ -188,7 +159,9 @@ impl Sender<'_> {
         }
         Ok(Directive::Proceed)
     }
+}
 
+impl Sender<'_> {
     fn reject(&mut self, partner: &Partner, key: &Key, reason: Reason, tally: &mut Tally) {
         let subject = Subject::Key(key.clone());
         (self.rejected).reject(key, subject, &partner.name, reason, tally);

@@ -8,7 +8,7 @@
 //! never had become zero once, when a price list is given the store; where those are more than a few,
 //! people are asked first.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
@@ -81,7 +81,8 @@ impl Synchronised {
 /// In the place of when everything was read: as if that had never been.
 const AGAIN: Instant = 0;
 
-type Levels = HashMap<(Uuid, Uuid), Level>;
+/// By store and product.
+type Levels = HashMap<Uuid, BTreeMap<Uuid, Level>>;
 
 /// Runs the job. An argument or an action names one price list, which is done at once.
 pub fn run(context: &Context, call: &Call<'_, Settings>) -> Result<Outcome, Fault> {
@@ -261,8 +262,8 @@ fn read_changes(
     figure(context, "reserve", &[changed], stores, &mut levels)?;
     // A product whose stock changed may be missing where only its reserve is told, and vice versa.
     for (name, missing) in [
-        ("stock", half_known(&levels, |level| level.stock)),
-        ("reserve", half_known(&levels, |level| level.reserve)),
+        ("stock", half_known(&levels, Level::stock)),
+        ("reserve", half_known(&levels, Level::reserve)),
     ] {
         if missing.len() > MOST_NAMED {
             return Ok(None);
@@ -284,9 +285,9 @@ fn read_changes(
 
 /// Products of which a figure was not told in some store.
 fn half_known(levels: &Levels, figure: fn(&Level) -> Option<Decimal>) -> Vec<Uuid> {
-    let missing = levels.iter();
+    let missing = levels.values().flatten();
     let missing = missing.filter(|(_, level)| figure(level).is_none() && !level.is_open);
-    let mut products: Vec<Uuid> = missing.map(|((_, product), _)| *product).collect();
+    let mut products: Vec<Uuid> = missing.map(|(product, _)| *product).collect();
     products.sort_unstable();
     products.dedup();
     products
@@ -304,24 +305,27 @@ fn figure(
     let mut all = vec![("stockType", name), ("withRecalculate", "true")];
     all.extend_from_slice(query);
     let begun = time::now();
-    let answer = context.api.get(REPORT, &all)?;
-    let rows: Vec<StockRow> = answer.json()?;
-    let number = rows.len();
-    for row in rows {
+    let mut number = 0;
+    let answer = context.api.each(REPORT, &all, |row: StockRow| {
+        number += 1;
         let (Some(store), Some(product)) = (row.store_id, row.assortment_id) else {
-            continue;
+            return;
         };
         if !stores.contains(&store) {
-            continue;
+            return;
         }
-        let level = levels.entry((store, product)).or_default();
-        let (told, kept) = match name {
-            "reserve" => (row.reserve.get(), &mut level.reserve),
-            _ => (row.stock.get(), &mut level.stock),
+        let of_store = levels.entry(store).or_default();
+        let level = of_store.entry(product).or_default();
+        let told = match name {
+            "reserve" => row.reserve.get(),
+            _ => row.stock.get(),
         };
-        *kept = told.or(*kept);
-        level.is_open |= told.is_none();
-    }
+        match told {
+            Some(told) if name == "reserve" => level.set_reserve(told),
+            Some(told) => level.set_stock(told),
+            None => level.is_open = true,
+        }
+    })?;
     // Cut to the second, so it is never ahead of what was read.
     Ok((answer.date().unwrap_or(begun).min(begun), number))
 }
@@ -333,11 +337,8 @@ fn write(
     reading: &Reading,
     tally: &mut Tally,
 ) -> Result<Levelled, Fault> {
-    let levels = reading.levels.iter();
-    let own = levels.filter(|((store, _), _)| *store == list.store);
-    let own = own
-        .map(|((_, product), level)| (*product, *level))
-        .collect();
+    let own = reading.levels.get(&list.store).into_iter().flatten();
+    let own = own.map(|(product, level)| (*product, *level));
     let done = stocktake::set(&list.price_list, own, origin, tally)?;
     let (price_list, levels, unknown) = (name, done.written, done.unknown);
     let told = match reading.whole {
@@ -371,6 +372,7 @@ fn write(
 mod tests {
     use super::{EARLY, Level, Levels, MINUTE, Synchronised, half_known};
     use rust_decimal::Decimal;
+    use std::collections::BTreeMap;
     use uuid::Uuid;
 
     #[test]
@@ -397,26 +399,12 @@ mod tests {
     fn a_product_of_which_half_is_told_is_asked_for_again() {
         let (store, whole, half) = (Uuid::nil(), Uuid::from_u128(1), Uuid::from_u128(2));
         let one = Some(Decimal::ONE);
-        let levels: Levels = [
-            (
-                (store, whole),
-                Level {
-                    stock: one,
-                    reserve: one,
-                    is_open: false,
-                },
-            ),
-            (
-                (store, half),
-                Level {
-                    stock: one,
-                    reserve: None,
-                    is_open: false,
-                },
-            ),
-        ]
-        .into();
-        assert!(half_known(&levels, |level| level.stock).is_empty());
-        assert_eq!(half_known(&levels, |level| level.reserve), [half]);
+        let own = BTreeMap::from([
+            (whole, Level::of(one, one, false)),
+            (half, Level::of(one, None, false)),
+        ]);
+        let levels = Levels::from([(store, own)]);
+        assert!(half_known(&levels, Level::stock).is_empty());
+        assert_eq!(half_known(&levels, Level::reserve), [half]);
     }
 }

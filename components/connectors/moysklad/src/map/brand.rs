@@ -2,6 +2,7 @@
 //! `BRAND ARTICLE` and Article is `ARTICLE`, spelled the same. A product that does not keep to that
 //! has no brand, is not synchronised, and its keeper is told why.
 
+use tenon_sdk::identity::letters::{latin, strangers};
 use tenon_sdk::model::Reason;
 use tenon_sdk::reason;
 
@@ -47,6 +48,11 @@ fn spaced(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
+/// An article without spaces: `OC 90` and `OC90` are one number.
+pub fn glued(article: &str) -> String {
+    article.split_whitespace().collect()
+}
+
 /// That they do not agree, and what probably went wrong.
 fn mismatch(code: &str, article: &str) -> Reason {
     let ends = |form: fn(&str) -> String| form(code).ends_with(&form(article));
@@ -70,58 +76,10 @@ fn mismatch(code: &str, article: &str) -> Reason {
     reason!("brand.mismatch", code = code, article = article)
 }
 
-/// Letters of the two alphabets that look the same.
-const TWINS: [(char, char); 18] = [
-    ('А', 'A'),
-    ('В', 'B'),
-    ('Е', 'E'),
-    ('К', 'K'),
-    ('М', 'M'),
-    ('Н', 'H'),
-    ('О', 'O'),
-    ('Р', 'P'),
-    ('С', 'C'),
-    ('Т', 'T'),
-    ('У', 'Y'),
-    ('Х', 'X'),
-    ('а', 'a'),
-    ('е', 'e'),
-    ('о', 'o'),
-    ('р', 'p'),
-    ('с', 'c'),
-    ('х', 'x'),
-];
-
-fn latin(text: &str) -> String {
-    let twin = |letter: char| TWINS.iter().find(|(cyrillic, _)| *cyrillic == letter);
-    text.chars()
-        .map(|letter| twin(letter).map_or(letter, |(_, latin)| *latin))
-        .collect()
-}
-
 fn bare(text: &str) -> String {
     text.chars()
         .filter(|letter| letter.is_alphanumeric())
         .collect()
-}
-
-/// The Cyrillic letters of Code and of Article at the places where Article and the end of Code
-/// differ; a dash where there are none.
-fn strangers(code: &str, article: &str) -> [String; 2] {
-    let end: Vec<char> = code.chars().rev().collect();
-    let mut found: [Vec<String>; 2] = Default::default();
-    let places = article.chars().rev().zip(end);
-    for (own, other) in places.filter(|(own, other)| own != other) {
-        let (letter, field) = if own.is_ascii() { (other, 0) } else { (own, 1) };
-        let letter = letter.to_string();
-        if !found[field].contains(&letter) {
-            found[field].insert(0, letter);
-        }
-    }
-    found.map(|letters| match letters.is_empty() {
-        true => "–".to_owned(),
-        false => letters.join(", "),
-    })
 }
 
 #[cfg(test)]

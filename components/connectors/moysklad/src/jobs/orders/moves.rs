@@ -138,4 +138,41 @@ impl Sender<'_> {
             Err(refusal) => Ok(Err(refusal)),
         }
     }
+
+    /// Another connection may have added the same lines to the same documents at the same moment: where
+    /// it was there before us, our positions go and its own are the lines'.
+    pub fn give_way(&self, parcels: &mut [Parcel]) -> Result<(), Fault> {
+        let grown = |parcel: &Parcel| !parcel.moves.added.is_empty();
+        let ids = parcels.iter().filter(|parcel| grown(parcel));
+        let ids: Vec<Uuid> = ids.filter_map(|parcel| parcel.id).collect();
+        if ids.is_empty() || self.context.api.is_preview() {
+            return Ok(());
+        }
+        let present = self.documents(&ids)?;
+        for parcel in parcels.iter_mut().filter(|parcel| grown(parcel)) {
+            let document = parcel.id.and_then(|id| present.get(&id));
+            let (Some(now), Some(before)) = (document, &parcel.document) else {
+                continue;
+            };
+            let before = before.positions.rows.iter().map(|row| row.id).collect();
+            let moves = &mut parcel.moves;
+            let twins = lines::twins(&moves.added, &moves.placed, &before, &now.positions.rows);
+            let ours: Vec<Uuid> = twins.iter().map(|twin| twin.ours).collect();
+            // One that cannot be deleted is in use already, and people see both.
+            if (self
+                .context
+                .api
+                .delete_positions(self.flow.kind(), now.id, &ours)?)
+            .is_err()
+            {
+                continue;
+            }
+            for (_, id) in &mut moves.placed {
+                if let Some(twin) = twins.iter().find(|twin| twin.ours == *id) {
+                    *id = twin.theirs;
+                }
+            }
+        }
+        Ok(())
+    }
 }
