@@ -425,7 +425,7 @@ fn start() -> Result<Vec<Figure>> {
         figure("cold load: new engine, compile, describe", cold),
         figure("warm load: compiled code from disk, describe", warm),
         figure("fresh instance and one call", calls),
-        figure("empty run: one request, one checkpoint", empty),
+        figure("empty run: two requests, one checkpoint", empty),
     ])
 }
 
