@@ -14,7 +14,9 @@
 //! - [`brake`]: asks before much is removed that seems to be gone;
 //! - [`declare`]: settings, manifest and records by macros; `testing`: a host for tests;
 //! - [`flow`]: how records go from one side to the other; [`import`]: the steps that every importing
-//!   job is composed of; [`rejected`]: what it could not take, to be tried again.
+//!   job is composed of; [`rejected`]: what it could not take, to be tried again;
+//! - [`push`]: what is sent, in batches, by fields and by lines; [`identity`]: who is who;
+//!   [`hooks`]: webhooks; [`ids`]: kept sets of ids.
 //!
 //! A connector implements [`Connector`] and says `tenon_sdk::export!(ItsType);` once.
 //!

@@ -95,51 +95,6 @@ fn flows(context: &Context) -> Vec<Flow> {
     }
 }
 
-impl send::Sender for Sender<'_> {
-    type Record = Order;
-
-    /// As many as one request can ask for.
-    const TOGETHER: usize = NAMED;
-
-    fn cursor(&self) -> String {
-        format!("cursor/{}", self.flow.name())
-    }
-
-    fn changed(&self, after: Option<&str>, limit: u32) -> Result<Page<Order>, Fault> {
-        let page = orders::changed(self.flow.direction(), after, limit)?;
-        Ok(Page {
-            records: page.orders,
-            removed: page.removed,
-            next: page.next,
-            more: page.more,
-        })
-    }
-
-    fn find(&self, keys: &[Key]) -> Result<Vec<Order>, Fault> {
-        let lookups: Vec<OrderLookup> = keys.iter().cloned().map(OrderLookup::Key).collect();
-        Ok(orders::find(&lookups)?.into_iter().flatten().collect())
-    }
-
-    fn key(order: &Order) -> Option<&Key> {
-        order.key.as_ref()
-    }
-
-    fn rejected(&mut self) -> Vec<&mut Rejected> {
-        vec![&mut self.rejected, &mut self.deleted]
-    }
-
-    fn removed(&self, keys: Vec<Key>) {
-        for key in by_key(self.flow.name(), keys).into_keys() {
-            warn!(record = key, "order.gone-in-shop");
-        }
-    }
-
-    fn send(&mut self, orders: Vec<Order>, tally: &mut Tally) -> Result<Directive, Fault> {
-        self.send_some(orders, tally)?;
-        Ok(Directive::Proceed)
-    }
-}
-
 struct Sender<'c> {
     context: &'c Context,
     retry: &'c Retry,
@@ -189,6 +144,51 @@ struct Known {
     currencies: Currencies,
     /// Orders that were moved to another region.
     moved: HashSet<Key>,
+}
+
+impl send::Sender for Sender<'_> {
+    type Record = Order;
+
+    /// As many as one request can ask for.
+    const TOGETHER: usize = NAMED;
+
+    fn cursor(&self) -> String {
+        format!("cursor/{}", self.flow.name())
+    }
+
+    fn changed(&self, after: Option<&str>, limit: u32) -> Result<Page<Order>, Fault> {
+        let page = orders::changed(self.flow.direction(), after, limit)?;
+        Ok(Page {
+            records: page.orders,
+            removed: page.removed,
+            next: page.next,
+            more: page.more,
+        })
+    }
+
+    fn find(&self, keys: &[Key]) -> Result<Vec<Order>, Fault> {
+        let lookups: Vec<OrderLookup> = keys.iter().cloned().map(OrderLookup::Key).collect();
+        Ok(orders::find(&lookups)?.into_iter().flatten().collect())
+    }
+
+    fn key(order: &Order) -> Option<&Key> {
+        order.key.as_ref()
+    }
+
+    fn rejected(&mut self) -> Vec<&mut Rejected> {
+        vec![&mut self.rejected, &mut self.deleted]
+    }
+
+    fn removed(&self, keys: Vec<Key>) {
+        for key in by_key(self.flow.name(), keys).into_keys() {
+            warn!(record = key, "order.gone-in-shop");
+        }
+    }
+
+    fn send(&mut self, orders: Vec<Order>, tally: &mut Tally) -> Result<Directive, Fault> {
+        self.send_some(orders, tally)?;
+        Ok(Directive::Proceed)
+    }
 }
 
 impl<'c> Sender<'c> {
