@@ -648,12 +648,39 @@ mod wasm {
 
 #[cfg(test)]
 mod tests {
-    use super::{Answer, Api, Error, Response, Status, Unsent, judge, mend, origin};
+    use super::{
+        Answer, Api, Body, Each, Error, Pieces, Response, Status, Unsent, judge, mend, origin,
+    };
+    use std::marker::PhantomData;
+
     use crate::model::Fault;
     use crate::reason;
+    use serde::de::Deserializer as _;
 
     fn api() -> Api {
         Api::new("https://crm.example/v1/", "api_key")
+    }
+
+    /// The elements of a list that comes in these pieces, and how the reading ended.
+    fn elements(pieces: &'static [&'static str]) -> (Vec<i64>, bool) {
+        let mut pieces = pieces.iter();
+        let body: Body = Box::new(move || match pieces.next() {
+            Some(&"!") => Err(Unsent::Failed("gone".to_owned())),
+            piece => Ok(piece.map(|piece| piece.as_bytes().to_vec())),
+        });
+        let mut json = serde_json::Deserializer::from_reader(Pieces::of(body));
+        let mut taken = Vec::new();
+        let read = json.deserialize_seq(Each(|one: i64| taken.push(one), PhantomData));
+        (taken, read.and_then(|()| json.end()).is_ok())
+    }
+
+    #[test]
+    fn a_long_list_is_read_as_it_comes_wherever_it_is_cut() {
+        assert_eq!(elements(&["[1,2", "3,", "", "4]"]), (vec![1, 23, 4], true));
+        assert_eq!(elements(&["[]"]), (vec![], true));
+        assert_eq!(elements(&["[1,2", "!"]), (vec![1], false));
+        assert_eq!(elements(&["[1,", "2"]), (vec![1, 2], false));
+        assert_eq!(elements(&[r#"{"errors":[]}"#]), (vec![], false));
     }
 
     fn answered(status: u16, kind: &str, body: &str) -> Result<Response, Error> {
