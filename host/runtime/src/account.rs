@@ -201,7 +201,7 @@ impl Asking<'_> {
     /// from all others by chance alone.
     fn made_up(&self, facts: &BTreeMap<String, String>) -> String {
         if facts.is_empty() {
-            return hex::encode(&<[u8; IDENTITY]>::generate());
+            return hex::encode(<[u8; IDENTITY]>::generate());
         }
         let mut parts = vec![
             b"identity".as_slice(),

@@ -266,7 +266,8 @@ mod tests {
         let all = serde_json::to_value(Limits::default()).unwrap();
         let mut all: Vec<_> = all.as_object().unwrap().keys().cloned().collect();
         let mut names = NAMES.map(str::to_owned);
-        (all.sort(), names.sort());
+        all.sort();
+        names.sort();
         assert_eq!(all, names);
         let of = |name: &str, number| Limits::with([(&name.to_owned(), &number)]);
         assert_eq!(Duration::from_millis(7), of("answer_ms", 7).unwrap().answer);

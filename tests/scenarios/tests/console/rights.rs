@@ -112,11 +112,10 @@ async fn who_may_not_answer_is_not_told_that_it_waits_for_them_and_sees_who_said
 #[tokio::test]
 async fn a_token_that_has_expired_is_marked_in_the_list() {
     let site = Site::start(&[]);
-    site.token_with(
-        "old",
-        json!({ "scopes": ["read"], "expires_at": "2020-01-01T00:00:00Z" }),
-    )
-    .await;
+    // None is made that has expired already.
+    let soon = jiff::Timestamp::now() + jiff::SignedDuration::from_secs(1);
+    site.token_with("old", json!({ "scopes": ["read"], "expires_at": soon }))
+        .await;
     site.token_with(
         "new",
         json!({ "scopes": ["read"], "expires_at": "2999-01-01T00:00:00Z" }),
@@ -124,6 +123,7 @@ async fn a_token_that_has_expired_is_marked_in_the_list() {
     .await;
     let browser = Browser::open("uk").await;
     browser.sign_in(&site).await;
+    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
     browser.visit("/tokens").await;
     browser.heading("nav.tokens").await;
     let expired = browser.text("tokens.expired");
