@@ -88,6 +88,9 @@ pub enum Unsent {
     /// The run has sent as many requests as it may.
     #[error("the run has sent as many requests as it may")]
     TooMany,
+    /// The answer has more bytes than a run takes.
+    #[error("the answer has more bytes than a run takes")]
+    TooLarge,
     /// The connection failed, or broke before the answer was complete.
     #[error("{0}")]
     Failed(String),
@@ -506,6 +509,9 @@ fn judge(place: &str, api: &Api, outcome: Result<Response, Unsent>) -> Result<Re
     let response = outcome.map_err(|unsent| match unsent {
         Unsent::Refused => Fault::Configuration(reason!("sdk.http.not-granted", address = address)),
         Unsent::TooMany => Fault::Configuration(reason!("sdk.http.too-many")),
+        Unsent::TooLarge => {
+            Fault::Transient(reason!("sdk.http.too-large", address = address).detail(place))
+        }
         Unsent::Failed(words) => Fault::Transient(
             reason!("sdk.http.silent", address = address).detail(format_args!("{place}: {words}")),
         ),
@@ -621,6 +627,7 @@ mod wasm {
                         Unsent::Refused
                     }
                     Some(ErrorCode::ConnectionLimitReached) => Unsent::TooMany,
+                    Some(ErrorCode::HttpResponseBodySize(_)) => Unsent::TooLarge,
                     Some(code) => Unsent::Failed(format!("{code:?}")),
                     None => Unsent::Failed(error.to_string()),
                 })?;

@@ -366,7 +366,7 @@ fn a_component_that_breaks_a_limit_is_stopped_and_keeps_what_it_committed() {
     for (limits, outcome, word) in [
         (no_time, Outcome::Crashed, "checkpoint"),
         (no_memory, Outcome::Crashed, "memory"),
-        (small_answers, Outcome::Transient, "GET"),
+        (small_answers, Outcome::Transient, "limit `response`"),
         (few_requests, Outcome::Configuration, "limit `requests`"),
     ] {
         let sim = keycrm::start(config(300)).unwrap();
