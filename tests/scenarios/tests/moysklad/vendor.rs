@@ -37,7 +37,6 @@ const UNDOCUMENTED_PARAMETERS: &[(&str, &str)] = &[
 const NEEDED: &[&str] = &[
     "DELETE /entity/customerorder/{id}",
     "DELETE /entity/webhook/{id}",
-    "GET /context/companysettings/pricetype",
     "GET /context/employee",
     "GET /download/",
     "GET /entity/bundle",
